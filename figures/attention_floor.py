@@ -40,7 +40,7 @@ def draw(tables: Tables) -> dict[str, Figure]:
     floor_figure.supxlabel(
         f"noise σ  (linear experts, N = 2, d = 8; mean of {seeds} seeds with 95 % interval)\n"
         "dashed in both panels: closed form without attention, τ/(2(1+τ)), τ = σ²(L−3)/d\n"
-        "floors are those of the fitted noise draws; attention overfits them at strong noise",
+        "filled: on fresh noise draws; open: on the fitted ones, which attention partly memorises",
         fontsize=8,
     )
     return {
@@ -52,12 +52,14 @@ def draw(tables: Tables) -> dict[str, Figure]:
 def _floors(rows: pd.DataFrame, ax: Axes) -> None:
     for length, part in rows.groupby("num_tokens"):
         colour, marker = LOOK[int(str(length))]
-        found = [(s, *mean_interval(cell["floor"])) for s, cell in part.groupby("noise_std")]
-        sigma, mean, low, high = np.array(found, dtype=float).T
-        ax.errorbar(
-            sigma, mean, yerr=[mean - low, high - mean], fmt=marker, ms=3.5, lw=1.0, capsize=2,
-            color=style.PALETTE[colour], label=f"L = {length}",
-        )  # fmt: skip
+        for column, filled in (("floor", False), ("fresh", True)):
+            found = [(s, *mean_interval(cell[column])) for s, cell in part.groupby("noise_std")]
+            sigma, mean, low, high = np.array(found, dtype=float).T
+            ax.errorbar(
+                sigma, mean, yerr=[mean - low, high - mean], fmt=marker, ms=3.5, lw=1.0, capsize=2,
+                color=style.PALETTE[colour], markerfacecolor=None if filled else "white",
+                label=f"L = {length}" if filled else None,
+            )  # fmt: skip
 
 
 def _closed_form(tables: Tables, rows: pd.DataFrame, ax: Axes) -> None:

@@ -54,6 +54,7 @@ def population(
     num_nodes: int = 4,
     noise_replicates: int = 1,
     seed: int = 0,
+    stream: str = "noise",
 ) -> Points:
     """Enumerate the population: every (n, n', y, s), quadrature in each amplitude.
 
@@ -71,7 +72,10 @@ def population(
     noise_replicates : int
         1 or an even number; ignored when there is no noise token or ``noise_std`` is 0.
     seed : int
-        Of the run; its "noise" stream draws the noise tokens.
+        Of the run.
+    stream : {"noise", "evaluation"}
+        The run's random stream that draws the noise tokens; "evaluation" shares no draw with
+        training.
 
     Raises
     ------
@@ -118,7 +122,7 @@ def population(
     if noisy:
         draws = max(1, replicates // 2)
         shape = (half // replicates, draws, length - 3, d)
-        noise = _noise(mixture, signals, generator(seed, "noise"), shape)
+        noise = _noise(mixture, signals, generator(seed, stream), shape)
         if replicates > 1:
             noise = np.concatenate([noise, -noise], axis=1)
         tokens[:, 3:] = noise.reshape(half, length - 3, d)

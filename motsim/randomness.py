@@ -4,7 +4,7 @@ import numpy as np
 
 __all__ = ["PURPOSES", "generator"]
 
-PURPOSES = ("signals", "weights", "noise", "routing", "sampling", "bootstrap")
+PURPOSES = ("signals", "weights", "noise", "routing", "sampling", "bootstrap", "evaluation")
 
 
 def generator(seed: int, purpose: str) -> np.random.Generator:

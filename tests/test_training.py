@@ -14,6 +14,7 @@ from motsim.experiments.mixture import (
     Settings,
     build_model,
     epsilon_grid,
+    fresh_points,
     prepare,
     run,
     stages,
@@ -608,6 +609,31 @@ def test_a_diverging_run_has_a_result(seed):
     assert result.status == "diverged"
     assert not np.isfinite(result.metrics["final_loss"])
     assert result.tables["curve"]["step"][-1] == result.metrics["num_steps"]
+
+
+# --- evaluation on unseen points ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_fresh_points_share_signals_but_no_noise_with_training(seed):
+    settings = Settings(num_tokens=5, noise_std=0.5, noise_replicates=2, seed=seed)
+    (seen, _), fresh = prepare(settings), fresh_points(settings)
+    np.testing.assert_array_equal(fresh.tokens[:, :3], seen.tokens[:, :3])
+    assert np.intersect1d(fresh.tokens[:, 3:], seen.tokens[:, 3:]).size == 0
+    assert fresh.tokens[:, 3:].std() == pytest.approx(seen.tokens[:, 3:].std(), rel=0.1)
+
+
+def test_fresh_points_of_a_sample_are_the_population_and_of_a_population_none():
+    exact = fresh_points(Settings(sample_size=40))
+    np.testing.assert_array_equal(exact.tokens, prepare(Settings())[0].tokens)
+    assert fresh_points(Settings()) is None
+
+
+def test_the_fresh_loss_of_a_small_sample_is_the_larger_one():
+    short = {"specialise_steps": 400, "align_steps": 0, "converge_steps": 400}
+    metrics = run(Settings(sample_size=24, num_experts=4, **short)).metrics
+    assert metrics["fresh_loss"] > 1.2 * metrics["final_loss"]
+    assert "fresh_loss" not in run(Settings(num_experts=4, **short)).metrics
 
 
 # --- experts out of use ---------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from types import ModuleType
 
 __all__ = ["kind_module", "kinds"]
 
-NOT_KINDS = {"measures", "result"}
+NOT_KINDS = {"measures", "mixture_settings", "result"}
 
 
 def kinds() -> list[str]:

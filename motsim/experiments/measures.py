@@ -23,12 +23,16 @@ Measure = Literal["specialisation", "routing", "attention", "curvature", "confli
 MEASURES: tuple[Measure, ...] = (
     "specialisation", "routing", "attention", "curvature", "conflict",
 )  # fmt: skip
+MATRICES = {"specialisation", "routing"}  # M x N numbers a snapshot: fewer of them
 ROLES = ("class", "signal", "distractor", "noise")
 Rows = list[dict[str, Any]]
 
 
-def snapshot_steps(lengths: Sequence[int], count: int = 12) -> list[int]:
-    """Steps to look at: in each stage, `count` evenly and `count` geometrically spaced."""
+def snapshot_steps(lengths: Sequence[int], wanted: Sequence[Measure]) -> list[int]:
+    """Steps to look at: in each stage as many evenly as geometrically spaced, 6 or 12."""
+    if not wanted:
+        return []
+    count = 6 if set(wanted) <= MATRICES else 12
     steps, start = {0}, 0
     for length in lengths:
         even = np.linspace(0, length, count)

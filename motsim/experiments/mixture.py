@@ -1,12 +1,11 @@
 """One training run on the mixture-of-classification data."""
 
 from dataclasses import replace
-from typing import Annotated, Any, Literal, Self
+from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, Strict, model_validator
 
-from motsim.data import Mixture, NoiseSupport, make_signals
+from motsim.data import make_signals
 from motsim.diagnostics import (
     coverage,
     dispatch,
@@ -16,163 +15,27 @@ from motsim.diagnostics import (
     routing_accuracy,
 )
 from motsim.evaluation import Evaluation, evaluate
-from motsim.experiments.measures import Measure, measure, snapshot_steps
+from motsim.experiments.measures import measure, snapshot_steps
+from motsim.experiments.mixture_settings import Settings, build_model, mixture, stages
 from motsim.experiments.result import Result
-from motsim.model import Model, ModelParameters, Routing, check_routing, initial_parameters
+from motsim.model import ModelParameters, Routing, initial_parameters
 from motsim.points import Points, population, sample
-from motsim.presets import PRESETS, gate_rate_rule
 from motsim.randomness import generator
-from motsim.schedule import FROZEN, Descent, Stage
 from motsim.training import Trace, train, warm_up
 
-__all__ = ["SCIENCE", "Settings", "epsilon_grid", "prepare", "run"]
+__all__ = [
+    "SCIENCE", "Settings", "build_model", "compile_kernels", "cost", "epsilon_grid", "fresh_points",
+    "prepare", "run", "stages",
+]  # fmt: skip
 
 #: Sources whose change makes stored runs of this kind stale.
 SCIENCE = (
     "kernels", "randomness.py", "data.py", "points.py", "model.py", "layout.py", "evaluation.py",
     "reduction.py", "schedule.py", "training.py", "presets.py", "diagnostics.py", "landscape.py",
-    "experiments/mixture.py", "experiments/measures.py",
+    "experiments/mixture.py", "experiments/mixture_settings.py", "experiments/measures.py",
 )  # fmt: skip
 
 SECONDS = 1e-9  # of one multiplication in the inner loops, about; measured on one 2.6 GHz core
-Pair = Annotated[tuple[float, float], Strict(False)]
-
-
-class Settings(BaseModel):
-    """Complete settings of one run; defaults are the preset's (motsim/presets.py)."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-    preset: Literal["cubic", "linear", "single"] = "cubic"
-    seed: int = Field(0, ge=0)
-    # data
-    num_classes: int = 4
-    dim: int = 24
-    num_tokens: int = 3
-    similarity: float = 0.0
-    class_amplitude: Pair = (1.0, 1.0)
-    signal_amplitude: Pair = (1.0, 1.0)
-    distractor_amplitude: Pair = (1.0, 3.0)
-    noise_std: float = 0.0
-    noise_support: NoiseSupport = "isotropic"
-    num_nodes: int = Field(4, ge=1)
-    noise_replicates: int = Field(1, ge=1)
-    sample_size: int = Field(0, ge=0, description="0: the exact population")
-    shuffle_labels: bool = Field(False, description="negative control: labels without meaning")
-    # model
-    model: Literal["mot", "single", "moe", "shared"]
-    num_experts: int = 16
-    activation: Literal["cubic", "linear"]
-    num_neurons: int = 1
-    top_k: int = 1
-    loss: Literal["squared", "logistic"] = "squared"
-    # start
-    init_std: float
-    attention_scale: float
-    orthogonal_start: bool
-    # schedule
-    schedule: Literal["three_stage", "two_stage", "end_to_end"]
-    specialise_steps: int = Field(ge=0)
-    specialise_rate: float
-    align_steps: int = Field(ge=0)
-    align_rate: float
-    converge_steps: int = Field(ge=0)
-    total_steps: int = Field(0, ge=0, description="> 0: converge_steps is what the others leave")
-    converge_rate: float
-    converge_optimizer: Literal["gd", "normalized_gd"] = "gd"
-    gate_rate: float | None = Field(None, description="None: the rule of motsim/presets.py")
-    # routing
-    routing: Literal["expected", "sampled"] = "expected"
-    routing_noise: Literal["gumbel", "uniform"] = "gumbel"
-    routing_scale: float
-    converge_routing_scale: float
-    load_balance: float = 0.0
-    # targets
-    epsilon_max: float = 0.1
-    epsilon_min: float = 1e-10
-    epsilons_per_decade: int = Field(4, ge=1, le=100)
-    measures: Annotated[tuple[Measure, ...], Strict(False)] = ()
-
-    @model_validator(mode="before")
-    @classmethod
-    def _fill_from_preset(cls, values: Any) -> Any:
-        if not isinstance(values, dict):
-            return values
-        preset = values.get("preset", "cubic")
-        return {**(PRESETS.get(preset, {}) if isinstance(preset, str) else {}), **values}
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if not 0 < self.epsilon_min < self.epsilon_max < 1:
-            raise ValueError(
-                "epsilons must satisfy 0 < epsilon_min < epsilon_max < 1; got"
-                f" {self.epsilon_min:g} and {self.epsilon_max:g}"
-            )
-        if 0 < self.total_steps < self.specialise_steps + self.align_steps:
-            raise ValueError(
-                "total_steps must be 0 or >= specialise_steps + align_steps ="
-                f" {self.specialise_steps + self.align_steps}; got {self.total_steps}"
-            )
-        for name in ("specialise_rate", "align_rate", "converge_rate", "gate_rate"):
-            value = getattr(self, name)
-            if value is not None and value < 0:
-                raise ValueError(f"{name} must be >= 0; got {value:g}")
-        if self.noise_replicates > 1 and self.noise_replicates % 2:
-            raise ValueError(f"noise_replicates must be 1 or even; got {self.noise_replicates}")
-        mixture(self)
-        model = build_model(self)
-        for stage in stages(self):
-            check_routing(model, stage.routing)
-        initial_std_ok = self.init_std > 0 and self.attention_scale >= 0
-        if not initial_std_ok:
-            raise ValueError(
-                "init_std must be > 0 and attention_scale >= 0; got"
-                f" {self.init_std:g} and {self.attention_scale:g}"
-            )
-        return self
-
-
-def mixture(settings: Settings) -> Mixture:
-    """Return the data distribution."""
-    return Mixture(**{name: getattr(settings, name) for name in Mixture.__dataclass_fields__})
-
-
-def build_model(settings: Settings) -> Model:
-    """Return the architecture."""
-    s = settings
-    return Model(s.model, s.num_experts, s.activation, s.num_neurons, s.top_k)
-
-
-def stages(settings: Settings) -> list[Stage]:
-    """Return the schedule as a list of stages.
-
-    `three_stage`: FFN, then attention, then FFN (docs/theory.md §3). `two_stage`: FFN, then FFN
-    and attention together for the steps of the other two. `end_to_end`: all from the first step.
-    """
-    s = settings
-    rate = s.gate_rate
-    if rate is None:
-        rate = gate_rate_rule(s.preset, s.num_classes, s.num_experts)
-    gate = Descent(rate)
-    first = Routing(s.routing, s.routing_noise, s.routing_scale, s.load_balance)
-    last = replace(first, scale=s.converge_routing_scale)
-    early = Descent(s.specialise_rate, "normalized_gd")
-    align = Descent(s.align_rate)
-    late = Descent(s.converge_rate, s.converge_optimizer)
-    total = s.total_steps or s.specialise_steps + s.align_steps + s.converge_steps
-    schedules = {
-        "three_stage": [
-            Stage("specialise", s.specialise_steps, early, FROZEN, gate, first),
-            Stage("align", s.align_steps, FROZEN, align, gate, first),
-            Stage("converge", total - s.specialise_steps - s.align_steps, late, FROZEN, gate, last),
-        ],
-        "two_stage": [
-            Stage("specialise", s.specialise_steps, early, FROZEN, gate, first),
-            Stage("joint", total - s.specialise_steps, late, align, gate, last),
-        ],
-        "end_to_end": [Stage("joint", total, late, align, gate, last)],
-    }
-    return schedules[s.schedule]
 
 
 def epsilon_grid(settings: Settings) -> np.ndarray:
@@ -211,6 +74,27 @@ def prepare(settings: Settings) -> tuple[Points, ModelParameters]:
     return points, start
 
 
+def fresh_points(settings: Settings) -> Points | None:
+    """Return points that training has not seen; None where it saw the exact population.
+
+    With noise tokens, the population with as many other noise draws; for a finite sample, the
+    population itself.
+    """
+    s = settings
+    noisy = s.num_tokens > 3 and s.noise_std > 0
+    if not (noisy or s.sample_size):
+        return None
+    data = mixture(s)
+    return population(
+        data,
+        make_signals(data, s.seed),
+        num_nodes=s.num_nodes,
+        noise_replicates=s.noise_replicates,
+        seed=s.seed,
+        stream="evaluation",
+    )
+
+
 def compile_kernels() -> None:
     """Compile what a run needs, or load it from the cache."""
     warm_up()
@@ -239,7 +123,7 @@ def run(settings: Settings) -> Result:
         start,
         loss=settings.loss,
         epsilons=epsilon_grid(settings).tolist(),
-        snapshot_steps=snapshot_steps([s.steps for s in schedule]) if settings.measures else (),
+        snapshot_steps=snapshot_steps([s.steps for s in schedule], settings.measures),
         seed=settings.seed,
     )
     last = trace.stages[-1]
@@ -256,6 +140,10 @@ def run(settings: Settings) -> Result:
         metrics["specialised_experts"] = int(
             (expert_classes(expert_alignment(trace.parameters, points.signals)) >= 0).sum()
         )
+        fresh = fresh_points(settings)
+        if fresh is not None:
+            unseen = evaluate(model, trace.parameters, fresh, loss=settings.loss)
+            metrics["fresh_loss"] = unseen.loss
     if settings.measures:
         routing = schedule[-1].routing if settings.top_k == 1 else Routing()
         tables |= measure(

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from motsim.claims.attention_floor import judge, predicted_floor
+from motsim.claims.attention_floor import floors, judge, predicted_floor
 
 LINEAR = ["moe-linear", "mot-linear"]
 
@@ -22,6 +22,23 @@ def test_the_closed_form_on_known_numbers():
 def test_every_verdict_is_the_recorded_one(run_sweep):
     findings = judge(run_sweep("attention-floor"))
     assert [f.case for f in findings if not f.as_expected] == []
+
+
+def test_attention_fits_the_draws_it_was_trained_on(run_sweep):
+    """Why the gain is judged on fresh draws; without attention the two floors nearly agree."""
+    tables = run_sweep("attention-floor")
+    gap = {}
+    for case in LINEAR:
+        rows = floors(tables, case)
+        rows = rows[(rows["noise_std"] == 1.0) & (rows["num_tokens"] == 8)]
+        gap[case] = (rows["fresh"] / rows["floor"]).median()
+    assert gap["mot-linear"] > 1.5 > gap["moe-linear"] > 1.0
+
+
+def test_without_fresh_draws_the_gain_is_not_judged(run_sweep):
+    tables = run_sweep("attention-floor")
+    blind = replace(tables, main=tables.main.drop(columns="fresh_loss"))
+    assert verdicts(judge(blind))["mot-linear"] == "inconclusive"
 
 
 def test_frozen_attention_turns_the_verdicts(run_sweep):

@@ -1,0 +1,153 @@
+"""Settings of one training run on the mixture data, and what they stand for."""
+
+from dataclasses import replace
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, Strict, model_validator
+
+from motsim.data import Mixture, NoiseSupport
+from motsim.experiments.measures import Measure
+from motsim.model import Model, Routing, check_routing
+from motsim.presets import PRESETS, gate_rate_rule
+from motsim.schedule import FROZEN, Descent, Stage
+
+__all__ = ["Settings", "build_model", "mixture", "stages"]
+
+Pair = Annotated[tuple[float, float], Strict(False)]
+
+
+class Settings(BaseModel):
+    """Complete settings of one run; defaults are the preset's (motsim/presets.py)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    preset: Literal["cubic", "linear", "single"] = "cubic"
+    seed: int = Field(0, ge=0)
+    # data
+    num_classes: int = 4
+    dim: int = 24
+    num_tokens: int = 3
+    similarity: float = 0.0
+    class_amplitude: Pair = (1.0, 1.0)
+    signal_amplitude: Pair = (1.0, 1.0)
+    distractor_amplitude: Pair = (1.0, 3.0)
+    noise_std: float = 0.0
+    noise_support: NoiseSupport = "isotropic"
+    num_nodes: int = Field(4, ge=1)
+    noise_replicates: int = Field(1, ge=1)
+    sample_size: int = Field(0, ge=0, description="0: the exact population")
+    shuffle_labels: bool = Field(False, description="negative control: labels without meaning")
+    # model
+    model: Literal["mot", "single", "moe", "shared"]
+    num_experts: int = 16
+    activation: Literal["cubic", "linear"]
+    num_neurons: int = 1
+    top_k: int = 1
+    loss: Literal["squared", "logistic"] = "squared"
+    # start
+    init_std: float
+    attention_scale: float
+    orthogonal_start: bool
+    # schedule
+    schedule: Literal["three_stage", "two_stage", "end_to_end"]
+    specialise_steps: int = Field(ge=0)
+    specialise_rate: float
+    align_steps: int = Field(ge=0)
+    align_rate: float
+    converge_steps: int = Field(ge=0)
+    total_steps: int = Field(0, ge=0, description="> 0: converge_steps is what the others leave")
+    converge_rate: float
+    converge_optimizer: Literal["gd", "normalized_gd"] = "gd"
+    gate_rate: float | None = Field(None, description="None: the rule of motsim/presets.py")
+    # routing
+    routing: Literal["expected", "sampled"] = "expected"
+    routing_noise: Literal["gumbel", "uniform"] = "gumbel"
+    routing_scale: float
+    converge_routing_scale: float
+    load_balance: float = 0.0
+    # targets
+    epsilon_max: float = 0.1
+    epsilon_min: float = 1e-10
+    epsilons_per_decade: int = Field(4, ge=1, le=100)
+    measures: Annotated[tuple[Measure, ...], Strict(False)] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_from_preset(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        preset = values.get("preset", "cubic")
+        return {**(PRESETS.get(preset, {}) if isinstance(preset, str) else {}), **values}
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if not 0 < self.epsilon_min < self.epsilon_max < 1:
+            raise ValueError(
+                "epsilons must satisfy 0 < epsilon_min < epsilon_max < 1; got"
+                f" {self.epsilon_min:g} and {self.epsilon_max:g}"
+            )
+        if 0 < self.total_steps < self.specialise_steps + self.align_steps:
+            raise ValueError(
+                "total_steps must be 0 or >= specialise_steps + align_steps ="
+                f" {self.specialise_steps + self.align_steps}; got {self.total_steps}"
+            )
+        for name in ("specialise_rate", "align_rate", "converge_rate", "gate_rate"):
+            value = getattr(self, name)
+            if value is not None and value < 0:
+                raise ValueError(f"{name} must be >= 0; got {value:g}")
+        if self.noise_replicates > 1 and self.noise_replicates % 2:
+            raise ValueError(f"noise_replicates must be 1 or even; got {self.noise_replicates}")
+        mixture(self)
+        model = build_model(self)
+        for stage in stages(self):
+            check_routing(model, stage.routing)
+        initial_std_ok = self.init_std > 0 and self.attention_scale >= 0
+        if not initial_std_ok:
+            raise ValueError(
+                "init_std must be > 0 and attention_scale >= 0; got"
+                f" {self.init_std:g} and {self.attention_scale:g}"
+            )
+        return self
+
+
+def mixture(settings: Settings) -> Mixture:
+    """Return the data distribution."""
+    return Mixture(**{name: getattr(settings, name) for name in Mixture.__dataclass_fields__})
+
+
+def build_model(settings: Settings) -> Model:
+    """Return the architecture."""
+    s = settings
+    return Model(s.model, s.num_experts, s.activation, s.num_neurons, s.top_k)
+
+
+def stages(settings: Settings) -> list[Stage]:
+    """Return the schedule as a list of stages.
+
+    `three_stage`: FFN, then attention, then FFN (docs/theory.md §3). `two_stage`: FFN, then FFN
+    and attention together for the steps of the other two. `end_to_end`: all from the first step.
+    """
+    s = settings
+    rate = s.gate_rate
+    if rate is None:
+        rate = gate_rate_rule(s.preset, s.num_classes, s.num_experts)
+    gate = Descent(rate)
+    first = Routing(s.routing, s.routing_noise, s.routing_scale, s.load_balance)
+    last = replace(first, scale=s.converge_routing_scale)
+    early = Descent(s.specialise_rate, "normalized_gd")
+    align = Descent(s.align_rate)
+    late = Descent(s.converge_rate, s.converge_optimizer)
+    total = s.total_steps or s.specialise_steps + s.align_steps + s.converge_steps
+    schedules = {
+        "three_stage": [
+            Stage("specialise", s.specialise_steps, early, FROZEN, gate, first),
+            Stage("align", s.align_steps, FROZEN, align, gate, first),
+            Stage("converge", total - s.specialise_steps - s.align_steps, late, FROZEN, gate, last),
+        ],
+        "two_stage": [
+            Stage("specialise", s.specialise_steps, early, FROZEN, gate, first),
+            Stage("joint", total - s.specialise_steps, late, align, gate, last),
+        ],
+        "end_to_end": [Stage("joint", total, late, align, gate, last)],
+    }
+    return schedules[s.schedule]
