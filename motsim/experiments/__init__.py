@@ -9,7 +9,9 @@ from types import ModuleType
 
 __all__ = ["kind_module", "kinds"]
 
-NOT_KINDS = {"measures", "mixture_settings", "result"}
+NOT_KINDS = {
+    "measures", "mixture_settings", "rehearsal_settings", "rehearsal_tables", "result",
+}  # fmt: skip
 
 
 def kinds() -> list[str]:

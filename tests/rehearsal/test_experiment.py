@@ -7,7 +7,8 @@ import math
 import pytest
 from pydantic import ValidationError
 
-from motsim.experiments.rehearsal import Settings, cost, predict, problem, run, stream
+from motsim.experiments.rehearsal import Settings, cost, predict, run
+from motsim.experiments.rehearsal_settings import problem, stream
 from motsim.rehearsal import equicorrelated_tasks, expected_errors, find_crossover
 from motsim.store import run_key
 
