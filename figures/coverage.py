@@ -7,7 +7,8 @@ from matplotlib.figure import Figure
 from scipy.special import gammaln
 
 from figures import style
-from motsim.claims.coverage import coupon_collector, shares
+from motsim.claims.coverage import shares
+from motsim.occupancy import coupon_collector
 from motsim.tables import Tables
 
 __all__ = ["draw", "regime_shares"]

@@ -6,9 +6,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from figures import style
-from motsim.claims.similarity import CASES, cubic_transition, race, shares
+from motsim.claims.similarity import CASES, shares
 from motsim.intervals import mean_interval, share_interval
 from motsim.tables import Tables
+from motsim.transitions import cubic_transition, race
 
 __all__ = ["draw"]
 

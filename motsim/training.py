@@ -2,8 +2,6 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,63 +21,16 @@ from motsim.points import Points, population
 from motsim.randomness import generator
 from motsim.reduction import Reduction, reduce_problem
 from motsim.schedule import FROZEN, Descent, Stage
+from motsim.trace import StageBounds, Trace, first_hits, thinned_steps
 
-__all__ = ["StageBounds", "Trace", "train", "warm_up"]
+__all__ = ["train", "warm_up"]
 
 Floats = NDArray[np.float64]
-Status = Literal["reached", "max_steps", "diverged"]
 CHUNK_STEPS = 4096
 # Under plain descent an expert whose routing probability is below this at every point moves by
 # less than rounding: its gradient is at most this times that of a routed expert.
 NEGLIGIBLE = 1e-40
 CHUNK_NOISE = 4_000_000  # routing-noise numbers drawn at a time
-
-
-@dataclass(frozen=True)
-class StageBounds:
-    """A stage ran from step `start` up to, not including, step `stop`."""
-
-    name: str
-    start: int
-    stop: int
-
-
-@dataclass(frozen=True)
-class Trace:
-    """Record of one run.
-
-    Attributes
-    ----------
-    status : {"reached", "max_steps", "diverged"}
-        `reached`: the loss fell to the smallest epsilon. `diverged`: it was not finite at
-        `num_steps`.
-    num_steps : int
-        Steps taken.
-    epsilons, hitting_steps : (E,) arrays
-        First step at which the noise-free expected loss was <= epsilon; -1 if never (censored).
-    stage_hitting_steps : (S, E) array
-        The same for each stage alone, counted from its start.
-    trace_steps, trace_losses : (K,) arrays
-        Thinned loss curve; step t is the loss after t steps.
-    stages : tuple of StageBounds
-    parameters : ModelParameters
-        At the end.
-    snapshots : dict of int to ModelParameters
-        At the asked steps that were passed, and at the start of every stage.
-    final_loss : float
-    """
-
-    status: Status
-    num_steps: int
-    epsilons: Floats
-    hitting_steps: NDArray[np.int64]
-    stage_hitting_steps: NDArray[np.int64]
-    trace_steps: NDArray[np.int64]
-    trace_losses: Floats
-    stages: tuple[StageBounds, ...]
-    parameters: ModelParameters
-    snapshots: dict[int, ModelParameters]
-    final_loss: float
 
 
 def train(
@@ -165,14 +116,14 @@ def train(
         elif targets.size and final <= stop_loss:
             status = "reached"
     curve = np.concatenate([*pieces, [final]])
-    kept = _thin(bounds, step, trace_points)
+    kept = thinned_steps(bounds, step, trace_points)
     return Trace(
         status=status,  # type: ignore[arg-type]
         num_steps=step,
         epsilons=targets,
-        hitting_steps=_hits(curve, targets),
+        hitting_steps=first_hits(curve, targets),
         stage_hitting_steps=np.array(
-            [_hits(curve[stage.start : stage.stop + 1], targets) for stage in bounds]
+            [first_hits(curve[stage.start : stage.stop + 1], targets) for stage in bounds]
         ).reshape(len(bounds), -1),
         trace_steps=kept,
         trace_losses=curve[kept],
@@ -230,24 +181,6 @@ def _noise(
     return stage.routing.draw(
         rng, (min(steps, max(1, CHUNK_NOISE // size)), model.num_experts, len(batch.labels))
     )
-
-
-def _hits(curve: Floats, targets: Floats) -> NDArray[np.int64]:
-    """First index with curve <= target, -1 if none; the curve may end in a non-finite loss."""
-    lowest = np.minimum.accumulate(np.where(np.isfinite(curve), curve, np.inf))
-    first = np.searchsorted(-lowest, -targets, side="left")
-    return np.where(first < len(curve), first, -1).astype(np.int64)
-
-
-def _thin(bounds: Sequence[StageBounds], last: int, count: int) -> NDArray[np.int64]:
-    """Steps to keep: for each stage, half of `count` evenly and half geometrically spaced."""
-    kept = [np.array([0, last])]
-    for stage in bounds:
-        length = stage.stop - stage.start
-        even = np.linspace(0, length, count // 2)
-        geometric = np.geomspace(1, max(length, 1), count // 2) - 1
-        kept.append(stage.start + np.concatenate([even, geometric]).astype(np.int64))
-    return np.unique(np.clip(np.concatenate(kept), 0, last))
 
 
 def warm_up() -> None:

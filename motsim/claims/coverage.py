@@ -27,7 +27,7 @@ log(N / 0.1) falls short for linear experts; that M must then grow like N^2 is n
 The split (N = 2 apart, M >= 2N for the others) was chosen after a first look at the same seeds.
 """
 
-from math import ceil, comb, log, perm
+from math import ceil, log
 from typing import Literal
 
 import numpy as np
@@ -36,9 +36,10 @@ from scipy import stats
 
 from motsim.claims import Claim, Finding, Verdict
 from motsim.intervals import mean_interval, share_interval
+from motsim.occupancy import coupon_collector, distinct_choices
 from motsim.tables import Tables
 
-__all__ = ["CLAIM", "EXPECTED", "coupon_collector", "distinct_choices", "judge", "shares"]
+__all__ = ["CLAIM", "EXPECTED", "judge", "shares"]
 
 CLAIM = Claim(
     statement="M = Omega(N log N) experts suffice for every class to get an expert of its own.",
@@ -70,25 +71,6 @@ EXPECTED: dict[str, Verdict] = {
     "linear-at-least": "holds",
     "linear-enough": "fails",
 }
-
-
-def coupon_collector(num_classes: int, num_experts: float) -> float:
-    """P[M independent uniform draws hit all N classes] (derived).
-
-    >>> round(coupon_collector(4, 16), 3)
-    0.96
-    """
-    n = num_classes
-    return sum((-1) ** k * comb(n, k) * (1 - k / n) ** num_experts for k in range(n + 1))
-
-
-def distinct_choices(num_classes: int, num_experts: int) -> float:
-    """P[N independent uniform choices among M experts are distinct] (derived).
-
-    >>> round(distinct_choices(4, 16), 3)
-    0.667
-    """
-    return float(perm(num_experts, num_classes) / num_experts**num_classes)
 
 
 def shares(runs: pd.DataFrame) -> pd.DataFrame:

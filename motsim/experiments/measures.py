@@ -15,7 +15,7 @@ from motsim.landscape import (
 )
 from motsim.model import Loss, Model, ModelParameters, Routing
 from motsim.points import Points
-from motsim.training import StageBounds, Trace
+from motsim.trace import StageBounds, Trace
 
 __all__ = ["MEASURES", "Measure", "measure", "snapshot_steps"]
 

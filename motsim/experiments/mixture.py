@@ -21,7 +21,8 @@ from motsim.experiments.result import Result
 from motsim.model import ModelParameters, Routing, initial_parameters
 from motsim.points import Points, population, sample
 from motsim.randomness import generator
-from motsim.training import Trace, train, warm_up
+from motsim.trace import Trace
+from motsim.training import train, warm_up
 
 __all__ = [
     "SCIENCE", "Settings", "build_model", "compile_kernels", "cost", "epsilon_grid", "fresh_points",
@@ -31,8 +32,9 @@ __all__ = [
 #: Sources whose change makes stored runs of this kind stale.
 SCIENCE = (
     "kernels", "randomness.py", "data.py", "points.py", "model.py", "layout.py", "evaluation.py",
-    "reduction.py", "schedule.py", "training.py", "presets.py", "diagnostics.py", "landscape.py",
-    "experiments/mixture.py", "experiments/mixture_settings.py", "experiments/measures.py",
+    "reduction.py", "schedule.py", "trace.py", "training.py", "presets.py", "diagnostics.py",
+    "landscape.py", "experiments/mixture.py", "experiments/mixture_settings.py",
+    "experiments/measures.py",
 )  # fmt: skip
 
 SECONDS = 1e-9  # of one multiplication in the inner loops, about; measured on one 2.6 GHz core

@@ -3,7 +3,8 @@
 import pandas as pd
 import pytest
 
-from motsim.claims.coverage import coupon_collector, distinct_choices, judge
+from motsim.claims.coverage import judge
+from motsim.occupancy import coupon_collector, distinct_choices
 from motsim.tables import Tables
 
 

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from motsim.claims.similarity import crossing, cubic_transition, judge, race
+from motsim.claims.similarity import crossing, judge
+from motsim.transitions import cubic_transition, race
 
 
 def verdicts(findings):
