@@ -225,7 +225,14 @@ def test_a_network_does_not_depend_on_its_neighbours():
     np.testing.assert_array_equal(together.cosine[1:], alone.cosine)
 
 
-@pytest.mark.parametrize("shift", ["rotation", "pixels", "labels"])
+@pytest.mark.parametrize(
+    "shift",
+    [
+        "rotation",
+        pytest.param("pixels", marks=pytest.mark.slow),
+        pytest.param("labels", marks=pytest.mark.slow),
+    ],
+)
 def test_gradients_at_the_start_tell_like_tasks_from_unlike_ones(shift):
     level = 90.0 if shift == "rotation" else 1.0
     tasks = make(shift, level, (0, 1, 0, 1), range(6), samples_per_class=20)
@@ -235,6 +242,7 @@ def test_gradients_at_the_start_tell_like_tasks_from_unlike_ones(shift):
     np.testing.assert_array_equal(found.joined[:, earlier], np.broadcast_to(like[earlier], (6, 6)))
 
 
+@pytest.mark.slow
 def test_heads_keep_contradicting_labels_apart():
     tasks = make("labels", 1.0)
     shared, own = (
@@ -270,6 +278,7 @@ def test_a_rate_too_large_is_reported_as_diverged():
     assert run(small_settings(rate=1e30)).status == "diverged"
 
 
+@pytest.mark.slow
 def test_the_number_of_jobs_does_not_matter(tmp_path):
     made = [small_settings(seed=seed) for seed in range(2)]
     cells = [
