@@ -14,14 +14,22 @@ WIDTH = 100
 
 
 def print_hitting_times(tables: Tables) -> None:
-    """Print the median T(eps) of each setting, one column a decade; `-` where most seeds stop."""
+    """Print the median T(eps) of each setting, one column a decade; `-` where most seeds stop.
+
+    Settings of which most seeds reach no decade are left out.
+    """
     if "epsilon" not in tables.main:
         return
     rows = tables.main[tables.main["epsilon"].map(_is_decade)]
     settings = [label for label in tables.labels if label != "seed"] or ["run"]
     rows = rows.assign(step=rows["step"].where(rows["step"] >= 0, float("inf")))
-    wide = rows.groupby([*settings, "epsilon"], sort=False)["step"].median().unstack("epsilon")
+    wide = rows.pivot_table(
+        index=settings, columns="epsilon", values="step", aggfunc="median", sort=False
+    )
     wide = wide[sorted(wide.columns, reverse=True)]
+    wide = wide[np.isfinite(wide).any(axis=1)]
+    if wide.empty:
+        return
     wide.columns = [f"{eps:.0e}" for eps in wide.columns]
     text = wide.map(lambda step: f"{step:.0f}" if np.isfinite(step) else "-")
     print("\nmedian steps T(eps) to expected loss eps, from the first step ('-': not reached)")
