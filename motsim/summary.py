@@ -4,6 +4,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import pandas as pd
 
 from motsim.claims import Claim, Finding
 from motsim.tables import Tables
@@ -23,11 +24,12 @@ def print_hitting_times(tables: Tables) -> None:
     rows = tables.main[tables.main["epsilon"].map(_is_decade)]
     settings = [label for label in tables.labels if label != "seed"] or ["run"]
     rows = rows.assign(step=rows["step"].where(rows["step"] >= 0, float("inf")))
-    wide = rows.pivot_table(
-        index=settings, columns="epsilon", values="step", aggfunc="median", sort=False
-    )
+    if "case" in rows:  # in the order of the sweep, the axes in theirs
+        rows["case"] = pd.Categorical(rows["case"], rows["case"].unique())
+    grouped = rows.groupby([*settings, "epsilon"], observed=True)["step"]
+    wide = grouped.median().unstack("epsilon")
     wide = wide[sorted(wide.columns, reverse=True)]
-    wide = wide[np.isfinite(wide).any(axis=1)]
+    wide = wide[np.isfinite(wide.to_numpy()).any(axis=1)]
     if wide.empty:
         return
     wide.columns = [f"{eps:.0e}" for eps in wide.columns]
