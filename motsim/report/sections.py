@@ -1,0 +1,258 @@
+"""What the page says about one claim or one sweep: gathered from its tables, nothing simulated."""
+
+import os
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from motsim.claims import Claim, Finding, claim_module, claim_names
+from motsim.extras import MissingExtraError
+from motsim.plan import SweepError, load_sweep
+from motsim.store import FAILED
+from motsim.sweep import HEADLINE
+from motsim.tables import Tables, TablesError, load_tables
+
+__all__ = ["Picture", "Section", "collect", "stored_names", "valid_names"]
+
+PREVIEW = (8, 12)  # rows and columns shown of a table without a claim
+SHOWN_FAILURES = 10
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure as inline SVG, with its caption."""
+
+    name: str
+    svg: str
+    caption: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """One section of the page.
+
+    Attributes
+    ----------
+    name, title : str
+    claim : Claim, optional
+        None for a user's own sweep.
+    findings : tuple of Finding
+    pictures : tuple of Picture
+    problems : tuple of str
+        What is wrong with the tables, a line each; empty where all is well.
+    missing : bool
+        There is no table; `problems` names the command that makes it.
+    facts : dict of str to str
+        Tier, runs and their status, seeds, versions, whether the sweep file still gives these runs.
+    failures : tuple of (run, error)
+    commands : tuple of str
+        To reproduce the section.
+    settings : str
+        The sweep file, empty where it is not known.
+    files : tuple of (name, link)
+        The tables.
+    preview : (header, rows)
+        First rows of the table of a user's own sweep.
+    """
+
+    name: str
+    title: str
+    claim: Claim | None = None
+    findings: tuple[Finding, ...] = ()
+    pictures: tuple[Picture, ...] = ()
+    problems: tuple[str, ...] = ()
+    missing: bool = False
+    facts: dict[str, str] = field(default_factory=dict)
+    failures: tuple[tuple[str, str], ...] = ()
+    num_failed: int = 0
+    commands: tuple[str, ...] = ()
+    settings: str = ""
+    files: tuple[tuple[str, str], ...] = ()
+    preview: tuple[Sequence[str], Sequence[Sequence[str]]] = ((), ())
+
+    @cached_property
+    def counts(self) -> dict[str, int]:
+        """Number of findings of each verdict."""
+        return {
+            verdict: sum(finding.verdict == verdict for finding in self.findings)
+            for verdict in ("holds", "fails", "inconclusive")
+        }
+
+    @property
+    def changed(self) -> int:
+        """Number of findings that are not as recorded."""
+        return sum(not finding.as_expected for finding in self.findings)
+
+    @property
+    def alarm(self) -> bool:
+        """Whether something needs a look: a verdict not as recorded, a failed run, a bad table."""
+        return bool(self.changed or self.num_failed or (self.problems and not self.missing))
+
+
+def stored_names(folder: Path) -> list[str]:
+    """Names of all tables in a results folder."""
+    return sorted(path.stem for path in folder.glob("*.json") if path.with_suffix(".csv").exists())
+
+
+def valid_names(stored: Sequence[str]) -> list[str]:
+    """Every name a report can have: the headline, the other claims, then users' own tables."""
+    claims = sorted(claim_names(), key=lambda name: name != HEADLINE)
+    return [*claims, *(name for name in stored if name not in claims)]
+
+
+def collect(name: str, folder: Path, page_folder: Path) -> Section:
+    """Load, judge and draw one name; whatever is wrong becomes a line of the section.
+
+    Parameters
+    ----------
+    name : str
+    folder : Path
+        Results folder.
+    page_folder : Path
+        Where the page will be, for links to the tables.
+    """
+    claim = claim_module(name).CLAIM if name in claim_names() else None
+    section = Section(name, _title(name), claim, commands=_commands(name, "quick", claim))
+    if not (folder / f"{name}.json").is_file():
+        again = f"python -m motsim.sweep {shlex.quote(name)} --out {shlex.quote(str(folder))}"
+        return replace(section, missing=True, problems=(f"No table yet. Make it with: {again}",))
+    try:
+        tables = load_tables(name, folder)
+        section = _described(section, tables, folder, page_folder)
+    except (TablesError, KeyError, TypeError, ValueError) as error:
+        return replace(section, problems=(_line(error),))
+    if claim is None:
+        return replace(section, preview=_preview(tables))
+    problems = list(section.problems)
+    try:
+        section = replace(section, findings=tuple(claim_module(name).judge(tables)))
+    except (LookupError, ValueError, TypeError, ArithmeticError) as error:
+        problems.append(f"its tables cannot be judged: {_line(error)}")
+    try:
+        section = replace(section, pictures=_pictures(name, tables))
+    except TablesError as error:
+        problems.append(_line(error))
+    return replace(section, problems=tuple(problems))
+
+
+def _line(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return text if isinstance(error, TablesError) else f"{type(error).__name__}: {text}"
+
+
+def _title(name: str) -> str:
+    try:
+        return load_sweep(name).title
+    except SweepError:
+        return ""
+
+
+def _commands(name: str, tier: str, claim: Claim | None, file: str = "") -> tuple[str, ...]:
+    if claim is None:
+        return (f"python -m motsim.sweep {shlex.quote(file or f'{name}.toml')} --tier {tier}",)
+    return (
+        f"python -m motsim.sweep {name} --tier {tier}",
+        f"python -m motsim.verify {name} --tier {tier}",
+        f"python -m figures {name}",
+    )
+
+
+def _described(section: Section, tables: Tables, folder: Path, page_folder: Path) -> Section:
+    """Add what the tables say of themselves."""
+    name, meta = tables.name, tables.meta
+    tier = str(meta.get("tier", "quick"))
+    problems = []
+    main = tables.main
+    runs = tables.runs if {"run", "status"} <= set(main) else main.assign(run="", status="?")[:0]
+    counts = ", ".join(f"{n:,} {s}" for s, n in runs["status"].value_counts().sort_index().items())
+    planned = int(meta.get("planned", len(runs)))
+    facts = {"tier": tier, "runs": f"{len(runs):,} of {planned:,} planned" + f" ({counts})" * bool(counts)}  # fmt: skip
+    if "seed" in main:
+        facts["seeds"] = f"{main['seed'].nunique():,} in a setting at most"
+    if len(runs) < planned:
+        problems.append(
+            f"{planned - len(runs):,} of {planned:,} planned runs are not there yet; the same sweep"
+            " command goes on with them"
+        )
+    failed = runs[runs["status"].isin(FAILED)]
+    if len(failed):
+        problems.append(
+            f"{len(failed):,} of {len(runs):,} runs failed; try them again with: python -m"
+            f" motsim.sweep {shlex.quote(name)} --retry-failed"
+        )
+    errors = failed["error"] if "error" in failed else failed["status"]
+    shown = list(zip(failed["run"].astype(str), errors.astype(str), strict=True))
+    facts["kind of run"] = str(meta.get("kind", "not recorded"))
+    facts["versions"] = _versions(meta.get("versions"))
+    settings = ""
+    if section.claim is not None:
+        facts["settings"], settings = _settings(name, tier, set(runs["run"]))
+    tables_there = (f"{name}.csv", *(f"{name}.{other}.csv" for other in tables.others))
+    start = os.path.relpath(folder, page_folder)
+    return replace(
+        section,
+        title=str(meta.get("title", section.title)),
+        problems=tuple(problems),
+        facts=facts,
+        failures=tuple(shown[:SHOWN_FAILURES]),
+        num_failed=len(failed),
+        commands=_commands(name, tier, section.claim),
+        settings=settings,
+        files=tuple((file, quote(Path(start, file).as_posix())) for file in tables_there),
+    )
+
+
+def _versions(found: Any) -> str:
+    if isinstance(found, dict):
+        found = [found]
+    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found) or not found:
+        return "not recorded with these tables"
+    return "; ".join(", ".join(f"{k} {v}" for k, v in sorted(each.items())) for each in found)
+
+
+def _settings(name: str, tier: str, runs: set[str]) -> tuple[str, str]:
+    """Compare the runs with the keys that the sweep file and the code give now."""
+    try:
+        sweep = load_sweep(name)
+        keys = {cell.key[:12] for cell in sweep.cells("full" if tier == "full" else "quick")}
+        text = sweep.path.read_text(encoding="utf-8")
+    except (SweepError, MissingExtraError, OSError) as error:
+        return f"cannot be compared with the sweep file: {_line(error)}", ""
+    other = len(runs - keys)
+    if not runs:
+        return "no run", text
+    if other:
+        return (
+            f"{other:,} of {len(runs):,} runs are not those of the sweep file below: they have"
+            " other settings (--set, an edited file) or come from another version of the code",
+            text,
+        )
+    return "each run has the key of the sweep file below and of the present code", text
+
+
+def _pictures(name: str, tables: Tables) -> tuple[Picture, ...]:
+    from figures import drawn, figure_names
+    from figures.inline import inline_svg
+
+    if name not in figure_names():
+        return ()
+    module = import_module(f"figures.{name.replace('-', '_')}")
+    caption = " ".join((module.__doc__ or name).split("\n\n")[0].split())
+    with drawn(name, tables) as figures:
+        return tuple(
+            Picture(title, inline_svg(figure, title, f"Figure {title}. {caption}"), caption)
+            for title, figure in figures.items()
+        )
+
+
+def _preview(tables: Tables) -> tuple[Sequence[str], Sequence[Sequence[str]]]:
+    rows, columns = PREVIEW
+    part = tables.main.iloc[:rows, :columns]
+    cells = [[f"{v:.6g}" if isinstance(v, float) else str(v) for v in row] for row in
+             part.itertuples(index=False, name=None)]  # fmt: skip
+    return [str(column) for column in part], cells
