@@ -44,19 +44,22 @@ def check(tables: Tables) -> None:
         If there is no row, no finished run, or no number; the message says what to run.
     """
     name, main = tables.name, tables.main
+    sweep = f"python -m motsim.sweep {name}"
     if main.empty or not {"run", "status"} <= set(main):
-        raise TablesError(f"{name}.csv has no run to draw; fill it with: python -m motsim.sweep"
-                          f" {name}")  # fmt: skip
+        raise TablesError(f"{name}.csv has no run to draw; fill it with: {sweep}")
     status = tables.runs["status"]
     if status.isin((*FAILED, "diverged")).all():
         counts = ", ".join(f"{n} {s}" for s, n in status.value_counts().sort_index().items())
-        raise TablesError(f"none of the {len(status)} runs of {name} can be drawn ({counts}); try"
-                          f" failed ones again: python -m motsim.sweep {name} --retry-failed")  # fmt: skip
+        raise TablesError(
+            f"none of the {len(status)} runs of {name} can be drawn ({counts}); try failed ones"
+            f" again: {sweep} --retry-failed"
+        )
     beside = {*tables.labels, "run", "status", "epsilon"}
     numbers = main.loc[:, [column for column in main if column not in beside]]
     if numbers.select_dtypes("number").isna().all(axis=None):
-        raise TablesError(f"{name}.csv holds no number to draw, only labels; make it again with:"
-                          f" python -m motsim.sweep {name}")  # fmt: skip
+        raise TablesError(
+            f"{name}.csv holds no number to draw, only labels; make it again with: {sweep}"
+        )
 
 
 @contextmanager

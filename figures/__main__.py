@@ -1,6 +1,5 @@
 """Draw figures from stored tables: ``python -m figures [NAME...]``."""
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path

@@ -76,14 +76,15 @@ def _anchors(sections: Sequence[Section]) -> dict[str, str]:
     return {s.name: s.name if s.claim else f"table-{n}" for n, s in enumerate(sections, 1)}
 
 
-def interval(finding: Finding) -> str:
+def interval(finding: Finding) -> Markup:
     """Value and interval in three digits; empty where the verdict rests on no single number."""
+    numbers = (finding.value, finding.low, finding.high)
     if math.isnan(finding.value):
-        return ""
-    value, low, high = (f"{number:.3g}" for number in (finding.value, finding.low, finding.high))
+        return Markup("")
+    value, low, high = (f"{n:.3g}".replace("inf", "∞").replace("-", "−") for n in numbers)
     if math.isnan(finding.low) or math.isnan(finding.high):
-        return value
-    return f"{value} [{low}, {high}]".replace("inf", "∞").replace("-", "−")
+        return Markup(value)
+    return Markup(f'{value} <span class="within">[{low}, {high}]</span>')
 
 
 def sortable(number: float) -> str:

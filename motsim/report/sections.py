@@ -1,5 +1,6 @@
 """What the page says about one claim or one sweep: gathered from its tables, nothing simulated."""
 
+import json
 import os
 import shlex
 from collections.abc import Sequence
@@ -54,6 +55,8 @@ class Section:
         To reproduce the section.
     settings : str
         The sweep file, empty where it is not known.
+    shared : tuple of (setting, value)
+        Settings that all runs have in common, as far as the tables tell.
     files : tuple of (name, link)
         The tables.
     preview : (header, rows)
@@ -72,6 +75,7 @@ class Section:
     num_failed: int = 0
     commands: tuple[str, ...] = ()
     settings: str = ""
+    shared: tuple[tuple[str, str], ...] = ()
     files: tuple[tuple[str, str], ...] = ()
     preview: tuple[Sequence[str], Sequence[Sequence[str]]] = ((), ())
 
@@ -169,9 +173,11 @@ def _described(section: Section, tables: Tables, folder: Path, page_folder: Path
     problems = []
     main = tables.main
     runs = tables.runs if {"run", "status"} <= set(main) else main.assign(run="", status="?")[:0]
-    counts = ", ".join(f"{n:,} {s}" for s, n in runs["status"].value_counts().sort_index().items())
+    counts = runs["status"].value_counts().sort_index()
     planned = int(meta.get("planned", len(runs)))
-    facts = {"tier": tier, "runs": f"{len(runs):,} of {planned:,} planned" + f" ({counts})" * bool(counts)}  # fmt: skip
+    facts = {"tier": tier, "runs": f"{len(runs):,} of {planned:,} planned"}
+    if len(counts):
+        facts["runs"] += f" ({', '.join(f'{n:,} {status}' for status, n in counts.items())})"
     if "seed" in main:
         facts["seeds"] = f"{main['seed'].nunique():,} in a setting at most"
     if len(runs) < planned:
@@ -189,9 +195,11 @@ def _described(section: Section, tables: Tables, folder: Path, page_folder: Path
     shown = list(zip(failed["run"].astype(str), errors.astype(str), strict=True))
     facts["kind of run"] = str(meta.get("kind", "not recorded"))
     facts["versions"] = _versions(meta.get("versions"))
+    source = _source(name, meta, folder, section.claim)
     settings = ""
-    if section.claim is not None:
-        facts["settings"], settings = _settings(name, tier, set(runs["run"]))
+    if source:
+        facts["settings"], settings = _settings(source, tier, set(runs["run"]))
+    shared = meta.get("settings")
     tables_there = (f"{name}.csv", *(f"{name}.{other}.csv" for other in tables.others))
     start = os.path.relpath(folder, page_folder)
     return replace(
@@ -201,8 +209,11 @@ def _described(section: Section, tables: Tables, folder: Path, page_folder: Path
         facts=facts,
         failures=tuple(shown[:SHOWN_FAILURES]),
         num_failed=len(failed),
-        commands=_commands(name, tier, section.claim),
+        commands=_commands(name, tier, section.claim, source),
         settings=settings,
+        shared=tuple((k, json.dumps(v)) for k, v in shared.items() if v is not None)
+        if isinstance(shared, dict)
+        else (),
         files=tuple((file, quote(Path(start, file).as_posix())) for file in tables_there),
     )
 
@@ -210,15 +221,27 @@ def _described(section: Section, tables: Tables, folder: Path, page_folder: Path
 def _versions(found: Any) -> str:
     if isinstance(found, dict):
         found = [found]
-    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found) or not found:
+    if (
+        not isinstance(found, list)
+        or not all(isinstance(each, dict) for each in found)
+        or not found
+    ):
         return "not recorded with these tables"
     return "; ".join(", ".join(f"{k} {v}" for k, v in sorted(each.items())) for each in found)
 
 
-def _settings(name: str, tier: str, runs: set[str]) -> tuple[str, str]:
+def _source(name: str, meta: dict[str, Any], folder: Path, claim: Claim | None) -> str:
+    """Name or path of the sweep file, empty if the tables do not tell or it is gone."""
+    if claim is not None:
+        return name
+    path = os.path.normpath(folder / str(meta.get("file", "")))
+    return path if path.endswith(".toml") and Path(path).is_file() else ""
+
+
+def _settings(source: str, tier: str, runs: set[str]) -> tuple[str, str]:
     """Compare the runs with the keys that the sweep file and the code give now."""
     try:
-        sweep = load_sweep(name)
+        sweep = load_sweep(source)
         keys = {cell.key[:12] for cell in sweep.cells("full" if tier == "full" else "quick")}
         text = sweep.path.read_text(encoding="utf-8")
     except (SweepError, MissingExtraError, OSError) as error:
