@@ -102,7 +102,7 @@ def near(rows: pd.DataFrame, quantity: str, ax: Axes) -> None:
         ax.text(
             root + LIMIT * error + 0.006, height,
             f"{root:.3f} ± {LIMIT * error:.3f}\npredicted {points['crossover'].iloc[0]:.3f}",
-            transform=ax.get_xaxis_transform(), fontsize=6.5, color=colour, va="center",
+            transform=ax.get_xaxis_transform(), fontsize=6.5, color="0.3", va="center",
         )  # fmt: skip
     ax.axhline(0, color="0.3", lw=0.8)
     ax.set_xlim(0.66, 1.06)

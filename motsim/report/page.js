@@ -62,6 +62,7 @@ function makeFilters(form) {
   };
   form.hidden = false;
   form.addEventListener("input", update);
+  form.addEventListener("change", update);
   form.addEventListener("reset", () => setTimeout(update));
   form.addEventListener("submit", (event) => event.preventDefault());
   update(); // the browser may have kept what was chosen before
