@@ -26,7 +26,7 @@ def inline_svg(figure: Figure, name: str, title: str) -> str:
     width of the picture in points.
     """
     stream = io.BytesIO()
-    with mpl.rc_context({"svg.fonttype": "none"}):
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "motsim"}):
         figure.savefig(stream, format="svg", metadata=FORMATS["svg"])
     ET.register_namespace("", SVG)
     ET.register_namespace("xlink", XLINK)
@@ -113,4 +113,4 @@ def _panel(number: int, ax: Axes) -> str:
 
 def _plain(text: str) -> str:
     """Without line breaks and the marks of mathematics."""
-    return " ".join(re.sub(r"[${}]|\\(?:mathrm|mathdefault)", "", text).split())
+    return " ".join(re.sub(r"[${}]|\\(?:mathrm|mathdefault)?", "", text).split())
