@@ -184,7 +184,7 @@ def test_a_failure_that_is_recorded_is_a_finding_and_a_changed_verdict_an_alarm(
     assert main(["rates", "--out", str(other)]) == 1
     text = plain(section_of((other / "report.html").read_text(), "rates"))
     assert "1 not as recorded" in text
-    assert "not as recorded: holds" in text
+    assert "not as recorded: was holds" in text
     assert capsys.readouterr().err == ""
 
 

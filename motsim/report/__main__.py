@@ -18,8 +18,9 @@ examples:
 
 The page is one file that needs no network. Tables come from motsim.sweep or motsim.verify; a claim
 whose table is missing is listed with the command that makes it. Exit codes: 0 the page is written
-and every verdict on it is the recorded one, 1 it is written and a verdict is not, a run failed or a
-table cannot be used, 2 no page: the call was wrong or there is no table, 130 interrupted.
+and every verdict on it is the recorded one; 1 it is written, and a verdict is not, a run failed or
+is not there yet, or a table cannot be used; 2 no page: the call was wrong or there is no table;
+130 interrupted.
 """
 
 

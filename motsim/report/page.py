@@ -5,6 +5,7 @@ import hashlib
 import math
 import re
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -31,6 +32,7 @@ ORIGINS = {
     "derived": "derived in this project",
     "measured": "measured in this project",
 }
+DRAWN_BY = ("numpy", "scipy", "pandas", "matplotlib")
 PAPER = re.compile(r"arXiv:(\d{4}\.\d{5})")
 
 
@@ -63,7 +65,7 @@ def render(sections: Sequence[Section]) -> str:
         tiers=sorted({s.facts["tier"] for s in sections if "tier" in s.facts}),
         kinds=KINDS,
         origins=ORIGINS,
-        version=__version__,
+        versions=[f"motsim {__version__}", *(f"{name} {version(name)}" for name in DRAWN_BY)],
         style=Markup(style),
         script=Markup(script),
         policy=f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline';"

@@ -8,12 +8,11 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 from motsim.claims import Claim, Finding, claim_module, claim_names
-from motsim.extras import MissingExtraError
 from motsim.plan import SweepError, load_sweep
+from motsim.report.provenance import commands_of, source_of, sweep_file, versions_of
 from motsim.store import FAILED
 from motsim.sweep import HEADLINE
 from motsim.tables import Tables, TablesError, load_tables
@@ -121,7 +120,7 @@ def collect(name: str, folder: Path, page_folder: Path) -> Section:
         Where the page will be, for links to the tables.
     """
     claim = claim_module(name).CLAIM if name in claim_names() else None
-    section = Section(name, _title(name), claim, commands=_commands(name, "quick", claim))
+    section = Section(name, _title(name), claim, commands=commands_of(name, "quick", claim))
     if not (folder / f"{name}.json").is_file():
         again = f"python -m motsim.sweep {shlex.quote(name)} --out {shlex.quote(str(folder))}"
         return replace(section, missing=True, problems=(f"No table yet. Make it with: {again}",))
@@ -156,16 +155,6 @@ def _title(name: str) -> str:
         return ""
 
 
-def _commands(name: str, tier: str, claim: Claim | None, file: str = "") -> tuple[str, ...]:
-    if claim is None:
-        return (f"python -m motsim.sweep {shlex.quote(file or f'{name}.toml')} --tier {tier}",)
-    return (
-        f"python -m motsim.sweep {name} --tier {tier}",
-        f"python -m motsim.verify {name} --tier {tier}",
-        f"python -m figures {name}",
-    )
-
-
 def _described(section: Section, tables: Tables, folder: Path, page_folder: Path) -> Section:
     """Add what the tables say of themselves."""
     name, meta = tables.name, tables.meta
@@ -185,20 +174,21 @@ def _described(section: Section, tables: Tables, folder: Path, page_folder: Path
             f"{planned - len(runs):,} of {planned:,} planned runs are not there yet; the same sweep"
             " command goes on with them"
         )
+    source = source_of(name, meta, folder, section.claim)
+    commands = commands_of(name, tier, section.claim, source)
     failed = runs[runs["status"].isin(FAILED)]
     if len(failed):
         problems.append(
-            f"{len(failed):,} of {len(runs):,} runs failed; try them again with: python -m"
-            f" motsim.sweep {shlex.quote(name)} --retry-failed"
+            f"{len(failed):,} of {len(runs):,} runs failed; try them again with: {commands[0]}"
+            " --retry-failed"
         )
     errors = failed["error"] if "error" in failed else failed["status"]
     shown = list(zip(failed["run"].astype(str), errors.astype(str), strict=True))
     facts["kind of run"] = str(meta.get("kind", "not recorded"))
-    facts["versions"] = _versions(meta.get("versions"))
-    source = _source(name, meta, folder, section.claim)
+    facts["versions"] = versions_of(meta.get("versions"))
     settings = ""
     if source:
-        facts["settings"], settings = _settings(source, tier, set(runs["run"]))
+        facts["settings"], settings = sweep_file(source, tier, set(runs["run"]))
     shared = meta.get("settings")
     tables_there = (f"{name}.csv", *(f"{name}.{other}.csv" for other in tables.others))
     start = os.path.relpath(folder, page_folder)
@@ -209,53 +199,13 @@ def _described(section: Section, tables: Tables, folder: Path, page_folder: Path
         facts=facts,
         failures=tuple(shown[:SHOWN_FAILURES]),
         num_failed=len(failed),
-        commands=_commands(name, tier, section.claim, source),
+        commands=commands,
         settings=settings,
         shared=tuple((k, json.dumps(v)) for k, v in shared.items() if v is not None)
         if isinstance(shared, dict)
         else (),
         files=tuple((file, quote(Path(start, file).as_posix())) for file in tables_there),
     )
-
-
-def _versions(found: Any) -> str:
-    if isinstance(found, dict):
-        found = [found]
-    if (
-        not isinstance(found, list)
-        or not all(isinstance(each, dict) for each in found)
-        or not found
-    ):
-        return "not recorded with these tables"
-    return "; ".join(", ".join(f"{k} {v}" for k, v in sorted(each.items())) for each in found)
-
-
-def _source(name: str, meta: dict[str, Any], folder: Path, claim: Claim | None) -> str:
-    """Name or path of the sweep file, empty if the tables do not tell or it is gone."""
-    if claim is not None:
-        return name
-    path = os.path.normpath(folder / str(meta.get("file", "")))
-    return path if path.endswith(".toml") and Path(path).is_file() else ""
-
-
-def _settings(source: str, tier: str, runs: set[str]) -> tuple[str, str]:
-    """Compare the runs with the keys that the sweep file and the code give now."""
-    try:
-        sweep = load_sweep(source)
-        keys = {cell.key[:12] for cell in sweep.cells("full" if tier == "full" else "quick")}
-        text = sweep.path.read_text(encoding="utf-8")
-    except (SweepError, MissingExtraError, OSError) as error:
-        return f"cannot be compared with the sweep file: {_line(error)}", ""
-    other = len(runs - keys)
-    if not runs:
-        return "no run", text
-    if other:
-        return (
-            f"{other:,} of {len(runs):,} runs are not those of the sweep file below: they have"
-            " other settings (--set, an edited file) or come from another version of the code",
-            text,
-        )
-    return "each run has the key of the sweep file below and of the present code", text
 
 
 def _pictures(name: str, tables: Tables) -> tuple[Picture, ...]:
