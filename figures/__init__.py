@@ -4,16 +4,29 @@ A figure module has ``draw(tables) -> dict of name to matplotlib Figure``; the m
 dashes is the name of its sweep and of its claim. Nothing lists figures by hand.
 """
 
+import io
 import pkgutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from motsim.tables import Tables
+from motsim.store import FAILED
+from motsim.tables import Tables, TablesError
 
-__all__ = ["draw", "figure_names"]
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-NOT_FIGURES = {"style", "__main__"}
-FORMATS = ("pdf", "png")
+__all__ = ["check", "draw", "drawn", "figure_names"]
+
+NOT_FIGURES = {"inline", "style", "__main__"}
+#: Format -> what its metadata must leave out, so that the same tables give the same bytes.
+FORMATS: dict[str, dict[str, Any]] = {
+    "pdf": {"CreationDate": None},
+    "png": {"Software": None},
+    "svg": {"Date": None, "Creator": None},
+}
 
 
 def figure_names() -> list[str]:
@@ -22,11 +35,43 @@ def figure_names() -> list[str]:
     return sorted(name.replace("_", "-") for name in modules)
 
 
-def draw(name: str, tables: Tables, folder: Path) -> list[Path]:
-    """Draw one module's figures as PDF and PNG into ``folder/figures``; return the PNG paths.
+def check(tables: Tables) -> None:
+    """Refuse tables that hold nothing to draw.
 
-    Nothing in the files depends on time: the same tables give the same pictures.
+    Raises
+    ------
+    TablesError
+        If there is no row, no finished run, or no number; the message says what to run.
     """
+    name, main = tables.name, tables.main
+    sweep = f"python -m motsim.sweep {name}"
+    if main.empty or not {"run", "status"} <= set(main):
+        raise TablesError(f"{name}.csv has no run to draw; fill it with: {sweep}")
+    status = tables.runs["status"]
+    if status.isin((*FAILED, "diverged")).all():
+        counts = ", ".join(f"{n} {s}" for s, n in status.value_counts().sort_index().items())
+        raise TablesError(
+            f"none of the {len(status)} runs of {name} can be drawn ({counts}); try failed ones"
+            f" again: {sweep} --retry-failed"
+        )
+    beside = {*tables.labels, "run", "status", "epsilon"}
+    numbers = main.loc[:, [column for column in main if column not in beside]]
+    if numbers.select_dtypes("number").isna().all(axis=None):
+        raise TablesError(
+            f"{name}.csv holds no number to draw, only labels; make it again with: {sweep}"
+        )
+
+
+@contextmanager
+def drawn(name: str, tables: Tables) -> "Iterator[dict[str, Figure]]":
+    """Yield one module's figures by name, in the common look; close them at the end.
+
+    Raises
+    ------
+    TablesError
+        If the tables hold nothing to draw, or not what this figure needs.
+    """
+    check(tables)
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -35,14 +80,37 @@ def draw(name: str, tables: Tables, folder: Path) -> list[Path]:
     from figures import style
 
     module = import_module(f"figures.{name.replace('-', '_')}")
+    before = set(plt.get_fignums())
+    try:
+        with style.context():
+            yield module.draw(tables)
+    except TablesError:
+        raise
+    except (LookupError, ValueError, TypeError, ArithmeticError) as error:
+        raise TablesError(
+            f"the tables of {name} are not what its figure needs ({type(error).__name__}: {error});"
+            f" make them again with: python -m motsim.sweep {name}"
+        ) from error
+    finally:
+        for number in set(plt.get_fignums()) - before:
+            plt.close(number)
+
+
+def draw(name: str, tables: Tables, folder: Path) -> list[Path]:
+    """Draw one module's figures as PDF, PNG and SVG into ``folder/figures``; return the PNG paths.
+
+    Nothing in the files depends on time: the same tables give the same pictures. No file is
+    written unless all can be drawn.
+    """
+    files: dict[str, bytes] = {}
+    with drawn(name, tables) as figures:
+        for title, figure in figures.items():
+            for suffix, metadata in FORMATS.items():
+                stream = io.BytesIO()
+                figure.savefig(stream, format=suffix, metadata=metadata)
+                files[f"{title}.{suffix}"] = stream.getvalue()
     place = folder / "figures"
     place.mkdir(parents=True, exist_ok=True)
-    paths = []
-    with style.context():
-        for title, figure in module.draw(tables).items():
-            for suffix in FORMATS:
-                metadata = {"CreationDate": None} if suffix == "pdf" else {"Software": None}
-                figure.savefig(place / f"{title}.{suffix}", metadata=metadata)
-            plt.close(figure)
-            paths.append(place / f"{title}.png")
-    return paths
+    for file, content in files.items():
+        (place / file).write_bytes(content)
+    return [place / file for file in files if file.endswith(".png")]

@@ -1,12 +1,12 @@
 """Draw figures from stored tables: ``python -m figures [NAME...]``."""
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from figures import draw, figure_names
 from motsim.plan import nearest
+from motsim.sweep import CommandParser
 from motsim.tables import TablesError, load_tables
 
 __all__ = ["main"]
@@ -14,9 +14,9 @@ __all__ = ["main"]
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Draw every asked figure; without names, every one whose table is there."""
-    options = argparse.ArgumentParser(
+    options = CommandParser(
         prog="python -m figures",
-        description="Draw figures (PDF and PNG) from the tables that motsim.sweep wrote.",
+        description="Draw figures (PDF, PNG, SVG) from the tables that motsim.sweep wrote.",
         allow_abbrev=False,
     )
     options.add_argument("names", nargs="*", metavar="NAME", help="default: all")
@@ -35,6 +35,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         except TablesError as error:
             print(f"python -m figures: {error}", file=sys.stderr)
             missing += 1
+        except OSError as error:
+            print(f"python -m figures: {error.filename}: {error.strerror}", file=sys.stderr)
+            return 2
     return 2 if missing else 0
 
 

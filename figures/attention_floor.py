@@ -36,7 +36,7 @@ def draw(tables: Tables) -> dict[str, Figure]:
     for ax in axes:
         ax.set_ylim(0.0, top)
     axes[0].set_ylabel("error floor (expected loss)")
-    axes[0].legend(loc="upper left")
+    style.legend(axes[0], loc="upper left")
     floor_figure.supxlabel(
         f"noise σ  (linear experts, N = 2, d = 8; mean of {seeds} seeds with 95 % interval)\n"
         "dashed in both panels: closed form without attention, τ/(2(1+τ)), τ = σ²(L−3)/d\n"
@@ -98,7 +98,7 @@ def _alignment(tables: Tables, seeds: int) -> Figure:
     axes[0].set_ylabel("attention on noise tokens")
     axes[1].set_ylabel("expected loss")
     axes[1].set_ylim(bottom=0.0)
-    axes[1].legend(loc="upper right")
+    style.legend(axes[1], loc="upper right")
     figure.supxlabel(
         f"step of stage II  (linear experts, L = {length}; mean of {seeds} seeds, band: all seeds)",
         fontsize=8,

@@ -50,5 +50,5 @@ def draw(tables: Tables) -> dict[str, Figure]:
     ax.set_xlabel(
         f"T(ε) of baseline / T(ε) of MoT, M = 16\n({seeds} seeds, 95 % interval; open: lower bound)"
     )
-    ax.legend(loc="lower right", fontsize=6.5)
+    style.legend(ax, loc="lower right", fontsize=6.5)
     return {"fair-baselines": figure}

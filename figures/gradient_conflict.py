@@ -35,7 +35,7 @@ def draw(tables: Tables) -> dict[str, Figure]:
         ax.set_xscale("log")
         ax.set_ylim(-0.02, 0.5)
         ax.set_title(title)
-        ax.legend(loc="upper left", ncols=2, columnspacing=1.0, handlelength=2.2)
+        style.legend(ax, loc="upper left", ncols=2, columnspacing=1.0, handlelength=2.2)
     axes[0].set_ylabel("conflict: mean max(0, −cos)")
     seeds = tables.main["seed"].nunique()
     figure.supxlabel(

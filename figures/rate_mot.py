@@ -67,7 +67,7 @@ def hitting(groups: list[pd.DataFrame], ax: Axes) -> None:
         named.add(label)
     ax.set_xscale("log")
     ax.set_yscale("log")
-    ax.legend(loc="upper right", fontsize=6)
+    style.legend(ax, loc="upper right", fontsize=6.5)
     ax.set_ylim(top=ax.get_ylim()[1] * 3)
 
 
@@ -85,6 +85,6 @@ def ratios(groups: list[pd.DataFrame], ax: Axes) -> None:
             )  # fmt: skip
     ax.axvspan(1 / TOLERANCE, TOLERANCE, color="0.5", alpha=0.12, lw=0)
     ax.axvline(1.0, color=style.GREY, lw=0.8)
-    ax.set_yticks(range(len(names)), names, fontsize=6)
+    ax.set_yticks(range(len(names)), names, fontsize=6.5)
     ax.invert_yaxis()
     ax.set_xlim(0.9, 1.1)

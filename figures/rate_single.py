@@ -53,7 +53,7 @@ def hitting(tables: Tables, ax: Axes) -> None:
     ax.set_xscale("log")
     ax.set_yscale("log")
     ax.set_ylim(top=ax.get_ylim()[1] * 30)
-    ax.legend(loc="upper left", fontsize=6)
+    style.legend(ax, loc="upper left", fontsize=6.5)
     ax.set_xlabel("1/ε")
     ax.set_ylabel("T(ε): first step with loss ≤ ε")
 
@@ -82,6 +82,6 @@ def mechanism(tables: Tables, ax: Axes) -> None:
     ax.set_xscale("log")
     ax.set_yscale("log")
     ax.invert_xaxis()
-    ax.legend(loc="lower left", fontsize=6)
+    style.legend(ax, loc="lower left", fontsize=6.5)
     ax.set_xlabel("expected loss L")
     ax.set_ylabel("−(dL/dt) / 2L per step")

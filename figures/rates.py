@@ -36,7 +36,7 @@ def draw(tables: Tables) -> dict[str, Figure]:
         ax.set_title(f"{loss} loss", pad=14)
     axes[0].set_ylabel("expected loss (noise-free routing)")
     for ax in axes:
-        ax.legend(loc="lower left")
+        style.legend(ax, loc="lower left")
     loss_figure.supxlabel(
         f"gradient step  ({note}; shaded: stages I, II, III of MoT, cubic)", fontsize=8
     )
@@ -46,8 +46,8 @@ def draw(tables: Tables) -> dict[str, Figure]:
         hitting_times(tables.main, loss, ax)
         ax.set_title(f"{loss} loss")
     axes[0].set_ylabel("T(ε): first step with loss ≤ ε")
-    axes[0].legend(loc="upper right")
-    axes[1].legend(loc="lower right")
+    style.legend(axes[0], loc="upper right")
+    style.legend(axes[1], loc="lower right")
     time_figure.supxlabel(
         f"1/ε  (marker: median of {seeds} seeds, bar: all seeds, line: fitted law)", fontsize=8
     )

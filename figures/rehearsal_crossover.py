@@ -21,10 +21,10 @@ def draw(tables: Tables) -> dict[str, Figure]:
     figure, axes = style.panels(2, 2, height=2.3)
     for ax, quantity in zip(axes[:2], QUANTITIES, strict=True):
         errors(rows[rows["case"] == "range"], tables.others["line"], quantity, ax)
-    axes[0].legend(loc="lower left")
+    style.legend(axes[0], loc="lower left")
     for ax, quantity in zip(axes[2:], QUANTITIES, strict=True):
         near(rows, quantity, ax)
-    axes[2].legend(loc="lower left")
+    style.legend(axes[2], loc="lower left")
     phases, axes = style.panels(2, 2, height=2.3)
     for column, quantity in enumerate(QUANTITIES):
         for row, (case, table, axis) in enumerate(
@@ -67,6 +67,8 @@ def errors(rows: pd.DataFrame, lines: pd.DataFrame, quantity: str, ax: Axes) -> 
             own["cosine"], own[quantity], yerr=LIMIT * own[f"{quantity}_se"], fmt=marker, ms=3,
             lw=0.8, color=style.PALETTE[colour], label=label,
         )  # fmt: skip
+    if points.empty:
+        return
     root = float(rows[f"{quantity}_crossover"].iloc[0])
     ax.axvline(root, color="0.4", lw=0.8, ls=":")
     ax.text(root - 0.02, 0.02, f"{root:.3f}", transform=ax.get_xaxis_transform(), ha="right",
@@ -100,7 +102,7 @@ def near(rows: pd.DataFrame, quantity: str, ax: Axes) -> None:
         ax.text(
             root + LIMIT * error + 0.006, height,
             f"{root:.3f} ± {LIMIT * error:.3f}\npredicted {points['crossover'].iloc[0]:.3f}",
-            transform=ax.get_xaxis_transform(), fontsize=6, color=colour, va="center",
+            transform=ax.get_xaxis_transform(), fontsize=6.5, color="0.3", va="center",
         )  # fmt: skip
     ax.axhline(0, color="0.3", lw=0.8)
     ax.set_xlim(0.66, 1.06)
@@ -113,6 +115,8 @@ def near(rows: pd.DataFrame, quantity: str, ax: Axes) -> None:
 def phase(table: pd.DataFrame, simulated: pd.DataFrame, axis: str, quantity: str, ax: Axes) -> None:
     """Which strategy is better over (cosine, axis): closed form as areas, simulation as points."""
     table = table[table["seed"] == 0]
+    if table[axis].nunique() < 2:  # no area
+        return
     edge = table.drop_duplicates(axis).sort_values(axis)
     root, heights = edge[f"{quantity}_crossover"], edge[axis].to_numpy(float)
     everywhere = (edge[f"{quantity}_better"] == "sequential").to_numpy(float)  # no crossover

@@ -63,6 +63,8 @@ def accuracies(rows: pd.DataFrame, case: str, ax: Axes) -> None:
     width = rows["level"].max() - rows["level"].min()
     for place, (strategy, (colour, marker)) in enumerate(STRATEGIES.items()):
         own = rows[rows["strategy"] == strategy].groupby("level")["final_accuracy"]
+        if not len(own):
+            continue
         points = pd.DataFrame({level: mean_interval(values) for level, values in own}).T
         ax.errorbar(
             points.index.to_numpy(float) + (place - 1) * 0.012 * width, points[0],
@@ -117,4 +119,4 @@ def overwriting(tables: Tables, ax: Axes) -> None:
     ax.set_xlim(0, 1)
     ax.set_ylim(-0.6, len(names) - 0.4)
     ax.set_xlabel("accuracy on the new task (hybrid, least similar level)")
-    ax.legend(loc="lower left")
+    style.legend(ax, loc="lower left")

@@ -58,6 +58,8 @@ def draw(tables: Tables) -> dict[str, Figure]:
 
 def effect(points: pd.DataFrame, lines: pd.DataFrame, axis: str, quantity: str, ax: Axes) -> None:
     """Draw one effect on one quantity; filled and solid for cosine 0, open and dashed for 0.9."""
+    if points.empty:
+        return
     for (strategy, cosine), own in points.groupby(["strategy", "similarity"]):
         label, colour, marker = LOOK[str(strategy)]
         shade = style.PALETTE[colour]

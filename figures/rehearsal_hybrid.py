@@ -83,7 +83,7 @@ def threshold(
         lw=0.9, color=style.PALETTE[colour],
     )  # fmt: skip
     levels = pure[f"{quantity}_predicted"].to_dict()
-    for strategy in ("concurrent", "sequential"):
+    for strategy in (name for name in ("concurrent", "sequential") if name in levels):
         shade = LOOK[strategy][1]
         ax.axhline(
             levels[strategy], color=style.PALETTE[shade],

@@ -54,7 +54,7 @@ def schedule(plan: pd.DataFrame, kinds: str, ax: Axes) -> None:
             for k, task in enumerate(tasks):
                 ax.plot(x + k + 0.5, step, "o", ms=9, color=colours[kinds[task]],
                         mec="black" if task == step else "none", mew=1.0)  # fmt: skip
-                ax.text(x + k + 0.5, step, f"{task + 1}", ha="center", va="center", fontsize=6)
+                ax.text(x + k + 0.5, step, f"{task + 1}", ha="center", va="center", fontsize=6.5)
             x += len(tasks) + 0.35
     steps = int(plan["step"].max()) + 1 if len(plan) else 1
     ax.set_xlim(-0.1, steps + 0.35 * steps)

@@ -41,7 +41,7 @@ def draw(tables: Tables) -> dict[str, Figure]:
     left.set_yscale("symlog", linthresh=1.0)
     left.set_xlabel("closed form (open: F, filled: G)")
     left.set_ylabel("simulation, ± 4 standard errors")
-    left.legend(loc="upper left")
+    style.legend(left, loc="upper left")
 
     bins = np.arange(-5, 5.01, 0.5)
     right.hist(
@@ -54,7 +54,7 @@ def draw(tables: Tables) -> dict[str, Figure]:
         right.axvline(limit, color=style.PALETTE[3], lw=0.9, ls="--")
     right.set_xlabel("(simulation − closed form) / standard error")
     right.set_ylabel("density")
-    right.legend(loc="upper right", bbox_to_anchor=(0.88, 1.0))
+    style.legend(right, loc="upper right", bbox_to_anchor=(0.88, 1.0))
     worst = found["z"].abs().max()
     settings = len(found) // 2
     left.set_title(f"{settings} drawn settings, T = 2 to 8")

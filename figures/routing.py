@@ -49,7 +49,7 @@ def draw(tables: Tables) -> dict[str, Figure]:
 
     course_figure, (ax,) = style.panels(height=2.9)
     accuracy(tables, ax)
-    course_figure.legend(loc="outside upper center", ncols=2)
+    style.legend(course_figure, loc="outside upper center", ncols=2)
     return {"routing": figure, "routing-accuracy": course_figure}
 
 

@@ -28,10 +28,12 @@ def draw(tables: Tables) -> dict[str, Figure]:
 def heat(runs: pd.DataFrame, case: str, title: str, ax: Axes) -> None:
     """Draw the median final loss in decades over T1 and T2, with the numbers."""
     wide = log_loss(runs, case).median(axis=1).unstack("specialise_steps")
+    if wide.empty:
+        return
     image = ax.imshow(wide, cmap="cividis_r", vmin=-12, vmax=0, aspect="auto", origin="lower")
     for (row, column), value in np.ndenumerate(wide.to_numpy()):
         light = value < -5
-        ax.text(column, row, f"{value:.1f}", ha="center", va="center", fontsize=6,
+        ax.text(column, row, f"{value:.1f}", ha="center", va="center", fontsize=6.5,
                 color="black" if light else "white")  # fmt: skip
     ax.set_xticks(range(wide.shape[1]), [f"{t:.0f}" for t in wide.columns])
     ax.set_yticks(range(wide.shape[0]), [f"{t:.0f}" for t in wide.index])
@@ -58,7 +60,7 @@ def gate(brackets: pd.DataFrame, ax: Axes) -> None:
     ax.minorticks_off()
     ax.set_xlabel("step size of the gate, ηᵣ")
     ax.set_ylabel("shortest T₁ that specialises")
-    ax.legend()
+    style.legend(ax)
 
 
 def leak(table: pd.DataFrame, ax: Axes) -> None:

@@ -38,7 +38,7 @@ def draw(tables: Tables) -> dict[str, Figure]:
     axes[1].set_title("linear experts; lines: race of the classes")
     for ax in axes:
         ax.set_ylim(-0.04, 1.08)
-        ax.legend(loc="lower left")
+        style.legend(ax, loc="lower left")
     figure.supxlabel(f"task similarity ρ  ({seeds} seeds, bars: 95 % intervals)", fontsize=8)
 
     rate_figure, axes = style.panels(2, height=2.7)
@@ -51,6 +51,8 @@ def draw(tables: Tables) -> dict[str, Figure]:
 def _cubic(tables: Tables, case: str, ax: Axes) -> None:
     label, colour, marker = LOOK[case]
     wide = shares(tables, case)
+    if wide.empty:
+        return
     rho = wide.columns.to_numpy(float)
     mean, low, high = np.array([mean_interval(wide[r]) for r in wide.columns]).T
     paint = style.PALETTE[colour]
@@ -64,6 +66,8 @@ def _cubic(tables: Tables, case: str, ax: Axes) -> None:
 def _linear(tables: Tables, case: str, ax: Axes) -> None:
     label, colour, marker = LOOK[case]
     wide = shares(tables, case)
+    if wide.empty:
+        return
     rho = wide.columns.to_numpy(float)
     count = wide.sum().to_numpy(int)
     ends = np.array([share_interval(int(k), len(wide)) for k in count]).T
@@ -99,7 +103,7 @@ def _losses(tables: Tables, ax: Axes) -> None:
     ax.set_xlabel("task similarity ρ")
     ax.set_ylabel("final loss")
     ax.set_title("final loss (linear: specialised runs)")
-    ax.legend(loc="upper left", ncols=1)
+    style.legend(ax, loc="upper left", ncols=1)
 
 
 def _decay(tables: Tables, ax: Axes) -> None:
@@ -107,6 +111,8 @@ def _decay(tables: Tables, ax: Axes) -> None:
     curve = tables.others["curve"]
     curve = curve[(curve["case"] == "cubic-rate") & (curve["stage"] == "converge")]
     curve = curve[curve["similarity"] == -0.15]
+    if curve.empty:
+        return
     step = curve["step"] - curve.groupby("seed")["step"].transform("min") + 1
     spread: pd.DataFrame = curve["loss"].groupby(step).agg(["median", "min", "max"])
     paint = style.PALETTE[3]
@@ -120,4 +126,4 @@ def _decay(tables: Tables, ax: Axes) -> None:
     ax.set_xlabel("step of stage III")
     ax.set_ylabel("expected loss")
     ax.set_title("no log law between similar tasks")
-    ax.legend(loc="lower left")
+    style.legend(ax, loc="lower left")

@@ -84,4 +84,4 @@ def used(rows: pd.DataFrame, ax: Axes) -> None:
     ax.axhline(1, color=style.GREY, lw=0.8, ls="--")
     ax.set_ylim(0, rows["used_experts"].max() + 1.5 if len(rows) else 1)
     ax.set_ylabel("experts used (mean, range)")
-    ax.legend(loc="upper left", ncols=2)
+    style.legend(ax, loc="upper left", ncols=2)

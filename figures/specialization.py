@@ -29,9 +29,9 @@ NAMES = {
 def draw(tables: Tables) -> dict[str, Figure]:
     """Return both figures."""
     table = tables.others["specialisation"]
-    cases = [case for case in MAPS if (table["case"] == case).any()]
-    figure, axes = style.panels(3, max(len(cases), 1), height=1.75)
     image, experts = None, final_state(tables)
+    cases = [case for case in MAPS if (experts["case"] == case).any()]
+    figure, axes = style.panels(3, max(len(cases), 1), height=1.75)
     for row, case in enumerate(cases):
         here = table[(table["case"] == case) & (table["seed"] == 0)]
         stage = here[here["stage"] == "specialise"]["step"]

@@ -29,7 +29,7 @@ def draw(tables: Tables) -> dict[str, Figure]:
                 losses(rows, LOOK[str(schedule), case != preset], ax)
         ax.set_title(f"{preset} experts")
         ax.set_yscale("log")
-        ax.legend(loc="lower left")
+        style.legend(ax, loc="lower left")
     axes[0].set_ylabel("expected loss (noise-free routing)")
     seeds = tables.main["seed"].nunique()
     figure.supxlabel(f"gradient step  (line: median of {seeds} seeds, thin: each seed)", fontsize=8)

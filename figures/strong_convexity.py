@@ -41,7 +41,7 @@ def draw(tables: Tables) -> dict[str, Figure]:
         ax.set_xscale("log")
         ax.set_yscale("log")
         ax.invert_xaxis()
-        ax.legend(loc="upper right", ncols=2, columnspacing=1.0)
+        style.legend(ax, loc="upper right", ncols=2, columnspacing=1.0)
     seeds = tables.main["seed"].nunique()
     figure.supxlabel(
         f"expected loss ε, falling to the right  (markers: snapshots of {seeds} seeds; dashed:"

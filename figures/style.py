@@ -10,7 +10,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-__all__ = ["COLUMN", "PAGE", "PALETTE", "context", "label_stages", "panels"]
+__all__ = ["COLUMN", "PAGE", "PALETTE", "context", "label_stages", "legend", "panels"]
 
 COLUMN = 3.4  # inches, one column of a two-column page
 PAGE = 7.0
@@ -56,6 +56,13 @@ def panels(
         rows, columns, figsize=(wide, height * rows), squeeze=False, layout="constrained"
     )
     return figure, list(grid.ravel())
+
+
+def legend(owner: Axes | Figure, **options: Any) -> None:
+    """Add a legend where there is something to explain."""
+    axes = [owner] if isinstance(owner, Axes) else owner.axes
+    if any(ax.get_legend_handles_labels()[0] for ax in axes):
+        owner.legend(**options)
 
 
 def label_stages(ax: Axes, stages: list[tuple[str, float, float]]) -> None:

@@ -237,10 +237,15 @@ def _report(name: str, tables: "Tables") -> int:
 
 def _draw(name: str, tables: "Tables", folder: Path) -> None:
     from figures import draw, figure_names
+    from motsim.tables import TablesError
 
-    if name in figure_names():
+    if name not in figure_names():
+        return
+    try:
         for path in draw(name, tables, folder):
             print(f"figure: {path}")
+    except TablesError as error:
+        say(f"no figure: {error}")
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ import pandas as pd
 
 from motsim.claims import Claim, Finding, Verdict
 from motsim.claims._missing import nothing
-from motsim.claims.rates import curves, rate_finding
+from motsim.claims.rates import curves, rate_finding, usable
 from motsim.intervals import mean_interval
 from motsim.rates import fit_law
 from motsim.tables import Tables
@@ -87,7 +87,7 @@ def dominance_exponents(table: pd.DataFrame) -> dict[int, float]:
 def hitting_exponents(rows: pd.DataFrame) -> dict[int, float]:
     """Exponent p of the power law fitted to each seed's own T(eps) below `ASYMPTOTIC`."""
     found = {}
-    for seed, run in rows[rows["status"] != "diverged"].groupby("seed"):
+    for seed, run in usable(rows).groupby("seed"):
         epsilons, hits, budgets = curves(run)
         try:
             span = (float(epsilons.min()) / 2, ASYMPTOTIC)

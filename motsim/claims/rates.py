@@ -4,10 +4,11 @@ import numpy as np
 import pandas as pd
 
 from motsim.claims import Claim, Finding, Verdict
+from motsim.claims._missing import nothing
 from motsim.rates import RateDecision, decide, fit_law, supports
 from motsim.tables import Tables
 
-__all__ = ["CLAIM", "case_decision", "curves", "fitted_curve", "judge", "rate_finding"]
+__all__ = ["CLAIM", "case_decision", "curves", "fitted_curve", "judge", "rate_finding", "usable"]
 
 CLAIM = Claim(
     statement=(
@@ -46,9 +47,9 @@ def case_decision(rows: pd.DataFrame, num_classes: int | None = None) -> RateDec
     return decide(epsilons, hits, budgets, num_diverged=int(diverged))
 
 
-def usable(rows: pd.DataFrame, num_classes: int | None) -> pd.DataFrame:
-    """Rows of the runs that enter a fit."""
-    good = rows[rows["status"] != "diverged"]
+def usable(rows: pd.DataFrame, num_classes: int | None = None) -> pd.DataFrame:
+    """Rows of the runs that enter a fit; a failed run has no step at all."""
+    good = rows[(rows["status"] != "diverged") & rows["stage_step"].notna()]
     return good if num_classes is None else good[good["covered_classes"] == num_classes]
 
 
@@ -104,8 +105,10 @@ def rate_finding(
 
 def judge(tables: Tables) -> list[Finding]:
     """Judge every case of the headline sweep."""
+    if not {"case", "epsilon", "stage_step"} <= set(tables.main):
+        return nothing(CLAIM)
     findings = []
     for case, rows in tables.main.groupby("case", sort=False):
         law, expected = EXPECTED.get(str(case), ("log", "inconclusive"))
         findings.append(rate_finding(str(case), rows, law, expected))
-    return findings
+    return findings or nothing(CLAIM)

@@ -59,6 +59,8 @@ def accuracy_course(tables: Tables) -> pd.DataFrame:
     pieces = []
     for case, part in rows.groupby("case", sort=False):
         index = ["seed", "stage", "step", "expert"]
+        if part["class"].nunique() < 2:  # no class to tell from another
+            continue
         wide = part.pivot(index=index, columns="class", values=["alignment", "share"])
         own = expert_classes(wide["alignment"].to_numpy())
         share = wide["share"].to_numpy()
@@ -68,6 +70,8 @@ def accuracy_course(tables: Tables) -> pd.DataFrame:
         entropy = -(share * np.log(part_of)).sum(axis=1)
         found = pd.DataFrame({"accuracy": right, "entropy": entropy}, index=wide.index)
         pieces.append(found.groupby(index[:3]).sum().reset_index().assign(case=case))
+    if not pieces:
+        return pd.DataFrame({name: [] for name in columns})
     return pd.concat(pieces, ignore_index=True)[columns].sort_values(["case", "seed", "step"])
 
 
@@ -82,7 +86,7 @@ def dispatch_matrix(tables: Tables, case: str, seed: int, step: int) -> np.ndarr
 
 def judge(tables: Tables) -> list[Finding]:
     """Judge every case."""
-    if "routing_accuracy" not in tables.main:
+    if "routing_accuracy" not in tables.main or tables.main.empty:
         return [_finding(case, pd.Series([], dtype=float), 0) for case in EXPECTED]
     findings = []
     for case, rows in tables.runs.groupby("case", sort=False):

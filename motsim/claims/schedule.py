@@ -123,7 +123,7 @@ def threshold_finding(runs: pd.DataFrame) -> Finding:
     name = "threshold in T1"
     part = runs[(runs["align_steps"] == 0) & (runs["specialise_steps"] > 0)]
     found = thresholds(part)
-    seeds = int(part["seed"].nunique())
+    seeds = int(part.loc[part["final_loss"].notna(), "seed"].nunique())
     verdict: Verdict = "inconclusive"
     if seeds >= MIN_SEEDS:
         verdict = "holds" if len(found) == seeds else "fails"

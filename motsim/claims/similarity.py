@@ -88,6 +88,7 @@ def shares(tables: Tables, case: str) -> pd.DataFrame:
     if case.startswith("cubic"):
         share = runs["specialised_experts"] / CASES[case][1]
     else:
+        runs = runs[runs["dispatch_entropy"].notna()]
         share = (runs["dispatch_entropy"] < SPECIALISED_ENTROPY).astype(float)
     wide = runs.assign(share=share).pivot_table(
         index="seed", columns="similarity", values="share", aggfunc="first"

@@ -80,6 +80,8 @@ def final_state(tables: Tables) -> pd.DataFrame:
         return pd.DataFrame({name: [] for name in columns})
     index = ["case", "seed", "expert"]
     last = _last(aligned).pivot(index=index, columns="class", values="alignment")
+    if last.shape[1] < 2:  # no class to tell from another
+        return pd.DataFrame({name: [] for name in columns})
     shares = _last(routed).pivot(index=index, columns="class", values="share").loc[last.index]
     load = shares.sum(axis=1)
     found = pd.DataFrame({"load": load, "own": expert_classes(last.to_numpy())}, index=last.index)

@@ -1,0 +1,103 @@
+"""Write the report: ``python -m motsim.report [NAME...]``."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from motsim.sweep import CommandParser
+
+__all__ = ["main"]
+
+EPILOG = """\
+examples:
+  python -m motsim.report                        every table in results/ -> results/report.html
+  python -m motsim.report rates coverage         two claims
+  python -m motsim.report --out DIR --to page.html
+
+The page is one file that needs no network. Tables come from motsim.sweep or motsim.verify; a claim
+whose table is missing is listed with the command that makes it. Exit codes: 0 the page is written
+and every verdict on it is the recorded one; 1 it is written, and a verdict is not, a run failed or
+is not there yet, or a table cannot be used; 2 no page: the call was wrong or there is no table;
+130 interrupted.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit code."""
+    options = CommandParser(
+        prog="python -m motsim.report",
+        description="Write one HTML page from stored tables: verdicts, findings, figures.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    options.add_argument("names", nargs="*", metavar="NAME", help="default: all claims and tables")
+    options.add_argument("--out", type=Path, default=Path("results"), metavar="DIR")
+    options.add_argument("--to", type=Path, metavar="FILE", help="default: DIR/report.html")
+    arguments = options.parse_args(argv)
+    try:
+        return _write(arguments.names, arguments.out, arguments.to or arguments.out / "report.html")
+    except ReportError as error:
+        print(f"python -m motsim.report: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\ninterrupted; no page is written", file=sys.stderr)
+        return 130
+
+
+class ReportError(ValueError):
+    """No page can be written; one line for the user."""
+
+
+def _write(names: Sequence[str], folder: Path, place: Path) -> int:
+    from tqdm import tqdm
+
+    from motsim.plan import nearest
+    from motsim.report.page import render
+    from motsim.report.sections import collect, stored_names, valid_names
+
+    stored = stored_names(folder)
+    valid = valid_names(stored)
+    for name in names:
+        if name not in valid:
+            raise ReportError(f"unknown name {name!r}{nearest(name, valid)}")
+    chosen = list(dict.fromkeys(names)) or valid
+    if not set(chosen) & set(stored):
+        asked = f" of {', '.join(names)}" if names else ""
+        again = " ".join(["python -m motsim.verify", *names, *(["--out", str(folder)])])
+        raise ReportError(f"no table{asked} in {folder}; make one with: {again}")
+    if place.is_dir() or not place.parent.is_dir():
+        raise ReportError(f"{place}: not a file in an existing folder; choose another with --to")
+    if not os.access(place.parent, os.W_OK):
+        raise ReportError(f"{place.parent}: cannot be written; choose another with --to")
+    bar = tqdm(chosen, unit="section", disable=None, dynamic_ncols=True, leave=False)
+    sections = []
+    for name in bar:
+        bar.set_description(name)
+        sections.append(collect(name, folder, place.parent))
+    page = render(sections)
+    _replace(place, page)
+    for section in sections:
+        for problem in section.problems:
+            print(f"{section.name}: {problem}", file=sys.stderr)
+    absent = sum(section.missing for section in sections)
+    without = f"; {absent} without a table" if absent else ""
+    print(f"report: {place} ({len(sections)} sections{without}; {len(page.encode()) / 1e6:.1f} MB)")
+    return 1 if any(section.alarm for section in sections) else 0
+
+
+def _replace(place: Path, page: str) -> None:
+    """Write the page whole or not at all."""
+    part = place.with_name(f".{place.name}.{os.getpid()}.part")
+    try:
+        part.write_text(page, encoding="utf-8", newline="")
+        os.replace(part, place)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise ReportError(f"{place}: {error.strerror}; choose another with --to") from error
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

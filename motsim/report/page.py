@@ -1,0 +1,100 @@
+"""Sections become one HTML page that needs no network."""
+
+import base64
+import hashlib
+import math
+import re
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from motsim import __version__
+from motsim.claims import Finding
+from motsim.report.sections import Section
+
+__all__ = ["interval", "render"]
+
+FOLDER = Path(__file__).parent
+#: Kind of claim -> what is asserted.
+KINDS = {
+    "tight": "tight: equality, tested on both sides",
+    "upper": "upper bound: tested on one side",
+    "lower": "lower bound: tested on one side",
+    "existence": "existence: one case suffices",
+}
+#: Origin of a statement -> in words.
+ORIGINS = {
+    "quoted": "quoted from the paper",
+    "reconstructed": "reconstructed from what is public about the paper",
+    "derived": "derived in this project",
+    "measured": "measured in this project",
+}
+DRAWN_BY = ("numpy", "scipy", "pandas", "matplotlib")
+PAPER = re.compile(r"arXiv:(\d{4}\.\d{5})")
+
+
+def render(sections: Sequence[Section]) -> str:
+    """Return the page. The same sections give the same text."""
+    style = (FOLDER / "page.css").read_text(encoding="utf-8")
+    script = (FOLDER / "page.js").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    environment = Environment(
+        loader=FileSystemLoader(FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"interval": interval, "papers": papers, "sortable": sortable}
+    claims = [section for section in sections if section.claim]
+    counts = {
+        verdict: sum(section.counts[verdict] for section in sections)
+        for verdict in ("holds", "fails", "inconclusive")
+    }
+    return environment.get_template("page.html").render(
+        sections=sections,
+        anchors=_anchors(sections),
+        judged=[section for section in claims if section.findings],
+        counts=counts,
+        total=sum(counts.values()),
+        changed=sum(section.changed for section in sections),
+        tiers=sorted({s.facts["tier"] for s in sections if "tier" in s.facts}),
+        kinds=KINDS,
+        origins=ORIGINS,
+        versions=[f"motsim {__version__}", *(f"{name} {version(name)}" for name in DRAWN_BY)],
+        style=Markup(style),
+        script=Markup(script),
+        policy=f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline';"
+        " img-src data:; base-uri 'none'; form-action 'none'",
+    )
+
+
+def _anchors(sections: Sequence[Section]) -> dict[str, str]:
+    """Id of each section: a claim's own name; a user's name may hold anything."""
+    return {s.name: s.name if s.claim else f"table-{n}" for n, s in enumerate(sections, 1)}
+
+
+def interval(finding: Finding) -> Markup:
+    """Value and interval in three digits; empty where the verdict rests on no single number."""
+    numbers = (finding.value, finding.low, finding.high)
+    if math.isnan(finding.value):
+        return Markup("")
+    value, low, high = (f"{n:.3g}".replace("inf", "∞").replace("-", "−") for n in numbers)
+    if math.isnan(finding.low) or math.isnan(finding.high):
+        return Markup(value)
+    return Markup(f'{value} <span class="within">[{low}, {high}]</span>')
+
+
+def sortable(number: float) -> str:
+    """Return a number as the sorting script reads it; empty for NaN, which goes last."""
+    return "" if math.isnan(number) else repr(number).replace("inf", "Infinity")
+
+
+def papers(source: str) -> Markup:
+    """Return a source with a link for each arXiv number."""
+    link = r'<a href="https://arxiv.org/abs/\1">arXiv:\1</a>'
+    return Markup(PAPER.sub(link, str(escape(source))))

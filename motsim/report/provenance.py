@@ -1,0 +1,60 @@
+"""Where tables come from: commands, sweep file, versions, and whether the code still gives them."""
+
+import os
+import shlex
+from pathlib import Path
+from typing import Any
+
+from motsim.claims import Claim
+from motsim.extras import MissingExtraError
+from motsim.plan import SweepError, load_sweep
+
+__all__ = ["commands_of", "source_of", "sweep_file", "versions_of"]
+
+
+def commands_of(name: str, tier: str, claim: Claim | None, file: str = "") -> tuple[str, ...]:
+    """Commands that make a section again; `file` is a user's own sweep file."""
+    if claim is None:
+        return (f"python -m motsim.sweep {shlex.quote(file or f'{name}.toml')} --tier {tier}",)
+    return (
+        f"python -m motsim.sweep {name} --tier {tier}",
+        f"python -m motsim.verify {name} --tier {tier}",
+        f"python -m figures {name}",
+    )
+
+
+def versions_of(found: Any) -> str:
+    """Versions as the tables' description holds them: a table, or a list of tables, in words."""
+    every = found if isinstance(found, list) else [found]
+    said = [
+        ", ".join(f"{k} {v}" for k, v in sorted(e.items())) for e in every if isinstance(e, dict)
+    ]
+    return "; ".join(said) or "not recorded with these tables"
+
+
+def source_of(name: str, meta: dict[str, Any], folder: Path, claim: Claim | None) -> str:
+    """Name or path of the sweep file, empty if the tables do not tell or it is gone."""
+    if claim is not None:
+        return name
+    path = os.path.normpath(folder / str(meta.get("file", "")))
+    return path if path.endswith(".toml") and Path(path).is_file() else ""
+
+
+def sweep_file(source: str, tier: str, runs: set[str]) -> tuple[str, str]:
+    """Return whether the sweep file and the code now give these runs (keys), and its text."""
+    try:
+        sweep = load_sweep(source)
+        keys = {cell.key[:12] for cell in sweep.cells("full" if tier == "full" else "quick")}
+        text = sweep.path.read_text(encoding="utf-8")
+    except (SweepError, MissingExtraError, OSError) as error:
+        return f"cannot be compared with the sweep file: {error}", ""
+    other = len(runs - keys)
+    if not runs:
+        return "no run", text
+    if other:
+        return (
+            f"{other:,} of {len(runs):,} runs are not those of the sweep file below: they have"
+            " other settings (--set, an edited file) or come from another version of the code",
+            text,
+        )
+    return "each run has the key of the sweep file below and of the present code", text

@@ -1,0 +1,140 @@
+"""The command `figures`: its files, its answers, and figures as parts of a page."""
+
+import re
+from xml.etree import ElementTree as ET
+
+import pytest
+from matplotlib.figure import Figure
+from test_report import headline, store_mine, store_tables
+
+from figures import draw, drawn
+from figures.__main__ import main
+from figures.inline import alternative, inline_svg
+from motsim.experiments.result import Result
+from motsim.tables import Tables, TablesError
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory):
+    return store_tables(tmp_path_factory.mktemp("results"), "rates", headline, seeds=2)
+
+
+def test_pictures_come_as_pdf_png_and_svg(tables, tmp_path):
+    paths = draw("rates", tables, tmp_path)
+    assert [path.name for path in paths] == ["rates-loss.png", "rates.png"]
+    files = {path.name: path.read_bytes() for path in (tmp_path / "figures").iterdir()}
+    begin = {"pdf": b"%PDF", "png": b"\x89PNG", "svg": b"<?xml"}
+    assert len(files) == 6
+    for name, content in files.items():
+        assert content.startswith(begin[name.rsplit(".")[-1]])
+        assert not re.search(rb"<dc:date>|CreationDate", content)
+
+
+@pytest.mark.parametrize(
+    ("result", "words"),
+    [
+        (Result("error", {"error": "ValueError: no"}), "none of the 18 runs of rates can be drawn"),
+        (Result("diverged", {"num_steps": 3}), "can be drawn (18 diverged)"),
+        (Result("max_steps", {"final_loss": float("nan")}), "holds no number to draw"),
+    ],
+)
+def test_tables_without_anything_to_draw_are_one_line(tmp_path, capsys, result, words):
+    store_tables(tmp_path, "rates", lambda cell: result, seeds=2)
+    assert main(["rates", "--out", str(tmp_path)]) == 2
+    message = capsys.readouterr().err
+    assert words in message
+    assert message.count("\n") == 1
+    assert not (tmp_path / "figures").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["rate"], "unknown figure 'rate'; did you mean 'rates'?"),
+        (["rates"], "rates.csv is missing; make it with: python -m motsim.sweep rates"),
+        (["--ot", "x"], "did you mean --out?"),
+    ],
+)
+def test_a_wrong_call_is_one_line(tmp_path, capsys, arguments, words):
+    try:
+        code = main([*arguments, "--out", str(tmp_path)])
+    except SystemExit as stop:
+        code = stop.code
+    assert code == 2
+    message = capsys.readouterr().err
+    assert words in message
+    assert message.count("\n") == 1
+
+
+def test_a_folder_in_the_way_is_one_line(tables, tmp_path, capsys):
+    store_tables(tmp_path, "rates", headline, seeds=2)
+    (tmp_path / "figures").write_text("a file")
+    assert main(["rates", "--out", str(tmp_path)]) == 2
+    message = capsys.readouterr().err
+    assert "figures: File exists" in message
+    assert message.count("\n") == 1
+
+
+def test_a_table_that_lacks_what_the_figure_needs_is_a_clear_error(tables):
+    without = Tables(tables.name, tables.meta, tables.main, {})
+    with (
+        pytest.raises(TablesError, match=r"not what its figure needs \(KeyError: 'curve'\)"),
+        drawn("rates", without),
+    ):
+        pass
+
+
+def test_a_mistake_of_the_caller_is_not_hidden(tables):
+    with pytest.raises(RuntimeError, match="mine"), drawn("rates", tables):
+        raise RuntimeError("mine")
+
+
+# --- in a page ------------------------------------------------------------------------------------
+
+
+def sketch():
+    figure = Figure(figsize=(3, 2))
+    left, right = figure.subplots(1, 2)
+    left.plot([1, 2, 3], [1, 10, 100], "o-", label="a law")
+    left.set(yscale="log", ylabel="loss", xlabel=r"$\eta_r$", title="one")
+    left.legend()
+    image = right.imshow([[0, 1], [1, 0]])
+    figure.colorbar(image, ax=right, label="share")
+    figure.supxlabel("3 seeds")
+    return figure
+
+
+def test_two_figures_of_a_page_share_no_id_and_refer_to_their_own():
+    pages = [inline_svg(sketch(), name, "title") for name in ("a", "b")]
+    ids = [set(re.findall(r'\bid="([^"]+)"', text)) for text in pages]
+    assert ids[0]
+    assert not ids[0] & ids[1]
+    for found, text in zip(ids, pages, strict=True):
+        used = {*re.findall(r"url\(#([^)]+)\)", text), *re.findall(r'href="#([^"]+)"', text)}
+        assert used
+        assert used <= found
+    assert pages[0].replace("figure-a-", "figure-b-") == pages[1]  # same figure, same text
+
+
+def test_a_figure_of_a_page_is_an_image_with_words_and_no_style_of_its_own():
+    root = ET.fromstring(inline_svg(sketch(), "a", "Figure a"))
+    assert root.get("role") == "img"
+    by_id = {element.get("id"): element.text for element in root.iter()}
+    assert by_id[root.get("aria-labelledby")] == "Figure a"
+    assert by_id[root.get("aria-describedby")] == alternative(sketch())
+    tags = {element.tag.rpartition("}")[2] for element in root.iter()}
+    assert "text" in tags  # not outlines
+    assert not tags & {"style", "metadata", "script"}
+
+
+def test_the_text_alternative_says_what_is_seen():
+    assert alternative(sketch()) == (
+        "2 panels. Panel 1, one, across: eta_r, up: loss (logarithmic), drawn: a law. Panel 2."
+        " Colour: share. Under it: 3 seeds."
+    )
+
+
+def test_a_sweep_without_a_figure_is_said(tmp_path, capsys):
+    store_mine(tmp_path)
+    assert main(["mine", "--out", str(tmp_path)]) == 2
+    assert "unknown figure 'mine'" in capsys.readouterr().err
