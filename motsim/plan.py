@@ -50,14 +50,35 @@ class _SweepFile(BaseModel):
     tier: dict[Tier, _TierTable] = {}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Cell:
-    """One run of a sweep: its place in the table, its settings, its key in the store."""
+    """One run of a sweep, kept small: a sweep may have a million.
 
-    labels: dict[str, Any]  # case, grid axes, seed
-    settings: BaseModel
+    Attributes
+    ----------
+    labels : dict
+        Its place in the table: case, grid axes, seed.
+    values : dict
+        Settings that are not left at their defaults, without the seed.
+    kind, key : str
+        What computes it; where the store keeps it.
+    cost : float
+        About how many seconds it takes at most, on one core.
+    """
+
+    labels: dict[str, Any]
+    values: Mapping[str, Any]
     kind: str
     key: str
+    cost: float
+
+    @property
+    def settings(self) -> BaseModel:
+        """Complete settings, validated."""
+        settings: BaseModel = kind_module(self.kind).Settings(
+            **self.values, seed=self.labels["seed"]
+        )
+        return settings
 
 
 @dataclass(frozen=True)
@@ -123,12 +144,13 @@ class Sweep:
         for case, base, grid in plans:
             for point in itertools.product(*grid.values()):
                 axes = dict(zip(grid, point, strict=True))
+                front: dict[str, Any] = {"case": case} if case else {}
+                chosen = {**base, **axes}
+                complete, cost = self._complete(module, chosen)  # once: seeds change no more
                 for seed in range(count):
-                    settings = self._settings(module, {**base, **axes, "seed": seed})
-                    labels: dict[str, Any] = {"case": case} if case else {}
-                    labels |= {**axes, "seed": seed}
-                    key = run_key(file.kind, settings.model_dump(), module.SCIENCE)
-                    cells.append(Cell(labels, settings, file.kind, key))
+                    key = run_key(file.kind, {**complete, "seed": seed}, module.SCIENCE)
+                    labels = {**front, **axes, "seed": seed}
+                    cells.append(Cell(labels, chosen, file.kind, key, cost))
         return cells
 
     def _check_keys(
@@ -146,9 +168,11 @@ class Sweep:
             hint = "; use seeds or --seeds" if key == "seed" else nearest(key, fields)
             raise SweepError(f"{self.path}: unknown key {key!r} in {place}{hint}")
 
-    def _settings(self, module: Any, values: dict[str, Any]) -> BaseModel:
+    def _complete(self, module: Any, values: Mapping[str, Any]) -> tuple[dict[str, Any], float]:
+        """Return all settings of a point of the grid, validated, and a run's cost in seconds."""
         try:
-            settings: BaseModel = module.Settings(**values)
+            settings: BaseModel = module.Settings(**values, seed=0)
+            return settings.model_dump(), float(module.cost(settings))
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])
@@ -157,7 +181,6 @@ class Sweep:
             raise SweepError(f"{self.path}: {value}{message}") from error
         except (ValueError, TypeError, ArithmeticError) as error:
             raise SweepError(f"{self.path}: {error}") from error
-        return settings
 
     def _case(
         self, name: str, case: Mapping[str, Any]
