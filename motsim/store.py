@@ -215,6 +215,18 @@ class Store:
                 yield FinishedRun(key, row.status, result, row.seconds)
 
 
+    def forget_dead(self) -> None:
+        """Forget the claims of dead owners: a killed sweep is no fault of the runs in it."""
+        with self._db.transaction():
+            for key in self.suspects():
+                self._db.rows("DELETE FROM claims WHERE key = ?", (key,))
+
+    def under_way(self) -> set[str]:
+        """Keys of the runs that living processes are computing."""
+        claims = self._db.rows("SELECT key, owner FROM claims")
+        return {key for key, owner in claims if is_alive(owner)}
+
+
 @cache
 def _versions() -> dict[str, str]:
     found = {name: version(name) for name in ("numpy", "numba", "scipy")}
