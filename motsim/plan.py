@@ -15,7 +15,17 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from motsim.experiments import kind_module
 from motsim.store import run_key
 
-__all__ = ["Cell", "Sweep", "SweepError", "load_sweep", "parse_override", "sweep_names"]
+__all__ = [
+    "Cell",
+    "Sweep",
+    "SweepError",
+    "SweepFile",
+    "Tier",
+    "load_sweep",
+    "nearest",
+    "parse_override",
+    "sweep_names",
+]
 
 FOLDER = Path(__file__).resolve().parents[1] / "sweeps"
 Tier = Literal["quick", "full"]
@@ -29,7 +39,9 @@ class SweepError(ValueError):
         super().__init__(" ".join(message.split()))
 
 
-class _TierTable(BaseModel):
+class TierTable(BaseModel):
+    """Table ``[tier.NAME]``: what differs in a tier."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     seeds: int | None = Field(None, ge=1)
@@ -38,7 +50,9 @@ class _TierTable(BaseModel):
     case: dict[str, dict[str, Any]] = {}
 
 
-class _SweepFile(BaseModel):
+class SweepFile(BaseModel):
+    """A sweep file; the settings in it are checked with its kind's."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     title: str
@@ -47,7 +61,7 @@ class _SweepFile(BaseModel):
     fixed: dict[str, Any] = {}
     grid: dict[str, list[Any]] = {}
     case: dict[str, dict[str, Any]] = {}
-    tier: dict[Tier, _TierTable] = {}
+    tier: dict[Tier, TierTable] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,16 +101,21 @@ class Sweep:
 
     name: str
     path: Path
-    file: _SweepFile
+    file: SweepFile
 
     @property
     def title(self) -> str:
         """One line for lists."""
         return self.file.title
 
+    @property
+    def argument(self) -> str:
+        """What names it in a call: its name if it comes with motsim, else its path."""
+        return self.name if self.path.resolve().parent == FOLDER else str(self.path)
+
     def seeds(self, tier: Tier) -> int:
         """Return the number of seeds of a setting."""
-        return self.file.tier.get(tier, _TierTable()).seeds or self.file.seeds
+        return self.file.tier.get(tier, TierTable()).seeds or self.file.seeds
 
     def cells(
         self,
@@ -114,7 +133,7 @@ class Sweep:
         SweepError
             If a key is unknown or a value invalid; the message names file, key and rule.
         """
-        file, extra = self.file, self.file.tier.get(tier, _TierTable())
+        file, extra = self.file, self.file.tier.get(tier, TierTable())
         module = kind_module(file.kind)
         overrides = dict(overrides or {})
         for name in extra.case:
@@ -230,14 +249,14 @@ def load_sweep(name: str) -> Sweep:
     except (ValueError, RecursionError, OSError) as error:  # not only TOMLDecodeError
         raise SweepError(f"{path}: not readable as TOML: {error}") from error
     try:
-        file = _SweepFile(**content)
+        file = SweepFile(**content)
         kind_module(file.kind)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         hint = ""
         if first["type"] == "extra_forbidden":
-            model = _TierTable if first["loc"][0] == "tier" else _SweepFile
+            model = TierTable if first["loc"][0] == "tier" else SweepFile
             hint = nearest(str(first["loc"][-1]), model.model_fields)
         raise SweepError(f"{path}: {where}: {first['msg']}{hint}") from error
     except ValueError as error:

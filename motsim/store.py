@@ -129,18 +129,31 @@ class Store:
         self._db.acknowledge()
 
     def merge(self, other: "Store") -> int:
-        """Copy the runs of another store that are not finished here; return how many."""
-        here, count = self.settled(), 0
-        for key, status in other.settled().items():
-            if here.get(key) in FINISHED or (key in here and status in FAILED):
-                continue
-            row = other._db.read(key)
-            if row is None:
-                continue
-            with self._db.transaction():
-                self._db.insert(row)
-            self._db.acknowledge()
-            count += 1
+        """Copy the runs of another store that are not finished here; return how many.
+
+        All in one transaction. A failed run replaces nothing.
+
+        Raises
+        ------
+        StoreError
+            If either store is damaged, or a run that is finished in both has two results.
+        """
+        count = 0
+        with self._db.transaction():
+            for key, status in other.settled().items():
+                theirs, mine = other._db.read(key), self._db.read(key)
+                if theirs is None:
+                    continue
+                if mine is None or (mine.status in FAILED and status not in FAILED):
+                    self._db.insert(theirs)
+                    count += 1
+                elif status in FINISHED and mine.status in FINISHED and not _agree(mine, theirs):
+                    raise StoreError(
+                        f"run {key} has one result in {self.path} and another in {other.path};"
+                        " two kinds of processor may differ in the last digit: leave one of the"
+                        " folders out"
+                    )
+        self._db.acknowledge()
         return count
 
     def claim(self, key: str) -> bool:
@@ -214,7 +227,6 @@ class Store:
                 result = Result(row.status, body["metrics"], body["tables"])
                 yield FinishedRun(key, row.status, result, row.seconds)
 
-
     def forget_dead(self) -> None:
         """Forget the claims of dead owners: a killed sweep is no fault of the runs in it."""
         with self._db.transaction():
@@ -225,6 +237,24 @@ class Store:
         """Keys of the runs that living processes are computing."""
         claims = self._db.rows("SELECT key, owner FROM claims")
         return {key for key, owner in claims if is_alive(owner)}
+
+    def versions(self) -> str:
+        """Say which versions of the libraries made the runs, the most frequent first."""
+        rows = self._db.rows(
+            "SELECT versions, COUNT(*) FROM details GROUP BY versions ORDER BY 2 DESC"
+        )
+        return "; ".join(
+            ", ".join(f"{name} {number}" for name, number in json.loads(text).items())
+            + (f" ({count:,} runs)" if len(rows) > 1 else "")
+            for text, count in rows
+        )
+
+
+def _agree(one: Row, other: Row) -> bool:
+    return one.status == other.status and (
+        one.payload == other.payload
+        or zlib.decompress(one.payload) == zlib.decompress(other.payload)
+    )
 
 
 @cache

@@ -15,6 +15,7 @@ from typing import Any
 
 import pandas as pd
 
+from motsim.origins import origin
 from motsim.plan import Cell, Sweep
 from motsim.store import SCHEMA, Store
 
@@ -93,6 +94,7 @@ def export(store: Store, sweep: Sweep, tier: str, cells: Sequence[Cell], folder:
         "title": sweep.title,
         "tier": tier,
         "kind": sweep.file.kind,
+        "file": origin(sweep, folder),
         "labels": labels,
         "joined": joined,
         "runs": len(runs),
