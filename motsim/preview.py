@@ -1,6 +1,6 @@
 """What a sweep would run and how long that takes, without running it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from motsim.plan import Cell, Sweep, SweepError, load_sweep, sweep_names
@@ -10,7 +10,7 @@ from motsim.store import Store
 __all__ = ["dry_run", "listed"]
 
 
-def listed(jobs: int) -> Iterator[str]:
+def listed(jobs: int, warn: Callable[[str], None]) -> Iterator[str]:
     """Describe every sweep in lines; one seed is planned, the others cost the same."""
     for name in sweep_names():
         try:
@@ -21,7 +21,7 @@ def listed(jobs: int) -> Iterator[str]:
             ]
             yield from (name, f"    {sweep.title}", *sizes)
         except SweepError as error:
-            yield f"{name}\n    cannot be read: {error}"
+            warn(str(error))
 
 
 def dry_run(sweep: Sweep, cells: Sequence[Cell], folder: Path, jobs: int) -> Iterator[str]:

@@ -94,7 +94,7 @@ def _act(arguments: argparse.Namespace, progress: "Progress") -> int:
         return _print_lines(describe(arguments.out, arguments.names))
     jobs = arguments.jobs or os.cpu_count() or 1
     if arguments.list:
-        return _print_lines(listed(jobs))
+        return _print_lines(listed(jobs, progress.warn))
     overrides = dict(parse_override(text) for text in arguments.sets)
     headline = [] if arguments.collect else [HEADLINE]
     sweeps = [load_sweep(name) for name in arguments.names or headline]

@@ -41,7 +41,7 @@ def sweep_schema() -> str:
         )
         grid = {"$ref": f"#/definitions/{kind}_grid"}
         definitions[f"{kind}_case"] = _table({**settings, "grid": grid})
-        tables = {
+        tables: dict[str, Any] = {
             "fixed": {"$ref": f"#/definitions/{values}"},
             "grid": grid,
             "case": {

@@ -1,6 +1,7 @@
 """The command: same bytes for any number of jobs, resumes, one line for every mistake."""
 
 import contextlib
+import json
 import os
 import re
 import signal
@@ -445,11 +446,12 @@ def test_workers_end_with_the_sweep(tiny, out):
 
 
 def test_two_starts_share_the_work(tiny, out, tmp_path):
-    both = [start(tiny, "--jobs", 1, "--out", out, *SLOW) for _ in range(2)]
+    words = [tiny, "--jobs", 1, "--out", out, "--progress", "json", *SLOW]
+    both = [start(*words) for _ in range(2)]
     done = [process.communicate(timeout=300) for process in both]
     assert [process.returncode for process in both] == [0, 0], done
-    bars = [re.findall(r"(\d+)/\d+ \[", errors) for _, errors in done]
-    computed = [int(counts[-1]) if counts else 0 for counts in bars]
+    events = [[json.loads(line) for line in errors.splitlines()] for _, errors in done]
+    computed = [sum(e["done"] for e in told if e["event"] == "stop") for told in events]
     assert sum(computed) == 10 == len(stored(out))
     clean = tmp_path / "clean"
     call(tiny, "--jobs", 1, "--out", clean, *SLOW)
