@@ -3,6 +3,7 @@
 motsim schedules nothing by itself: joblib hands out the tasks and streams their results back.
 """
 
+import asyncio
 import logging
 import os
 from collections.abc import Callable, Iterator
@@ -100,10 +101,12 @@ def _dask(stack: ExitStack, jobs: int | None, scheduler: str | None) -> Backend:
         )
     from distributed import Client
 
-    from motsim.dask_backend import RepairedDaskBackend
+    from motsim.dask_backend import RepairedDaskBackend, identify
 
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters is said in one line
+    for name in ("distributed", "tornado", "asyncio"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # what matters is said in one line
     try:
+        asyncio.run(identify(scheduler, PATIENCE))  # Client waits for ever for a silent one
         client = Client(scheduler, timeout=PATIENCE, set_as_default=False)
     except (OSError, ValueError, TypeError, ImportError) as error:
         raise BackendError(

@@ -12,9 +12,17 @@ from joblib._dask import DaskDistributedBackend
 
 from motsim.backends import BackendError
 
-__all__ = ["NO_WORKER_SECONDS", "RepairedDaskBackend"]
+__all__ = ["NO_WORKER_SECONDS", "RepairedDaskBackend", "identify"]
 
 NO_WORKER_SECONDS = 30.0  # until a cluster without workers is given up
+
+
+async def identify(address: str, patience: float) -> Any:
+    """Return what a scheduler says of itself; OSError or ValueError if none answers in time."""
+    from distributed.core import rpc
+
+    async with rpc(address, timeout=patience) as scheduler:
+        return await asyncio.wait_for(scheduler.identity(), patience)
 
 
 class RepairedDaskBackend(DaskDistributedBackend):

@@ -7,6 +7,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -46,7 +47,7 @@ def execute(cells: Sequence[Cell], folder: str) -> list[Done]:
     passed over (`elsewhere`).
     """
     done = []
-    with Store(Path(folder)) as store:
+    with Store(Path(folder)) as store, one_thread_for(cells):
         for cell in cells:
             begin = time.perf_counter()
             try:
@@ -74,30 +75,37 @@ def execute_away(cells: Sequence[Cell]) -> list[Done]:
         If this machine's motsim would store the run under another key.
     """
     done = []
-    for cell in cells:
-        begin = time.perf_counter()
-        settings, result = compute(cell)
-        if result.status != "error":
-            found = run_key(cell.kind, settings, kind_module(cell.kind).SCIENCE)
-            if found != cell.key:
-                raise BackendError(
-                    "a worker has another version of motsim than this command; install the same"
-                    " one everywhere"
-                )
-        seconds = time.perf_counter() - begin
-        done.append(Done(cell.key, result.status, seconds, (settings, result)))
+    with one_thread_for(cells):
+        for cell in cells:
+            begin = time.perf_counter()
+            settings, result = compute(cell)
+            if result.status != "error":
+                found = run_key(cell.kind, settings, kind_module(cell.kind).SCIENCE)
+                if found != cell.key:
+                    raise BackendError(
+                        "a worker has another version of motsim than this command; install the"
+                        " same one everywhere"
+                    )
+            seconds = time.perf_counter() - begin
+            done.append(Done(cell.key, result.status, seconds, (settings, result)))
     return done
 
 
+def one_thread_for(cells: Sequence[Cell]) -> AbstractContextManager[None]:
+    """Return `one_thread`, after loading what these cells need, so that it is limited too."""
+    for cell in cells:
+        kind_module(cell.kind)
+    return one_thread()
+
+
 def compute(cell: Cell) -> tuple[dict[str, Any], Result]:
-    """Run one cell on one thread; return its complete settings and its result.
+    """Run one cell; return its complete settings and its result.
 
     A run that raises has the status `error`: it must not stop the others, and is reported.
     """
     try:
         settings = cell.settings
-        with one_thread():
-            result: Result = kind_module(cell.kind).run(settings)
+        result: Result = kind_module(cell.kind).run(settings)
         return settings.model_dump(), result
     except Exception as error:
         text = " ".join(f"{type(error).__name__}: {error}".split())

@@ -4,6 +4,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any
 
 from threadpoolctl import threadpool_limits
@@ -12,22 +13,23 @@ __all__ = ["one_thread"]
 
 _lock = threading.Lock()
 _inside = 0
-_limits: Any = None
+_limits: list[threadpool_limits] = []
 
 
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Limit BLAS, OpenMP and numba to one thread; restore them when the last run has left.
 
-    BLAS with another number of threads gives other bits, also in a sweep with one job. Its limit
-    belongs to the process, so runs on several threads of one process (a dask worker) share it.
+    Concerns the libraries that are loaded by now. BLAS with another number of threads gives other
+    bits, also in a sweep with one job. Its limit belongs to the process, so runs on several
+    threads of one process (a dask worker) share it.
     """
-    global _inside, _limits
+    global _inside
     with _lock:
-        if _inside == 0:
-            _limits = threadpool_limits(1)
+        _limits.append(threadpool_limits(1))  # each time: more libraries may have been loaded
         _inside += 1
-    numba: Any = sys.modules.get("numba")  # numba's limit belongs to the thread
+    # numba's limit belongs to the thread; importing waits for another thread that is doing it
+    numba: Any = import_module("numba") if "numba" in sys.modules else None
     before = numba.get_num_threads() if numba else 1
     try:
         if before > 1:
@@ -38,6 +40,5 @@ def one_thread() -> Iterator[None]:
             numba.set_num_threads(before)
         with _lock:
             _inside -= 1
-            if _inside == 0:
-                _limits.restore_original_limits()
-                _limits = None
+            while _inside == 0 and _limits:
+                _limits.pop().restore_original_limits()

@@ -223,7 +223,9 @@ def test_a_run_that_kills_workers_is_given_up_and_the_others_finish(probe, tmp_p
 
 
 @needs_dask
-@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "end", [signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGTERM]
+)
 def test_a_sweep_killed_on_a_cluster_is_finished_by_loky(probe, tmp_path, end):
     name = probe("[fixed]\nseconds = 0.25\n[grid]\nlevel = [0, 1, 2, 3, 4]")
     out = tmp_path / "out"

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Literal
 
+import numba
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 from threadpoolctl import threadpool_info
@@ -55,8 +56,6 @@ def run(settings):
         product = a @ b
         metrics |= {"trace": float(np.trace(product @ product)), "corner": float(product[0, -1])}
     if s.mood == "threads":
-        import numba
-
         blas = [pool["num_threads"] for pool in threadpool_info()]
         metrics |= {"blas": max(blas, default=0), "numba": numba.get_num_threads()}
     return Result("done", metrics)
