@@ -43,11 +43,13 @@ class Done(NamedTuple):
 def execute(cells: Sequence[Cell], folder: str) -> list[Done]:
     """Run some cells in this process, one after the other, and commit each as it ends.
 
+    The disk is waited for once, before the caller hears of them.
+
     One that has killed two workers is stored as `worker_died`; one that another process has is
     passed over (`elsewhere`).
     """
     done = []
-    with Store(Path(folder)) as store, one_thread_for(cells):
+    with Store(Path(folder)) as store, store.together(), one_thread_for(cells):
         for cell in cells:
             begin = time.perf_counter()
             try:
@@ -215,21 +217,24 @@ def _run_batch(
             )
 
     with Store(folder) as store:
-        for done in _answers(tasks(), backend):
-            cell = cells[done.key]
-            unanswered.discard(done.key)
-            if done.status == "elsewhere":
-                elsewhere += 1
-                continue
-            if done.found:
-                store.commit(cell.key, cell.kind, *done.found, done.seconds)
-            told.add(done.key)
-            on_done(cell, done.status, done.seconds)
+        for answers in _answers(tasks(), backend):
+            if backend.remote:
+                with store.together():
+                    for key, _, seconds, found in answers:
+                        if found:
+                            store.commit(key, cells[key].kind, *found, seconds)
+            for key, status, seconds, _ in answers:
+                unanswered.discard(key)
+                if status == "elsewhere":
+                    elsewhere += 1
+                else:
+                    told.add(key)
+                    on_done(cells[key], status, seconds)
     return unanswered, elsewhere
 
 
-def _answers(tasks: Iterator[Any], backend: Backend) -> Iterator[Done]:
-    """Yield what tasks tell, as it comes; end early if a worker died and nothing more comes."""
+def _answers(tasks: Iterator[Any], backend: Backend) -> Iterator[list[Done]]:
+    """Yield what each task tells, as it comes; end early if a worker died and no more comes."""
     options: dict[str, Any] = {"n_jobs": backend.jobs}
     if backend.remote:
         options["n_jobs"] = max(2, backend.jobs)  # joblib runs 1 in this process
@@ -240,8 +245,8 @@ def _answers(tasks: Iterator[Any], backend: Backend) -> Iterator[Done]:
             return_as="generator_unordered", batch_size=1, pre_dispatch=backend.ahead, **options
         )
         try:
-            for group in workers(tasks):
-                yield from group or ()  # None: its worker died
+            for answers in workers(tasks):
+                yield answers or []  # None: its worker died
         except backend.died:
             return
         except BackendError:

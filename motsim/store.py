@@ -8,6 +8,7 @@ import hashlib
 import json
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
@@ -237,6 +238,10 @@ class Store:
         """Keys of the runs that living processes are computing."""
         claims = self._db.rows("SELECT key, owner FROM claims")
         return {key for key, owner in claims if is_alive(owner)}
+
+    def together(self) -> AbstractContextManager[None]:
+        """Return a context in which commits wait for the disk once, in the end."""
+        return self._db.together()
 
     def versions(self) -> str:
         """Say which versions of the libraries made the runs, the most frequent first."""

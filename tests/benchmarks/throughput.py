@@ -1,0 +1,76 @@
+"""Many short runs: how many a second are committed, and how much memory the command needs.
+
+    python tests/benchmarks/throughput.py [RUNS] [--jobs N] [--backend dask]
+
+Prints one line for the runs, one for the resume scan, one for the export.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import psutil
+
+HERE = Path(__file__).resolve().parent
+SWEEP = "title = 'Many short runs'\nkind = 'probe'\nseeds = 1000\n[grid]\nlevel = {levels}\n"
+
+
+def measure(words, environment):
+    """Seconds, and peak memory in MB of the command's own process."""
+    begin = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "motsim.sweep", *map(str, words)],
+        env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    peak = [0]
+
+    def watch():
+        while process.poll() is None:
+            try:
+                peak[0] = max(peak[0], psutil.Process(process.pid).memory_info().rss)
+            except psutil.Error:
+                return
+            time.sleep(0.05)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    _, errors = process.communicate()
+    watcher.join()
+    if process.returncode:
+        raise SystemExit(errors)
+    return time.perf_counter() - begin, peak[0] / 1e6
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("runs", type=int, nargs="?", default=100_000)
+    options.add_argument("--jobs", type=int, default=os.cpu_count())
+    arguments = options.parse_args()
+    path = os.pathsep.join([str(HERE.parent / "kinds"), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, "PYTHONPATH": path}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        sweep = folder / "many.toml"
+        sweep.write_text(SWEEP.format(levels=list(range(max(arguments.runs // 1000, 1)))))
+        words = [sweep, "--out", folder / "out", "--jobs", arguments.jobs]
+        for what, more in (
+            ("computed and committed", ["--shard", "1/1"]),
+            ("scanned, nothing left", ["--shard", "1/1"]),
+            ("exported", ["--no-figure"]),
+            ("status", ["--status"]),
+        ):
+            seconds, memory = measure([*words, *more], environment)
+            print(
+                f"{arguments.runs:,} runs {what}: {seconds:.1f} s, {arguments.runs / seconds:,.0f}"
+                f" runs/s, peak memory {memory:.0f} MB",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()
