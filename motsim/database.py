@@ -166,7 +166,7 @@ class Database:
 
     def _set_journal(self) -> None:
         """Write-ahead log, or a rollback journal on a network, where the log is unsafe."""
-        network = network_file_system(self.path.parent)
+        self._network = network = network_file_system(self.path.parent)
         wanted = "delete" if network else "wal"
         if network and self.rows("PRAGMA journal_mode")[0][0] != wanted:
             log.warning(
@@ -185,7 +185,8 @@ class Database:
                 ):
                     raise self.trouble(error) from error
                 time.sleep(0.01)
-        self.rows(f"PRAGMA synchronous={'EXTRA' if network else 'FULL'}")
+        if network:
+            self.rows("PRAGMA synchronous=EXTRA")
 
     def version(self) -> int:
         """Schema of the file; 0 for a new one."""
@@ -205,8 +206,14 @@ class Database:
             raise self.trouble(error) from error
 
     @contextmanager
-    def transaction(self, kind: str = "IMMEDIATE") -> Iterator[None]:
-        """All or nothing; ``DEFERRED`` for several reads of one state."""
+    def transaction(self, kind: str = "IMMEDIATE", *, flush: bool = True) -> Iterator[None]:
+        """All or nothing; ``DEFERRED`` for several reads of one state.
+
+        Without `flush` a commit outlives this process at once, and a power failure only with the
+        next commit that is flushed.
+        """
+        if self._network is None:  # a rollback journal is unsafe without
+            self.rows(f"PRAGMA synchronous={'FULL' if flush else 'NORMAL'}")
         self.rows(f"BEGIN {kind}")
         try:
             yield
