@@ -8,6 +8,7 @@ import hashlib
 import json
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
@@ -131,8 +132,8 @@ class Store:
         body = {"metrics": result.metrics, "tables": result.tables}
         payload = zlib.compress(json.dumps(body).encode())
         row = Row(
-            key, result.status, kind, json.dumps(settings), seconds, json.dumps(_versions()),
-            payload,
+            key, result.status, kind, json.dumps(settings), float(seconds),
+            json.dumps(_versions()), payload,
         )  # fmt: skip
         with self._db.transaction(flush=flush):
             self._db.insert(row)
@@ -198,6 +199,10 @@ class Store:
                     gone += 1
                 self._db.rows("DELETE FROM claims WHERE key = ?", (key,))
         return gone
+
+    def exclusive(self) -> AbstractContextManager[None]:
+        """Keep every other writer of this folder out for a moment."""
+        return self._db.transaction(flush=False)
 
     def settled(self) -> dict[str, str]:
         """Status of every run that is finished or has failed, by key.
