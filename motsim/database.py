@@ -76,18 +76,28 @@ def row_checksum(key: str, status: str, details: str) -> str:
     return hashlib.blake2b(text, digest_size=16).hexdigest()
 
 
-def check_folder(folder: Path) -> None:
+def check_folder(folder: Path, *, make: bool = True) -> None:
     """Refuse a results folder that cannot be written; make it if it is missing.
+
+    Parameters
+    ----------
+    folder : Path
+    make : bool
+        False: look only, so that a wrong place is refused before anything is loaded.
 
     Raises
     ------
     StoreError
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        if make:
+            folder.mkdir(parents=True, exist_ok=True)
+        there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+        if not there.is_dir():
+            raise NotADirectoryError(f"{there} is a file")
     except OSError as error:
         raise StoreError(f"{folder}: cannot be used as results folder: {error}") from error
-    if not os.access(folder, os.W_OK):
+    if not os.access(there, os.W_OK):
         raise StoreError(f"{folder}: cannot be written; choose another with --out")
 
 

@@ -80,9 +80,16 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     arguments = parser().parse_args(argv)
+    from motsim.database import StoreError, check_folder
+
+    if not (arguments.list or arguments.dry_run):
+        try:
+            check_folder(arguments.out, make=False)
+        except StoreError as error:
+            print(f"python -m motsim.sweep: {error}", file=sys.stderr)
+            return 2
     from motsim.extras import MissingExtraError
     from motsim.plan import SweepError, load_sweep, parse_override, sweep_names
-    from motsim.store import StoreError
 
     try:
         if arguments.list:

@@ -56,8 +56,8 @@ def test_f1_parent_killed_again_and_again(tmp_path, kills, record):
     assert bench.tables() == bench.clean_tables()
     record(
         "F1",
-        f"{met} kills of the sweep met it under way ({kills} tried), {bench.runs} runs: 0 rows lost,"
-        f" 0 twice, {again} runs computed again (limit {JOBS * met}), tables equal byte for byte",
+        f"{met} kills of the sweep met it under way ({kills} tried), {bench.runs} runs: 0 rows"
+        f" lost, 0 twice, {again} computed again (limit {JOBS * met}), tables equal byte for byte",
     )
 
 
