@@ -77,10 +77,10 @@ def outcome(folder, truth):
     try:
         found = everything(folder)
     except StoreError as error:
-        assert str(folder / "results.db") in str(error)
-        assert "\n" not in str(error)
-        told = "python -m motsim.repair" in str(error) or "the motsim that wrote it" in str(error)
-        return "refused" if told else "wrong"
+        line = str(error)
+        ways_out = ("python -m motsim.repair", "the motsim that wrote it")
+        named = str(folder / "results.db") in line and "\n" not in line
+        return "refused" if named and any(way in line for way in ways_out) else "wrong"
     return "whole" if found == truth else "wrong"
 
 
