@@ -77,21 +77,34 @@ def answer(
     argv: Sequence[str] | None,
     arguments: argparse.Namespace,
     act: "Callable[[Progress], int]",
+    *,
+    writes: bool = True,
 ) -> int:
     """Do a command's work; return its exit code, after one line on whatever stopped it.
+
+    If it writes, a folder that cannot be written is refused before anything is loaded.
 
     2: the call or a file was wrong; 1: a run or the cluster failed; 130 and 143: interrupted by
     the keyboard or by SIGTERM, after the command that goes on.
     """
+    from motsim.database import StoreError, check_folder
+
+    trouble = None
+    try:
+        if writes:
+            check_folder(arguments.out, make=False)
+    except StoreError as error:
+        trouble = error
     from motsim.backends import BackendError
     from motsim.extras import MissingExtraError
     from motsim.plan import SweepError
     from motsim.progress import MODES
-    from motsim.store import StoreError
 
     progress = MODES[arguments.progress]()
     handler = signal.signal(signal.SIGTERM, _terminate)
     try:
+        if trouble:
+            raise trouble
         return act(progress)
     except (SweepError, StoreError, MissingExtraError, BackendError) as error:
         progress.warn(f"{program}: {error}")

@@ -76,18 +76,28 @@ def row_checksum(key: str, status: str, details: str) -> str:
     return hashlib.blake2b(text, digest_size=16).hexdigest()
 
 
-def check_folder(folder: Path) -> None:
+def check_folder(folder: Path, *, make: bool = True) -> None:
     """Refuse a results folder that cannot be written; make it if it is missing.
+
+    Parameters
+    ----------
+    folder : Path
+    make : bool
+        False: look only, so that a wrong place is refused before anything is loaded.
 
     Raises
     ------
     StoreError
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        if make:
+            folder.mkdir(parents=True, exist_ok=True)
+        there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+        if not there.is_dir():
+            raise NotADirectoryError(f"{there} is a file")
     except OSError as error:
         raise StoreError(f"{folder}: cannot be used as results folder: {error}") from error
-    if not os.access(folder, os.W_OK):
+    if not os.access(there, os.W_OK):
         raise StoreError(f"{folder}: cannot be written; choose another with --out")
 
 
@@ -167,7 +177,7 @@ class Database:
 
     def _set_journal(self) -> None:
         """Write-ahead log, or a rollback journal on a network, where the log is unsafe."""
-        network = network_file_system(self.path.parent)
+        self._network = network = network_file_system(self.path.parent)
         wanted = "delete" if network else "wal"
         if network and self.rows("PRAGMA journal_mode")[0][0] != wanted:
             log.warning(
@@ -186,7 +196,8 @@ class Database:
                 ):
                     raise self.trouble(error) from error
                 time.sleep(0.01)
-        self.rows(f"PRAGMA synchronous={'EXTRA' if network else 'FULL'}")
+        if network:
+            self.rows("PRAGMA synchronous=EXTRA")
 
     def version(self) -> int:
         """Schema of the file; 0 for a new one."""
@@ -206,8 +217,15 @@ class Database:
             raise self.trouble(error) from error
 
     @contextmanager
-    def transaction(self, kind: str = "IMMEDIATE") -> Iterator[None]:
-        """All or nothing; ``DEFERRED`` for several reads of one state."""
+    def transaction(self, kind: str = "IMMEDIATE", *, flush: bool = True) -> Iterator[None]:
+        """All or nothing; ``DEFERRED`` for several reads of one state.
+
+        Without `flush` a commit outlives this process at once, and a power failure only with the
+        next commit that is flushed.
+        """
+        if self._network is None:  # a rollback journal is unsafe without
+            now = flush and self._waiting is None
+            self.rows(f"PRAGMA synchronous={'FULL' if now else 'NORMAL'}")
         self.rows(f"BEGIN {kind}")
         try:
             yield
@@ -327,17 +345,15 @@ class Database:
         Each commit inside survives the death of this process at once, and a loss of power from
         the end of the block on, where all are acknowledged.
         """
-        if self.rows("PRAGMA journal_mode")[0][0] != "wal":
+        if self._network is not None:
             yield
             return
         self._waiting = 0
-        self.rows("PRAGMA synchronous=NORMAL")
         try:
             yield
         finally:
             count, self._waiting = self._waiting, None
-            self.rows("PRAGMA synchronous=FULL")
             if count:
-                with self.transaction():  # syncs the whole log
+                with self.transaction():  # flushes the whole log
                     self.book()
                 self.acknowledge(count + 1)

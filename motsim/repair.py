@@ -22,6 +22,8 @@ PRESENT_COLUMNS = (
     "r.key, r.status, d.kind, d.settings, d.seconds, d.versions, d.payload, r.checksum"
     " FROM runs AS r JOIN details AS d USING (key)"
 )
+MAGIC, HEADER_SIZE = b"SQLite format 3\0", 100
+MOST_GROWTH = 1000  # a damaged page count must not fill the disk
 #: A damaged page ends a search, so many small ones are made, each from both ends.
 PREFIXES = ["".join(digits) for digits in itertools.product("0123456789abcdef", repeat=3)]
 
@@ -52,6 +54,7 @@ def repair(folder: Path) -> tuple[int, Path]:
             shutil.copyfile(path, work / "old.db")  # reading may change a database
             if log.exists():
                 shutil.copyfile(log, work / "old.db-wal")
+            make_readable(work / "old.db")
             rows = salvage(work / "old.db")
             new = Database(work / "new.db")
             with contextlib.closing(new), new.transaction():
@@ -68,6 +71,19 @@ def repair(folder: Path) -> tuple[int, Path]:
     except OSError as error:
         raise no_room(path, error) from error
     return len(rows), kept
+
+
+def make_readable(path: Path) -> None:
+    """Mend what makes SQLite refuse a file as a whole: its first bytes, pages cut off the end."""
+    with path.open("r+b") as stream:
+        stream.write(MAGIC)
+        header = stream.read(HEADER_SIZE - len(MAGIC))
+        size = int.from_bytes(header[:2], "big")  # of a page; 1 stands for 65536
+        pages = int.from_bytes(header[12:16], "big")
+        whole = pages * (65536 if size == 1 else size)
+        length = stream.seek(0, os.SEEK_END)
+        if length < whole <= max(MOST_GROWTH * length, 2**20):
+            stream.truncate(whole)
 
 
 def salvage(path: Path) -> dict[str, Row]:

@@ -115,16 +115,27 @@ class Store:
         self._db.close()
 
     def commit(
-        self, key: str, kind: str, settings: dict[str, Any], result: Result, seconds: float
+        self,
+        key: str,
+        kind: str,
+        settings: dict[str, Any],
+        result: Result,
+        seconds: float,
+        *,
+        flush: bool = True,
     ) -> None:
-        """Write one finished run in one transaction; on return it is on disk."""
+        """Write one finished run in one transaction; on return it is on disk.
+
+        Of many short runs only the last needs `flush`: the others outlive this process at once,
+        and a power failure from then on.
+        """
         body = {"metrics": result.metrics, "tables": result.tables}
         payload = zlib.compress(json.dumps(body).encode())
         row = Row(
-            key, result.status, kind, json.dumps(settings), seconds, json.dumps(_versions()),
-            payload,
+            key, result.status, kind, json.dumps(settings), float(seconds),
+            json.dumps(_versions()), payload,
         )  # fmt: skip
-        with self._db.transaction():
+        with self._db.transaction(flush=flush):
             self._db.insert(row)
             self._db.rows("DELETE FROM claims WHERE key = ?", (key,))
         self._db.acknowledge()
@@ -165,7 +176,7 @@ class Store:
         WorkerDiedError
             If two earlier owners died while running it.
         """
-        with self._db.transaction():
+        with self._db.transaction(flush=False):
             marks = ",".join("?" * len(FINISHED))
             query = f"SELECT 1 FROM runs WHERE key = ? AND status IN ({marks})"
             if self._db.rows(query, (key, *FINISHED)):
@@ -187,7 +198,7 @@ class Store:
 
     def release(self) -> None:
         """Give up every claim of this process, without counting a try."""
-        with self._db.transaction():
+        with self._db.transaction(flush=False):
             self._db.rows("DELETE FROM claims WHERE owner = ?", (myself(),))
 
     def forget_failures(self, keys: Iterable[str]) -> int:
@@ -201,6 +212,10 @@ class Store:
                     gone += 1
                 self._db.rows("DELETE FROM claims WHERE key = ?", (key,))
         return gone
+
+    def exclusive(self) -> AbstractContextManager[None]:
+        """Keep every other writer of this folder out for a moment."""
+        return self._db.transaction(flush=False)
 
     def settled(self) -> dict[str, str]:
         """Status of every run that is finished or has failed, by key.

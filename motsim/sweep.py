@@ -73,7 +73,10 @@ def _shard(text: str) -> Any:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     arguments = parser().parse_args(argv)
-    return answer(PROGRAM, argv, arguments, lambda progress: _act(arguments, progress))
+    reads = arguments.list or arguments.dry_run or arguments.status or arguments.schema
+    return answer(
+        PROGRAM, argv, arguments, lambda progress: _act(arguments, progress), writes=not reads
+    )
 
 
 def _act(arguments: argparse.Namespace, progress: "Progress") -> int:

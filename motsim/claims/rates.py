@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from motsim.claims import Claim, Finding, Verdict
-from motsim.rates import RateDecision, decide, fit_law, supports
+from motsim.rates import MISSING, RateDecision, decide, fit_law, supports
 from motsim.tables import Tables
 
 __all__ = ["CLAIM", "case_decision", "curves", "fitted_curve", "judge", "rate_finding"]
@@ -53,8 +53,11 @@ def usable(rows: pd.DataFrame, num_classes: int | None) -> pd.DataFrame:
 
 
 def curves(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Epsilons (E,), hitting steps in the last stage (S, E), and its length (S,)."""
-    wide = rows.pivot(index="run", columns="epsilon", values="stage_step")
+    """Epsilons (E,), hitting steps in the last stage (S, E), and its length (S,).
+
+    Rows that the table does not have are `MISSING`, which `decide` counts.
+    """
+    wide = rows.pivot(index="run", columns="epsilon", values="stage_step").fillna(MISSING)
     wide = wide[sorted(wide.columns, reverse=True)].sort_index()
     length = rows.drop_duplicates("run").set_index("run")["stage_length"].loc[wide.index]
     return wide.columns.to_numpy(float), wide.to_numpy(np.int64), length.to_numpy(float)
