@@ -55,7 +55,7 @@ class Count:
     failed: int = 0
     left: float = 0.0
     spent: float = 0.0
-    begin: float = field(default_factory=time.monotonic)
+    begin: float = field(default_factory=lambda: time.monotonic())
 
     def expect(self, cells: Sequence[Cell]) -> None:
         """Add what these runs will cost."""
@@ -164,6 +164,7 @@ class BarProgress(Progress):
             bar_format="{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}, {rate_fmt}{postfix}]",
         )  # fmt: skip
         self._describe()
+        self.bar.refresh()
 
     def add(self, cell: Cell, status: str, seconds: float) -> None:  # noqa: D102
         super().add(cell, status, seconds)

@@ -25,12 +25,13 @@ def one_thread() -> Iterator[None]:
     threads of one process (a dask worker) share it.
     """
     global _inside
+    # numba's limit belongs to the thread; importing waits for another thread that is doing it,
+    # and the first question starts numba's threads, which may load OpenMP
+    numba: Any = import_module("numba") if "numba" in sys.modules else None
+    before = numba.get_num_threads() if numba else 1
     with _lock:
         _limits.append(threadpool_limits(1))  # each time: more libraries may have been loaded
         _inside += 1
-    # numba's limit belongs to the thread; importing waits for another thread that is doing it
-    numba: Any = import_module("numba") if "numba" in sys.modules else None
-    before = numba.get_num_threads() if numba else 1
     try:
         if before > 1:
             numba.set_num_threads(1)

@@ -19,11 +19,12 @@ class Cluster:
         self.folder, self.wanted, self.threads = folder, workers, threads
 
     def _start(self, *words):
-        return subprocess.Popen(
-            [sys.executable, "-m", *map(str, words)],
-            env={**os.environ, **QUIET}, cwd=self.folder,
-            stdout=subprocess.DEVNULL, stderr=(self.folder / "dask.log").open("a"),
-        )  # fmt: skip
+        with (self.folder / "dask.log").open("a") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", *map(str, words)],
+                env={**os.environ, **QUIET}, cwd=self.folder,
+                stdout=subprocess.DEVNULL, stderr=log,
+            )  # fmt: skip
 
     def __enter__(self):
         self.folder.mkdir(exist_ok=True)
