@@ -88,13 +88,8 @@ def test_f21_control_without_the_limit_the_bytes_differ(sweep):
     program = ("-c", UNPROTECTED)
     one = sweep("one", "--jobs", 1, blas=1, program=program)
     two = sweep("two", "--jobs", 1, blas=2, program=program)
-    both = (one, two)
     assert digest(one) != digest(two)
-    rows = pd.read_csv(two / "probe.csv")
-    assert rows["blas"].max() == 2
-    small = [
-        pd.read_csv(out / "probe.csv").query("size < 500 and mood == 'good'") for out in (one, two)
-    ]
-    pd.testing.assert_frame_equal(
-        *(rows.reset_index(drop=True) for rows in small), check_exact=True
-    )
+    tables = [pd.read_csv(out / "probe.csv") for out in (one, two)]
+    assert tables[1]["blas"].max() == 2
+    small = [table[table["size"] < 500].drop(columns="blas") for table in tables]
+    pd.testing.assert_frame_equal(*small, check_exact=True)  # too small to show anything
