@@ -6,6 +6,7 @@ motsim schedules nothing by itself: joblib hands out the tasks and streams their
 import asyncio
 import logging
 import os
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -135,16 +136,26 @@ def _ray(stack: ExitStack, jobs: int | None, scheduler: str | None) -> Backend:
     require("ray", ("ray",))
     import ray
     from ray.exceptions import RayError
-    from ray.util.joblib import register_ray
 
+    from motsim.ray_backend import StreamingRayBackend
+
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing leaves the machine unasked
     if scheduler is None:
         ray.init(num_cpus=jobs, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
     else:
         try:
+            _reach(scheduler)  # ray.init tries for more than a minute
             ray.init(scheduler, log_to_driver=False, logging_level="ERROR")
-        except (OSError, ValueError, RuntimeError) as error:
+        except (OSError, ValueError, RuntimeError, RayError) as error:
             raise BackendError(f"no ray cluster answers at {scheduler!r} ({error})") from error
     stack.callback(ray.shutdown)
-    register_ray()
+    register_parallel_backend("motsim-ray", StreamingRayBackend)
     many = jobs or int(ray.cluster_resources().get("CPU", 1))
-    return Backend("ray", many, 2 * many, (RayError,), lambda: parallel_config("ray"))
+    return Backend("ray", many, 2 * many, (RayError,), lambda: parallel_config("motsim-ray"))
+
+
+def _reach(address: str) -> None:
+    """Open a connection to ``host:port``, whatever listens there; OSError if nothing does."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if host and port.isdigit():
+        socket.create_connection((host, int(port)), PATIENCE).close()

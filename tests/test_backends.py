@@ -273,3 +273,21 @@ def test_ray_gives_the_bytes_of_one_machine(probe, tmp_path):
     assert table(tmp_path / "ray") == table(tmp_path / "one")
     pids = [int(line.split()[2]) for line in (tmp_path / "log").read_text().splitlines()]
     assert os.getpid() not in pids[:24]
+
+
+@needs_ray
+@pytest.mark.slow
+def test_a_run_that_kills_its_ray_worker_is_given_up(probe, tmp_path):
+    name = probe("[case.good]\nseconds = 0.05\n[case.bad]\nmood = 'kills'\nlevel = 9")
+    words = ("--backend", "ray", "--jobs", 2, "--seeds", 1, "--out", tmp_path / "ray")
+    run(name, *words, code=1)
+    rows = pd.read_csv(tmp_path / "ray" / "probe.csv")
+    assert dict(zip(rows["case"], rows["status"], strict=True)) == {
+        "good": "done", "bad": "worker_died",
+    }  # fmt: skip
+
+
+@needs_ray
+def test_no_ray_cluster_is_one_line(tmp_path, capsys):
+    words = ("--backend", "ray", "--scheduler", "127.0.0.1:1", "--out", str(tmp_path / "out"))
+    assert "no ray cluster answers at '127.0.0.1:1'" in refusal(*words, capsys=capsys)[0]
