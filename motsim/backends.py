@@ -104,8 +104,9 @@ def _dask(stack: ExitStack, jobs: int | None, scheduler: str | None) -> Backend:
 
     from motsim.dask_backend import RepairedDaskBackend, identify
 
-    for name in ("distributed", "tornado", "asyncio"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)  # what matters is said in one line
+    for name in list(logging.root.manager.loggerDict):
+        if name.partition(".")[0] in ("distributed", "tornado", "asyncio"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)  # what matters is said in one line
     try:
         asyncio.run(identify(scheduler, PATIENCE))  # Client waits for ever for a silent one
         client = Client(scheduler, timeout=PATIENCE, set_as_default=False)

@@ -301,7 +301,10 @@ def test_help_shows_every_option(capsys):
         main(["--help"])
     assert stop.value.code == 0
     text = capsys.readouterr().out
-    for option in ("--tier", "--out", "--jobs", "--seeds", "--set", "--list", "--no-figure"):
+    for option in (
+        "--tier", "--out", "--jobs", "--backend", "--scheduler", "--progress", "--seeds", "--set",
+        "--list", "--no-figure", "--shard", "--collect", "--status", "--schema", "--dry-run",
+    ):  # fmt: skip
         assert option in text
 
 

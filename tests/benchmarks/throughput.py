@@ -1,11 +1,12 @@
 """Many short runs: how many a second are committed, and how much memory the command needs.
 
-    python tests/benchmarks/throughput.py [RUNS] [--jobs N]
+    python tests/benchmarks/throughput.py [RUNS] [--jobs N] [--dask]
 
 Prints one line for the runs, one for the resume scan, one for the export.
 """
 
 import argparse
+import contextlib
 import os
 import subprocess
 import sys
@@ -17,6 +18,9 @@ from pathlib import Path
 import psutil
 
 HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parents[1]))
+from tests.cluster import Cluster  # noqa: E402
+
 SWEEP = "title = 'Many short runs'\nkind = 'probe'\nseeds = 1000\n[grid]\nlevel = {levels}\n"
 
 
@@ -53,14 +57,21 @@ def main():
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("runs", type=int, nargs="?", default=100_000)
     options.add_argument("--jobs", type=int, default=os.cpu_count())
+    options.add_argument("--dask", action="store_true", help="on a cluster of N workers")
     arguments = options.parse_args()
     path = os.pathsep.join([str(HERE.parent / "kinds"), os.environ.get("PYTHONPATH", "")])
-    environment = {**os.environ, "PYTHONPATH": path}
-    with tempfile.TemporaryDirectory() as name:
+    os.environ["PYTHONPATH"] = path
+    environment = dict(os.environ)
+    with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
         folder = Path(name)
         sweep = folder / "many.toml"
         sweep.write_text(SWEEP.format(levels=list(range(max(arguments.runs // 1000, 1)))))
-        words = [sweep, "--out", folder / "out", "--jobs", arguments.jobs]
+        words = [sweep, "--out", folder / "out"]
+        if arguments.dask:
+            cluster = stack.enter_context(Cluster(folder / "cluster", workers=arguments.jobs))
+            words += ["--backend", "dask", "--scheduler", cluster.address]
+        else:
+            words += ["--jobs", arguments.jobs]
         for what, more in (
             ("computed and committed", ["--shard", "1/1"]),
             ("scanned, nothing left", ["--shard", "1/1"]),
