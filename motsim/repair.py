@@ -12,8 +12,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from motsim.database import Database, Row, StoreError, check_folder, no_room, row_checksum
+from motsim.database import Database
+from motsim.folder import StoreError, check_folder, no_room
 from motsim.migration import FIRST_COLUMNS, first_row
+from motsim.row import Row, row_checksum
 from motsim.sweep import CommandParser
 
 __all__ = ["main", "repair"]

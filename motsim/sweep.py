@@ -80,7 +80,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     arguments = parser().parse_args(argv)
-    from motsim.database import StoreError, check_folder
+    from motsim.folder import StoreError, check_folder
 
     if not (arguments.list or arguments.dry_run):
         try:

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 import motsim.database
+import motsim.folder
 import motsim.store
 from motsim.experiments.mixture import SCIENCE, Settings
 from motsim.experiments.result import Result
@@ -208,7 +209,7 @@ def test_a_folder_that_is_a_file_is_refused(tmp_path):
 
 
 def test_a_folder_without_write_permission_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(motsim.database.os, "access", lambda path, mode: False)  # also for root
+    monkeypatch.setattr(motsim.folder.os, "access", lambda path, mode: False)  # also for root
     with pytest.raises(StoreError, match="cannot be written; choose another with --out"):
         Store(tmp_path)
     assert list(tmp_path.iterdir()) == []

@@ -76,7 +76,7 @@ def test_f6_disk_full_for_the_store(tmp_path, disk, record):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of file size are tried on Linux")
 def test_f6_writes_that_fail_without_being_root(tmp_path, record):
-    bench = Bench(tmp_path, runs=200, seconds=0.0)
+    bench = Bench(tmp_path, runs=200, seconds=0.0, size=400)
     limit = 200_000
     _, errors, _ = bench.sweep(code=2, env={"MOTSIM_FAULT_FILE_SIZE": str(limit)}, jobs=1)
     line = errors.strip().splitlines()[-1]
