@@ -87,7 +87,7 @@ def answer(
     2: the call or a file was wrong; 1: a run or the cluster failed; 130 and 143: interrupted by
     the keyboard or by SIGTERM, after the command that goes on.
     """
-    from motsim.database import StoreError, check_folder
+    from motsim.folder import StoreError, check_folder
 
     trouble = None
     try:

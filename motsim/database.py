@@ -7,22 +7,20 @@ commit: it shows that commits are missing when the write-ahead log was cut.
 """
 
 import contextlib
-import hashlib
 import logging
-import os
-import shutil
 import sqlite3
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from motsim.folder import StoreError, check_folder, free_bytes, no_room
 from motsim.mounts import network_file_system
+from motsim.row import Row, row_checksum
 
-__all__ = ["SCHEMA", "Database", "Row", "StoreError", "check_folder"]
+__all__ = ["SCHEMA", "Database", "Row", "StoreError", "check_folder", "no_room"]
 
 SCHEMA = 2
 PATIENCE = 60.0  # seconds to wait for another writer
@@ -44,77 +42,6 @@ BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 CUT = sqlite3.SQLITE_IOERR_SHORT_READ
 SCARCE = 2**20  # free bytes below which SQLite may be unable to open its files
 log = logging.getLogger(__name__)
-
-
-class StoreError(OSError):
-    """The store cannot be used; the message names the file and what to do."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """One run as it is stored: settings and versions as JSON, payload as compressed JSON."""
-
-    key: str
-    status: str
-    kind: str
-    settings: str
-    seconds: float
-    versions: str
-    payload: bytes
-
-    @property
-    def details(self) -> str:
-        """Digest of everything but the status: 32 hexadecimal digits."""
-        texts = (self.key, self.kind, self.settings, self.seconds.hex(), self.versions)
-        head = "\0".join(texts).encode("utf-8", "surrogatepass")
-        return hashlib.blake2b(head + b"\0" + self.payload, digest_size=16).hexdigest()
-
-
-def row_checksum(key: str, status: str, details: str) -> str:
-    """Checksum of a row of `runs`."""
-    text = f"{key}\0{status}\0{details}".encode("utf-8", "surrogatepass")
-    return hashlib.blake2b(text, digest_size=16).hexdigest()
-
-
-def check_folder(folder: Path, *, make: bool = True) -> None:
-    """Refuse a results folder that cannot be written; make it if it is missing.
-
-    Parameters
-    ----------
-    folder : Path
-    make : bool
-        False: look only, so that a wrong place is refused before anything is loaded.
-
-    Raises
-    ------
-    StoreError
-    """
-    try:
-        if make:
-            folder.mkdir(parents=True, exist_ok=True)
-        there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
-        if not there.is_dir():
-            raise NotADirectoryError(f"{there} is a file")
-    except OSError as error:
-        raise StoreError(f"{folder}: cannot be used as results folder: {error}") from error
-    if not os.access(there, os.W_OK):
-        raise StoreError(f"{folder}: cannot be written; choose another with --out")
-
-
-def free_bytes(folder: Path) -> int:
-    """Bytes that are free in a folder; 0 if it cannot be asked."""
-    try:
-        return shutil.disk_usage(folder).free
-    except OSError:
-        return 0
-
-
-def no_room(path: Path, error: object) -> StoreError:
-    """Error of a write that failed, with the bytes that are free."""
-    return StoreError(
-        f"{path}: {error}; {free_bytes(path.parent):,} bytes are free in {path.parent}. Make room"
-        " and give the same command again: finished runs are kept"
-    )
 
 
 class Database:

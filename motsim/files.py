@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import quote, unquote
 
-from motsim.database import StoreError, no_room
+from motsim.folder import StoreError, no_room
 from motsim.ownership import is_alive, myself
 
 __all__ = ["TableFile", "clean", "replace_all"]

@@ -4,8 +4,10 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from motsim.row import Row
+
 if TYPE_CHECKING:
-    from motsim.database import Database, Row
+    from motsim.database import Database
 
 __all__ = ["first_row", "migrate"]
 
@@ -13,10 +15,8 @@ __all__ = ["first_row", "migrate"]
 FIRST_COLUMNS = "key, status, kind, settings, seconds, versions, payload, checksum"
 
 
-def first_row(values: Sequence[Any]) -> "Row | None":
+def first_row(values: Sequence[Any]) -> Row | None:
     """Return a run from `FIRST_COLUMNS` of schema 1; None if it is damaged."""
-    from motsim.database import Row
-
     *fields, checksum = values
     try:
         row = Row(*fields)
@@ -26,7 +26,7 @@ def first_row(values: Sequence[Any]) -> "Row | None":
     return row if checksum == hashlib.blake2b(text, digest_size=16).hexdigest() else None
 
 
-def _old_rows(database: "Database") -> Iterator["Row"]:
+def _old_rows(database: "Database") -> Iterator[Row]:
     for values in database.each(f"SELECT {FIRST_COLUMNS} FROM old_runs"):
         row = first_row(values)
         if row is None:

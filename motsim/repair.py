@@ -12,9 +12,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from motsim.database import Database, Row, StoreError, check_folder, no_room, row_checksum
+from motsim.command import CommandParser
+from motsim.database import Database
+from motsim.folder import StoreError, check_folder, no_room
 from motsim.migration import FIRST_COLUMNS, first_row
-from motsim.sweep import CommandParser
+from motsim.row import Row, row_checksum
 
 __all__ = ["main", "repair"]
 

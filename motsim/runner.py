@@ -7,7 +7,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -96,7 +96,8 @@ def execute_away(cells: Sequence[Cell]) -> list[Done]:
 def one_thread_for(cells: Sequence[Cell]) -> AbstractContextManager[None]:
     """Return `one_thread`, after loading what these cells need, so that it is limited too."""
     for cell in cells:
-        kind_module(cell.kind)
+        with suppress(Exception):  # `compute` tells of it
+            kind_module(cell.kind)
     return one_thread()
 
 

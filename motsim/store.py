@@ -138,7 +138,8 @@ class Store:
         with self._db.transaction(flush=flush):
             self._db.insert(row)
             self._db.rows("DELETE FROM claims WHERE key = ?", (key,))
-        self._db.acknowledge()
+        if flush:
+            self._db.acknowledge()
 
     def merge(self, other: "Store") -> int:
         """Copy the runs of another store that are not finished here; return how many.

@@ -8,10 +8,11 @@ import zlib
 
 import pytest
 
-import motsim.database
+import motsim.store
 from motsim.database import Database
 from motsim.experiments.result import Result
 from motsim.repair import main as repair_command
+from motsim.row import Row
 from motsim.store import SCHEMA, Store, StoreError, run_key
 from tests.faults.harness import FIXTURES, choices, sound
 
@@ -181,7 +182,7 @@ def test_f16_control_without_checksums_values_are_wrong(stores, tmp_path, monkey
             "SELECT key, status, kind, settings, seconds, versions, payload"
             " FROM runs LEFT JOIN details USING (key) WHERE key = ?", (key,)
         )  # fmt: skip
-        return motsim.database.Row(*found[0]) if found else None
+        return Row(*found[0]) if found else None
 
     def statuses(self):
         return dict(self.rows("SELECT key, status FROM runs"))

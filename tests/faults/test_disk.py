@@ -74,6 +74,25 @@ def test_f6_disk_full_for_the_store(tmp_path, disk, record):
     )
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of file size are tried on Linux")
+def test_f6_writes_that_fail_without_being_root(tmp_path, record):
+    bench = Bench(tmp_path, runs=200, seconds=0.0, size=400)
+    limit = 200_000
+    _, errors, _ = bench.sweep(code=2, env={"MOTSIM_FAULT_FILE_SIZE": str(limit)}, jobs=1)
+    line = errors.strip().splitlines()[-1]
+    assert str(bench.out) in line
+    assert "bytes are free" in line
+    assert "Traceback" not in errors
+    with Store(bench.out) as store:
+        kept = {run.key for run in store.read(store.settled())}
+    assert set(bench.notes("acknowledged")) <= kept
+    assert 0 < len(kept) < bench.runs
+    assert sound(bench.out / "results.db")
+    bench.sweep()
+    assert bench.tables() == bench.clean_tables()
+    record("F6", f"writes over {limit:,} bytes fail: {len(kept)} of {bench.runs} runs kept, 0 lost")
+
+
 def test_f6_disk_full_for_the_export(tmp_path, disk, record):
     grow(disk)
     bench = Bench(tmp_path, runs=40, seconds=0.0, size=400)
@@ -148,7 +167,7 @@ def test_f7_refused_before_anything_is_loaded(tmp_path, record):
     seconds = time.monotonic() - begin
     assert done.returncode == 2
     loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
-    assert "sqlite3" in loaded  # control: the list is one of modules
+    assert "motsim.folder" in loaded  # control: the list is one of modules
     assert not {"numba", "numpy", "pandas", "joblib"} & loaded
     record("F7", f"motsim.sweep --out FILE: refused after {seconds:.2f} s")
 

@@ -14,6 +14,11 @@ def install():
     import motsim.experiments
 
     motsim.experiments.__path__.append(str(HERE.parent / "kinds"))
+    if "MOTSIM_FAULT_FILE_SIZE" in os.environ:  # as on a disk that is full, without being root
+        import resource
+
+        most = int(os.environ["MOTSIM_FAULT_FILE_SIZE"])
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))
     from motsim.experiments import kind_module
     from motsim.store import Store
 

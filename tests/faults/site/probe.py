@@ -1,4 +1,4 @@
-"""Prints the results of a few real runs as JSON, and whether BLAS differs; one process a CPU type."""
+"""Prints results of real runs as JSON, and the bits of a BLAS product; one process a CPU type."""
 
 import hashlib
 import json
