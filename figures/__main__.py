@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from figures import draw, figure_names
+from motsim.command import CommandParser
 from motsim.plan import nearest
-from motsim.sweep import CommandParser
 from motsim.tables import TablesError, load_tables
 
 __all__ = ["main"]

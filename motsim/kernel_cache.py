@@ -1,11 +1,16 @@
 """Where compiled kernels live: a folder keyed by their sources, numba, Python and the CPU.
 
 numba's own cache does not notice a change in a callee of another file, so the key follows all
-kernel sources: a changed kernel gets a new folder and is compiled afresh.
+kernel sources: a changed kernel gets a new folder and is compiled afresh. Its files are numbered,
+so that two processes that compile two signatures at once can write one file; here a file is named
+by its signature, and carries a checksum: a damaged one is compiled again, with one warning.
 """
 
+import contextlib
 import hashlib
+import logging
 import os
+import pickle
 import platform
 import shutil
 import tempfile
@@ -16,10 +21,13 @@ from pathlib import Path
 from typing import Any
 
 import numba
+from numba.core import caching, dispatcher, serialize
 
 __all__ = ["cache_folder", "compiled_here", "kernel", "kernel_cache", "rebuild"]
 
 PACKAGE = Path(__file__).parent
+DIGEST_SIZE = 16
+log = logging.getLogger(__name__)
 
 
 @cache
@@ -53,12 +61,78 @@ def kernel(function: Callable[..., Any]) -> Any:
 def kernel_cache() -> Iterator[None]:
     """Point numba's on-disk cache at `cache_folder` while kernels are being defined."""
     config: Any = numba.config
-    before = config.CACHE_DIR
+    place: Any = dispatcher
+    before = config.CACHE_DIR, place.FunctionCache
     config.CACHE_DIR = str(cache_folder())
+    place.FunctionCache = _SafeCache
     try:
         yield
     finally:
-        config.CACHE_DIR = before
+        config.CACHE_DIR, place.FunctionCache = before
+
+
+class _SafeCache(caching.FunctionCache):
+    """numba's cache of one function, over files that are safe."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(function)
+        theirs: Any = self._cache_file
+        base = theirs._index_name.removesuffix(".nbi")
+        self._cache_file: Any = _SafeFiles(self.cache_path, base, theirs._source_stamp)
+
+
+class _SafeFiles:
+    """One file a signature, written aside and replaced, each with its checksum in front."""
+
+    def __init__(self, folder: str, base: str, stamp: object) -> None:
+        self._folder, self._base, self._stamp = Path(folder), base, stamp
+
+    def _path(self, key: object) -> Path:
+        text = repr((numba.__version__, self._stamp, key))
+        digest = hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
+        return self._folder / f"{self._base}.{digest}.nbc"
+
+    def save(self, key: object, data: object) -> None:
+        """Write one compiled function; a folder that cannot be written only costs time."""
+        content = serialize.dumps((key, data))
+        with contextlib.suppress(OSError):
+            handle, part = tempfile.mkstemp(dir=self._folder, prefix=".part-")
+            try:
+                with os.fdopen(handle, "wb") as stream:
+                    stream.write(_checksum(content) + content)
+                os.replace(part, self._path(key))
+            except BaseException:
+                Path(part).unlink(missing_ok=True)
+                raise
+
+    def load(self, key: object) -> Any:
+        """Return one compiled function; None if there is none that is sound."""
+        path = self._path(key)
+        try:
+            content = path.read_bytes()
+        except OSError:
+            return None
+        checksum, content = content[:DIGEST_SIZE], content[DIGEST_SIZE:]
+        if checksum != _checksum(content):
+            _warn(path.parent.parent)
+            return None
+        found, data = pickle.loads(content)
+        return data if found == key else None
+
+    def flush(self) -> None:
+        """Forget what is stored of this function."""
+        for path in self._folder.glob(f"{self._base}.*.nbc"):
+            path.unlink(missing_ok=True)
+
+
+@cache
+def _warn(folder: Path) -> None:
+    """Warn once a process, however many files are damaged."""
+    log.warning("compiled kernels in %s are damaged; they are compiled again", folder)
+
+
+def _checksum(content: bytes) -> bytes:
+    return hashlib.blake2b(content, digest_size=DIGEST_SIZE).digest()
 
 
 def compiled_here() -> bool:

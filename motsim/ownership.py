@@ -21,6 +21,8 @@ def is_alive(owner: str) -> bool:
         # Same host after a reboot: dead. Another host: cannot be known from here.
         return place.partition("+")[0] != socket.gethostname()
     pid, _, start = process.partition(":")
+    if not (pid.isascii() and pid.isdigit()):
+        return False  # not a name that was given here: a damaged one
     return _start_time(int(pid)) == start
 
 

@@ -15,7 +15,17 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from motsim.experiments import kind_module
 from motsim.store import run_key
 
-__all__ = ["Cell", "Sweep", "SweepError", "load_sweep", "parse_override", "sweep_names"]
+__all__ = [
+    "Cell",
+    "Sweep",
+    "SweepError",
+    "SweepFile",
+    "Tier",
+    "load_sweep",
+    "nearest",
+    "parse_override",
+    "sweep_names",
+]
 
 FOLDER = Path(__file__).resolve().parents[1] / "sweeps"
 Tier = Literal["quick", "full"]
@@ -29,7 +39,9 @@ class SweepError(ValueError):
         super().__init__(" ".join(message.split()))
 
 
-class _TierTable(BaseModel):
+class TierTable(BaseModel):
+    """Table ``[tier.NAME]``: what differs in a tier."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     seeds: int | None = Field(None, ge=1)
@@ -38,7 +50,9 @@ class _TierTable(BaseModel):
     case: dict[str, dict[str, Any]] = {}
 
 
-class _SweepFile(BaseModel):
+class SweepFile(BaseModel):
+    """A sweep file; the settings in it are checked with its kind's."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     title: str
@@ -47,17 +61,38 @@ class _SweepFile(BaseModel):
     fixed: dict[str, Any] = {}
     grid: dict[str, list[Any]] = {}
     case: dict[str, dict[str, Any]] = {}
-    tier: dict[Tier, _TierTable] = {}
+    tier: dict[Tier, TierTable] = {}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Cell:
-    """One run of a sweep: its place in the table, its settings, its key in the store."""
+    """One run of a sweep, kept small: a sweep may have a million.
 
-    labels: dict[str, Any]  # case, grid axes, seed
-    settings: BaseModel
+    Attributes
+    ----------
+    labels : dict
+        Its place in the table: case, grid axes, seed.
+    values : dict
+        Settings that are not left at their defaults, without the seed.
+    kind, key : str
+        What computes it; where the store keeps it.
+    cost : float
+        About how many seconds it takes at most, on one core.
+    """
+
+    labels: dict[str, Any]
+    values: Mapping[str, Any]
     kind: str
     key: str
+    cost: float
+
+    @property
+    def settings(self) -> BaseModel:
+        """Complete settings, validated."""
+        settings: BaseModel = kind_module(self.kind).Settings(
+            **self.values, seed=self.labels["seed"]
+        )
+        return settings
 
 
 @dataclass(frozen=True)
@@ -66,16 +101,21 @@ class Sweep:
 
     name: str
     path: Path
-    file: _SweepFile
+    file: SweepFile
 
     @property
     def title(self) -> str:
         """One line for lists."""
         return self.file.title
 
+    @property
+    def argument(self) -> str:
+        """What names it in a call: its name if it comes with motsim, else its path."""
+        return self.name if self.path.resolve().parent == FOLDER else str(self.path)
+
     def seeds(self, tier: Tier) -> int:
         """Return the number of seeds of a setting."""
-        return self.file.tier.get(tier, _TierTable()).seeds or self.file.seeds
+        return self.file.tier.get(tier, TierTable()).seeds or self.file.seeds
 
     def cells(
         self,
@@ -93,7 +133,7 @@ class Sweep:
         SweepError
             If a key is unknown or a value invalid; the message names file, key and rule.
         """
-        file, extra = self.file, self.file.tier.get(tier, _TierTable())
+        file, extra = self.file, self.file.tier.get(tier, TierTable())
         module = kind_module(file.kind)
         overrides = dict(overrides or {})
         for name in extra.case:
@@ -123,12 +163,13 @@ class Sweep:
         for case, base, grid in plans:
             for point in itertools.product(*grid.values()):
                 axes = dict(zip(grid, point, strict=True))
+                front: dict[str, Any] = {"case": case} if case else {}
+                chosen = {**base, **axes}
+                complete, cost = self._complete(module, chosen)  # once: seeds change no more
                 for seed in range(count):
-                    settings = self._settings(module, {**base, **axes, "seed": seed})
-                    labels: dict[str, Any] = {"case": case} if case else {}
-                    labels |= {**axes, "seed": seed}
-                    key = run_key(file.kind, settings.model_dump(), module.SCIENCE)
-                    cells.append(Cell(labels, settings, file.kind, key))
+                    key = run_key(file.kind, {**complete, "seed": seed}, module.SCIENCE)
+                    labels = {**front, **axes, "seed": seed}
+                    cells.append(Cell(labels, chosen, file.kind, key, cost))
         return cells
 
     def _check_keys(
@@ -146,9 +187,11 @@ class Sweep:
             hint = "; use seeds or --seeds" if key == "seed" else nearest(key, fields)
             raise SweepError(f"{self.path}: unknown key {key!r} in {place}{hint}")
 
-    def _settings(self, module: Any, values: dict[str, Any]) -> BaseModel:
+    def _complete(self, module: Any, values: Mapping[str, Any]) -> tuple[dict[str, Any], float]:
+        """Return all settings of a point of the grid, validated, and a run's cost in seconds."""
         try:
-            settings: BaseModel = module.Settings(**values)
+            settings: BaseModel = module.Settings(**values, seed=0)
+            return settings.model_dump(), float(module.cost(settings))
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])
@@ -157,7 +200,6 @@ class Sweep:
             raise SweepError(f"{self.path}: {value}{message}") from error
         except (ValueError, TypeError, ArithmeticError) as error:
             raise SweepError(f"{self.path}: {error}") from error
-        return settings
 
     def _case(
         self, name: str, case: Mapping[str, Any]
@@ -207,14 +249,14 @@ def load_sweep(name: str) -> Sweep:
     except (ValueError, RecursionError, OSError) as error:  # not only TOMLDecodeError
         raise SweepError(f"{path}: not readable as TOML: {error}") from error
     try:
-        file = _SweepFile(**content)
+        file = SweepFile(**content)
         kind_module(file.kind)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         hint = ""
         if first["type"] == "extra_forbidden":
-            model = _TierTable if first["loc"][0] == "tier" else _SweepFile
+            model = TierTable if first["loc"][0] == "tier" else SweepFile
             hint = nearest(str(first["loc"][-1]), model.model_fields)
         raise SweepError(f"{path}: {where}: {first['msg']}{hint}") from error
     except ValueError as error:

@@ -1,16 +1,14 @@
 """Finished runs on disk: one SQLite file a results folder, one transaction a run.
 
-A run is found by a key over its complete settings, the science code and the schema, so a changed
-setting or a changed kernel never meets an old result.
+A run is found by a key over its complete settings and the science code, so a changed setting or a
+changed kernel never meets an old result. `motsim.database` keeps the file.
 """
 
 import hashlib
 import json
-import os
-import sqlite3
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
@@ -19,6 +17,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from motsim import __version__
+from motsim.database import SCHEMA, Database, Row, StoreError, check_folder
 from motsim.experiments.result import Result
 from motsim.ownership import is_alive, myself
 
@@ -29,27 +28,15 @@ __all__ = [
     "Store",
     "StoreError",
     "WorkerDiedError",
+    "check_folder",
     "run_key",
 ]
 
-SCHEMA = 1
+KEYS = 1  # version of the rule that makes keys; not that of the file, which may be migrated
 PACKAGE = Path(__file__).parent
 FINISHED = ("reached", "max_steps", "diverged", "done")
 FAILED = ("error", "worker_died")
 MAX_TRIES = 2  # of a run whose worker dies
-TABLES = (
-    """CREATE TABLE IF NOT EXISTS runs (
-    key TEXT PRIMARY KEY, kind TEXT NOT NULL, status TEXT NOT NULL, settings TEXT NOT NULL,
-    payload BLOB NOT NULL, checksum TEXT NOT NULL, seconds REAL NOT NULL, versions TEXT NOT NULL
-) WITHOUT ROWID""",
-    """CREATE TABLE IF NOT EXISTS claims (
-    key TEXT PRIMARY KEY, owner TEXT NOT NULL, tries INTEGER NOT NULL
-) WITHOUT ROWID""",
-)
-
-
-class StoreError(OSError):
-    """The store cannot be used; the message names the file and what to do."""
 
 
 class WorkerDiedError(RuntimeError):
@@ -79,9 +66,9 @@ def science_hash(sources: tuple[str, ...]) -> str:
 
 
 def run_key(kind: str, settings: dict[str, Any], sources: Sequence[str]) -> str:
-    """Key of a run: 32 hexadecimal digits over settings, science code and schema."""
+    """Key of a run: 32 hexadecimal digits over settings and science code."""
     text = json.dumps(
-        [SCHEMA, kind, science_hash(tuple(sources)), _canonical(settings)], sort_keys=True
+        [KEYS, kind, science_hash(tuple(sources)), _canonical(settings)], sort_keys=True
     )
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
@@ -112,45 +99,9 @@ class Store:
     """
 
     def __init__(self, folder: Path) -> None:
+        check_folder(folder)
         self.path = folder / "results.db"
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StoreError(f"{folder}: cannot be used as results folder: {error}") from error
-        if not os.access(folder, os.W_OK):
-            raise StoreError(f"{folder}: cannot be written; choose another with --out")
-        try:
-            self._db = sqlite3.connect(self.path, timeout=60.0, isolation_level=None)
-        except sqlite3.Error as error:
-            raise StoreError(f"{self.path}: {error}; use another --out folder") from error
-        try:
-            self._prepare()
-        except StoreError:
-            self._db.close()
-            raise
-
-    def _prepare(self) -> None:
-        """Refuse a file of another schema; make the table of a new one."""
-        found = self._rows("PRAGMA user_version")[0][0]
-        if found not in (0, SCHEMA):
-            raise StoreError(
-                f"{self.path}: schema {found}, this motsim reads {SCHEMA}; use another --out"
-                " folder, or the motsim that wrote it"
-            )
-        for command in ("journal_mode=WAL", "synchronous=FULL"):
-            self._rows(f"PRAGMA {command}")
-        for table in TABLES:
-            self._rows(table)
-        self._rows(f"PRAGMA user_version={SCHEMA}")
-
-    def _rows(self, command: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """Run one command and return all its rows; StoreError if the file is not sound."""
-        try:
-            return self._db.execute(command, values).fetchall()
-        except sqlite3.DatabaseError as error:
-            raise StoreError(
-                f"{self.path}: {error}; move it away or use another --out folder"
-            ) from error
+        self._db = Database(self.path)
 
     def __enter__(self) -> Self:
         return self
@@ -164,18 +115,59 @@ class Store:
         self._db.close()
 
     def commit(
-        self, key: str, kind: str, settings: dict[str, Any], result: Result, seconds: float
+        self,
+        key: str,
+        kind: str,
+        settings: dict[str, Any],
+        result: Result,
+        seconds: float,
+        *,
+        flush: bool = True,
     ) -> None:
-        """Write one finished run in one transaction; on return it is on disk."""
+        """Write one finished run in one transaction; on return it is on disk.
+
+        Of many short runs only the last needs `flush`: the others outlive this process at once,
+        and a power failure from then on.
+        """
         body = {"metrics": result.metrics, "tables": result.tables}
         payload = zlib.compress(json.dumps(body).encode())
-        row = (
-            key, kind, result.status, json.dumps(settings), payload,
-            _checksum(key, result.status, payload), seconds, json.dumps(_versions()),
+        row = Row(
+            key, result.status, kind, json.dumps(settings), float(seconds),
+            json.dumps(_versions()), payload,
         )  # fmt: skip
-        with self._transaction():
-            self._rows("INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
-            self._rows("DELETE FROM claims WHERE key = ?", (key,))
+        with self._db.transaction(flush=flush):
+            self._db.insert(row)
+            self._db.rows("DELETE FROM claims WHERE key = ?", (key,))
+        if flush:
+            self._db.acknowledge()
+
+    def merge(self, other: "Store") -> int:
+        """Copy the runs of another store that are not finished here; return how many.
+
+        All in one transaction. A failed run replaces nothing.
+
+        Raises
+        ------
+        StoreError
+            If either store is damaged, or a run that is finished in both has two results.
+        """
+        count = 0
+        with self._db.transaction():
+            for key, status in other.settled().items():
+                theirs, mine = other._db.read(key), self._db.read(key)
+                if theirs is None:
+                    continue
+                if mine is None or (mine.status in FAILED and status not in FAILED):
+                    self._db.insert(theirs)
+                    count += 1
+                elif status in FINISHED and mine.status in FINISHED and not _agree(mine, theirs):
+                    raise StoreError(
+                        f"run {key} has one result in {self.path} and another in {other.path};"
+                        " two kinds of processor may differ in the last digit: leave one of the"
+                        " folders out"
+                    )
+        self._db.acknowledge()
+        return count
 
     def claim(self, key: str) -> bool:
         """Take a run for this process; False if it is finished or another live process has it.
@@ -185,55 +177,56 @@ class Store:
         WorkerDiedError
             If two earlier owners died while running it.
         """
-        with self._transaction():
+        with self._db.transaction(flush=False):
             marks = ",".join("?" * len(FINISHED))
             query = f"SELECT 1 FROM runs WHERE key = ? AND status IN ({marks})"
-            if self._rows(query, (key, *FINISHED)):
+            if self._db.rows(query, (key, *FINISHED)):
                 return False
-            held = self._rows("SELECT owner, tries FROM claims WHERE key = ?", (key,))
+            held = self._db.rows("SELECT owner, tries FROM claims WHERE key = ?", (key,))
             owner, tries = held[0] if held else (None, 0)
             if owner is not None and owner != myself() and is_alive(owner):
                 return False
             if tries >= MAX_TRIES:
                 raise WorkerDiedError(f"{tries} workers died while running this")
             claim = (key, myself(), tries + 1)
-            self._rows("INSERT OR REPLACE INTO claims VALUES (?, ?, ?)", claim)
+            self._db.rows("INSERT OR REPLACE INTO claims VALUES (?, ?, ?)", claim)
         return True
 
     def suspects(self) -> set[str]:
         """Keys of unfinished runs whose owner died: one of them may kill its worker."""
-        claims = self._rows("SELECT key, owner FROM claims")
+        claims = self._db.rows("SELECT key, owner FROM claims")
         return {key for key, owner in claims if not is_alive(owner)}
 
     def release(self) -> None:
         """Give up every claim of this process, without counting a try."""
-        with self._transaction():
-            self._rows("DELETE FROM claims WHERE owner = ?", (myself(),))
+        with self._db.transaction(flush=False):
+            self._db.rows("DELETE FROM claims WHERE owner = ?", (myself(),))
 
     def forget_failures(self, keys: Iterable[str]) -> int:
         """Delete the failed runs among these keys so that they run again; return how many."""
         gone = 0
-        marks = ",".join("?" * len(FAILED))
-        with self._transaction():
+        with self._db.transaction():
             for key in keys:
-                query = f"DELETE FROM runs WHERE key = ? AND status IN ({marks})"
-                gone += self._db.execute(query, (key, *FAILED)).rowcount
-                self._rows("DELETE FROM claims WHERE key = ?", (key,))
+                found = self._db.rows("SELECT status FROM runs WHERE key = ?", (key,))
+                if found and found[0][0] in FAILED:
+                    self._db.delete(key)
+                    gone += 1
+                self._db.rows("DELETE FROM claims WHERE key = ?", (key,))
         return gone
 
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._rows("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._db.rollback()
-            raise
-        self._rows("COMMIT")
+    def exclusive(self) -> AbstractContextManager[None]:
+        """Keep every other writer of this folder out for a moment."""
+        return self._db.transaction(flush=False)
 
     def settled(self) -> dict[str, str]:
-        """Status of every run that is finished or has failed, by key."""
-        return dict(self._rows("SELECT key, status FROM runs"))
+        """Status of every run that is finished or has failed, by key.
+
+        Raises
+        ------
+        StoreError
+            If a run is damaged or missing.
+        """
+        return self._db.statuses()
 
     def read(self, keys: Iterable[str]) -> Iterator[FinishedRun]:
         """Yield the stored runs of these keys, in their order; absent ones are passed over.
@@ -241,26 +234,48 @@ class Store:
         Raises
         ------
         StoreError
-            If a row does not match its checksum.
+            If a run is damaged or missing.
         """
+        here = self.settled()
         for key in keys:
-            rows = self._rows(
-                "SELECT status, payload, checksum, seconds FROM runs WHERE key = ?", (key,)
-            )
-            if not rows:
-                continue
-            status, payload, checksum, seconds = rows[0]
-            if checksum != _checksum(key, status, payload):
-                raise StoreError(
-                    f"{self.path}: run {key} is damaged (checksum); move the file away and"
-                    " sweep again"
-                )
-            body = json.loads(zlib.decompress(payload))
-            yield FinishedRun(key, status, Result(status, body["metrics"], body["tables"]), seconds)
+            row = self._db.read(key) if key in here else None
+            if row is not None:
+                body = json.loads(zlib.decompress(row.payload))
+                result = Result(row.status, body["metrics"], body["tables"])
+                yield FinishedRun(key, row.status, result, row.seconds)
+
+    def forget_dead(self) -> None:
+        """Forget the claims of dead owners: a killed sweep is no fault of the runs in it."""
+        with self._db.transaction():
+            for key in self.suspects():
+                self._db.rows("DELETE FROM claims WHERE key = ?", (key,))
+
+    def under_way(self) -> set[str]:
+        """Keys of the runs that living processes are computing."""
+        claims = self._db.rows("SELECT key, owner FROM claims")
+        return {key for key, owner in claims if is_alive(owner)}
+
+    def together(self) -> AbstractContextManager[None]:
+        """Return a context in which commits wait for the disk once, in the end."""
+        return self._db.together()
+
+    def versions(self) -> str:
+        """Say which versions of the libraries made the runs, the most frequent first."""
+        rows = self._db.rows(
+            "SELECT versions, COUNT(*) FROM details GROUP BY versions ORDER BY 2 DESC"
+        )
+        return "; ".join(
+            ", ".join(f"{name} {number}" for name, number in json.loads(text).items())
+            + (f" ({count:,} runs)" if len(rows) > 1 else "")
+            for text, count in rows
+        )
 
 
-def _checksum(key: str, status: str, payload: bytes) -> str:
-    return hashlib.blake2b(key.encode() + status.encode() + payload, digest_size=16).hexdigest()
+def _agree(one: Row, other: Row) -> bool:
+    return one.status == other.status and (
+        one.payload == other.payload
+        or zlib.decompress(one.payload) == zlib.decompress(other.payload)
+    )
 
 
 @cache

@@ -2,25 +2,29 @@
 
 ``results/NAME.csv`` has one row a run and epsilon (one row a run where there is no epsilon);
 ``results/NAME.TABLE.csv`` the other tables; ``results/NAME.json`` says what they are. The same
-runs give the same bytes: nothing in them depends on time, order or the number of jobs.
+runs give the same bytes: nothing in them depends on time, order or the number of jobs. The JSON
+file is replaced last and holds the digests of the others, so that a half replaced export is seen.
 """
 
+import hashlib
 import json
-import os
-import tempfile
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from motsim.files import TableFile, clean, replace_all
+from motsim.origins import origin
 from motsim.plan import Cell, Sweep
-from motsim.store import SCHEMA, Store
+from motsim.store import SCHEMA, FinishedRun, Store
 
 __all__ = ["Tables", "TablesError", "export", "load_tables"]
 
 JOINED = "hits"
+PATIENCE = 2.0  # seconds to wait for an export that is under way
 
 
 class TablesError(ValueError):
@@ -35,7 +39,8 @@ class Tables:
     ----------
     name : str
     meta : dict
-        `title`, `tier`, `labels` (the columns that identify a run), `schema`, `settings`.
+        `title`, `tier`, `labels` (the columns that identify a run), `schema`, `settings` (those
+        that all runs share), `digests` of the files, ...
     main : DataFrame
         One row a run and epsilon.
     others : dict of DataFrame
@@ -60,51 +65,110 @@ class Tables:
 
 
 def export(store: Store, sweep: Sweep, tier: str, cells: Sequence[Cell], folder: Path) -> Tables:
-    """Write the tables of a sweep's runs and return them as `load_tables` does."""
-    runs = {run.key: run for run in store.read([cell.key for cell in cells])}
+    """Write the tables of a sweep's runs and return them as `load_tables` does.
+
+    Runs are read twice, first for the columns, so that few are in memory at a time. In the tables
+    beside the main one a label that is named like a column gets the ending ``_setting``.
+
+    Raises
+    ------
+    StoreError
+        If a stored run is damaged, or a table cannot be written; then the tables stay as they were.
+    """
     labels = list(dict.fromkeys(label for cell in cells for label in cell.labels))
-    main: list[dict[str, Any]] = []
-    others: dict[str, list[pd.DataFrame]] = {}
-    joined: list[str] = []
-    for cell in cells:
-        run = runs.get(cell.key)
-        if run is None:
-            continue
-        front = {label: cell.labels.get(label) for label in labels}
-        metrics = {k: v for k, v in run.result.metrics.items() if k != "traceback"}
-        row = {**front, "run": cell.key[:12], "status": run.status, **metrics}
-        hits = run.result.tables.get(JOINED)
-        if hits:
-            joined = list(hits)
-            main += [
-                {**row, **dict(zip(hits, v, strict=True))} for v in zip(*hits.values(), strict=True)
-            ]
-        else:
-            main.append(row)
-        for name, columns in run.result.tables.items():
-            if name != JOINED:
-                frame = pd.DataFrame(columns)
-                for place, (label, value) in enumerate(front.items()):
-                    frame.insert(place, label, value)
-                others.setdefault(name, []).append(frame)
+    shape = _Shape(labels)
+    count = 0
+    for _, run in _runs(store, cells):
+        shape.add(run)
+        count += 1
     meta = {
         "schema": SCHEMA,
         "sweep": sweep.name,
         "title": sweep.title,
         "tier": tier,
         "kind": sweep.file.kind,
+        "file": origin(sweep, folder),
         "labels": labels,
-        "joined": joined,
-        "runs": len(runs),
+        "joined": list(shape.joined),
+        "runs": count,
         "planned": len({cell.key for cell in cells}),
-        "tables": sorted(others),
+        "tables": sorted(shape.others),
+        "settings": _shared(cells),
     }
-    frames = {name: pd.concat(parts, ignore_index=True) for name, parts in others.items()}
-    _replace(folder / f"{sweep.name}.csv", pd.DataFrame(main).to_csv(index=False))
-    for name, frame in sorted(frames.items()):
-        _replace(folder / f"{sweep.name}.{name}.csv", frame.to_csv(index=False))
-    _replace(folder / f"{sweep.name}.json", json.dumps(meta, indent=1) + "\n")
+    clean(folder, sweep.name)
+    paths = {name: folder / f"{sweep.name}.{name}.csv" for name in sorted(shape.others)}
+    others = {name: TableFile(path, shape.columns(name)) for name, path in paths.items()}
+    main = TableFile(folder / f"{sweep.name}.csv", list(shape.main))
+    description = TableFile(folder / f"{sweep.name}.json")
+    with replace_all([main, *others.values(), description], store.exclusive):
+        for cell, run in _runs(store, cells):
+            front = {label: cell.labels.get(label) for label in labels}
+            main.write(_main_rows(cell, run, front))
+            for name, columns in run.result.tables.items():
+                if name != JOINED:
+                    labelled = {shape.label(name, label): value for label, value in front.items()}
+                    others[name].write({**labelled, **row} for row in _rows(columns))
+        meta["digests"] = {"": main.digest, **{name: file.digest for name, file in others.items()}}
+        description.write_text(json.dumps(meta, indent=1) + "\n")
     return load_tables(sweep.name, folder)
+
+
+class _Shape:
+    """Columns of the tables of some runs, in the order in which they first come."""
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        self.labels = labels
+        self.main = dict.fromkeys((*labels, "run", "status"))
+        self.joined: dict[str, None] = {}
+        self.others: dict[str, dict[str, None]] = {}
+
+    def add(self, run: FinishedRun) -> None:
+        metrics = (name for name in run.result.metrics if name != "traceback")
+        hits = run.result.tables.get(JOINED, {})
+        self.main |= dict.fromkeys((*metrics, *hits))
+        self.joined |= dict.fromkeys(hits)
+        for name, columns in run.result.tables.items():
+            if name != JOINED:
+                self.others.setdefault(name, {}).update(dict.fromkeys(columns))
+
+    def label(self, table: str, label: str) -> str:
+        """Return the column of a label in a table beside the main one."""
+        return f"{label}_setting" if label in self.others[table] else label
+
+    def columns(self, table: str) -> list[str]:
+        return [*(self.label(table, label) for label in self.labels), *self.others[table]]
+
+
+def _runs(store: Store, cells: Sequence[Cell]) -> Iterator[tuple[Cell, FinishedRun]]:
+    """Each cell whose run is stored; two cells may share a run."""
+    here = store.settled()
+    wanted = [cell for cell in cells if cell.key in here]
+    yield from zip(wanted, store.read([cell.key for cell in wanted]), strict=True)
+
+
+def _main_rows(cell: Cell, run: FinishedRun, front: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    row = {**front, "run": cell.key[:12], "status": run.status, **run.result.metrics}
+    row.pop("traceback", None)
+    for values in list(_rows(run.result.tables.get(JOINED, {}))) or [{}]:
+        yield {**row, **values}
+
+
+def _rows(columns: dict[str, list[Any]]) -> Iterator[dict[str, Any]]:
+    for values in zip(*columns.values(), strict=True):
+        yield dict(zip(columns, values, strict=True))
+
+
+def _shared(cells: Sequence[Cell]) -> dict[str, Any]:
+    """Return the settings that all runs have in common."""
+    seeds = {cell.labels["seed"] for cell in cells}
+    points = {id(cell.values): cell for cell in cells}.values()  # seeds differ in nothing else
+    every = (cell.settings.model_dump(mode="json") for cell in points)
+    shared: dict[str, Any] = next(every, {})
+    if len(seeds) > 1:
+        shared.pop("seed")
+    for settings in every:
+        shared = {name: shared[name] for name in shared if settings.get(name) == shared[name]}
+    return shared
 
 
 def load_tables(name: str, folder: Path) -> Tables:
@@ -113,48 +177,51 @@ def load_tables(name: str, folder: Path) -> Tables:
     Raises
     ------
     TablesError
-        If they are missing, unreadable, or of another schema.
+        If they are missing, unreadable, of another schema, or not of one export.
     """
     command = f"python -m motsim.sweep {name} --out {folder}"
     place = folder / f"{name}.json"
     if not place.is_file():
         raise TablesError(f"{folder / name}.csv is missing; make it with: {command}")
-    try:
-        meta = json.loads(place.read_text())
-        if meta["schema"] != SCHEMA:
+    patience = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return _load(name, place)
+        except _MixedError as error:  # an export may be replacing the files just now
+            if time.monotonic() > patience:
+                raise TablesError(f"{error}; rebuild with: {command}") from error
+            time.sleep(0.02)
+        except (KeyError, TypeError, ValueError, OSError, AttributeError) as error:
+            if isinstance(error, TablesError):
+                raise TablesError(f"{error}; rebuild it with: {command}") from error
             raise TablesError(
-                f"{place} has schema {meta['schema']}, this motsim reads {SCHEMA}; rebuild it"
-                f" with: {command}"
-            )
-        main = _read(folder / f"{name}.csv")
-        others = {table: _read(folder / f"{name}.{table}.csv") for table in meta["tables"]}
-    except TablesError:
-        raise
-    except (KeyError, TypeError, ValueError, OSError) as error:
-        raise TablesError(
-            f"{place} and its tables cannot be read ({error}); rebuild: {command}"
-        ) from error
-    return Tables(name, meta, main, others)
+                f"{place} and its tables cannot be read ({error}); rebuild: {command}"
+            ) from error
+
+
+class _MixedError(Exception):
+    """The files are not of one export."""
+
+
+def _load(name: str, place: Path) -> Tables:
+    meta = json.loads(place.read_text())
+    if meta["schema"] != SCHEMA:
+        raise TablesError(f"{place} has schema {meta['schema']}, this motsim reads {SCHEMA}")
+    frames = {}
+    for table in ("", *meta["tables"]):
+        path = place.with_name(".".join(filter(None, (name, table, "csv"))))
+        digest = hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
+        if digest != meta["digests"][table]:
+            raise _MixedError(f"{path} and {place} are not of one export, or were edited")
+        frames[table] = _read(path)
+    main = frames.pop("")
+    return Tables(name, meta, main, frames)
 
 
 def _read(path: Path) -> pd.DataFrame:
-    # Floats must read back to the bit: the default from pandas 3.1 on, an option before.
+    # Floats must read back to the bit: the default from pandas 3.1 on, an option before. Only an
+    # empty field is missing: "None" and "NA" are words that a setting may have.
     recent = tuple(int(part) for part in pd.__version__.split(".")[:2]) >= (3, 1)
     exact: dict[str, Any] = {} if recent else {"float_precision": "round_trip"}
-    frame: pd.DataFrame = pd.read_csv(path, **exact)
+    frame: pd.DataFrame = pd.read_csv(path, keep_default_na=False, na_values=[""], **exact)
     return frame
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

@@ -282,8 +282,12 @@ def test_a_rate_too_large_is_reported_as_diverged():
 def test_the_number_of_jobs_does_not_matter(tmp_path):
     made = [small_settings(seed=seed) for seed in range(2)]
     cells = [
-        Cell({"seed": s.seed}, s, "deep", run_key("deep", s.model_dump(), SCIENCE)) for s in made
-    ]
+        Cell(
+            {"seed": s.seed}, s.model_dump(exclude={"seed"}), "deep",
+            run_key("deep", s.model_dump(), SCIENCE), 1.0,
+        )
+        for s in made
+    ]  # fmt: skip
     results = []
     for jobs in (1, 2):
         folder = tmp_path / str(jobs)

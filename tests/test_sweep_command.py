@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import psutil
 import pytest
 
 import motsim.experiments.mixture
@@ -137,56 +136,6 @@ def test_settings_of_the_call(tiny, out, monkeypatch, capsys):
 # --- runs that fail -------------------------------------------------------------------------------
 
 
-def test_a_run_that_raises_is_recorded_and_the_others_finish(tiny, out, monkeypatch, capsys):
-    run = motsim.experiments.mixture.run
-
-    def poisoned(settings):
-        if settings.seed == 1 and settings.preset == "single":
-            raise FloatingPointError("poison\nin two lines")
-        return run(settings)
-
-    monkeypatch.setattr(motsim.experiments.mixture, "run", poisoned)
-    call(tiny, "--jobs", 1, "--out", out, code=1)
-    statuses = [status for _, status in stored(out)]
-    assert statuses.count("error") == 1
-    assert len(statuses) == RUNS
-    errors = capsys.readouterr().err
-    assert "failed: FloatingPointError: poison in two lines" in errors
-    assert f"1 of {RUNS} runs failed" in errors
-    rows = pd.read_csv(out / "tiny.csv")
-    assert rows.loc[rows["status"] == "error", "seed"].tolist() == [1]
-    assert rows["run"].nunique() == RUNS
-    # Only --retry-failed tries it again, exactly that one, and all is as if it had never failed.
-    monkeypatch.setattr(motsim.experiments.mixture, "run", run)
-    seeds = count_runs(monkeypatch)
-    call(tiny, "--jobs", 1, "--out", out, code=1)
-    assert seeds == []
-    call(tiny, "--jobs", 1, "--out", out, "--retry-failed")
-    assert seeds == [1]
-    clean = out.parent / "clean"
-    call(tiny, "--jobs", 1, "--out", clean)
-    assert tables(out) == tables(clean)
-
-
-def test_a_failure_keeps_its_traceback_in_the_store(tiny, out, monkeypatch, capsys):
-    from motsim.plan import load_sweep
-    from motsim.store import Store
-
-    def raises(settings):
-        raise ValueError("always")
-
-    monkeypatch.setattr(motsim.experiments.mixture, "run", raises)
-    call(tiny, "--jobs", 1, "--out", out, code=1)
-    keys = [cell.key for cell in load_sweep(tiny).cells()]
-    with Store(out) as store:
-        found = list(store.read(keys))
-    assert len(found) == RUNS
-    for run in found:
-        assert run.result.metrics["error"] == "ValueError: always"
-        assert run.result.metrics["traceback"].startswith("Traceback")
-        assert "in raises" in run.result.metrics["traceback"]
-
-
 def test_runs_that_raise_in_workers_are_reported(tiny, out, capsys):
     """Settings that only the run itself can refuse: a population over the memory limit."""
     huge = ["num_nodes=3000", "class_amplitude=[0.5, 1.5]", "signal_amplitude=[0.5, 1.5]"]
@@ -300,7 +249,10 @@ def test_help_shows_every_option(capsys):
         main(["--help"])
     assert stop.value.code == 0
     text = capsys.readouterr().out
-    for option in ("--tier", "--out", "--jobs", "--seeds", "--set", "--list", "--no-figure"):
+    for option in (
+        "--tier", "--out", "--jobs", "--backend", "--scheduler", "--progress", "--seeds", "--set",
+        "--list", "--no-figure", "--shard", "--collect", "--status", "--schema", "--dry-run",
+    ):  # fmt: skip
         assert option in text
 
 
@@ -361,14 +313,6 @@ def end_group(process):
     process.communicate()
 
 
-def workers_of(process):
-    return [
-        child
-        for child in psutil.Process(process.pid).children(recursive=True)
-        if "popen_loky_posix" in " ".join(child.cmdline())
-    ]
-
-
 def test_a_killed_sweep_resumes(tiny, out, tmp_path, monkeypatch, capsys):
     process = start(tiny, "--jobs", 2, "--out", out, *SLOW)
     try:
@@ -384,98 +328,3 @@ def test_a_killed_sweep_resumes(tiny, out, tmp_path, monkeypatch, capsys):
     clean = tmp_path / "clean"
     call(tiny, "--jobs", 1, "--out", clean, *SLOW)
     assert tables(out) == tables(clean)
-
-
-def test_a_killed_worker_loses_nothing(tiny, out):
-    process = start(tiny, "--jobs", 2, "--out", out, *SLOW)
-    try:
-        wait_for_rows(out, 1, process)
-        workers = workers_of(process)
-        assert len(workers) == 2
-        workers[0].kill()
-        _, errors = process.communicate(timeout=60)
-    finally:
-        end_group(process)
-    assert process.returncode == 0, errors
-    assert len(stored(out)) == 10
-    assert "error" not in {status for _, status in stored(out)}
-
-
-@pytest.mark.parametrize("jobs", [1, 2])
-def test_an_interrupt_from_the_keyboard_is_130(tiny, out, jobs):
-    process = start(tiny, "--jobs", jobs, "--out", out, *SLOW)
-    try:
-        wait_for_rows(out, 1, process)
-        process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=60)
-    finally:
-        end_group(process)
-    assert process.returncode == 130, errors
-    assert "Go on with:" in errors
-    assert "Traceback" not in errors
-    kept = len(stored(out))
-    assert 1 <= kept < 10
-
-
-def test_a_polite_end_is_143(tiny, out):
-    process = start(tiny, "--jobs", 2, "--out", out, *SLOW)
-    try:
-        wait_for_rows(out, 1, process)
-        process.terminate()
-        _, errors = process.communicate(timeout=60)
-    finally:
-        end_group(process)
-    assert process.returncode == 143, errors
-    assert "Go on with:" in errors
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="the parent-death signal is Linux's")
-def test_workers_end_with_the_sweep(tiny, out):
-    process = start(tiny, "--jobs", 2, "--out", out, *SLOW)
-    try:
-        wait_for_rows(out, 1, process)
-        workers = workers_of(process)
-        assert len(workers) == 2
-        process.kill()
-        process.communicate()
-        _, alive = psutil.wait_procs(workers, timeout=10)
-        assert alive == []
-    finally:
-        end_group(process)
-
-
-def test_two_starts_share_the_work(tiny, out, tmp_path):
-    both = [start(tiny, "--jobs", 1, "--out", out, *SLOW) for _ in range(2)]
-    done = [process.communicate(timeout=300) for process in both]
-    assert [process.returncode for process in both] == [0, 0], done
-    bars = [re.findall(r"(\d+)/\d+ \[", errors) for _, errors in done]
-    computed = [int(counts[-1]) if counts else 0 for counts in bars]
-    assert sum(computed) == 10 == len(stored(out))
-    clean = tmp_path / "clean"
-    call(tiny, "--jobs", 1, "--out", clean, *SLOW)
-    assert tables(out) == tables(clean)
-
-
-def test_a_run_that_kills_its_worker_is_given_up_and_the_others_finish(tiny, out, tmp_path):
-    """The poison sits in a module that every worker loads in place of the sweep command."""
-    (tmp_path / "sitecustomize.py").write_text(
-        "import os, sys\n"
-        "if any('loky' in a for a in sys.orig_argv):\n"
-        "    import motsim.experiments.mixture as mixture\n"
-        "    run = mixture.run\n"
-        "    def poisoned(settings):\n"
-        "        if settings.seed == 1 and settings.preset == 'single':\n"
-        "            os._exit(9)\n"
-        "        return run(settings)\n"
-        "    mixture.run = poisoned\n"
-    )
-    process = subprocess.run(
-        [sys.executable, "-m", "motsim.sweep", tiny, "--jobs", "2", "--out", str(out)],
-        env={**os.environ, "PYTHONPATH": str(tmp_path)}, capture_output=True, text=True,
-        timeout=300, check=False,
-    )  # fmt: skip
-    assert process.returncode == 1, process.stderr
-    statuses = [status for _, status in stored(out)]
-    assert statuses.count("worker_died") == 1
-    assert len(statuses) == RUNS
-    assert "2 workers died while running this" in process.stderr

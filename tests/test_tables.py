@@ -4,12 +4,15 @@ import itertools
 import json
 import math
 from dataclasses import dataclass
+from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
 import pytest
 
+import motsim.tables
 from motsim.experiments.result import Result
+from motsim.ownership import myself
 from motsim.plan import load_sweep
 from motsim.store import SCHEMA, Store
 from motsim.tables import Tables, TablesError, export, load_tables
@@ -162,7 +165,8 @@ def edited(**changes):
 DAMAGES = [
     Damage("mine.json", None, "is missing; make it with"),
     Damage("mine.csv", None, "cannot be read"),
-    Damage("mine.csv", b"", "cannot be read"),
+    Damage("mine.csv", b"", "are not of one export"),
+    Damage("mine.curve.csv", b"case,seed\na,1\n", "are not of one export"),
     Damage("mine.curve.csv", None, "cannot be read"),
     Damage("mine.json", b"{", "cannot be read"),
     Damage("mine.json", b"[]", "cannot be read"),
@@ -187,3 +191,76 @@ def test_unreadable_tables_name_the_command(tmp_path, sweep, damage):
     assert damage.words in message
     assert f"python -m motsim.sweep mine --out {folder}" in message
     assert "\n" not in message
+
+
+# --- what a label may be --------------------------------------------------------------------------
+
+
+def test_words_that_look_like_nothing_stay_words(tmp_path):
+    path = tmp_path / "words.toml"
+    words = ["None", "NA", "nan", "null"]
+    cases = [f"[case.{word}]\nnum_experts = {i + 2}" for i, word in enumerate(words)]
+    path.write_text("\n".join(['title = "Words"', "seeds = 1", *cases]))
+    tables = fill(tmp_path / "out", load_sweep(str(path)))
+    assert tables.main["case"].unique().tolist() == words
+    assert tables.others["curve"]["case"].unique().tolist() == words
+    assert np.isnan(tables.main["final_loss"][2])  # negative control: a number that is missing
+
+
+def test_an_axis_named_like_a_column_of_another_table(tmp_path):
+    path = tmp_path / "axis.toml"
+    path.write_text('title = "Axis"\nseeds = 1\n[grid]\nloss = ["squared", "logistic"]\n')
+    tables = fill(tmp_path / "out", load_sweep(str(path)))
+    assert tables.labels == ["loss", "seed"]
+    curve = tables.others["curve"]
+    assert list(curve) == ["loss_setting", "seed", "step", "loss", "stage"]
+    assert curve["loss_setting"].tolist() == ["squared"] * 2 + ["logistic"] * 2
+    assert curve["loss"][0] == 0.5
+
+
+def test_meta_holds_the_settings_that_all_runs_share(tmp_path, sweep):
+    settings = fill(tmp_path / "out", sweep).meta["settings"]
+    assert (settings["dim"], settings["num_classes"], settings["loss"]) == (6, 2, "squared")
+    assert not {"seed", "num_experts"} & set(settings)
+
+
+# --- exports that are cut short -------------------------------------------------------------------
+
+
+def test_tables_of_two_exports_are_not_combined(tmp_path, sweep, monkeypatch):
+    monkeypatch.setattr(motsim.tables, "PATIENCE", 0.05)
+    folder = tmp_path / "out"
+    fill(folder, sweep)
+    old = files(folder)
+    fill(folder, sweep, results=lambda i: result_of((i + 1) % 6))
+    for name in ("mine.csv", "mine.curve.csv", "mine.json"):
+        new = (folder / name).read_bytes()
+        (folder / name).write_bytes(old[name])
+        with pytest.raises(TablesError, match="not of one export"):
+            load_tables("mine", folder)
+        (folder / name).write_bytes(new)
+    load_tables("mine", folder)  # negative control: of one export
+
+
+def test_what_a_killed_export_left_is_cleaned_by_the_next_one(tmp_path, sweep):
+    folder = tmp_path / "out"
+    fill(folder, sweep)
+    before = files(folder)
+    ours = quote(myself(), safe="")
+    dead = quote(f"1:1@{myself().partition('@')[2]}", safe="")
+    (folder / f".mine.csv.part-{dead}").write_text("half")
+    (folder / f".mine.json.part-{ours}").write_text("under way")
+    with Store(folder) as store:
+        export(store, sweep, "quick", sweep.cells()[:1], folder)
+        export(store, sweep, "quick", sweep.cells(), folder)
+    assert files(folder) == before
+
+
+def test_another_processs_export_under_way_is_left_alone(tmp_path, sweep):
+    folder = tmp_path / "out"
+    fill(folder, sweep)
+    part = folder / ".mine.csv.part-1%3A1%40another-host%2Bboot"
+    part.write_text("half")
+    with Store(folder) as store:
+        export(store, sweep, "quick", sweep.cells(), folder)
+    assert part.exists()

@@ -5,7 +5,7 @@ import pandas as pd
 
 from motsim.claims import Claim, Finding, Verdict
 from motsim.claims._missing import nothing
-from motsim.rates import RateDecision, decide, fit_law, supports
+from motsim.rates import MISSING, RateDecision, decide, fit_law, supports
 from motsim.tables import Tables
 
 __all__ = ["CLAIM", "case_decision", "curves", "fitted_curve", "judge", "rate_finding", "usable"]
@@ -49,13 +49,16 @@ def case_decision(rows: pd.DataFrame, num_classes: int | None = None) -> RateDec
 
 def usable(rows: pd.DataFrame, num_classes: int | None = None) -> pd.DataFrame:
     """Rows of the runs that enter a fit; a failed run has no step at all."""
-    good = rows[(rows["status"] != "diverged") & rows["stage_step"].notna()]
+    good = rows[(rows["status"] != "diverged") & rows["epsilon"].notna()]
     return good if num_classes is None else good[good["covered_classes"] == num_classes]
 
 
 def curves(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Epsilons (E,), hitting steps in the last stage (S, E), and its length (S,)."""
-    wide = rows.pivot(index="run", columns="epsilon", values="stage_step")
+    """Epsilons (E,), hitting steps in the last stage (S, E), and its length (S,).
+
+    Rows that the table does not have are `MISSING`, which `decide` counts.
+    """
+    wide = rows.pivot(index="run", columns="epsilon", values="stage_step").fillna(MISSING)
     wide = wide[sorted(wide.columns, reverse=True)].sort_index()
     length = rows.drop_duplicates("run").set_index("run")["stage_length"].loc[wide.index]
     return wide.columns.to_numpy(float), wide.to_numpy(np.int64), length.to_numpy(float)

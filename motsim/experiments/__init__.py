@@ -4,6 +4,7 @@ A kind is the name of its module; nothing lists them by hand.
 """
 
 import pkgutil
+from functools import cache
 from importlib import import_module
 from types import ModuleType
 
@@ -16,7 +17,12 @@ NOT_KINDS = {
 
 def kinds() -> list[str]:
     """Names of all kinds of run."""
-    return sorted({m.name for m in pkgutil.iter_modules(__path__)} - NOT_KINDS)
+    return list(_kinds(tuple(__path__)))
+
+
+@cache
+def _kinds(places: tuple[str, ...]) -> list[str]:
+    return sorted({m.name for m in pkgutil.iter_modules(places)} - NOT_KINDS)
 
 
 def kind_module(kind: str) -> ModuleType:

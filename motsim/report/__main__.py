@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from motsim.sweep import CommandParser
+from motsim.command import CommandParser
 
 __all__ = ["main"]
 

@@ -1,0 +1,80 @@
+"""joblib's dask backend with three repairs, each of a way to wait for ever or run elsewhere.
+
+joblib 1.6 does not tell its caller of a task that dask gives up (its workers were killed, the
+scheduler is gone), waits for ever once no worker is left, and runs everything in the calling
+process on a cluster of one thread.
+"""
+
+import asyncio
+from typing import Any
+
+from joblib._dask import DaskDistributedBackend
+
+from motsim.backends import BackendError
+
+__all__ = ["NO_WORKER_SECONDS", "RepairedDaskBackend", "identify"]
+
+NO_WORKER_SECONDS = 30.0  # until a cluster without workers is given up
+
+
+async def identify(address: str, patience: float) -> Any:
+    """Return what a scheduler says of itself; OSError or ValueError if none answers in time."""
+    from distributed.core import rpc
+
+    async with rpc(address, timeout=patience) as scheduler:
+        return await asyncio.wait_for(scheduler.identity(), patience)
+
+
+class RepairedDaskBackend(DaskDistributedBackend):
+    """A task whose worker was killed too often returns None; any other loss is BackendError."""
+
+    def effective_n_jobs(self, n_jobs: int) -> int:
+        """Return the cluster's threads; at least 2, because joblib runs 1 in this process."""
+        return max(2, super().effective_n_jobs(n_jobs))
+
+    def retrieve_result_callback(self, out: Any) -> Any:
+        """Raise what `_collect` hands over as an error."""
+        if isinstance(out, BackendError):
+            raise out
+        return super().retrieve_result_callback(out)
+
+    def start_call(self) -> None:
+        """Start to collect results, and to watch the workers."""
+        super().start_call()
+        self.client.loop.add_callback(self._watch)
+
+    async def _collect(self) -> None:
+        """Hand every ended task to joblib; the original forgets those that failed in dask."""
+        from distributed import KilledWorker
+
+        while self._continue:
+            async for future, result in self.waiting_futures:
+                del self._results[future]
+                callback = self._callbacks.pop(future)
+                if future.status == "finished":
+                    callback(result)
+                    continue
+                error = result[1] if future.status == "error" else None
+                if isinstance(error, KilledWorker):
+                    callback([None])
+                else:
+                    told = f"{type(error).__name__}: {error}" if error else future.status
+                    callback(BackendError(f"the dask cluster lost a run ({told})"))
+            await asyncio.sleep(0.01)
+
+    async def _watch(self) -> None:
+        """Give up if the cluster has no worker for too long."""
+        alone = 0
+        while self._continue and alone < NO_WORKER_SECONDS:
+            await asyncio.sleep(1.0)
+            try:
+                alone = 0 if await self.client.scheduler.ncores() else alone + 1
+            except OSError:  # the scheduler is gone: its futures are cancelled, _collect says so
+                return
+        if self._continue:
+            lost = BackendError(
+                f"the dask cluster has had no worker for {NO_WORKER_SECONDS:.0f} s; start one and"
+                " give the same command again"
+            )
+            for callback in list(self._callbacks.values()):
+                callback(lost)

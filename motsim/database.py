@@ -1,0 +1,286 @@
+"""The SQLite file under a store: opened, checked against losses, brought to the present schema.
+
+Three safeguards find what SQLite itself does not notice. Every row carries checksums. The ledger,
+changed in the same transaction as the rows, holds the XOR of all of them, so that a row which a
+damaged page hides is missed. The tally, a file beside the database, grows by one byte after each
+commit: it shows that commits are missing when the write-ahead log was cut.
+"""
+
+import contextlib
+import logging
+import sqlite3
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from motsim.folder import StoreError, check_folder, free_bytes, no_room
+from motsim.mounts import network_file_system
+from motsim.row import Row, row_checksum
+
+__all__ = ["SCHEMA", "Database", "Row", "StoreError", "check_folder", "no_room"]
+
+SCHEMA = 2
+PATIENCE = 60.0  # seconds to wait for another writer
+TABLES = (
+    # Rows of 100 bytes, so that a scan of every run reads little; what they measured is beside.
+    """CREATE TABLE IF NOT EXISTS runs (
+    key TEXT PRIMARY KEY, status TEXT NOT NULL, details TEXT NOT NULL, checksum TEXT NOT NULL
+) WITHOUT ROWID""",
+    """CREATE TABLE IF NOT EXISTS details (
+    key TEXT PRIMARY KEY, kind TEXT NOT NULL, settings TEXT NOT NULL, seconds REAL NOT NULL,
+    versions TEXT NOT NULL, payload BLOB NOT NULL
+)""",
+    """CREATE TABLE IF NOT EXISTS claims (
+    key TEXT PRIMARY KEY, owner TEXT NOT NULL, tries INTEGER NOT NULL
+) WITHOUT ROWID""",
+    "CREATE TABLE IF NOT EXISTS ledger (commits INTEGER NOT NULL, digest TEXT NOT NULL)",
+)
+BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+CUT = sqlite3.SQLITE_IOERR_SHORT_READ
+SCARCE = 2**20  # free bytes below which SQLite may be unable to open its files
+log = logging.getLogger(__name__)
+
+
+class Database:
+    """One open database file; `close` it.
+
+    Raises
+    ------
+    StoreError
+        If the file cannot be used, is of a newer schema, or has lost commits.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.tally = path.with_name(path.name + "-tally")
+        self._waiting: int | None = None
+        if not path.exists():
+            self.tally.unlink(missing_ok=True)
+        try:
+            self._db = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)
+        except sqlite3.Error as error:
+            raise self.trouble(error) from error
+        try:
+            self._prepare()
+        except BaseException:
+            self._db.close()
+            raise
+
+    def close(self) -> None:
+        """Close the file; other connections stay as they are."""
+        self._db.close()
+
+    def _prepare(self) -> None:
+        found = self.version()
+        if found > SCHEMA or found < 0:
+            raise StoreError(
+                f"{self.path}: schema {found}, this motsim reads {SCHEMA}; use another --out"
+                " folder, or the motsim that wrote it"
+            )
+        self._set_journal()
+        if found == SCHEMA:
+            return
+        with self.transaction():
+            found = self.version()  # another process may have been faster
+            if found == 0:
+                if self.acknowledged():
+                    raise self.damaged(f"empty, though {self.acknowledged()} commits were made")
+                self.create()
+            elif found < SCHEMA:
+                from motsim.migration import migrate
+
+                migrate(self)
+            self.rows(f"PRAGMA user_version={SCHEMA}")
+
+    def create(self) -> None:
+        """Make the tables of the present schema; inside a transaction."""
+        for table in TABLES:
+            self.rows(table)
+        if not self.rows("SELECT 1 FROM ledger"):
+            self.rows("INSERT INTO ledger VALUES (0, ?)", (f"{0:032x}",))
+
+    def _set_journal(self) -> None:
+        """Write-ahead log, or a rollback journal on a network, where the log is unsafe."""
+        self._network = network = network_file_system(self.path.parent)
+        wanted = "delete" if network else "wal"
+        if network and self.rows("PRAGMA journal_mode")[0][0] != wanted:
+            log.warning(
+                "%s: on a network file system (%s): slower safe writes, and only one machine at a"
+                " time may use it; a folder on a local disk is better", self.path, network,
+            )  # fmt: skip
+        patience = time.monotonic() + PATIENCE
+        while True:  # SQLite does not wait by itself for this change
+            try:
+                self._db.execute(f"PRAGMA journal_mode={wanted}")
+                break
+            except sqlite3.Error as error:
+                if (
+                    getattr(error, "sqlite_errorcode", 0) & 0xFF not in BUSY
+                    or time.monotonic() > patience
+                ):
+                    raise self.trouble(error) from error
+                time.sleep(0.01)
+        if network:
+            self.rows("PRAGMA synchronous=EXTRA")
+
+    def version(self) -> int:
+        """Schema of the file; 0 for a new one."""
+        return int(self.rows("PRAGMA user_version")[0][0])
+
+    # --- commands ---------------------------------------------------------------------------------
+
+    def rows(self, command: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Run one command and return all its rows; StoreError if the file is not sound."""
+        return list(self.each(command, values))
+
+    def each(self, command: str, values: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
+        """Run one command and yield its rows, few in memory at a time."""
+        try:
+            yield from self._db.execute(command, values)
+        except (sqlite3.Error, UnicodeDecodeError, OverflowError) as error:
+            raise self.trouble(error) from error
+
+    @contextmanager
+    def transaction(self, kind: str = "IMMEDIATE", *, flush: bool = True) -> Iterator[None]:
+        """All or nothing; ``DEFERRED`` for several reads of one state.
+
+        Without `flush` a commit outlives this process at once, and a power failure only with the
+        next commit that is flushed.
+        """
+        if self._network is None:  # a rollback journal is unsafe without
+            now = flush and self._waiting is None
+            self.rows(f"PRAGMA synchronous={'FULL' if now else 'NORMAL'}")
+        self.rows(f"BEGIN {kind}")
+        try:
+            yield
+            self.rows("COMMIT")
+        except BaseException:
+            with contextlib.suppress(sqlite3.Error):
+                self._db.rollback()
+            raise
+
+    def trouble(self, error: Exception) -> StoreError:
+        """Say in one line what an error of SQLite means for the user."""
+        exact = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
+        code = exact & 0xFF
+        if code in BUSY:
+            return StoreError(f"{self.path}: another process has held it for {PATIENCE:g} seconds")
+        full = code == sqlite3.SQLITE_CANTOPEN and free_bytes(self.path.parent) < SCARCE
+        if code == sqlite3.SQLITE_FULL or full or (code == sqlite3.SQLITE_IOERR and exact != CUT):
+            return no_room(self.path, error)
+        if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN):
+            return StoreError(f"{self.path}: {error}; use another --out folder")
+        return self.damaged(str(error))
+
+    def damaged(self, what: str) -> StoreError:
+        """Error of a file that is not what was written, with the way out."""
+        return StoreError(
+            f"{self.path}: {what}; save what is sound with: python -m motsim.repair"
+            f" {self.path.parent}  (or move the file away)"
+        )
+
+    # --- rows -------------------------------------------------------------------------------------
+
+    def insert(self, row: Row) -> None:
+        """Write one run, in place of an earlier one of its key; inside a transaction."""
+        before = self.rows("SELECT checksum FROM runs WHERE key = ?", (row.key,))
+        mark = row_checksum(row.key, row.status, row.details)
+        self.rows(
+            "INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?)",
+            (row.key, row.status, row.details, mark),
+        )
+        self.rows(
+            "INSERT OR REPLACE INTO details VALUES (?, ?, ?, ?, ?, ?)",
+            (row.key, row.kind, row.settings, row.seconds, row.versions, row.payload),
+        )
+        self.book(mark, *(checksum for (checksum,) in before))
+
+    def delete(self, key: str) -> None:
+        """Remove one run; inside a transaction."""
+        before = self.rows("SELECT checksum FROM runs WHERE key = ?", (key,))
+        self.rows("DELETE FROM runs WHERE key = ?", (key,))
+        self.rows("DELETE FROM details WHERE key = ?", (key,))
+        self.book(*(checksum for (checksum,) in before))
+
+    def book(self, *checksums: str) -> None:
+        """Enter rows that come or go into the ledger."""
+        ((commits, digest),) = self.rows("SELECT commits, digest FROM ledger")
+        total = int(digest, 16)
+        for checksum in checksums:
+            total ^= int(checksum, 16)
+        self.rows("UPDATE ledger SET commits = ?, digest = ?", (commits + 1, f"{total:032x}"))
+
+    def statuses(self) -> dict[str, str]:
+        """Status of every run by key, each row checked, and all of them against the ledger."""
+        acknowledged = self.acknowledged()  # before the rows: another process may add to both
+        found: dict[str, str] = {}
+        total = 0
+        with self.transaction("DEFERRED"):
+            for key, status, details, checksum in self.each("SELECT * FROM runs"):
+                if checksum != row_checksum(key, status, details):
+                    raise self.damaged(f"run {key!r} is damaged (checksum)")
+                found[key] = sys.intern(status)
+                total ^= int(checksum, 16)
+            ledger = self.rows("SELECT commits, digest FROM ledger")
+        if len(ledger) != 1 or ledger[0][1] != f"{total:032x}":
+            raise self.damaged(f"runs are missing; {len(found)} are left")
+        if acknowledged > ledger[0][0]:
+            raise self.damaged(f"the last {acknowledged - ledger[0][0]} commits are missing")
+        return found
+
+    def read(self, key: str) -> Row | None:
+        """Return one run, checked; None if it is not there (any more)."""
+        found = self.rows(
+            "SELECT key, status, kind, settings, seconds, versions, payload, runs.details"
+            " FROM runs LEFT JOIN details USING (key) WHERE key = ?", (key,)
+        )  # fmt: skip
+        if not found:
+            return None
+        *values, details = found[0]
+        with contextlib.suppress(TypeError, AttributeError):  # of values that are no longer of type
+            row = Row(*values)
+            if row.details == details:
+                return row
+        raise self.damaged(f"run {key} is damaged (checksum)")
+
+    # --- tally ------------------------------------------------------------------------------------
+
+    def acknowledged(self) -> int:
+        """Commits that a process has seen to be on disk."""
+        try:
+            return self.tally.stat().st_size
+        except OSError:
+            return 0
+
+    def acknowledge(self, commits: int = 1) -> None:
+        """Note some commits more; a note that cannot be made is one check less, not an error."""
+        if self._waiting is not None:  # not on disk yet: `together` does it
+            self._waiting += commits
+            return
+        with contextlib.suppress(OSError), self.tally.open("ab", buffering=0) as stream:
+            stream.write(b"." * commits)
+
+    # --- speed ------------------------------------------------------------------------------------
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Wait for the disk once, in the end, not at each commit.
+
+        Each commit inside survives the death of this process at once, and a loss of power from
+        the end of the block on, where all are acknowledged.
+        """
+        if self._network is not None:
+            yield
+            return
+        self._waiting = 0
+        try:
+            yield
+        finally:
+            count, self._waiting = self._waiting, None
+            if count:
+                with self.transaction():  # flushes the whole log
+                    self.book()
+                self.acknowledge(count + 1)

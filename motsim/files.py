@@ -1,0 +1,117 @@
+"""Files that are written aside and replaced together: whole and new, or left as they were."""
+
+import contextlib
+import csv
+import hashlib
+import io
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+from urllib.parse import quote, unquote
+
+from motsim.folder import StoreError, no_room
+from motsim.ownership import is_alive, myself
+
+__all__ = ["TableFile", "clean", "replace_all"]
+
+PART = ".part-"
+
+
+class TableFile:
+    """A file under way: a CSV table with these columns, or a text; it knows its digest."""
+
+    def __init__(self, path: Path, columns: Sequence[str] = ()) -> None:
+        self.path = path
+        self.part = path.with_name(f".{path.name}{PART}{quote(myself(), safe='')}")
+        self._columns = columns
+        self._digest = hashlib.blake2b(digest_size=16)
+        self._stream: BinaryIO | None = None
+
+    def open(self) -> None:
+        """Begin it beside the old one."""
+        self._stream = self.part.open("wb")
+        if self._columns:
+            self._lines([self._columns])
+
+    @property
+    def digest(self) -> str:
+        """Of all that was written: 32 hexadecimal digits."""
+        return self._digest.hexdigest()
+
+    def write(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Add rows; what a row does not have stays empty."""
+        self._lines([_text(row.get(column)) for column in self._columns] for row in rows)
+
+    def write_text(self, text: str) -> None:
+        """Add text as it is."""
+        content = text.encode("utf-8")
+        assert self._stream, "open it first"
+        self._digest.update(content)
+        self._stream.write(content)
+
+    def _lines(self, rows: Iterable[Sequence[str]]) -> None:
+        text = io.StringIO(newline="")
+        csv.writer(text, lineterminator="\n").writerows(rows)
+        self.write_text(text.getvalue())
+
+    def flush(self) -> None:
+        """Bring all of it to the disk."""
+        assert self._stream, "open it first"
+        self._stream.flush()
+        os.fsync(self._stream.fileno())
+        self._stream.close()
+
+    def replace(self) -> None:
+        """Take the place of the old file, at once."""
+        os.replace(self.part, self.path)
+
+    def discard(self) -> None:
+        """Leave nothing behind."""
+        with contextlib.suppress(OSError):
+            if self._stream:
+                self._stream.close()
+        self.part.unlink(missing_ok=True)
+
+
+def _text(value: Any) -> str:
+    """Text of a value that reads back the same; nothing for None and NaN."""
+    return "" if value is None or value != value else str(value)
+
+
+@contextmanager
+def replace_all(
+    files: Sequence[TableFile], lock: Callable[[], AbstractContextManager[None]]
+) -> Iterator[None]:
+    """Write files inside; at the end they replace the old ones, in this order, under a lock.
+
+    Raises
+    ------
+    StoreError
+        If there is no room; the old files stay as they were.
+    """
+    try:
+        for file in files:
+            file.open()
+        yield
+        for file in files:
+            file.flush()
+        with lock():
+            for file in files:
+                file.replace()
+    except StoreError:
+        raise
+    except OSError as error:
+        failed = next((file.path for file in files if file.part.exists()), files[0].path)
+        raise no_room(failed, error) from error
+    finally:
+        for file in files:
+            file.discard()
+
+
+def clean(folder: Path, name: str) -> None:
+    """Delete what exports of a sweep left behind whose process was killed."""
+    for path in folder.glob(f".{name}.*{PART}*"):
+        if not is_alive(unquote(path.name.rpartition(PART)[2])):
+            path.unlink(missing_ok=True)

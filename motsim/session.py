@@ -1,0 +1,78 @@
+"""Sweeps run into one results folder by one command."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from motsim.backends import Backend
+from motsim.experiments import kind_module
+from motsim.kernel_cache import compiled_here
+from motsim.plan import Cell, Sweep
+from motsim.progress import Count, Progress
+from motsim.runner import run_cells
+from motsim.store import FAILED, Store
+from motsim.tables import Tables, export
+
+__all__ = ["Session"]
+
+
+@dataclass(frozen=True)
+class Session:
+    """What the sweeps of one call share.
+
+    Attributes
+    ----------
+    folder : Path
+        Of the results.
+    backend : Backend
+    progress : Progress
+    retry_failed : bool
+        Whether runs that failed before are run again.
+    """
+
+    folder: Path
+    backend: Backend
+    progress: Progress
+    retry_failed: bool = False
+
+    def tables(self, sweep: Sweep, cells: Sequence[Cell], tier: str) -> Tables:
+        """Run what the store does not hold yet; export and return the tables."""
+        self.compute(sweep, cells, f"{tier} tier")
+        with Store(self.folder) as store:
+            return export(store, sweep, tier, cells, self.folder)
+
+    def compute(self, sweep: Sweep, cells: Sequence[Cell], what: str) -> dict[str, str]:
+        """Run what the store does not hold yet; return the error of every run that failed."""
+        wanted = {cell.key: cell for cell in cells}
+        with Store(self.folder) as store:
+            if self.retry_failed:
+                store.forget_failures(wanted)
+            settled = store.settled()
+        left = [cell for key, cell in wanted.items() if key not in settled]
+        resumed = len(wanted) - len(left)
+        self.progress.say(f"{sweep.name} ({what}): {len(wanted)} runs, {resumed} finished before")
+        if left:
+            self._compile(kind_module(sweep.file.kind))
+            count = Count(sweep.name, self.backend.jobs, len(wanted), resumed)
+            count.expect(left)
+            self.progress.start(count)
+            try:
+                run_cells(left, self.folder, self.backend, self.progress.add)
+            finally:
+                self.progress.stop()
+        with Store(self.folder) as store:
+            settled = store.settled()
+            failed = [key for key in wanted if settled.get(key) in FAILED]
+            return {run.key: run.result.metrics["error"] for run in store.read(failed)}
+
+    def _compile(self, kind: Any) -> None:
+        """Compile before workers start, so that they all load one finished cache."""
+        first = not compiled_here()
+        if first:
+            self.progress.say("compiling the kernels, once on this machine: about 20 s ...")
+        begin = time.perf_counter()
+        kind.compile_kernels()
+        if first:
+            self.progress.say(f"compiled in {time.perf_counter() - begin:.0f} s")

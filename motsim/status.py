@@ -1,0 +1,84 @@
+"""What is in a results folder."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import get_args
+
+from motsim.origins import origin_path
+from motsim.plan import Sweep, SweepError, Tier, load_sweep, sweep_names
+from motsim.store import FAILED, Store, StoreError
+
+__all__ = ["describe"]
+
+TIERS: tuple[Tier, ...] = get_args(Tier)
+
+
+def describe(folder: Path, names: Sequence[str] = ()) -> list[str]:
+    """Say in lines what a folder holds: runs a sweep, failures, size, versions, damage.
+
+    Every run's checksum is verified. `names` limits the sweeps; default: all that have runs.
+
+    Raises
+    ------
+    StoreError
+        If there is no store, or it is damaged.
+    SweepError
+        If a named sweep does not exist.
+    """
+    path = folder / "results.db"
+    if not path.is_file():
+        raise StoreError(f"{folder}: no results.db there; a sweep with --out {folder} makes one")
+    with Store(folder) as store:
+        statuses = store.settled()
+        running = store.under_way()
+        versions = store.versions()
+    size = sum(part.stat().st_size for part in folder.glob("results.db*"))
+    failed = sum(status in FAILED for status in statuses.values())
+    lines = [
+        f"{path}: {len(statuses):,} runs, {failed:,} failed, {len(running):,} under way,"
+        f" {size / 1e6:,.1f} MB; all checksums are right",
+        f"made with: {versions}" if versions else "made with: nothing yet",
+        "",
+        f"{'sweep':<22} {'tier':<6} {'planned':>8} {'finished':>8} {'failed':>7} {'under way':>9}",
+    ]
+    known: set[str] = set()
+    for sweep in _sweeps(folder, names):
+        for tier in TIERS:
+            keys = {cell.key for cell in sweep.cells(tier)}
+            found = Counter(statuses[key] in FAILED for key in keys & statuses.keys())
+            busy = len(keys & running)
+            known |= keys
+            if found or busy or names:
+                lines.append(
+                    f"{sweep.name:<22} {tier:<6} {len(keys):>8,} {found[False]:>8,}"
+                    f" {found[True]:>7,} {busy:>9,}"
+                )
+    other = len(statuses.keys() - known)
+    if other:
+        lines.append(
+            f"{other:,} runs are of none of these sweeps: other settings or seeds, or older code"
+        )
+    return lines
+
+
+def _sweeps(folder: Path, names: Sequence[str]) -> Iterator[Sweep]:
+    """Sweeps that were named; else those that come with motsim and those with tables here."""
+    if names:
+        yield from (load_sweep(name) for name in names)
+        return
+    paths = [str(path) for path in sorted(folder.glob("*.json"))]
+    own = []
+    for path in paths:
+        try:
+            place = origin_path(json.loads(Path(path).read_text(encoding="utf-8"))["file"], folder)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            continue
+        own.append(str(place))
+    shipped = sweep_names()
+    for name in [*shipped, *(place for place in own if Path(place).stem not in shipped)]:
+        try:
+            yield load_sweep(name)
+        except SweepError:  # moved or changed since; its runs count as those of no sweep
+            continue

@@ -1,0 +1,45 @@
+"""One thread for the arithmetic of a run, wherever it runs."""
+
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from typing import Any
+
+from threadpoolctl import threadpool_limits
+
+__all__ = ["one_thread"]
+
+_lock = threading.Lock()
+_inside = 0
+_limits: list[threadpool_limits] = []
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Limit BLAS, OpenMP and numba to one thread; restore them when the last run has left.
+
+    Concerns the libraries that are loaded by now. BLAS with another number of threads gives other
+    bits, also in a sweep with one job. Its limit belongs to the process, so runs on several
+    threads of one process (a dask worker) share it.
+    """
+    global _inside
+    # numba's limit belongs to the thread; importing waits for another thread that is doing it,
+    # and the first question starts numba's threads, which may load OpenMP
+    numba: Any = import_module("numba") if "numba" in sys.modules else None
+    before = numba.get_num_threads() if numba else 1
+    with _lock:
+        _limits.append(threadpool_limits(1))  # each time: more libraries may have been loaded
+        _inside += 1
+    try:
+        if before > 1:
+            numba.set_num_threads(1)
+        yield
+    finally:
+        if before > 1:
+            numba.set_num_threads(before)
+        with _lock:
+            _inside -= 1
+            while _inside == 0 and _limits:
+                _limits.pop().restore_original_limits()

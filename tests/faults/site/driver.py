@@ -1,0 +1,154 @@
+"""`python -m motsim.sweep` with the kind `trial`, and with one protection off if asked.
+
+Workers load it through `sitecustomize`. MOTSIM_FAULT_OFF names the protection.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+
+
+def install():
+    import motsim.experiments
+
+    motsim.experiments.__path__.append(str(HERE.parent / "kinds"))
+    if "MOTSIM_FAULT_FILE_SIZE" in os.environ:  # as on a disk that is full, without being root
+        import resource
+
+        most = int(os.environ["MOTSIM_FAULT_FILE_SIZE"])
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))
+    from motsim.experiments import kind_module
+    from motsim.store import Store
+
+    note = kind_module("trial").note
+    commit = Store.commit
+
+    def noted(self, key, *arguments, **options):
+        commit(self, key, *arguments, **options)
+        note(f"acknowledged {key}")
+
+    Store.commit = noted
+    off = os.environ.get("MOTSIM_FAULT_OFF")
+    if off:
+        OFF[off](note)
+
+
+def commit_later(note):
+    """Runs are acknowledged at once, and written when there are twenty of them."""
+    from motsim.store import Store
+
+    commit, waiting = Store.commit, []
+
+    def later(self, key, *arguments, **options):
+        note(f"acknowledged {key}")
+        waiting.append((key, *arguments))
+        if len(waiting) == 20:
+            for run in waiting:
+                commit(self, *run)
+            waiting.clear()
+
+    Store.commit = later
+
+
+def no_death_signal(note):
+    """Workers are not told when their parent dies."""
+    import motsim.runner
+
+    motsim.runner.prepare_worker = lambda: None
+
+
+def no_claims(note):
+    """A run belongs to whoever comes."""
+    from motsim.store import Store
+
+    Store.claim = lambda self, key: True
+    Store.suspects = lambda self: set()
+
+
+def claims_for_ever(note):
+    """A run that was begun stays with whoever began it, as with a plain lock file."""
+    import motsim.store
+
+    motsim.store.is_alive = lambda owner: True
+
+
+def claims_by_clock(note):
+    """A claim holds for a minute of the wall clock."""
+    import time
+
+    import motsim.store
+
+    begin = float(os.environ.get("MOTSIM_FAULT_BEGIN", "0"))
+    motsim.store.is_alive = lambda owner: time.time() - begin < 60.0
+
+
+def no_limit_of_tries(note):
+    """A run whose worker died is tried again and again."""
+    import motsim.store
+
+    motsim.store.MAX_TRIES = 10**9
+
+
+def no_signal_handler(note):
+    """SIGTERM ends the process at once."""
+    import signal
+
+    signal.signal = lambda *arguments: None
+
+
+def give_up(note):
+    """One bad run ends the sweep."""
+    import motsim.runner
+
+    execute = motsim.runner.execute
+
+    def strict(*arguments):
+        found = execute(*arguments)
+        if "error" in repr(found):
+            os._exit(3)
+        return found
+
+    motsim.runner.execute = strict
+
+
+def write_in_place(note):
+    """Tables are written where they are."""
+    from motsim.files import TableFile
+
+    def begin(self):
+        self.part = self.path
+        self._stream = self.path.open("wb", buffering=0)
+        if self._columns:
+            self._lines([self._columns])
+
+    TableFile.open = begin
+    TableFile.replace = TableFile.discard = lambda self: None
+
+
+OFF = {
+    function.__name__: function
+    for function in (
+        commit_later, no_death_signal, no_claims, claims_for_ever, claims_by_clock,
+        no_limit_of_tries, no_signal_handler, give_up, write_in_place,
+    )
+}  # fmt: skip
+
+
+def set_clock(shift):
+    """Let this process believe that it is another time."""
+    import time
+
+    now, now_ns = time.time, time.time_ns
+    time.time = lambda: now() + shift
+    time.time_ns = lambda: now_ns() + int(shift * 1e9)
+
+
+if __name__ == "__main__":
+    if "MOTSIM_FAULT_CLOCK" in os.environ:
+        set_clock(float(os.environ["MOTSIM_FAULT_CLOCK"]))
+    install()
+    from motsim.sweep import main
+
+    raise SystemExit(main(sys.argv[1:]))

@@ -1,0 +1,285 @@
+"""Damaged files: everything is given back right, or one line names the file and the way out."""
+
+import contextlib
+import json
+import shutil
+import sqlite3
+import zlib
+
+import pytest
+
+import motsim.store
+from motsim.database import Database
+from motsim.experiments.result import Result
+from motsim.repair import main as repair_command
+from motsim.row import Row
+from motsim.store import SCHEMA, Store, StoreError, run_key
+from tests.faults.harness import FIXTURES, choices, sound
+
+RUNS = 60
+FILES = ("results.db", "results.db-wal", "results.db-tally")
+#: What reading a file whose checksums are not looked at may raise besides.
+LOOSE = (StoreError, zlib.error, ValueError, TypeError, AttributeError, KeyError)
+
+
+def result_of(number):
+    rows = [number * 0.1 + place / 7 for place in range(20 + 13 * (number % 30))]
+    status = ("done", "reached", "max_steps", "error")[number % 4]
+    return Result(status, {"x": number / 3, "n": number}, {"hits": {"step": rows}})
+
+
+def keys():
+    return [run_key("trial", {"seed": number}, ()) for number in range(RUNS)]
+
+
+def fill(folder, names=FILES):
+    """Two stores of the same runs: one closed, one as a killed process leaves it (with its log)."""
+    for closed in (True, False):
+        place = folder / ("closed" if closed else "open")
+        live = Store(folder / "live")
+        for number, key in enumerate(keys()):
+            live.commit(key, "trial", {"seed": number}, result_of(number), number / 8)
+        if closed:
+            live._db.close()
+        place.mkdir()
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):
+                shutil.copy(folder / "live" / name, place / name)
+        live._db.close()
+        shutil.rmtree(folder / "live")
+    return [folder / "closed", folder / "open"]
+
+
+def everything(folder):
+    """All that a store gives back, comparable."""
+    with Store(folder) as store:
+        settled = store.settled()
+        runs = list(store.read(keys()))
+    found = {
+        run.key: (run.status, run.seconds, run.result.metrics, run.result.tables) for run in runs
+    }
+    return settled, found
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory):
+    """(folders, what they hold)."""
+    folders = fill(tmp_path_factory.mktemp("stores"))
+    assert not (folders[0] / "results.db-wal").exists()
+    assert (folders[1] / "results.db-wal").stat().st_size > 10_000
+    copies = [shutil.copytree(folder, folder.with_name("copy")) for folder in folders[:1]]
+    truth = everything(copies[0])
+    assert len(truth[0]) == len(truth[1]) == RUNS
+    return folders, truth
+
+
+def outcome(folder, truth):
+    """`whole`, `refused` (with the right line), or `wrong`."""
+    try:
+        found = everything(folder)
+    except StoreError as error:
+        line = str(error)
+        ways_out = ("python -m motsim.repair", "the motsim that wrote it")
+        named = str(folder / "results.db") in line and "\n" not in line
+        return "refused" if named and any(way in line for way in ways_out) else "wrong"
+    return "whole" if found == truth else "wrong"
+
+
+def repaired(folder, truth, capsys):
+    """Runs that the repair command saved: all right, and none twice."""
+    assert repair_command([str(folder)]) == 0
+    assert "runs saved; the damaged file is kept as" in capsys.readouterr().out
+    settled, found = everything(folder)
+    assert found.items() <= truth[1].items() or found == {}
+    assert settled == {key: truth[0][key] for key in settled}
+    assert sound(folder / "results.db")
+    assert list(folder.glob("results.damaged-*.db"))
+    return len(found)
+
+
+def damaged(stores, tmp_path, spoil, times, rng):
+    """Yield copies of the stores, each with one of its files spoilt."""
+    folders, _ = stores
+    places = [(folders[0], "results.db"), (folders[1], "results.db-wal"), (folders[1], FILES[0])]
+    for number in range(times):
+        folder, name = places[number % (3 if number % 2 else 2)]
+        copy = shutil.copytree(folder, tmp_path / f"copy{number}")
+        spoil(copy / name, rng)
+        yield copy
+        shutil.rmtree(copy)
+
+
+def cut(path, rng):
+    path.write_bytes(path.read_bytes()[: rng.randrange(path.stat().st_size)])
+
+
+def flip(path, rng):
+    content = bytearray(path.read_bytes())
+    content[rng.randrange(len(content))] ^= 1 << rng.randrange(8)
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("times", [50, pytest.param(500, marks=pytest.mark.slow)])
+def test_f15_store_or_its_log_cut(stores, tmp_path, times, record, capsys):
+    count = {"whole": 0, "refused": 0, "wrong": 0}
+    saved = []
+    for copy in damaged(stores, tmp_path, cut, times, choices(f"F15 {times}")):
+        found = outcome(copy, stores[1])
+        count[found] += 1
+        if found == "refused" and len(saved) < times // 10:
+            saved.append(repaired(copy, stores[1], capsys))
+    assert count["wrong"] == 0, count
+    assert count["refused"] > times // 2
+    record(
+        "F15",
+        f"cut at {times} places: {count['whole']} whole, {count['refused']} refused, 0 with fewer"
+        f" or other runs; repair saved {sum(saved)} of {len(saved) * RUNS} runs",
+    )
+
+
+def test_f15_control_without_ledger_and_tally_runs_go_missing(
+    stores, tmp_path, monkeypatch, record
+):
+    monkeypatch.setattr(Database, "acknowledged", lambda self: 0)
+    found = [
+        outcome(copy, stores[1]) for copy in damaged(stores, tmp_path, cut, 50, choices("F15 0"))
+    ]
+    assert "wrong" in found
+    record("F15", f"control, no tally: {found.count('wrong')} of 50 with fewer runs in silence")
+
+
+def test_f15_empty_file_is_not_a_new_store(stores, tmp_path):
+    folders, truth = stores
+    copy = shutil.copytree(folders[0], tmp_path / "copy")
+    (copy / "results.db").write_bytes(b"")
+    assert outcome(copy, truth) == "refused"
+    (copy / "results.db").unlink()  # control: deleted on purpose, a new store begins
+    assert everything(copy) == ({}, {})
+
+
+@pytest.mark.parametrize("times", [200, pytest.param(2000, marks=pytest.mark.slow)])
+def test_f16_one_bit_flipped(stores, tmp_path, times, record, capsys):
+    count = {"whole": 0, "refused": 0, "wrong": 0}
+    saved = []
+    for copy in damaged(stores, tmp_path, flip, times, choices(f"F16 {times}")):
+        found = outcome(copy, stores[1])
+        count[found] += 1
+        if found == "refused" and len(saved) < times // 50:
+            saved.append(repaired(copy, stores[1], capsys))
+    assert count["wrong"] == 0, count
+    assert count["refused"] > times // 3
+    record(
+        "F16",
+        f"{times} single bits flipped: {count['whole']} whole, {count['refused']} refused, 0 wrong"
+        f" values; repair saved {sum(saved)} of {len(saved) * RUNS} runs",
+    )
+
+
+def test_f16_control_without_checksums_values_are_wrong(stores, tmp_path, monkeypatch, record):
+    def row_of(self, key):
+        """Database.read without its comparison."""
+        found = self.rows(
+            "SELECT key, status, kind, settings, seconds, versions, payload"
+            " FROM runs LEFT JOIN details USING (key) WHERE key = ?", (key,)
+        )  # fmt: skip
+        return Row(*found[0]) if found else None
+
+    def statuses(self):
+        return dict(self.rows("SELECT key, status FROM runs"))
+
+    monkeypatch.setattr(Database, "read", row_of)
+    monkeypatch.setattr(Database, "statuses", statuses)
+    wrong = 0
+    for copy in damaged(stores, tmp_path, flip, 200, choices("F16 200")):
+        with contextlib.suppress(*LOOSE):
+            wrong += everything(copy) != stores[1]
+    assert wrong > 0
+    record("F16", f"control, no checksums: {wrong} of 200 wrong in silence")
+
+
+def test_repair_of_nothing_is_one_line(tmp_path, capsys):
+    assert repair_command([str(tmp_path)]) == 2
+    assert "no such file; nothing to repair" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_repair_of_a_sound_store_loses_nothing(stores, tmp_path, capsys):
+    for number, folder in enumerate(stores[0]):
+        copy = shutil.copytree(folder, tmp_path / str(number))
+        assert repaired(copy, stores[1], capsys) == RUNS
+
+
+# --- other schemas --------------------------------------------------------------------------------
+
+#: Rows of the frozen file, made by the code of schema 1.
+OLD_STATUSES = [
+    "reached", "max_steps", "diverged", "done", "error", "worker_died", "reached", "done",
+]  # fmt: skip
+
+
+def old_store(tmp_path):
+    tmp_path.mkdir(exist_ok=True)
+    shutil.copy(FIXTURES / "schema1.db", tmp_path / "results.db")
+    return tmp_path
+
+
+def old_keys():
+    settings = [{"seed": i, "rate": 0.1 * i, "name": "é"} for i in range(len(OLD_STATUSES))]
+    return [run_key("trial", found, ()) for found in settings]
+
+
+def test_f17_older_schema_is_migrated(tmp_path, record):
+    folder = old_store(tmp_path)
+    with contextlib.closing(sqlite3.connect(folder / "results.db")) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (1,)
+        before = db.execute("SELECT key, status, payload, seconds FROM runs").fetchall()
+    with Store(folder) as store:
+        settled = store.settled()
+        found = list(store.read(old_keys()))
+        assert store._db.version() == SCHEMA
+        assert store._db.rows("SELECT tries FROM claims") == [(1,)]
+    assert settled == {key: status for key, status, *_ in before}
+    # The keys are those of today's code: nothing is computed again.
+    assert [run.key for run in found] == old_keys()
+    assert [run.status for run in found] == OLD_STATUSES
+    assert [run.seconds for run in found] == [i / 8 for i in range(len(OLD_STATUSES))]
+    bodies = {key: json.loads(zlib.decompress(payload)) for key, _, payload, _ in before}
+    for run in found:
+        body = {"metrics": run.result.metrics, "tables": run.result.tables}
+        assert json.dumps(body) == json.dumps(bodies[run.key])
+    assert sound(folder / "results.db")
+    record("F17", f"schema 1 migrated to {SCHEMA}: {len(found)} of {len(before)} runs, same keys")
+
+
+def test_f17_older_schema_with_a_damaged_run_is_refused_and_left_alone(tmp_path, capsys):
+    folder = old_store(tmp_path)
+    with contextlib.closing(sqlite3.connect(folder / "results.db")) as db, db:
+        db.execute("UPDATE runs SET status = 'done' WHERE key = ?", (old_keys()[0],))
+    with pytest.raises(StoreError, match=r"is damaged \(checksum\); save what is sound"):
+        Store(folder)
+    with contextlib.closing(sqlite3.connect(folder / "results.db")) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (1,)
+        assert db.execute("SELECT count(*) FROM runs").fetchone() == (8,)
+    assert repair_command([str(folder)]) == 0
+    assert "7 runs saved" in capsys.readouterr().out
+    with Store(folder) as store:
+        assert set(store.settled()) == set(old_keys()[1:])
+
+
+def test_f17_newer_schema_is_refused_and_left_alone(tmp_path, record):
+    path = old_store(tmp_path) / "results.db"
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        db.execute(f"PRAGMA user_version={SCHEMA + 1}")
+        db.execute("PRAGMA journal_mode=DELETE")
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match=f"schema {SCHEMA + 1}, this motsim reads {SCHEMA}"):
+        Store(tmp_path)
+    assert path.read_bytes() == before
+    record("F17", f"schema {SCHEMA + 1} refused, file unchanged")
+
+
+def test_f17_control_a_key_with_the_schema_would_lose_every_run(tmp_path, monkeypatch):
+    folder = old_store(tmp_path)
+    monkeypatch.setattr(motsim.store, "KEYS", SCHEMA)
+    with Store(folder) as store:
+        assert list(store.read(old_keys())) == []

@@ -1,0 +1,297 @@
+"""Any backend gives the same bytes; a lost worker costs no run; a wrong address is one line."""
+
+import importlib.util
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import pandas as pd
+import pytest
+
+from motsim.backends import BACKENDS, BackendError, open_backend
+from motsim.command import add_run_options
+from motsim.runner import grouped
+from motsim.sweep import main, parser
+from tests.cluster import Cluster
+
+needs_dask = pytest.mark.skipif(
+    importlib.util.find_spec("distributed") is None, reason="extra `distributed` is not installed"
+)
+needs_ray = pytest.mark.skipif(
+    importlib.util.find_spec("ray") is None, reason="extra `ray` is not installed"
+)
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
+
+
+@pytest.fixture
+def probe(kinds, tmp_path):
+    """probe(text) writes a sweep of test-only runs; each that begins adds a line to `log`."""
+
+    def write(text, name="probe"):
+        path = tmp_path / f"{name}.toml"
+        log = tmp_path / "log"
+        path.write_text(
+            f"title = 'Probe'\nkind = 'probe'\nseeds = 4\n{text}\n"
+            f"[tier.quick.fixed]\nlog = '{log}'\n"
+        )
+        return str(path)
+
+    return write
+
+
+def computed(folder):
+    """(level, seed) of every run that began, in order."""
+    lines = (folder / "log").read_text().splitlines()
+    return [tuple(map(int, line.split()[:2])) for line in lines]
+
+
+def run(*words, code=0):
+    assert main([*map(str, words), "--progress", "quiet"]) == code
+
+
+def start(*words):
+    return subprocess.Popen(
+        [sys.executable, "-m", "motsim.sweep", *map(str, words), "--progress", "json"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+def table(folder, name="probe"):
+    return (folder / f"{name}.csv").read_bytes()
+
+
+def wait_for_lines(log, count, process):
+    for _ in range(3000):
+        if log.exists() and len(log.read_text().splitlines()) >= count:
+            return
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.02)
+    raise AssertionError("nothing runs")
+
+
+# --- tasks ----------------------------------------------------------------------------------------
+
+
+class Cheap:
+    def __init__(self, cost):
+        self.cost = cost
+
+
+@pytest.mark.parametrize(("cost", "most"), [(1.0, 1), (0.1, 2), (0.04, 5), (0.0, 100)])
+def test_cheap_runs_go_together_and_dear_ones_alone(cost, most):
+    cells = [Cheap(cost) for _ in range(1000)]
+    groups = list(grouped(cells, jobs=2))
+    assert [cell for group in groups for cell in group] == cells
+    assert max(map(len, groups)) == most
+
+
+def test_few_runs_are_shared_out():
+    groups = list(grouped([Cheap(0.0)] * 16, jobs=4))
+    assert [len(group) for group in groups] == [1] * 16
+
+
+def test_the_command_offers_every_backend():
+    actions = {a.dest: a for a in parser()._actions}
+    assert set(actions["backend"].choices) == set(BACKENDS)
+    assert add_run_options.__doc__
+
+
+# --- addresses ------------------------------------------------------------------------------------
+
+
+def refusal(*words, capsys):
+    begin = time.monotonic()
+    assert main(list(words)) == 2
+    printed = capsys.readouterr()
+    assert len(printed.err.splitlines()) == 1, printed.err
+    assert not printed.out
+    return printed.err, time.monotonic() - begin
+
+
+def test_an_address_needs_a_cluster(tmp_path, capsys):
+    words = ("--scheduler", "tcp://a:1", "--out", str(tmp_path / "out"))
+    assert "needs --backend dask or ray" in refusal(*words, capsys=capsys)[0]
+    assert not (tmp_path / "out").exists()
+
+
+@needs_dask
+def test_dask_needs_an_address(tmp_path, capsys):
+    line, _ = refusal("--backend", "dask", "--out", str(tmp_path / "out"), capsys=capsys)
+    assert "needs --scheduler ADDRESS" in line
+
+
+@needs_dask
+@pytest.mark.parametrize("address", ["nonsense", "tcp://", "foo://127.0.0.1:1", "FREE", "SILENT"])
+def test_no_scheduler_is_one_line_within_seconds(address, tmp_path, capsys):
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        if address == "SILENT":
+            listener.listen()
+        if address in ("SILENT", "FREE"):
+            address = f"tcp://127.0.0.1:{listener.getsockname()[1]}"
+        words = ("--backend", "dask", "--scheduler", address, "--out", str(tmp_path / "out"))
+        line, seconds = refusal(*words, capsys=capsys)
+    assert f"no dask scheduler answers at {address!r}" in line
+    assert seconds < 30
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(("name", "extra"), [("dask", "distributed"), ("ray", "ray")])
+def test_a_missing_extra_is_one_line(name, extra, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("motsim.extras.find_spec", lambda module: None)
+    words = ("--backend", name, "--scheduler", "tcp://a:1", "--out", str(tmp_path / "out"))
+    line, _ = refusal(*words, capsys=capsys)
+    assert f"extra '{extra}' needs {extra}, not installed here" in line
+    assert "pip install" in line
+
+
+def test_local_backends():
+    with open_backend("loky", 3) as backend:
+        assert (backend.jobs, backend.remote) == (3, False)
+    with open_backend("sequential", 3) as backend:
+        assert backend.jobs == 1
+    with pytest.raises(BackendError, match="needs --backend"), open_backend(scheduler="tcp://a:1"):
+        pass
+
+
+# --- a dask cluster -------------------------------------------------------------------------------
+
+
+@needs_dask
+def test_a_cluster_gives_the_bytes_of_one_machine(probe, tmp_path, capsys):
+    name = probe("[grid]\nlevel = [0, 1]\nmood = ['good', 'raises', 'threads']")
+    with Cluster(tmp_path / "cluster", workers=1, threads=2) as cluster:
+        words = (name, "--backend", "dask", "--scheduler", cluster.address)
+        run(*words, "--out", tmp_path / "dask", code=1)
+    pids = {int(line.split()[2]) for line in (tmp_path / "log").read_text().splitlines()}
+    assert pids == {cluster.workers[0].pid}  # not in this process, though the cluster is small
+    run(name, "--jobs", 1, "--out", tmp_path / "one", code=1)
+    assert table(tmp_path / "dask") == table(tmp_path / "one")
+    rows = pd.read_csv(tmp_path / "dask" / "probe.csv")
+    assert rows.groupby("mood")["status"].unique().map(list).to_dict() == {
+        "good": ["done"], "raises": ["error"], "threads": ["done"],
+    }  # fmt: skip
+    limits = rows.loc[rows["mood"] == "threads", ["blas", "numba"]]
+    assert (limits == 1).all(axis=None)
+
+
+@needs_dask
+@pytest.mark.parametrize("kills", [1, pytest.param(8, marks=pytest.mark.slow)])
+def test_f30_killed_workers_of_a_cluster_lose_nothing(probe, tmp_path, kills):
+    name = probe("[fixed]\nseconds = 0.25\n[grid]\nlevel = [0, 1, 2, 3, 4]")
+    with Cluster(tmp_path / "cluster") as cluster:
+        process = start(
+            name, "--out", tmp_path / "dask", "--backend", "dask", "--scheduler", cluster.address
+        )
+        for kill in range(kills):
+            wait_for_lines(tmp_path / "log", 5 + 2 * kill, process)
+            cluster.workers[kill].kill()
+            cluster.workers.append(cluster.add_worker())
+        _, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+    again = len(computed(tmp_path)) - 20
+    print(f"F30: {kills} workers of a dask cluster killed: 0 runs lost, {again} computed again")
+    assert 0 <= again <= 2 * kills
+    assert len(set(computed(tmp_path))) == 20
+    run(name, "--jobs", 2, "--out", tmp_path / "clean")
+    assert table(tmp_path / "dask") == table(tmp_path / "clean")
+
+
+@needs_dask
+def test_a_run_that_kills_workers_is_given_up_and_the_others_finish(probe, tmp_path):
+    """Every killed worker is replaced, as a nanny would; joblib alone would wait for ever."""
+    name = probe("[case.good]\nseconds = 0.05\n[case.bad]\nmood = 'kills'\nlevel = 9")
+    with Cluster(tmp_path / "cluster") as cluster:
+        process = start(
+            name, "--seeds", 1, "--out", tmp_path / "dask", "--backend", "dask",
+            "--scheduler", cluster.address,
+        )  # fmt: skip
+        for _ in range(1200):
+            if process.poll() is not None:
+                break
+            for place, worker in enumerate(cluster.workers):
+                if worker.poll() is not None:
+                    cluster.workers[place] = cluster.add_worker()
+            time.sleep(0.1)
+        _, errors = process.communicate(timeout=10)
+    assert process.returncode == 1, errors
+    rows = pd.read_csv(tmp_path / "dask" / "probe.csv")
+    assert dict(zip(rows["case"], rows["status"], strict=True)) == {
+        "good": "done", "bad": "worker_died",
+    }  # fmt: skip
+    assert "2 workers died while running this" in errors
+
+
+@needs_dask
+@pytest.mark.parametrize(
+    "end", [signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGTERM]
+)
+def test_a_sweep_killed_on_a_cluster_is_finished_by_loky(probe, tmp_path, end):
+    name = probe("[fixed]\nseconds = 0.25\n[grid]\nlevel = [0, 1, 2, 3, 4]")
+    out = tmp_path / "out"
+    with Cluster(tmp_path / "cluster") as cluster:
+        process = start(name, "--out", out, "--backend", "dask", "--scheduler", cluster.address)
+        wait_for_lines(tmp_path / "log", 10, process)
+        process.send_signal(end)
+        _, errors = process.communicate(timeout=30)
+    codes = {signal.SIGKILL: -9, signal.SIGINT: 130, signal.SIGTERM: 143}
+    assert process.returncode == codes[end], errors
+    assert "Traceback" not in errors
+    if end != signal.SIGKILL:
+        assert f"motsim.sweep {name} --out {out} --backend dask" in errors
+    (tmp_path / "log").unlink()
+    run(name, "--jobs", 2, "--out", out)
+    assert 6 <= len(computed(tmp_path)) <= 16  # neither nothing nor everything again
+    run(name, "--jobs", 1, "--out", tmp_path / "clean")
+    assert table(out) == table(tmp_path / "clean")
+
+
+@needs_dask
+def test_a_lost_scheduler_is_one_line_and_keeps_what_was_finished(probe, tmp_path):
+    name = probe("[fixed]\nseconds = 0.25\n[grid]\nlevel = [0, 1, 2, 3, 4]")
+    out = tmp_path / "out"
+    with Cluster(tmp_path / "cluster") as cluster:
+        process = start(name, "--out", out, "--backend", "dask", "--scheduler", cluster.address)
+        wait_for_lines(tmp_path / "log", 10, process)
+        cluster.scheduler.kill()
+        _, errors = process.communicate(timeout=120)
+    assert process.returncode == 2, errors
+    told = [json.loads(line) for line in errors.splitlines()]
+    assert [e["event"] for e in told][-1] == "error"
+    assert "cluster" in told[-1]["text"]
+    assert told[-2]["done"] >= 6
+
+
+# --- ray ------------------------------------------------------------------------------------------
+
+
+@needs_ray
+def test_ray_gives_the_bytes_of_one_machine(probe, tmp_path):
+    name = probe("[grid]\nlevel = [0, 1]\nmood = ['good', 'raises', 'threads']")
+    run(name, "--backend", "ray", "--jobs", 2, "--out", tmp_path / "ray", code=1)
+    run(name, "--jobs", 1, "--out", tmp_path / "one", code=1)
+    assert table(tmp_path / "ray") == table(tmp_path / "one")
+    pids = [int(line.split()[2]) for line in (tmp_path / "log").read_text().splitlines()]
+    assert os.getpid() not in pids[:24]
+
+
+@needs_ray
+@pytest.mark.slow
+def test_a_run_that_kills_its_ray_worker_is_given_up(probe, tmp_path):
+    name = probe("[case.good]\nseconds = 0.05\n[case.bad]\nmood = 'kills'\nlevel = 9")
+    words = ("--backend", "ray", "--jobs", 2, "--seeds", 1, "--out", tmp_path / "ray")
+    run(name, *words, code=1)
+    rows = pd.read_csv(tmp_path / "ray" / "probe.csv")
+    assert dict(zip(rows["case"], rows["status"], strict=True)) == {
+        "good": "done", "bad": "worker_died",
+    }  # fmt: skip
+
+
+@needs_ray
+def test_no_ray_cluster_is_one_line(tmp_path, capsys):
+    words = ("--backend", "ray", "--scheduler", "127.0.0.1:1", "--out", str(tmp_path / "out"))
+    assert "no ray cluster answers at '127.0.0.1:1'" in refusal(*words, capsys=capsys)[0]

@@ -1,0 +1,95 @@
+"""F21 and F23: the same bytes with any number of jobs, on any backend, with any thread setting."""
+
+import hashlib
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.cluster import Cluster
+
+#: One product of 600 x 600: below about 500 BLAS gives the same bits with any number of threads.
+SWEEP = """
+title = "Products"
+kind = "probe"
+seeds = 2
+[grid]
+size = {sizes}
+mood = ["good", "threads"]
+"""
+ROOT = Path(__file__).resolve().parents[1]
+cores = pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one core: BLAS has one thread")
+UNPROTECTED = """
+import sys
+from contextlib import nullcontext
+import motsim.runner
+motsim.runner.one_thread = nullcontext
+from motsim.sweep import main
+raise SystemExit(main(sys.argv[1:]))
+"""
+
+
+@pytest.fixture
+def sweep(kinds, tmp_path):
+    """sweep(*words, blas, hash_seed, code) -> digest of the tables of a sweep in a new process."""
+    files = {}
+    for order, sizes in {"up": "[0, 600, 20]", "down": "[20, 600, 0]"}.items():
+        files[order] = tmp_path / order / "probe.toml"
+        files[order].parent.mkdir()
+        files[order].write_text(SWEEP.format(sizes=sizes))
+
+    def run(name, *words, blas=None, program=("-m", "motsim.sweep"), order="up"):
+        environment = {k: v for k, v in os.environ.items() if k != "OPENBLAS_NUM_THREADS"}
+        environment |= {"PYTHONHASHSEED": "random"}
+        environment["PYTHONPATH"] = os.pathsep.join([os.environ["PYTHONPATH"], str(ROOT)])
+        if blas is not None:
+            environment["OPENBLAS_NUM_THREADS"] = str(blas)
+        out = tmp_path / name
+        subprocess.run(
+            [sys.executable, *program, str(files[order]), "--out", str(out), *map(str, words)],
+            env=environment, check=True, capture_output=True, timeout=120,
+        )  # fmt: skip
+        return out
+
+    return run
+
+
+def digest(out):
+    """Of rows and columns in a fixed order: the sweep file's order is the table's."""
+    rows = pd.read_csv(out / "probe.csv", dtype=str)  # as written, to the last digit
+    rows = rows[sorted(rows)].sort_values("run")
+    return hashlib.sha256(rows.to_csv(index=False).encode()).hexdigest()
+
+
+def test_f21_f23_any_jobs_backend_order_and_threads_give_the_same_bytes(sweep, tmp_path):
+    outs = [
+        sweep("one", "--jobs", 1),
+        sweep("two", "--jobs", 2, blas=1),
+        sweep("four", "--jobs", 4, blas=2, order="down"),
+        sweep("sequential", "--backend", "sequential", blas=2, order="down"),
+    ]
+    if importlib.util.find_spec("distributed"):
+        with Cluster(tmp_path / "cluster", workers=1, threads=2) as cluster:
+            words = ("--backend", "dask", "--scheduler", cluster.address)
+            outs.append(sweep("dask", *words, order="down"))
+    assert len({digest(out) for out in outs}) == 1
+    assert outs[0].joinpath("probe.csv").read_bytes() == outs[1].joinpath("probe.csv").read_bytes()
+    rows = pd.concat([pd.read_csv(out / "probe.csv") for out in outs])
+    limited = rows[rows["mood"] == "threads"]
+    assert (limited[["blas", "numba"]] == 1).all(axis=None)
+
+
+@cores
+def test_f21_control_without_the_limit_the_bytes_differ(sweep):
+    program = ("-c", UNPROTECTED)
+    one = sweep("one", "--jobs", 1, blas=1, program=program)
+    two = sweep("two", "--jobs", 1, blas=2, program=program)
+    assert digest(one) != digest(two)
+    tables = [pd.read_csv(out / "probe.csv") for out in (one, two)]
+    assert tables[1]["blas"].max() == 2
+    small = [table[table["size"] < 500].drop(columns="blas") for table in tables]
+    pd.testing.assert_frame_equal(*small, check_exact=True)  # too small to show anything
