@@ -121,25 +121,18 @@ class Store:
         settings: dict[str, Any],
         result: Result,
         seconds: float,
-        *,
-        flush: bool = True,
     ) -> None:
-        """Write one finished run in one transaction; on return it is on disk.
-
-        Of many short runs only the last needs `flush`: the others outlive this process at once,
-        and a power failure from then on.
-        """
+        """Write one finished run in one transaction; on return it is on disk (see `together`)."""
         body = {"metrics": result.metrics, "tables": result.tables}
         payload = zlib.compress(json.dumps(body).encode())
         row = Row(
             key, result.status, kind, json.dumps(settings), float(seconds),
             json.dumps(_versions()), payload,
         )  # fmt: skip
-        with self._db.transaction(flush=flush):
+        with self._db.transaction():
             self._db.insert(row)
             self._db.rows("DELETE FROM claims WHERE key = ?", (key,))
-        if flush:
-            self._db.acknowledge()
+        self._db.acknowledge()
 
     def merge(self, other: "Store") -> int:
         """Copy the runs of another store that are not finished here; return how many.

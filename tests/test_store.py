@@ -320,7 +320,7 @@ def test_science_names_exist():
 def test_merge_copies_what_is_not_finished_here(tmp_path):
     failed = Result("error", {"error": "boom"})
     with Store(tmp_path / "a") as ours, Store(tmp_path / "b") as theirs:
-        put(ours, "both", replace(RESULT, status="max_steps"))
+        put(ours, "both")
         put(ours, "better", failed)
         put(ours, "worse")
         put(theirs, "both")
@@ -331,7 +331,7 @@ def test_merge_copies_what_is_not_finished_here(tmp_path):
         assert ours.merge(theirs) == 3
         assert ours.merge(theirs) == 0
         assert ours.settled() == {
-            "both": "max_steps", "better": "reached", "worse": "reached", "new": "reached",
+            "both": "reached", "better": "reached", "worse": "reached", "new": "reached",
             "new-error": "error",
         }  # fmt: skip
         (ours_now,), (their_own,) = ours.read(["new"]), theirs.read(["new"])
@@ -339,12 +339,29 @@ def test_merge_copies_what_is_not_finished_here(tmp_path):
         assert theirs.settled()["better"] == "reached"
 
 
-def test_many_short_commits_need_one_flush(tmp_path):
+def test_many_short_commits_wait_for_the_disk_once(tmp_path):
     with Store(tmp_path) as store:
-        for number in range(5):
-            store.commit(f"k{number}", "mixture", {}, RESULT, 0.0, flush=number == 4)
+        commands = []
+        rows = store._db.rows
+        store._db.rows = lambda text, values=(): commands.append(text) or rows(text, values)
+        put(store, "first")
+        before = store._db.acknowledged()
+        commands.clear()
+        with store.together():
+            for number in range(5):
+                put(store, f"k{number}")
+            assert store._db.acknowledged() == before  # not while a loss of power could undo them
+        assert [text.partition("=")[2] for text in commands if "synchronous" in text] == [
+            *["NORMAL"] * 5, "FULL",
+        ]  # fmt: skip
+        assert store._db.acknowledged() == before + 6
+        with store.together():
+            pass
+        assert store._db.acknowledged() == before + 6
+        put(store, "last")  # control: outside, each commit waits
+        assert commands.count("PRAGMA synchronous=FULL") == 2
     with Store(tmp_path) as store:
-        assert len(store.settled()) == 5
+        assert len(store.settled()) == 7
 
 
 def test_eight_processes_may_make_one_store(tmp_path):
