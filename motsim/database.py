@@ -38,6 +38,7 @@ TABLES = (
 ) WITHOUT ROWID""",
     "CREATE TABLE IF NOT EXISTS ledger (commits INTEGER NOT NULL, digest TEXT NOT NULL)",
 )
+BROKEN = (sqlite3.Error, UnicodeDecodeError, OverflowError)  # what a damaged file may raise
 BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 CUT = sqlite3.SQLITE_IOERR_SHORT_READ
 SCARCE = 2**20  # free bytes below which SQLite may be unable to open its files
@@ -116,7 +117,7 @@ class Database:
             try:
                 self._db.execute(f"PRAGMA journal_mode={wanted}")
                 break
-            except sqlite3.Error as error:
+            except BROKEN as error:
                 if (
                     getattr(error, "sqlite_errorcode", 0) & 0xFF not in BUSY
                     or time.monotonic() > patience
@@ -140,7 +141,7 @@ class Database:
         """Run one command and yield its rows, few in memory at a time."""
         try:
             yield from self._db.execute(command, values)
-        except (sqlite3.Error, UnicodeDecodeError, OverflowError) as error:
+        except BROKEN as error:
             raise self.trouble(error) from error
 
     @contextmanager
@@ -173,7 +174,7 @@ class Database:
             return no_room(self.path, error)
         if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN):
             return StoreError(f"{self.path}: {error}; use another --out folder")
-        return self.damaged(str(error))
+        return self.damaged(" ".join(str(error).split()))
 
     def damaged(self, what: str) -> StoreError:
         """Error of a file that is not what was written, with the way out."""

@@ -175,6 +175,18 @@ def test_f16_one_bit_flipped(stores, tmp_path, times, record, capsys):
     )
 
 
+@pytest.mark.parametrize(
+    ("old", "new"), [(b"PRIMARY KEY", b"PRIMARY K\xc5Y"), (b"payload BLOB", b'"ayload BLOB')]
+)
+def test_f16_damaged_schema_text_is_one_line(stores, tmp_path, old, new):
+    """Found by the long form: SQLite's message quotes the text, with its line ends and all."""
+    copy = shutil.copytree(stores[0][0], tmp_path / "copy")
+    content = (copy / "results.db").read_bytes()
+    assert old in content
+    (copy / "results.db").write_bytes(content.replace(old, new))
+    assert outcome(copy, stores[1]) == "refused"
+
+
 def test_f16_control_without_checksums_values_are_wrong(stores, tmp_path, monkeypatch, record):
     def row_of(self, key):
         """Database.read without its comparison."""
