@@ -51,6 +51,7 @@ class FinishedRun:
     status: str
     result: Result
     seconds: float
+    versions: dict[str, str]
 
 
 @cache
@@ -235,7 +236,8 @@ class Store:
             if row is not None:
                 body = json.loads(zlib.decompress(row.payload))
                 result = Result(row.status, body["metrics"], body["tables"])
-                yield FinishedRun(key, row.status, result, row.seconds)
+                versions = json.loads(row.versions)
+                yield FinishedRun(key, row.status, result, row.seconds, versions)
 
     def forget_dead(self) -> None:
         """Forget the claims of dead owners: a killed sweep is no fault of the runs in it."""

@@ -40,7 +40,8 @@ class Tables:
     name : str
     meta : dict
         `title`, `tier`, `labels` (the columns that identify a run), `schema`, `settings` (those
-        that all runs share), `digests` of the files, ...
+        that all runs share), `versions` of the libraries that made them, `digests` of the
+        files, ...
     main : DataFrame
         One row a run and epsilon.
     others : dict of DataFrame
@@ -78,9 +79,12 @@ def export(store: Store, sweep: Sweep, tier: str, cells: Sequence[Cell], folder:
     labels = list(dict.fromkeys(label for cell in cells for label in cell.labels))
     shape = _Shape(labels)
     count = 0
+    versions: list[dict[str, str]] = []
     for _, run in _runs(store, cells):
         shape.add(run)
         count += 1
+        if run.versions not in versions:
+            versions.append(run.versions)
     meta = {
         "schema": SCHEMA,
         "sweep": sweep.name,
@@ -94,6 +98,7 @@ def export(store: Store, sweep: Sweep, tier: str, cells: Sequence[Cell], folder:
         "planned": len({cell.key for cell in cells}),
         "tables": sorted(shape.others),
         "settings": _shared(cells),
+        "versions": sorted(versions, key=str),
     }
     clean(folder, sweep.name)
     paths = {name: folder / f"{sweep.name}.{name}.csv" for name in sorted(shape.others)}
