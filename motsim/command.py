@@ -89,12 +89,12 @@ def answer(
     """
     from motsim.folder import StoreError, check_folder
 
-    trouble = None
     try:
         if writes:
             check_folder(arguments.out, make=False)
     except StoreError as error:
-        trouble = error
+        print(f"{program}: {error}", file=sys.stderr)
+        return 2
     from motsim.backends import BackendError
     from motsim.extras import MissingExtraError
     from motsim.plan import SweepError
@@ -103,8 +103,6 @@ def answer(
     progress = MODES[arguments.progress]()
     handler = signal.signal(signal.SIGTERM, _terminate)
     try:
-        if trouble:
-            raise trouble
         return act(progress)
     except (SweepError, StoreError, MissingExtraError, BackendError) as error:
         progress.warn(f"{program}: {error}")

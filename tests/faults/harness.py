@@ -90,11 +90,16 @@ class Bench:
         return dict(rows)
 
     def tables(self, out=None):
-        """Digest of all exported tables."""
-        return {
-            path.name: hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in sorted((out or self.out).glob("bench.*"))
-        }
+        """Digest of all exported files, but for where the sweep file lies from there."""
+        found = {}
+        for path in sorted((out or self.out).glob("bench.*")):
+            content = path.read_bytes()
+            if path.suffix == ".json":
+                content = b"\n".join(
+                    line for line in content.splitlines() if not line.startswith(b' "file":')
+                )
+            found[path.name] = hashlib.sha256(content).hexdigest()
+        return found
 
     def clean_tables(self):
         """Tables of an undisturbed sweep of the same file, in a folder beside."""
