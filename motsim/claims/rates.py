@@ -49,7 +49,7 @@ def case_decision(rows: pd.DataFrame, num_classes: int | None = None) -> RateDec
 
 def usable(rows: pd.DataFrame, num_classes: int | None = None) -> pd.DataFrame:
     """Rows of the runs that enter a fit; a failed run has no step at all."""
-    good = rows[(rows["status"] != "diverged") & rows["epsilon"].notna()]
+    good = rows[(rows["status"] != "diverged") & rows["stage_length"].notna()]
     return good if num_classes is None else good[good["covered_classes"] == num_classes]
 
 

@@ -10,29 +10,37 @@ from motsim.runner import run_cells
 from motsim.store import Store
 from motsim.tables import export
 
+#: Networks take minutes: the tests train these cases, `-m slow` all.
+BOUNDED = {"rehearsal-deep": ["rotation", "pairs-labels", "gentle-rotation"]}
+
 
 @pytest.fixture(scope="session")
 def results(tmp_path_factory) -> Path:
-    """Results folder; set MOTSIM_TEST_RESULTS to keep it between sessions."""
-    kept = os.environ.get("MOTSIM_TEST_RESULTS")
-    return Path(kept) if kept else tmp_path_factory.mktemp("results")
+    """Results folder of all test processes; set MOTSIM_TEST_RESULTS to keep it between sessions."""
+    if kept := os.environ.get("MOTSIM_TEST_RESULTS"):
+        return Path(kept)
+    base = tmp_path_factory.getbasetemp()
+    return (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "results"
 
 
 @pytest.fixture(scope="session")
 def run_sweep(results):
     """run_sweep(name, seeds=None, cases=None, **overrides) -> Tables.
 
-    Overrides break a sweep on purpose; `cases` keeps some of its cases.
+    Overrides break a sweep on purpose; `cases` keeps some of its cases, "all" even of those that
+    are `BOUNDED`.
     """
 
     def run(name, seeds=None, cases=None, **overrides):
         sweep = load_sweep(name)
         cells = sweep.cells("quick", overrides, seeds)
-        if cases is not None:
-            cells = [cell for cell in cells if cell.labels["case"] in cases]
-            assert cells, f"no case of {name} is in {cases}"
-        broken = bool(overrides or cases or seeds)
-        folder = results / "broken" if broken else results
+        kept = BOUNDED.get(name) if cases is None else cases
+        if kept not in (None, "all"):
+            cells = [cell for cell in cells if cell.labels["case"] in kept]
+            assert cells, f"no case of {name} is in {kept}"
+        folder = results
+        if overrides or seeds or cases:  # no other process may export tables of this name here
+            folder = results / "broken" / os.environ.get("PYTEST_XDIST_WORKER", "")
         run_cells(cells, folder, os.cpu_count() or 1)
         with Store(folder) as store:
             return export(store, sweep, "quick", cells, folder)

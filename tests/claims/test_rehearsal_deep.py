@@ -41,6 +41,12 @@ def test_every_verdict_is_the_recorded_one(tables):
     assert [f.case for f in findings if not f.as_expected] == []
 
 
+@pytest.mark.slow
+def test_every_verdict_of_the_whole_tier(run_sweep):
+    findings = judge(run_sweep("rehearsal-deep", cases="all"))
+    assert [f.case for f in findings if not f.as_expected] == []
+
+
 def test_three_networks_are_enough_for_the_setting_of_the_controls(broken):
     assert verdicts(judge(broken())) == {"gentle-rotation 90": "fails"}
 
