@@ -1,0 +1,194 @@
+"""Loss and gradients of a whole model on a batch; only the routed experts run."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import softmax
+
+from motsim.minibatch.experts import Pass, expert_backward, expert_forward
+from motsim.minibatch.losses import OutputLoss, loss_and_gradient, wrong
+from motsim.minibatch.network import Network
+from motsim.model import ModelParameters, Routing
+from motsim.realdata.tasks import Samples
+
+__all__ = ["Scores", "evaluate", "gradients"]
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+CHUNK = 512  # samples evaluated at a time
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What a model does with some samples, routing without noise.
+
+    Attributes
+    ----------
+    error, loss : float
+        Share misclassified; mean loss.
+    wrong : (s,) bool
+    routed : (s,) int64
+        Expert of each sample; all 0 for `single`.
+    """
+
+    error: float
+    loss: float
+    wrong: NDArray[np.bool_]
+    routed: Integers
+
+
+def gradients(
+    network: Network,
+    parameters: ModelParameters,
+    inputs: Floats,
+    targets: Integers,
+    *,
+    loss: OutputLoss,
+    routing: Routing,
+    noise: Floats | None = None,
+    with_ffn: bool = True,
+    with_attention: bool = True,
+) -> tuple[float, ModelParameters]:
+    """Mean loss of a batch and its gradients, routing included.
+
+    Parameters
+    ----------
+    network, parameters
+    inputs : (b, L, d) array
+    targets : (b,) array
+    loss : {"squared", "logistic", "cross_entropy"}
+    routing : Routing
+        `sampled`: the expert is the argmax of the noisy logits, and only it runs. `expected`: all
+        experts run, each sample's losses weighted by the routing probabilities of Gumbel noise,
+        which are held constant in the gradient.
+    noise : (b, M) array, optional
+        Added to the logits when routing is sampled.
+    with_ffn, with_attention : bool
+        False leaves that gradient zero and saves its work.
+    """
+    model, batch = network.model, len(targets)
+    zeros = ModelParameters(*(np.zeros_like(a) for a in vars(parameters).values()))
+    if not model.gated:
+        outputs, passes = _heads(network, parameters, inputs)
+        losses, slope = loss_and_gradient(outputs, targets, loss)
+        wide = np.repeat(slope / batch, model.num_neurons, axis=1)
+        for i, done in enumerate(passes):
+            _backward(network, zeros, i, done, wide, with_ffn, with_attention)
+        return float(losses.mean()), zeros
+    pooled = inputs.sum(axis=1)
+    logits = pooled @ parameters.gate.T
+    noisy = logits if noise is None else logits + noise
+    probabilities = softmax(logits, axis=1)
+    value_of = probabilities if network.gate_value == "probability" else noisy
+    by_logits = np.zeros_like(logits)
+    total = 0.0
+    if routing.mode == "expected":
+        shares = softmax(logits / routing.scale, axis=1) / batch
+        parts = ((i, np.arange(batch), shares[:, i]) for i in range(model.num_experts))
+        load = shares.sum(axis=0)
+    else:
+        routed = noisy.argmax(axis=1)
+        load = np.bincount(routed, minlength=model.num_experts) / batch
+        parts = ((i, rows, np.full(len(rows), 1.0 / batch)) for i, rows in _by_expert(routed))
+    for i, rows, share in parts:
+        found, done = _expert(network, parameters, i, inputs[rows])
+        value = value_of[rows, i][:, None]
+        losses, slope = loss_and_gradient(value * found, targets[rows], loss)
+        total += float(share @ losses)
+        slope *= share[:, None]
+        wide = np.repeat(value * slope, model.num_neurons, axis=1)
+        _backward(network, zeros, i, done, wide, with_ffn, with_attention)
+        by_value = (slope * found).sum(axis=1)
+        if network.gate_value == "logit":
+            by_logits[rows, i] += by_value
+        else:  # d pi_i / d h_j = pi_i (delta_ij - pi_j)
+            by_value *= value[:, 0]
+            by_logits[rows] -= by_value[:, None] * probabilities[rows]
+            by_logits[rows, i] += by_value
+    if routing.load_balance:  # M sum_i fraction_i mean(pi_i), fractions held constant
+        pull = routing.load_balance * model.num_experts * load
+        total += float(pull @ probabilities.mean(axis=0))
+        by_logits += probabilities * (pull - probabilities @ pull[:, None]) / batch
+    np.matmul(by_logits.T, pooled, out=zeros.gate)
+    return total, zeros
+
+
+def evaluate(
+    network: Network, parameters: ModelParameters, samples: Samples, *, loss: OutputLoss
+) -> Scores:
+    """Loss, error and routing of samples, without noise."""
+    outputs = np.empty((len(samples), network.num_outputs))
+    routed = np.zeros(len(samples), dtype=np.int64)
+    for start in range(0, len(samples), CHUNK):
+        chosen = np.arange(start, min(start + CHUNK, len(samples)))
+        inputs = samples.inputs(chosen)
+        if not network.model.gated:
+            outputs[chosen] = _heads(network, parameters, inputs)[0]
+            continue
+        logits = inputs.sum(axis=1) @ parameters.gate.T
+        routed[chosen] = logits.argmax(axis=1)
+        value_of = softmax(logits, axis=1) if network.gate_value == "probability" else logits
+        for i, rows in _by_expert(routed[chosen]):
+            found, _ = _expert(network, parameters, i, inputs[rows])
+            outputs[chosen[rows]] = value_of[rows, i][:, None] * found
+    losses, _ = loss_and_gradient(outputs, samples.targets, loss)
+    missed = wrong(outputs, samples.targets)
+    return Scores(float(missed.mean()), float(losses.mean()), missed, routed)
+
+
+def _by_expert(routed: Integers) -> Iterator[tuple[int, Integers]]:
+    """Each expert that has samples, with their rows."""
+    order = np.argsort(routed, kind="stable")
+    experts, starts = np.unique(routed[order], return_index=True)
+    for i, rows in zip(experts, np.split(order, starts[1:]), strict=True):
+        yield int(i), rows
+
+
+def _expert(
+    network: Network, parameters: ModelParameters, i: int, inputs: Floats
+) -> tuple[Floats, Pass]:
+    """Outputs (n, C) of expert i."""
+    model = network.model
+    attention = None
+    if model.num_attentions:
+        attention = parameters.attention[i if model.num_attentions > 1 else 0]
+    sums, done = expert_forward(
+        inputs, attention, parameters.ffn[i], model.activation == "cubic"
+    )
+    return sums.reshape(len(inputs), network.num_outputs, model.num_neurons).sum(axis=2), done
+
+
+def _heads(
+    network: Network, parameters: ModelParameters, inputs: Floats
+) -> tuple[Floats, list[Pass]]:
+    """Sum of the outputs of all heads."""
+    outputs = np.zeros((len(inputs), network.num_outputs))
+    passes = []
+    for i in range(network.model.num_experts):
+        found, done = _expert(network, parameters, i, inputs)
+        outputs += found
+        passes.append(done)
+    return outputs, passes
+
+
+def _backward(
+    network: Network,
+    into: ModelParameters,
+    i: int,
+    done: Pass,
+    gradient: Floats,
+    with_ffn: bool,
+    with_attention: bool,
+) -> None:
+    """Add an expert's gradients to those of the model."""
+    model = network.model
+    ffn, attention = expert_backward(
+        done, gradient, model.activation == "cubic",
+        through_attention=with_attention and model.num_attentions > 0, with_ffn=with_ffn,
+    )  # fmt: skip
+    if ffn is not None:
+        into.ffn[i] += ffn
+    if attention is not None:
+        into.attention[i if model.num_attentions > 1 else 0] += attention
