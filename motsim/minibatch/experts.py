@@ -64,9 +64,11 @@ def expert_backward(
     """
     n, length, dim = done.inputs.shape
     flat = done.inputs.reshape(n * length, dim)
-    wide: Floats = np.broadcast_to(gradient[:, None], done.activations.shape)
     if cubic:
-        wide = 3.0 * done.activations**2 * wide
+        wide = done.activations**2
+        wide *= 3.0 * gradient[:, None]
+    else:
+        wide = np.repeat(gradient[:, None], length, axis=1)
     ffn, attention = None, None
     if with_ffn:
         back = wide if done.weights is None else done.weights.transpose(0, 2, 1) @ wide

@@ -36,7 +36,7 @@ class Fit:
     Attributes
     ----------
     status : {"done", "stopped", "diverged"}
-        `stopped`: no better validation loss for `patience` looks. `diverged`: the loss was not
+        `stopped`: no better validation error for `patience` looks. `diverged`: the loss was not
         finite; what was best before is kept.
     steps : (K,) array
         Steps at which the validation split was looked at.
@@ -46,7 +46,7 @@ class Fit:
     snapshots : tuple of ModelParameters
         Parameters at each of them.
     best : int
-        Place of the least validation loss.
+        Place of the least validation error, then of the least validation loss.
     """
 
     status: Literal["done", "stopped", "diverged"]
@@ -59,7 +59,7 @@ class Fit:
 
     @property
     def parameters(self) -> ModelParameters:
-        """Parameters of the least validation loss."""
+        """Parameters of the least validation error."""
         return self.snapshots[self.best]
 
 
@@ -94,7 +94,8 @@ def fit(
     looks : sequence of int
         Steps at which the validation split is evaluated; 0 and the last step are added.
     patience : int
-        Stop after this many looks without a better validation loss; 0: never.
+        Stop after this many looks without a better validation error; 0: never. The best look
+        is what counts in any case.
     seed : int
         Of the run; its "sampling" stream orders the samples.
     """
@@ -122,7 +123,7 @@ def fit(
                 record.append((step, phase.name, seen.loss, seen.error, kept))
                 if not np.isfinite(seen.loss):
                     status = "diverged"
-                elif seen.loss < record[best][2]:
+                elif (seen.error, seen.loss) < (record[best][3], record[best][2]):
                     best = len(record) - 1
                 first = sum(1 for row in record if row[1] != phase.name)
                 waited = len(record) - 1 - max(best, first)

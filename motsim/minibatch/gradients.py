@@ -1,6 +1,5 @@
 """Loss and gradients of a whole model on a batch; only the routed experts run."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,45 +72,41 @@ def gradients(
     if not model.gated:
         outputs, passes = _heads(network, parameters, inputs)
         losses, slope = loss_and_gradient(outputs, targets, loss)
-        wide = np.repeat(slope / batch, model.num_neurons, axis=1)
+        slope /= batch
         for i, done in enumerate(passes):
-            _backward(network, zeros, i, done, wide, with_ffn, with_attention)
+            _backward(network, zeros, i, done, slope, with_ffn, with_attention)
         return float(losses.mean()), zeros
     pooled = inputs.sum(axis=1)
     logits = pooled @ parameters.gate.T
     noisy = logits if noise is None else logits + noise
     probabilities = softmax(logits, axis=1)
-    value_of = probabilities if network.gate_value == "probability" else noisy
-    by_logits = np.zeros_like(logits)
-    total = 0.0
     if routing.mode == "expected":
-        shares = softmax(logits / routing.scale, axis=1) / batch
-        parts = ((i, np.arange(batch), shares[:, i]) for i in range(model.num_experts))
-        load = shares.sum(axis=0)
+        rows, ends = np.tile(np.arange(batch), model.num_experts), [batch] * model.num_experts
+        weights = softmax(logits / routing.scale, axis=1).T.ravel() / batch
     else:
-        routed = noisy.argmax(axis=1)
-        load = np.bincount(routed, minlength=model.num_experts) / batch
-        parts = ((i, rows, np.full(len(rows), 1.0 / batch)) for i, rows in _by_expert(routed))
-    for i, rows, share in parts:
-        found, done = _expert(network, parameters, i, inputs[rows])
-        value = value_of[rows, i][:, None]
-        losses, slope = loss_and_gradient(value * found, targets[rows], loss)
-        total += float(share @ losses)
-        slope *= share[:, None]
-        wide = np.repeat(value * slope, model.num_neurons, axis=1)
-        _backward(network, zeros, i, done, wide, with_ffn, with_attention)
-        by_value = (slope * found).sum(axis=1)
-        if network.gate_value == "logit":
-            by_logits[rows, i] += by_value
-        else:  # d pi_i / d h_j = pi_i (delta_ij - pi_j)
-            by_value *= value[:, 0]
-            by_logits[rows] -= by_value[:, None] * probabilities[rows]
-            by_logits[rows, i] += by_value
+        rows, ends = _by_expert(noisy.argmax(axis=1), model.num_experts)
+        weights = np.full(batch, 1.0 / batch)
+    experts = np.repeat(np.arange(model.num_experts), ends)
+    outputs, passes = _routed(network, parameters, inputs[rows], ends)
+    value = (probabilities if network.gate_value == "probability" else noisy)[rows, experts, None]
+    losses, slope = loss_and_gradient(value * outputs, targets[rows], loss)
+    total = float(weights @ losses)
+    slope *= weights[:, None]
+    by_value = np.zeros_like(logits)
+    by_value[rows, experts] = (slope * outputs).sum(axis=1)
+    slope *= value
+    for i, part, done in passes:
+        _backward(network, zeros, i, done, slope[part], with_ffn, with_attention)
     if routing.load_balance:  # M sum_i fraction_i mean(pi_i), fractions held constant
+        load = np.bincount(experts, weights, minlength=model.num_experts)
         pull = routing.load_balance * model.num_experts * load
         total += float(pull @ probabilities.mean(axis=0))
-        by_logits += probabilities * (pull - probabilities @ pull[:, None]) / batch
-    np.matmul(by_logits.T, pooled, out=zeros.gate)
+    if network.gate_value == "probability":  # d pi_i / d h_j = pi_i (delta_ij - pi_j)
+        by_value *= probabilities
+        by_value -= probabilities * by_value.sum(axis=1, keepdims=True)
+    if routing.load_balance:
+        by_value += probabilities * (pull - probabilities @ pull[:, None]) / batch
+    np.matmul(by_value.T, pooled, out=zeros.gate)
     return total, zeros
 
 
@@ -130,20 +125,33 @@ def evaluate(
         logits = inputs.sum(axis=1) @ parameters.gate.T
         routed[chosen] = logits.argmax(axis=1)
         value_of = softmax(logits, axis=1) if network.gate_value == "probability" else logits
-        for i, rows in _by_expert(routed[chosen]):
-            found, _ = _expert(network, parameters, i, inputs[rows])
-            outputs[chosen[rows]] = value_of[rows, i][:, None] * found
+        rows, ends = _by_expert(routed[chosen], network.model.num_experts)
+        found, _ = _routed(network, parameters, inputs[rows], ends)
+        outputs[chosen[rows]] = value_of[rows, routed[chosen[rows]], None] * found
     losses, _ = loss_and_gradient(outputs, samples.targets, loss)
     missed = wrong(outputs, samples.targets)
     return Scores(float(missed.mean()), float(losses.mean()), missed, routed)
 
 
-def _by_expert(routed: Integers) -> Iterator[tuple[int, Integers]]:
-    """Each expert that has samples, with their rows."""
-    order = np.argsort(routed, kind="stable")
-    experts, starts = np.unique(routed[order], return_index=True)
-    for i, rows in zip(experts, np.split(order, starts[1:]), strict=True):
-        yield int(i), rows
+def _by_expert(routed: Integers, num_experts: int) -> tuple[Integers, list[int]]:
+    """Samples in the order of their experts, and how many each expert has."""
+    counts: list[int] = np.bincount(routed, minlength=num_experts).tolist()
+    return np.argsort(routed, kind="stable"), counts
+
+
+def _routed(
+    network: Network, parameters: ModelParameters, inputs: Floats, counts: list[int]
+) -> tuple[Floats, list[tuple[int, slice, Pass]]]:
+    """Outputs (n, C) of sequences in the order of their experts, and each expert's pass."""
+    outputs = np.empty((len(inputs), network.num_outputs))
+    passes, start = [], 0
+    for i, count in enumerate(counts):
+        if count:
+            part = slice(start, start + count)
+            outputs[part], done = _expert(network, parameters, i, inputs[part])
+            passes.append((i, part, done))
+            start += count
+    return outputs, passes
 
 
 def _expert(
@@ -182,10 +190,10 @@ def _backward(
     with_ffn: bool,
     with_attention: bool,
 ) -> None:
-    """Add an expert's gradients to those of the model."""
+    """Add an expert's gradients to those of the model, from those by its outputs (n, C)."""
     model = network.model
     ffn, attention = expert_backward(
-        done, gradient, model.activation == "cubic",
+        done, np.repeat(gradient, model.num_neurons, axis=1), model.activation == "cubic",
         through_attention=with_attention and model.num_attentions > 0, with_ffn=with_ffn,
     )  # fmt: skip
     if ffn is not None:

@@ -40,7 +40,8 @@ def loss_and_gradient(
 
 
 def wrong(outputs: Floats, targets: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Whether each sample is misclassified; an output of exactly 0 counts as wrong."""
+    """Whether each sample is misclassified; an output of 0 counts as wrong, and so does NaN."""
     if outputs.shape[1] > 1:
-        return np.asarray(outputs.argmax(axis=1) != targets)
-    return np.asarray(outputs[:, 0] * targets <= 0.0)
+        missed = outputs.argmax(axis=1) != targets
+        return np.asarray(missed | ~np.isfinite(outputs).all(axis=1))
+    return np.asarray(~(outputs[:, 0] * targets > 0.0))

@@ -8,7 +8,7 @@ import numpy as np
 from motsim.data import check_integer
 from motsim.model import Model, ModelParameters, check_choice, initial_parameters
 
-__all__ = ["GATE_VALUES", "Network", "matched_network", "num_parameters", "start_parameters"]
+__all__ = ["GATE_VALUES", "Network", "matched_network", "num_parameters", "start_parameters", "work"]
 
 GateValue = Literal["probability", "logit"]
 GATE_VALUES = ("probability", "logit")
@@ -47,6 +47,16 @@ def num_parameters(network: Network, dim: int) -> int:
     ffn = model.num_experts * network.num_outputs * model.num_neurons * dim
     gate = model.num_experts * dim if model.gated else 0
     return ffn + model.num_attentions * dim**2 + gate
+
+
+def work(network: Network, dim: int, length: int) -> int:
+    """Multiplications of one forward pass of one sequence of L tokens, only routed experts."""
+    model = network.model
+    neurons = network.num_outputs * model.num_neurons
+    each = length * dim * neurons
+    if model.num_attentions:
+        each += length * dim**2 + length**2 * (dim + neurons)
+    return model.num_experts * dim + each if model.gated else model.num_experts * each
 
 
 def matched_network(kind: str, reference: Network, dim: int) -> Network:

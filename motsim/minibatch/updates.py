@@ -61,12 +61,8 @@ class Updater:
             )
         else:
             self.steps += 1
-            for moment, decay, new in zip(
-                self.moments, DECAYS, (gradient, gradient**2), strict=True
-            ):
-                moment *= decay
-                moment += (1 - decay) * new
-            first, second = (
-                m / (1 - decay**self.steps) for m, decay in zip(self.moments, DECAYS, strict=True)
-            )
-            self.value -= rate * first / (np.sqrt(second) + SMALL)
+            first, second = self.moments
+            first += (1 - DECAYS[0]) * (gradient - first)
+            second += (1 - DECAYS[1]) * (gradient * gradient - second)
+            size = np.sqrt(second / (1 - DECAYS[1] ** self.steps))
+            self.value -= rate / (1 - DECAYS[0] ** self.steps) * first / (size + SMALL)
