@@ -260,10 +260,7 @@ def prepare(settings: Settings) -> Split:
         order = order[: s.max_samples]
     checks = round(s.validation_share * len(order))
     rows = order[tests + checks :], order[tests : tests + checks], order[:tests]
-    if isinstance(found, Sequences):
-        samples = from_sequences(found)
-    else:
-        samples = _made(s, found, rows[0])
+    samples = from_sequences(found) if isinstance(found, Sequences) else _made(s, found, rows[0])
     return split(samples, rows, shuffle_labels=s.shuffle_labels, seed=s.seed)
 
 
@@ -321,9 +318,7 @@ def phases(settings: Settings, network: Network, dim: int, rate: float) -> list[
         return [Phase("joint", s.steps, move, move, gate)]
     first = round(s.specialise_share * s.steps)
     size = network.num_outputs * network.model.num_neurons * dim
-    early = Phase(
-        "specialise", first, Update(rate * size**0.5, "normalized_gd"), FROZEN, gate
-    )
+    early = Phase("specialise", first, Update(rate * size**0.5, "normalized_gd"), FROZEN, gate)
     if s.schedule == "two_stage":
         return [early, Phase("joint", s.steps - first, move, move, gate)]
     second = round(s.align_share * s.steps)

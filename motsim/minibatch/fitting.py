@@ -149,6 +149,4 @@ def fit(
         if status != "done":
             break
     steps, stages, losses, errors, snapshots = zip(*record, strict=True)
-    return Fit(
-        status, np.array(steps), stages, np.array(losses), np.array(errors), snapshots, best
-    )  # type: ignore[arg-type]
+    return Fit(status, np.array(steps), stages, np.array(losses), np.array(errors), snapshots, best)  # type: ignore[arg-type]

@@ -70,10 +70,10 @@ def gradients(
     model, batch = network.model, len(targets)
     zeros = ModelParameters(*(np.zeros_like(a) for a in vars(parameters).values()))
     if not model.gated:
-        outputs, passes = _heads(network, parameters, inputs)
+        outputs, heads = _heads(network, parameters, inputs)
         losses, slope = loss_and_gradient(outputs, targets, loss)
         slope /= batch
-        for i, done in enumerate(passes):
+        for i, done in enumerate(heads):
             _backward(network, zeros, i, done, slope, with_ffn, with_attention)
         return float(losses.mean()), zeros
     pooled = inputs.sum(axis=1)
@@ -110,6 +110,7 @@ def gradients(
     return total, zeros
 
 
+@np.errstate(over="ignore", invalid="ignore")  # of a diverged model: a loss that is not finite
 def evaluate(
     network: Network, parameters: ModelParameters, samples: Samples, *, loss: OutputLoss
 ) -> Scores:
@@ -162,9 +163,7 @@ def _expert(
     attention = None
     if model.num_attentions:
         attention = parameters.attention[i if model.num_attentions > 1 else 0]
-    sums, done = expert_forward(
-        inputs, attention, parameters.ffn[i], model.activation == "cubic"
-    )
+    sums, done = expert_forward(inputs, attention, parameters.ffn[i], model.activation == "cubic")
     return sums.reshape(len(inputs), network.num_outputs, model.num_neurons).sum(axis=2), done
 
 

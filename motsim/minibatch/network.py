@@ -6,9 +6,16 @@ from typing import Literal
 import numpy as np
 
 from motsim.data import check_integer
-from motsim.model import Model, ModelParameters, check_choice, initial_parameters
+from motsim.model import Kind, Model, ModelParameters, check_choice, initial_parameters
 
-__all__ = ["GATE_VALUES", "Network", "matched_network", "num_parameters", "start_parameters", "work"]
+__all__ = [
+    "GATE_VALUES",
+    "Network",
+    "matched_network",
+    "num_parameters",
+    "start_parameters",
+    "work",
+]
 
 GateValue = Literal["probability", "logit"]
 GATE_VALUES = ("probability", "logit")
@@ -59,7 +66,7 @@ def work(network: Network, dim: int, length: int) -> int:
     return model.num_experts * dim + each if model.gated else model.num_experts * each
 
 
-def matched_network(kind: str, reference: Network, dim: int) -> Network:
+def matched_network(kind: Kind, reference: Network, dim: int) -> Network:
     """Return a model of another kind with nearly as many parameters as the reference.
 
     The number of experts (heads) stays if some number of neurons then comes within 2 %; else the

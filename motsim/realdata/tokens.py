@@ -1,5 +1,7 @@
 """Images and texts as token sequences of one width."""
 
+import itertools
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -123,7 +125,7 @@ def text_tokens(
 
 def _parts(words: list[str], count: int) -> list[str]:
     ends = [round(k * len(words) / count) for k in range(count + 1)]
-    return [" ".join(words[a:b]) for a, b in zip(ends, ends[1:], strict=False)]
+    return [" ".join(words[a:b]) for a, b in itertools.pairwise(ends)]
 
 
 def _scaled(tokens: Floats, train: NDArray[np.int64]) -> Floats:
