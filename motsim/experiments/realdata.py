@@ -14,6 +14,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, Strict, model_validator
 
 from motsim.data import Mixture, make_signals
+from motsim.diagnostics import dispatch_entropy
 from motsim.experiments.result import Result
 from motsim.extras import require
 from motsim.minibatch.fitting import Fit, Phase, fit
@@ -29,7 +30,7 @@ from motsim.minibatch.network import (
 )
 from motsim.minibatch.routed import dispatch_shares, routing_measures
 from motsim.minibatch.updates import FROZEN, Update
-from motsim.model import Model, Routing
+from motsim.model import Model, ModelParameters, Routing
 from motsim.points import sample
 from motsim.randomness import generator
 from motsim.realdata import (
@@ -89,6 +90,7 @@ class Settings(BaseModel):
     distractor_amplitude: Pair = (0.5, 3.0)
     noise_std: float = Field(1.0, ge=0)
     token_scale: float = Field(1.0, gt=0)
+    constant: float = Field(0.0, description="one more coordinate of synthetic and npz tokens")
     # model; sizes are those of the mixture of transformers, others have as many parameters
     model: Literal["mot", "single", "moe", "shared", "one"] = "mot"
     matched: bool = Field(True, description="False: num_experts and num_neurons as they stand")
@@ -260,7 +262,7 @@ def prepare(settings: Settings) -> Split:
         order = order[: s.max_samples]
     checks = round(s.validation_share * len(order))
     rows = order[tests + checks :], order[tests : tests + checks], order[:tests]
-    samples = from_sequences(found) if isinstance(found, Sequences) else _made(s, found, rows[0])
+    samples = from_sequences(found, s.constant) if isinstance(found, Sequences) else _made(s, found, rows[0])
     return split(samples, rows, shuffle_labels=s.shuffle_labels, seed=s.seed)
 
 
@@ -408,10 +410,26 @@ def run(settings: Settings) -> Result:
         measured = [routing_measures(share) for share in shares]
         for name in ("dispatch_entropy", "used_experts"):
             curve[name] = [m[name] for m in measured]
-        metrics |= measured[best.best]
+        metrics |= measured[best.best] | _with_noise(s, network, best.parameters, test, loss, routing)
         tables["dispatch"] = _dispatch(shares[best.best])
     healthy = any(f.status != "diverged" for f in fits) and np.isfinite(final.loss)
     return Result("done" if healthy else "diverged", metrics, tables)
+
+
+def _with_noise(
+    s: Settings,
+    network: Network,
+    parameters: ModelParameters,
+    test: Samples,
+    loss: OutputLoss,
+    routing: Routing,
+) -> dict[str, float]:
+    """Error and dispatch entropy with the routing noise of training (as arXiv:2208.02813)."""
+    experts = network.model.num_experts
+    drawn = routing.draw(generator(s.seed, "noise"), (len(test), experts))
+    seen = evaluate(network, parameters, test, loss=loss, noise=drawn)
+    shares = dispatch_shares(seen.routed, test.tasks, experts, test.num_tasks)
+    return {"noisy_error": seen.error, "noisy_entropy": dispatch_entropy(shares)}
 
 
 def _merit(done: Fit) -> tuple[float, float]:

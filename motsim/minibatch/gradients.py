@@ -21,7 +21,7 @@ CHUNK = 512  # samples evaluated at a time
 
 @dataclass(frozen=True)
 class Scores:
-    """What a model does with some samples, routing without noise.
+    """What a model does with some samples.
 
     Attributes
     ----------
@@ -112,9 +112,14 @@ def gradients(
 
 @np.errstate(over="ignore", invalid="ignore")  # of a diverged model: a loss that is not finite
 def evaluate(
-    network: Network, parameters: ModelParameters, samples: Samples, *, loss: OutputLoss
+    network: Network,
+    parameters: ModelParameters,
+    samples: Samples,
+    *,
+    loss: OutputLoss,
+    noise: Floats | None = None,
 ) -> Scores:
-    """Loss, error and routing of samples, without noise."""
+    """Loss, error and routing of samples; without noise, or with noise (s, M) as in training."""
     outputs = np.empty((len(samples), network.num_outputs))
     routed = np.zeros(len(samples), dtype=np.int64)
     for start in range(0, len(samples), CHUNK):
@@ -124,8 +129,9 @@ def evaluate(
             outputs[chosen] = _heads(network, parameters, inputs)[0]
             continue
         logits = inputs.sum(axis=1) @ parameters.gate.T
-        routed[chosen] = logits.argmax(axis=1)
-        value_of = softmax(logits, axis=1) if network.gate_value == "probability" else logits
+        noisy = logits if noise is None else logits + noise[chosen]
+        routed[chosen] = noisy.argmax(axis=1)
+        value_of = softmax(logits, axis=1) if network.gate_value == "probability" else noisy
         rows, ends = _by_expert(routed[chosen], network.model.num_experts)
         found, _ = _routed(network, parameters, inputs[rows], ends)
         outputs[chosen[rows]] = value_of[rows, routed[chosen[rows]], None] * found

@@ -172,16 +172,22 @@ def _rules(
     return np.stack([draw.permutation(num_classes) for _ in range(num_tasks)])
 
 
-def from_sequences(sequences: Sequences) -> Samples:
-    """Return the mixture of an archive: its own labels and components, no task token."""
-    labels = sequences.labels
+def from_sequences(sequences: Sequences, constant: float = 0.0) -> Samples:
+    """Return the mixture of an archive: its own labels and components, no task token.
+
+    A `constant` other than 0 is added to every token as one more coordinate, so that every neuron
+    has a bias.
+    """
+    tokens, labels = sequences.tokens, sequences.labels
+    if constant:
+        tokens = np.pad(tokens, ((0, 0), (0, 0), (0, 1)), constant_values=constant)
     binary = bool((labels < 0).any())
     return Samples(
-        sequences.tokens,
+        tokens,
         np.arange(len(labels)),
         sequences.classes,
         labels,
-        np.zeros((0, sequences.tokens.shape[2])),
+        np.zeros((0, tokens.shape[2])),
         1 if binary else int(labels.max()) + 1,
     )
 
