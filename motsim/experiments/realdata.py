@@ -19,6 +19,7 @@ from motsim.experiments.result import Result
 from motsim.extras import require
 from motsim.minibatch.fitting import Fit, Phase, fit
 from motsim.minibatch.gradients import evaluate
+from motsim.minibatch.kernels import adam, softmax, softmax_gradient
 from motsim.minibatch.losses import OutputLoss, check_loss
 from motsim.minibatch.network import (
     GateValue,
@@ -262,7 +263,11 @@ def prepare(settings: Settings) -> Split:
         order = order[: s.max_samples]
     checks = round(s.validation_share * len(order))
     rows = order[tests + checks :], order[tests : tests + checks], order[:tests]
-    samples = from_sequences(found, s.constant) if isinstance(found, Sequences) else _made(s, found, rows[0])
+    samples = (
+        from_sequences(found, s.constant)
+        if isinstance(found, Sequences)
+        else _made(s, found, rows[0])
+    )
     return split(samples, rows, shuffle_labels=s.shuffle_labels, seed=s.seed)
 
 
@@ -332,12 +337,11 @@ def phases(settings: Settings, network: Network, dim: int, rate: float) -> list[
 
 
 def compile_kernels() -> None:
-    """Check that the extra is there, and compile the two kernels."""
+    """Check that the extra is there, and compile the kernels."""
     require("data", MODULES)
-    from motsim.minibatch.kernels import softmax, softmax_gradient
-
     softmax(np.zeros((1, 2)))
     softmax_gradient(np.zeros((1, 2)), np.zeros((1, 2)))
+    adam(*np.zeros((4, 1)), (0.9, 0.999), 0.1, 1)
 
 
 def cost(settings: Settings) -> float:
@@ -410,7 +414,9 @@ def run(settings: Settings) -> Result:
         measured = [routing_measures(share) for share in shares]
         for name in ("dispatch_entropy", "used_experts"):
             curve[name] = [m[name] for m in measured]
-        metrics |= measured[best.best] | _with_noise(s, network, best.parameters, test, loss, routing)
+        metrics |= measured[best.best] | _with_noise(
+            s, network, best.parameters, test, loss, routing
+        )
         tables["dispatch"] = _dispatch(shares[best.best])
     healthy = any(f.status != "diverged" for f in fits) and np.isfinite(final.loss)
     return Result("done" if healthy else "diverged", metrics, tables)

@@ -139,7 +139,7 @@ def fit(
                 noise = routing.draw(draw, (size, network.model.num_experts))
             with np.errstate(over="ignore", invalid="ignore"):  # diverging is found at the looks
                 _, slope = gradients(
-                    network, value, train.inputs(chosen), train.targets[chosen],
+                    network, value, train, chosen,
                     loss=loss, routing=routing, noise=noise, with_ffn=phase.ffn.rate > 0,
                     with_attention=phase.attention.rate > 0,
                 )  # fmt: skip

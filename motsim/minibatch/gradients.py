@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import softmax
 
 from motsim.minibatch.experts import Pass, expert_backward, expert_forward
+from motsim.minibatch.kernels import softmax
 from motsim.minibatch.losses import OutputLoss, loss_and_gradient, wrong
 from motsim.minibatch.network import Network
 from motsim.model import ModelParameters, Routing
@@ -41,8 +41,8 @@ class Scores:
 def gradients(
     network: Network,
     parameters: ModelParameters,
-    inputs: Floats,
-    targets: Integers,
+    samples: Samples,
+    chosen: Integers,
     *,
     loss: OutputLoss,
     routing: Routing,
@@ -55,8 +55,9 @@ def gradients(
     Parameters
     ----------
     network, parameters
-    inputs : (b, L, d) array
-    targets : (b,) array
+    samples : Samples
+    chosen : (b,) array
+        Places of the batch's samples.
     loss : {"squared", "logistic", "cross_entropy"}
     routing : Routing
         `sampled`: the expert is the argmax of the noisy logits, and only it runs. `expected`: all
@@ -67,29 +68,30 @@ def gradients(
     with_ffn, with_attention : bool
         False leaves that gradient zero and saves its work.
     """
-    model, batch = network.model, len(targets)
+    model, batch = network.model, len(chosen)
     zeros = ModelParameters(*(np.zeros_like(a) for a in vars(parameters).values()))
     if not model.gated:
-        outputs, heads = _heads(network, parameters, inputs)
-        losses, slope = loss_and_gradient(outputs, targets, loss)
+        outputs, heads = _heads(network, parameters, samples.inputs(chosen))
+        losses, slope = loss_and_gradient(outputs, samples.targets[chosen], loss)
         slope /= batch
         for i, done in enumerate(heads):
             _backward(network, zeros, i, done, slope, with_ffn, with_attention)
         return float(losses.mean()), zeros
-    pooled = inputs.sum(axis=1)
+    pooled = samples.sums(chosen)
     logits = pooled @ parameters.gate.T
     noisy = logits if noise is None else logits + noise
-    probabilities = softmax(logits, axis=1)
+    probabilities = _softmax(logits)
     if routing.mode == "expected":
         rows, ends = np.tile(np.arange(batch), model.num_experts), [batch] * model.num_experts
-        weights = softmax(logits / routing.scale, axis=1).T.ravel() / batch
+        weights = _softmax(logits / routing.scale).T.ravel() / batch
     else:
         rows, ends = _by_expert(noisy.argmax(axis=1), model.num_experts)
         weights = np.full(batch, 1.0 / batch)
     experts = np.repeat(np.arange(model.num_experts), ends)
-    outputs, passes = _routed(network, parameters, inputs[rows], ends)
+    outputs, passes = _routed(network, parameters, samples.inputs(chosen[rows]), ends)
     value = (probabilities if network.gate_value == "probability" else noisy)[rows, experts, None]
-    losses, slope = loss_and_gradient(value * outputs, targets[rows], loss)
+    targets = samples.targets[chosen[rows]]
+    losses, slope = loss_and_gradient(value * outputs, targets, loss)
     total = float(weights @ losses)
     slope *= weights[:, None]
     by_value = np.zeros_like(logits)
@@ -124,20 +126,26 @@ def evaluate(
     routed = np.zeros(len(samples), dtype=np.int64)
     for start in range(0, len(samples), CHUNK):
         chosen = np.arange(start, min(start + CHUNK, len(samples)))
-        inputs = samples.inputs(chosen)
         if not network.model.gated:
-            outputs[chosen] = _heads(network, parameters, inputs)[0]
+            outputs[chosen] = _heads(network, parameters, samples.inputs(chosen))[0]
             continue
-        logits = inputs.sum(axis=1) @ parameters.gate.T
+        logits = samples.sums(chosen) @ parameters.gate.T
         noisy = logits if noise is None else logits + noise[chosen]
         routed[chosen] = noisy.argmax(axis=1)
-        value_of = softmax(logits, axis=1) if network.gate_value == "probability" else noisy
+        value_of = _softmax(logits) if network.gate_value == "probability" else noisy
         rows, ends = _by_expert(routed[chosen], network.model.num_experts)
-        found, _ = _routed(network, parameters, inputs[rows], ends)
+        found, _ = _routed(network, parameters, samples.inputs(chosen[rows]), ends)
         outputs[chosen[rows]] = value_of[rows, routed[chosen[rows]], None] * found
     losses, _ = loss_and_gradient(outputs, samples.targets, loss)
     missed = wrong(outputs, samples.targets)
     return Scores(float(missed.mean()), float(losses.mean()), missed, routed)
+
+
+def _softmax(logits: Floats) -> Floats:
+    """Probabilities (n, M)."""
+    found = logits.copy()
+    softmax(found)
+    return found
 
 
 def _by_expert(routed: Integers, num_experts: int) -> tuple[Integers, list[int]]:

@@ -1,11 +1,13 @@
-"""Softmax over the last axis, in place, and its gradient; arrays in, arrays out."""
+"""Softmax over the last axis, its gradient, and a step of Adam, all in place."""
+
+import numpy as np
 
 from motsim.kernel_cache import kernel, kernel_cache
 
 with kernel_cache():
     from motsim.kernels.arithmetic import exponential
 
-__all__ = ["softmax", "softmax_gradient"]
+__all__ = ["adam", "softmax", "softmax_gradient"]
 
 
 @kernel
@@ -36,3 +38,15 @@ def softmax_gradient(weights, gradient):
             mean += p[k] * g[k]
         for k in range(p.size):
             g[k] = p[k] * (g[k] - mean)
+
+
+@kernel
+def adam(value, gradient, first, second, decays, rate, step):
+    """Step number `step` (from 1) of Adam on flat arrays; decays (2,) of its two moments."""
+    a, b = decays
+    pace = rate / (1.0 - a**step)
+    scale = 1.0 / (1.0 - b**step)
+    for k in range(value.size):
+        first[k] += (1.0 - a) * (gradient[k] - first[k])
+        second[k] += (1.0 - b) * (gradient[k] * gradient[k] - second[k])
+        value[k] -= pace * first[k] / (np.sqrt(scale * second[k]) + 1e-8)

@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from motsim.minibatch.kernels import adam
 from motsim.model import check_choice
 
 __all__ = ["FROZEN", "OPTIMIZERS", "Update", "Updater"]
@@ -13,7 +14,6 @@ __all__ = ["FROZEN", "OPTIMIZERS", "Update", "Updater"]
 Floats = NDArray[np.float64]
 OPTIMIZERS = ("gd", "normalized_gd", "adam")
 DECAYS = (0.9, 0.999)  # of Adam's moments
-SMALL = 1e-8
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ FROZEN = Update(0.0)
 
 
 class Updater:
-    """Applies one rule to one array, in place, and keeps what the rule remembers."""
+    """Applies one rule to one contiguous array, in place, and keeps what the rule remembers."""
 
     def __init__(self, rule: Update, value: Floats) -> None:
         self.rule = rule
@@ -61,8 +61,5 @@ class Updater:
             )
         else:
             self.steps += 1
-            first, second = self.moments
-            first += (1 - DECAYS[0]) * (gradient - first)
-            second += (1 - DECAYS[1]) * (gradient * gradient - second)
-            size = np.sqrt(second / (1 - DECAYS[1] ** self.steps))
-            self.value -= rate / (1 - DECAYS[0] ** self.steps) * first / (size + SMALL)
+            flat = (a.reshape(-1) for a in (self.value, gradient, *self.moments))
+            adam(*flat, DECAYS, rate, self.steps)

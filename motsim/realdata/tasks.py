@@ -14,6 +14,7 @@ others, times `amplitude`. With amplitude 0 there is none, and the model has to 
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +60,17 @@ class Samples:
     def num_tasks(self) -> int:
         """Number of tasks N."""
         return len(self.task_tokens) or int(self.tasks.max()) + 1
+
+    @cached_property
+    def _sums(self) -> Floats:
+        return self.tokens.sum(axis=1)
+
+    def sums(self, chosen: Integers) -> Floats:
+        """Sum of the tokens (b, d) of some samples: what a gate sees."""
+        found = self._sums[self.rows[chosen]]
+        if len(self.task_tokens):
+            found += self.task_tokens[self.tasks[chosen]]
+        return found
 
     def inputs(self, chosen: Integers) -> Floats:
         """Token sequences (b, L, d) of some samples."""

@@ -7,7 +7,8 @@ One process on one core: one epoch of a mixture of M = 16 transformers on the 5,
 routing; by motsim and by two jitted JAX programs, in turns, on the same batches, noise and start.
 *Dense* runs every expert on every sample; *gathered* takes each sample's own expert out of the
 stack, so it does the same work as motsim. Losses of all steps are compared. Peak memory is that of
-a fresh process that trains by motsim alone. Exit code 1 if losses differ or a requirement is missed.
+a fresh process that trains by motsim alone. Exit code 1 if losses differ or a requirement is
+missed.
 """
 
 import argparse
@@ -17,20 +18,13 @@ import sys
 import time
 from pathlib import Path
 
-if hasattr(os, "sched_setaffinity"):
-    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-os.environ.setdefault(
-    "XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
-)
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 from threadpoolctl import threadpool_limits
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from motsim.minibatch import Network, Update, gradients
 from motsim.minibatch.network import start_parameters
@@ -40,6 +34,7 @@ from motsim.realdata import load_packaged
 from motsim.realdata.tasks import make_tasks
 from motsim.realdata.tokens import image_tokens
 
+ROOT = Path(__file__).resolve().parents[2]
 EXPERTS, OUTPUTS, DIM, PATCH, BATCH, RATE = 16, 10, 32, 4, 64, 0.003
 REQUIRED_RATIO = {"dense": 3.0}  # of a program's time to motsim's
 REQUIRED_MEGABYTES = 1000.0
@@ -69,7 +64,7 @@ def motsim_epoch(network, samples, start, batches, noise):
     routing, losses = Routing("sampled", "gumbel", 0.3), []
     for chosen, drawn in zip(batches, noise, strict=True):
         loss, slope = gradients(
-            network, value, samples.inputs(chosen), samples.targets[chosen],
+            network, value, samples, chosen,
             loss="cross_entropy", routing=routing, noise=drawn,
         )  # fmt: skip
         losses.append(loss)
@@ -145,10 +140,12 @@ def main():
     options.add_argument("--rounds", type=int, default=5)
     options.add_argument("--float32", action="store_true", help="JAX in single precision")
     settings = options.parse_args()
+    if hasattr(os, "sched_setaffinity"):  # before JAX starts its threads
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     kind = "float32" if settings.float32 else "float64"
     jax.config.update("jax_enable_x64", kind == "float64")
     given = problem()
-    network, samples, start, batches, noise = given
+    _, samples, start, batches, noise = given
     data = (
         tuple(jnp.asarray(a, kind) for a in (start.ffn, start.attention, start.gate)),
         jnp.asarray(samples.tokens, kind), jnp.asarray(samples.targets),
@@ -166,9 +163,7 @@ def main():
             for name, program in programs.items():
                 wall, processor = time.perf_counter(), time.process_time()
                 program()
-                seconds[name].append(
-                    (time.perf_counter() - wall, time.process_time() - processor)
-                )
+                seconds[name].append((time.perf_counter() - wall, time.process_time() - processor))
     print(
         f"one epoch of {len(batches)} steps, M = {EXPERTS}, L = {samples.tokens.shape[1]},"
         f" d = {DIM}, {OUTPUTS} outputs; JAX {jax.__version__} in {kind}, motsim in float64;"

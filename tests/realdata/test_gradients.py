@@ -6,9 +6,10 @@ import jax_oracle
 import numpy as np
 import pytest
 
-from motsim.minibatch import Network, gradients
+from motsim.minibatch import Network, Update, gradients
 from motsim.minibatch.gradients import evaluate
 from motsim.minibatch.kernels import softmax, softmax_gradient
+from motsim.minibatch.updates import Updater
 from motsim.model import Model, ModelParameters, Routing
 from motsim.realdata.tasks import Samples
 
@@ -28,6 +29,17 @@ def problem(kind="mot", experts=3, neurons=2, outputs=1, activation="cubic", val
     targets = draw.choice([-1, 1], BATCH) if outputs == 1 else draw.integers(outputs, size=BATCH)
     noise = draw.gumbel(size=(BATCH, experts))
     return network, parameters, inputs, targets, noise
+
+
+def as_samples(network, inputs, targets):
+    place = np.arange(len(targets))
+    dim = inputs.shape[2]
+    return Samples(inputs, place, place % 2, targets, np.zeros((0, dim)), network.num_outputs)
+
+
+def slopes(network, parameters, inputs, targets, **options):
+    samples = as_samples(network, inputs, targets)
+    return gradients(network, parameters, samples, np.arange(len(targets)), **options)
 
 
 def oracle(arrays, network, inputs, targets, loss, routing, noise):
@@ -107,7 +119,7 @@ def test_gradients_agree_with_automatic_differentiation(case, mode):
         noise = np.zeros_like(noise)  # the expectation is over routing, not over the value
     for loss in ("cross_entropy",) if network.num_outputs > 1 else ("logistic", "squared"):
         routing = Routing(mode, "gumbel", 0.7)
-        found, slope = gradients(
+        found, slope = slopes(
             network, parameters, inputs, targets, loss=loss, routing=routing, noise=noise
         )
         expected = jax.value_and_grad(oracle)(
@@ -122,7 +134,7 @@ def test_gradients_agree_with_automatic_differentiation(case, mode):
 
 def test_the_loss_agrees_with_loops():
     network, parameters, inputs, targets, noise = problem()
-    found, _ = gradients(
+    found, _ = slopes(
         network, parameters, inputs, targets, loss="logistic", routing=Routing("sampled"),
         noise=noise,
     )  # fmt: skip
@@ -133,8 +145,8 @@ def test_the_loss_agrees_with_loops():
 def test_what_is_not_asked_for_is_zero_and_the_rest_unchanged(name):
     network, parameters, inputs, targets, noise = problem()
     options = {"loss": "logistic", "routing": Routing("sampled"), "noise": noise}
-    _, whole = gradients(network, parameters, inputs, targets, **options)
-    _, part = gradients(network, parameters, inputs, targets, **options, **{name: False})
+    _, whole = slopes(network, parameters, inputs, targets, **options)
+    _, part = slopes(network, parameters, inputs, targets, **options, **{name: False})
     field = name.removeprefix("with_")
     assert not getattr(part, field).any()
     for other in {"ffn", "attention", "gate"} - {field}:
@@ -145,14 +157,14 @@ def test_load_balance_by_differences():
     network, parameters, inputs, targets, noise = problem()
     routing = Routing("sampled", "gumbel", 1.0, load_balance=0.3)
     options = {"loss": "logistic", "routing": routing, "noise": noise}
-    _, slope = gradients(network, parameters, inputs, targets, **options)
+    _, slope = slopes(network, parameters, inputs, targets, **options)
     for place in ((0, 0), (2, 3)):
         ends = []
         for side in (1e-6, -1e-6):
             gate = parameters.gate.copy()
             gate[place] += side
             moved = ModelParameters(parameters.ffn, parameters.attention, gate)
-            ends.append(gradients(network, moved, inputs, targets, **options)[0])
+            ends.append(slopes(network, moved, inputs, targets, **options)[0])
         assert slope.gate[place] == pytest.approx((ends[0] - ends[1]) / 2e-6, rel=1e-6)
 
 
@@ -160,7 +172,7 @@ def test_only_routed_experts_move():
     network, parameters, inputs, targets, _ = problem()
     noise = np.zeros((BATCH, 3))
     noise[:, 1] = 1e6
-    _, slope = gradients(
+    _, slope = slopes(
         network, parameters, inputs, targets, loss="logistic", routing=Routing("sampled"),
         noise=noise,
     )  # fmt: skip
@@ -175,7 +187,7 @@ def test_by_hand():
         np.array([[[1.0, 1.0]]]), np.zeros((1, 2, 2)), np.zeros((1, 2))
     )  # fmt: skip
     inputs = np.array([[[1.0, 0.0], [0.0, 2.0]]])
-    loss, slope = gradients(
+    loss, slope = slopes(
         network, parameters, inputs, np.array([1]), loss="squared", routing=Routing("sampled")
     )
     assert loss == pytest.approx(0.5 * (3.0 - 1.0) ** 2)
@@ -204,12 +216,9 @@ def test_softmax_and_its_gradient():
 def test_evaluation_is_the_loss_without_noise(case):
     network, parameters, inputs, targets, _ = problem(**case)
     loss = "cross_entropy" if network.num_outputs > 1 else "logistic"
-    place = np.arange(BATCH)
-    samples = Samples(inputs, place, place % 2, targets, np.zeros((0, DIM)), network.num_outputs)
+    samples = as_samples(network, inputs, targets)
     scores = evaluate(network, parameters, samples, loss=loss)
-    found, _ = gradients(
-        network, parameters, inputs, targets, loss=loss, routing=Routing("sampled")
-    )
+    found, _ = slopes(network, parameters, inputs, targets, loss=loss, routing=Routing("sampled"))
     assert scores.loss == pytest.approx(found, rel=1e-12)
     if network.model.gated:
         routed = (inputs.sum(axis=1) @ parameters.gate.T).argmax(axis=1)
@@ -219,6 +228,41 @@ def test_evaluation_is_the_loss_without_noise(case):
 def test_not_a_number_is_an_error():
     network, parameters, inputs, _, _ = problem()
     broken = ModelParameters(parameters.ffn * np.nan, parameters.attention, parameters.gate)
-    place = np.arange(BATCH)
-    samples = Samples(inputs, place, 0 * place, 0 * place + 1, np.zeros((0, DIM)), 1)
+    samples = as_samples(network, inputs, np.ones(BATCH, int))
     assert evaluate(network, broken, samples, loss="logistic").error == 1.0
+
+
+# --- updates --------------------------------------------------------------------------------------
+
+
+def test_adam_is_that_of_optax():
+    optax = pytest.importorskip("optax")
+    draw = np.random.default_rng(0)
+    value = draw.normal(size=(2, 3))
+    mover, rule = Updater(Update(0.1, "adam"), value), optax.adam(0.1)
+    other = jnp.asarray(value.copy())
+    state = rule.init(other)
+    for _ in range(5):
+        slope = draw.normal(size=(2, 3))
+        mover.step(slope)
+        moves, state = rule.update(jnp.asarray(slope), state)
+        other = optax.apply_updates(other, moves)
+    np.testing.assert_allclose(value, np.asarray(other), rtol=1e-12)
+
+
+def test_plain_and_normalised_steps():
+    slope = np.array([[3.0, 4.0], [0.0, 0.0]])
+    for optimizer, moved in (
+        ("gd", [[-0.3, -0.4], [0, 0]]),
+        ("normalized_gd", [[-0.06, -0.08], [0, 0]]),
+    ):
+        value = np.zeros((2, 2))
+        Updater(Update(0.1, optimizer), value).step(slope)
+        np.testing.assert_allclose(value, moved)
+    value = np.ones((2, 2))
+    Updater(Update(0.0, "adam"), value).step(slope)
+    np.testing.assert_array_equal(value, 1.0)
+    with pytest.raises(ValueError, match="optimizer must be one of gd, normalized_gd, adam"):
+        Update(0.1, "sgd")
+    with pytest.raises(ValueError, match="rate must be finite and >= 0; got -1"):
+        Update(-1)
