@@ -33,9 +33,11 @@ def draw(tables: Tables) -> dict[str, Figure]:
         curves = curves[curves["case"] == CURVES].merge(
             rows[["case", "model", "seed", "work"]], on=["case", "model", "seed"]
         )
-        bands(curves.assign(x=curves["step"]), axes[1])
-        samples = 64 * 3e-6  # a batch; forward and backward, millions
-        bands(curves.assign(x=curves["step"] * curves["work"] * samples), axes[2])
+        curves = curves[curves["step"] > 0]
+        curves = curves.assign(x=curves["step"], y=100 * curves["test_error"])
+        bands(curves, "model", LOOK, axes[1])
+        millions = curves["step"] * curves["work"] * BATCH * PASSES / 1e6
+        bands(curves.assign(x=millions), "model", LOOK, axes[2])
     axes[1].set_xlabel("gradient steps (complex mixture)")
     axes[2].set_xlabel("millions of multiplications (complex mixture)")
     for ax in axes[1:]:
