@@ -19,7 +19,15 @@ LOOK = {
     "shared": ("mixture, shared attention", 2, "D"),
     "one": ("one transformer, equal work", 7, "v"),
 }
+#: Case -> label.
+CASES = {
+    "simple": "2 tasks",
+    "complex": "8 tasks",
+    "complex-linear": "8 tasks,\nlinear",
+    "relabelled": "4 tasks,\n10 classes",
+}
 CURVES = "complex"
+TICKS = [1, 2, 5, 10, 20, 40]
 BATCH, PASSES = 64, 3  # samples a step; a backward pass is about twice the work of a forward one
 
 
@@ -38,12 +46,14 @@ def draw(tables: Tables) -> dict[str, Figure]:
         bands(curves, "model", LOOK, axes[1])
         millions = curves["step"] * curves["work"] * BATCH * PASSES / 1e6
         bands(curves.assign(x=millions), "model", LOOK, axes[2])
-    axes[1].set_xlabel("gradient steps (complex mixture)")
-    axes[2].set_xlabel("millions of multiplications (complex mixture)")
+    axes[1].set_xlabel("gradient steps (8 tasks)")
+    axes[2].set_xlabel("work, millions of products (8 tasks)")
     for ax in axes[1:]:
         ax.set_xscale("log")
         ax.set_yscale("log")
-        ax.set_ylabel("test error (%)")
+        ax.set_yticks(TICKS, [f"{tick:g}" for tick in TICKS])
+        ax.xaxis.set_major_formatter("{x:g}")
+        ax.minorticks_off()
     seeds = rows["seed"].nunique()
     figure.legend(
         *axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=3,
@@ -54,7 +64,7 @@ def draw(tables: Tables) -> dict[str, Figure]:
 
 def errors(rows: pd.DataFrame, ax: Axes) -> None:
     """Draw the test error of every model on every mixture."""
-    cases = list(dict.fromkeys(rows["case"]))
+    cases = [case for case in CASES if (rows["case"] == case).any()]
     for place, (model, (label, colour, marker)) in enumerate(LOOK.items()):
         points = [
             mean_interval(100 * rows[(rows["case"] == c) & (rows["model"] == model)]["test_error"])
@@ -65,7 +75,7 @@ def errors(rows: pd.DataFrame, ax: Axes) -> None:
             np.arange(len(cases)) + (place - 2) * 0.13, mean, yerr=[mean - low, high - mean],
             fmt=marker, ms=4, lw=0.9, color=style.PALETTE[colour], label=label,
         )  # fmt: skip
-    ax.set_xticks(range(len(cases)), [c.replace("-", "\n") for c in cases])
+    ax.set_xticks(range(len(cases)), [CASES[c] for c in cases])
     ax.set_xlim(-0.5, len(cases) - 0.5)
     ax.set_ylim(bottom=0)
     ax.grid(visible=False, axis="x")

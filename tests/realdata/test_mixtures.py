@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from motsim.experiments.realdata import Settings, prepare
 from motsim.minibatch.network import Network, matched_network, num_parameters, work
 from motsim.minibatch.routed import dispatch_shares, routing_measures
 from motsim.model import Model
 from motsim.realdata import Images, Sequences, Texts
+from motsim.realdata.source import split_rows
 from motsim.realdata.tasks import from_sequences, make_tasks, split
 from motsim.realdata.tokens import image_tokens, patch_count, text_tokens
 
@@ -183,21 +183,25 @@ def test_sequences_keep_their_own_tasks_and_labels():
     assert multi.num_outputs == 3
 
 
-def test_a_published_test_set_stays_one(monkeypatch):
+@pytest.mark.parametrize(("most", "share"), [(0, 0.3), (20, 0.3), (0, 0.1), (100, 0.5)])
+def test_a_published_test_set_stays_one(most, share):
     found = Images(images().pixels, np.arange(40) % 10, 16, num_train=28)
-    monkeypatch.setattr("motsim.experiments.realdata.loaded", lambda *_: found)
-    monkeypatch.setattr("motsim.experiments.realdata.fingerprint", lambda *_: "x")
-    for most, share in ((0, 0.3), (20, 0.3), (0, 0.1)):
-        s = Settings(
-            data="cifar10", path="x", patch=2, dim=6, projection="random", num_tasks=1,
-            max_samples=most, test_share=share, validation_share=0.2,
-        )  # fmt: skip
-        parts = prepare(s)
-        assert min(parts.test.rows) >= 28
-        assert max(parts.train.rows) < 28
-        assert max(parts.validation.rows) < 28
-        sizes = [len(set(p.rows.tolist())) for p in (parts.train, parts.validation, parts.test)]
-        assert sum(sizes) <= (most or 40)
+    train, checks, test = split_rows(found, 0.2, share, most)
+    used = min(most or 40, 40)
+    assert len(test) == min(round(share * used), 12)
+    assert len(checks) == round(0.2 * used)
+    assert min(test) >= 28
+    assert max([*train, *checks]) < 28
+    assert len({*train, *checks, *test}) == len(train) + len(checks) + len(test) <= used
+    assert len(train) == min(28, used - len(test)) - len(checks)
+
+
+def test_rows_without_a_published_split_are_all_used_once():
+    parts = split_rows(images(), 0.25, 0.5)
+    assert [len(p) for p in parts] == [10, 10, 20]
+    assert sorted(np.concatenate(parts)) == list(range(40))
+    other = split_rows(images(), 0.25, 0.5, seed=1)
+    assert set(parts[2]) != set(other[2])
 
 
 # --- sizes and routing ----------------------------------------------------------------------------
