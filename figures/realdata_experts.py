@@ -36,7 +36,7 @@ def draw(tables: Tables) -> dict[str, Figure]:
         shares.pivot_table(index="seed", columns="num_tasks", values="share"), axes[1], 3, "o"
     )
     axes[1].axhline(SPECIALISED, color=style.GREY, lw=0.8, ls="--")
-    axes[1].text(1, 1.0, "routing ignores the task", va="top", fontsize=6.5, color=style.GREY)
+    axes[1].text(1.05, 1.0, "routing ignores the task", va="top", fontsize=6.5, color=style.GREY)
     axes[1].set_ylim(0, 1.02)
     axes[1].set_ylabel("entropy of task given expert / log N")
     everything = tables.main[tables.main["status"] == "done"]

@@ -19,6 +19,9 @@ Source
     instead of two, the gate sees the constant that gives the bias, the logistic loss once (there a
     softmax goes through a second one), no early stop on the training loss, and parameters of the
     best validation look. Criteria were fixed after a look at seeds 1000 and 1001.
+
+What was found. Three of the four settings come out at the published means. Linear experts do better
+here than published, 97 % against 93 ± 2, and divide the clusters a little more.
 """
 
 import numpy as np
@@ -55,7 +58,11 @@ ORDER = (
 )  # fmt: skip
 NEEDED = {"case", "seed", "status", "test_error", "noisy_error", "noisy_entropy"}
 
-EXPECTED: dict[str, Verdict] = {}
+#: What was found, where it is not `holds`.
+EXPECTED: dict[str, Verdict] = {
+    "mixture-linear accuracy": "inconclusive",
+    "mixture-linear entropy": "inconclusive",
+}
 
 
 def _of_case(tables: Tables, case: str) -> pd.DataFrame:
