@@ -9,7 +9,7 @@ from figures import style
 from motsim.intervals import mean_interval
 from motsim.tables import Tables
 
-__all__ = ["LOOK", "bands", "draw", "errors"]
+__all__ = ["LOOK", "bands", "draw", "errors", "percent_axis"]
 
 #: Model -> label, colour, marker.
 LOOK = {
@@ -50,10 +50,8 @@ def draw(tables: Tables) -> dict[str, Figure]:
     axes[2].set_xlabel("work, millions of products (8 tasks)")
     for ax in axes[1:]:
         ax.set_xscale("log")
-        ax.set_yscale("log")
-        ax.set_yticks(TICKS, [f"{tick:g}" for tick in TICKS])
+        percent_axis(ax)
         ax.xaxis.set_major_formatter("{x:g}")
-        ax.minorticks_off()
     seeds = rows["seed"].nunique()
     figure.legend(
         *axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=3,
@@ -81,6 +79,13 @@ def errors(rows: pd.DataFrame, ax: Axes) -> None:
     ax.grid(visible=False, axis="x")
     ax.set_ylabel("test error (%)")
     ax.set_xlabel("mixture of tasks")
+
+
+def percent_axis(ax: Axes) -> None:
+    """Make the vertical axis a logarithmic one of percentages."""
+    ax.set_yscale("log")
+    ax.set_yticks(TICKS, [f"{tick:g}" for tick in TICKS])
+    ax.minorticks_off()
 
 
 def bands(curves: pd.DataFrame, key: str, look: dict[str, tuple[str, int, str]], ax: Axes) -> None:

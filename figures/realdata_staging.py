@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from figures import style
-from figures.realdata import bands
+from figures.realdata import bands, percent_axis
 from motsim.tables import Tables
 
 __all__ = ["draw"]
@@ -29,7 +29,11 @@ def draw(tables: Tables) -> dict[str, Figure]:
         bands(own.assign(y=100 * own["test_error"]), "schedule", LOOK, top)
         bands(own.assign(y=own["dispatch_entropy"]), "schedule", LOOK, bottom)
         top.set_title(f"{case} experts")
-        top.set_yscale("log")
+        percent_axis(top)
+        stages = own[own["schedule"] == "three_stage"].groupby("phase")["step"].min()
+        for ax in (top, bottom):
+            for step in sorted(stages)[1:]:
+                ax.axvline(step, color=style.GREY, lw=0.8, ls=":")
         bottom.set_ylim(bottom=0)
         bottom.set_xlabel("gradient steps")
     if cases:
@@ -38,6 +42,7 @@ def draw(tables: Tables) -> dict[str, Figure]:
         seeds = tables.main["seed"].nunique()
         figure.legend(
             *axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=3,
-            title=f"mean of {seeds} seeds, 95 % interval", title_fontsize=7,
+            title=f"mean of {seeds} seeds, 95 % interval; dotted: ends of stages I, II",
+            title_fontsize=7,
         )  # fmt: skip
     return {"realdata-staging": figure}
