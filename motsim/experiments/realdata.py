@@ -33,7 +33,7 @@ from motsim.model import Model, ModelParameters, Routing
 from motsim.points import sample
 from motsim.randomness import generator
 from motsim.realdata import Images, Sequences, Texts, read_archive, write_archive
-from motsim.realdata.source import LOCAL, SIDES, fingerprint, load_data, split_rows
+from motsim.realdata.source import LOCAL, SIDES, fingerprint, load_data, split_rows, subset
 from motsim.realdata.tasks import Samples, Split, check_scheme, from_sequences, make_tasks, split
 from motsim.realdata.tokens import image_tokens, patch_count, text_tokens
 
@@ -204,6 +204,11 @@ def prepare(settings: Settings) -> Split:
     s = settings
     found = _synthetic(s) if s.data == "synthetic" else load_data(s.data, s.path, s.content)
     rows = split_rows(found, s.validation_share, s.test_share, s.max_samples, s.seed)
+    used = np.sort(np.concatenate(rows))
+    if len(used) < len(found.labels):
+        found = subset(found, used)
+        train, checks, test = (np.searchsorted(used, part).astype(np.int64) for part in rows)
+        rows = train, checks, test
     if isinstance(found, Sequences):
         samples = from_sequences(found, s.constant)
     else:
@@ -224,7 +229,7 @@ def _made(s: Settings, found: Images | Texts, train: np.ndarray) -> Samples:
     amplitude = s.task_amplitude if s.told else 0.0
     return make_tasks(
         tokens, found.labels, scheme=s.scheme, num_tasks=s.num_tasks, amplitude=amplitude,
-        seed=s.seed,
+        num_classes=s.num_classes, seed=s.seed,
     )  # fmt: skip
 
 

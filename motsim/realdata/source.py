@@ -14,7 +14,7 @@ from motsim.realdata.packaged import load_packaged
 from motsim.realdata.records import Images, Sequences, Texts
 from motsim.realdata.text import load_texts
 
-__all__ = ["LOCAL", "SIDES", "fingerprint", "load_data", "split_rows"]
+__all__ = ["LOCAL", "SIDES", "fingerprint", "load_data", "split_rows", "subset"]
 
 Data = Images | Texts | Sequences
 Integers = NDArray[np.int64]
@@ -80,3 +80,12 @@ def split_rows(
     else:
         own, order = order[:tests], order[tests:]
     return order[checks : used - len(own)], order[:checks], own
+
+
+def subset(data: Data, rows: Integers) -> Data:
+    """Return some of the sequences, in the order given."""
+    if isinstance(data, Images):
+        return Images(data.pixels[rows], data.labels[rows], data.peak)
+    if isinstance(data, Texts):
+        return Texts(tuple(data.documents[i] for i in rows), data.labels[rows], data.names)
+    return Sequences(data.tokens[rows], data.labels[rows], data.classes[rows])

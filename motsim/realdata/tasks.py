@@ -125,6 +125,7 @@ def make_tasks(
     scheme: str,
     num_tasks: int,
     amplitude: float = 1.0,
+    num_classes: int | None = None,
     seed: int = 0,
 ) -> Samples:
     """Return the mixture of one seed, which draws the classes and rules of the tasks.
@@ -139,10 +140,12 @@ def make_tasks(
     amplitude : float
         Norm of the task's token, >= 0. The N task tokens get N dimensions of their own, so d
         grows by N.
+    num_classes : int, optional
+        C, where not every class need be there.
     seed : int
         Of the run; its "signals" stream is used.
     """
-    num_classes = int(labels.max()) + 1
+    num_classes = num_classes or int(labels.max()) + 1
     check_scheme(scheme, num_classes, num_tasks)
     rules = _rules(scheme, num_classes, num_tasks, generator(seed, "signals"))
     if scheme == "classes":

@@ -13,6 +13,7 @@ __all__ = ["image_tokens", "patch_count", "text_tokens"]
 Floats = NDArray[np.float64]
 MAX_NUMBERS = 400_000_000  # 3.2 GB
 MAX_WORDS = 20_000
+FITTED = 10_000  # rows that principal components are computed from
 
 
 def patch_count(shape: tuple[int, ...], patch: int) -> int:
@@ -50,7 +51,8 @@ def image_tokens(
         Side of a square patch in pixels; it must divide both sides of the image.
     dim : int
     projection : {"pca", "random"}
-        Leading principal components, or Gaussian directions drawn by the seed.
+        Leading principal components (of at most 10,000 images or patches), or Gaussian directions
+        drawn by the seed.
     position : {"place", "additive"}
         `place`: each place has a projection of its own, the part of one projection of the whole
         image that belongs to it, so the *sum of the tokens*, which the gate sees, is the
@@ -72,7 +74,8 @@ def image_tokens(
             f" {MAX_NUMBERS:,} numbers; use a larger patch or a smaller max_samples"
         )
     mean = images.pixels[train].mean(axis=0)
-    pixels = (images.pixels - mean) / images.peak
+    pixels = images.pixels - mean
+    pixels /= images.peak
     grid = pixels.reshape(count, height // patch, patch, width // patch, patch, depth)
     patches = grid.transpose(0, 1, 3, 2, 4, 5).reshape(count, length, patch * patch * depth)
     draw = generator(seed, "noise")
@@ -94,7 +97,9 @@ def _basis(rows: Floats, dim: int, projection: str, draw: np.random.Generator) -
         return draw.standard_normal((size, dim)) / np.sqrt(dim)
     from sklearn.decomposition import PCA
 
-    found = PCA(min(dim, size, len(rows)), svd_solver="full").fit(rows).components_.T
+    rows = rows[:FITTED]
+    rule = PCA(min(dim, size, len(rows)), svd_solver="covariance_eigh")
+    found = rule.fit(rows).components_.T
     return np.pad(found, ((0, 0), (0, dim - found.shape[1])))
 
 

@@ -1,6 +1,7 @@
 """Training on mini-batches: phases, early stopping, and runs of the kind `realdata`."""
 
 import itertools
+import pickle
 from dataclasses import replace
 from importlib.util import find_spec
 
@@ -181,6 +182,25 @@ def test_texts_run(tmp_path):
         )
     )
     assert found.metrics["test_error"] == 0.0
+
+
+@needs_extra
+def test_cifar_runs_and_uses_no_more_than_asked(tmp_path):
+    draw = np.random.default_rng(0)
+    for name in (*(f"data_batch_{k}" for k in range(1, 6)), "test_batch"):
+        labels = draw.integers(0, 10, 30)
+        pixels = draw.integers(0, 60, (30, 3072)) + 18 * labels[:, None]  # brightness tells
+        content = {"data": pixels.astype(np.uint8), "labels": labels.tolist()}
+        (tmp_path / name).write_bytes(pickle.dumps(content))
+    found = run(
+        Settings(
+            data="cifar10", path=str(tmp_path), patch=16, max_samples=100, scheme="groups",
+            num_tasks=1, dim=6, num_experts=2, steps=200, rates=(0.03,), looks=2, batch_size=16,
+        )
+    )  # fmt: skip
+    assert found.metrics["train_samples"] == 100 - 30 - 15
+    assert found.metrics["test_samples"] == 30
+    assert found.metrics["test_error"] < 0.3
 
 
 def test_synthetic_data_come_through_an_archive(monkeypatch):
