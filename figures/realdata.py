@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MultipleLocator
 
 from figures import style
 from motsim.intervals import mean_interval
@@ -76,6 +77,7 @@ def errors(rows: pd.DataFrame, ax: Axes) -> None:
     ax.set_xticks(range(len(cases)), [CASES[c] for c in cases])
     ax.set_xlim(-0.5, len(cases) - 0.5)
     ax.set_ylim(bottom=0)
+    ax.yaxis.set_major_locator(MultipleLocator(5))
     ax.grid(visible=False, axis="x")
     ax.set_ylabel("test error (%)")
     ax.set_xlabel("mixture of tasks")
