@@ -13,6 +13,7 @@ __all__ = ["image_tokens", "patch_count", "text_tokens"]
 Floats = NDArray[np.float64]
 MAX_NUMBERS = 400_000_000  # 3.2 GB
 MAX_WORDS = 20_000
+SMALL = 1024  # numbers of an image whose covariance matrix is diagonalised whole
 FITTED = 10_000  # rows that principal components are computed from
 
 
@@ -98,7 +99,11 @@ def _basis(rows: Floats, dim: int, projection: str, draw: np.random.Generator) -
     from sklearn.decomposition import PCA
 
     rows = rows[:FITTED]
-    rule = PCA(min(dim, size, len(rows)), svd_solver="covariance_eigh")
+    most = min(size, len(rows))
+    if size <= SMALL:
+        rule = PCA(min(dim, most), svd_solver="covariance_eigh")
+    else:  # all eigenvectors would take ten seconds for colour images
+        rule = PCA(min(dim, most - 1), svd_solver="arpack", random_state=0)
     found = rule.fit(rows).components_.T
     return np.pad(found, ((0, 0), (0, dim - found.shape[1])))
 

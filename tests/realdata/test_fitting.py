@@ -194,7 +194,7 @@ def test_cifar_runs_and_uses_no_more_than_asked(tmp_path):
         (tmp_path / name).write_bytes(pickle.dumps(content))
     found = run(
         Settings(
-            data="cifar10", path=str(tmp_path), patch=16, max_samples=100, projection="random",
+            data="cifar10", path=str(tmp_path), patch=16, max_samples=100,
             scheme="groups",
             num_tasks=1, dim=6, num_experts=2, steps=200, rates=(0.03,), looks=2, batch_size=16,
         )
