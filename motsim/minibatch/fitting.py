@@ -1,0 +1,152 @@
+"""Training in phases on mini-batches, with early stopping on the validation split."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motsim.minibatch.gradients import evaluate, gradients
+from motsim.minibatch.losses import OutputLoss, check_loss
+from motsim.minibatch.network import Network
+from motsim.minibatch.updates import Update, Updater
+from motsim.model import ModelParameters, Routing
+from motsim.randomness import generator
+from motsim.realdata.tasks import Samples
+
+__all__ = ["Fit", "Phase", "fit"]
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One stage of training: what moves, and for how many steps."""
+
+    name: str
+    steps: int
+    ffn: Update
+    attention: Update
+    gate: Update
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Record of one training.
+
+    Attributes
+    ----------
+    status : {"done", "stopped", "diverged"}
+        `stopped`: no better validation error for `patience` looks. `diverged`: the loss was not
+        finite; what was best before is kept.
+    steps : (K,) array
+        Steps at which the validation split was looked at.
+    phases : tuple of str
+        Phase at each of them.
+    validation_loss, validation_error : (K,) arrays
+    snapshots : tuple of ModelParameters
+        Parameters at each of them.
+    best : int
+        Place of the least validation error, then of the least validation loss.
+    """
+
+    status: Literal["done", "stopped", "diverged"]
+    steps: NDArray[np.int64]
+    phases: tuple[str, ...]
+    validation_loss: NDArray[np.float64]
+    validation_error: NDArray[np.float64]
+    snapshots: tuple[ModelParameters, ...]
+    best: int
+
+    @property
+    def parameters(self) -> ModelParameters:
+        """Parameters of the least validation error."""
+        return self.snapshots[self.best]
+
+
+def fit(
+    network: Network,
+    train: Samples,
+    validation: Samples,
+    phases: Sequence[Phase],
+    start: ModelParameters,
+    *,
+    loss: OutputLoss,
+    routing: Routing,
+    batch_size: int,
+    looks: Sequence[int],
+    patience: int = 0,
+    seed: int = 0,
+) -> Fit:
+    """Train through the phases and remember the parameters at every look.
+
+    Batches go through the training samples in a new random order each epoch, the same for every
+    model of a seed. Early stopping counts in the last phase only: an earlier one may do work that
+    the validation split does not show yet.
+
+    Parameters
+    ----------
+    network, train, validation, phases, start
+    loss : {"squared", "logistic", "cross_entropy"}
+    routing : Routing
+        Noise is drawn from the run's "routing" stream.
+    batch_size : int
+        At least the number of samples: every step is taken on all of them.
+    looks : sequence of int
+        Steps at which the validation split is evaluated; 0 and the last step are added.
+    patience : int
+        Stop after this many looks without a better validation error; 0: never. The best look
+        is what counts in any case.
+    seed : int
+        Of the run; its "sampling" stream orders the samples.
+    """
+    check_loss(loss, network.num_outputs)
+    names = [f.name for f in start.__dataclass_fields__.values()]
+    value = ModelParameters(*(getattr(start, name).copy() for name in names))
+    order = generator(seed, "sampling")
+    draw = generator(seed, "routing")
+    total = sum(phase.steps for phase in phases)
+    wanted = sorted({0, total, *(step for step in looks if 0 < step < total)})
+    record: list[tuple[int, str, float, float, ModelParameters]] = []
+    queue = np.zeros(0, dtype=np.int64)
+    size = min(batch_size, len(train))
+    step, best, status = 0, 0, "done"
+    for place, phase in enumerate(phases):
+        rules = (phase.ffn, phase.attention, phase.gate)
+        movers = [
+            Updater(rule, getattr(value, name)) for rule, name in zip(rules, names, strict=True)
+        ]
+        last = place == len(phases) - 1
+        for _ in range(phase.steps + last):
+            if step == wanted[len(record)]:
+                seen = evaluate(network, value, validation, loss=loss)
+                kept = ModelParameters(*(getattr(value, name).copy() for name in names))
+                record.append((step, phase.name, seen.loss, seen.error, kept))
+                if not np.isfinite(seen.loss):
+                    status = "diverged"
+                elif (seen.error, seen.loss) < (record[best][3], record[best][2]):
+                    best = len(record) - 1
+                first = sum(1 for row in record if row[1] != phase.name)
+                waited = len(record) - 1 - max(best, first)
+                if status == "done" and last and patience and waited >= patience and step < total:
+                    status = "stopped"
+            if status != "done" or step == total:
+                break
+            if len(queue) < size:
+                queue = np.concatenate([queue, order.permutation(len(train))])
+            chosen, queue = queue[:size], queue[size:]
+            noise = None
+            if network.model.gated and routing.mode == "sampled":
+                noise = routing.draw(draw, (size, network.model.num_experts))
+            with np.errstate(over="ignore", invalid="ignore"):  # diverging is found at the looks
+                _, slope = gradients(
+                    network, value, train, chosen,
+                    loss=loss, routing=routing, noise=noise, with_ffn=phase.ffn.rate > 0,
+                    with_attention=phase.attention.rate > 0,
+                )  # fmt: skip
+                for mover, name in zip(movers, names, strict=True):
+                    mover.step(getattr(slope, name))
+            step += 1
+        if status != "done":
+            break
+    steps, stages, losses, errors, snapshots = zip(*record, strict=True)
+    return Fit(status, np.array(steps), stages, np.array(losses), np.array(errors), snapshots, best)  # type: ignore[arg-type]

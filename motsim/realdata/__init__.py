@@ -1,0 +1,24 @@
+"""Real data as labelled images, texts or token sequences, parsed defensively.
+
+No file can run code: CIFAR's pickles are read by an unpickler that knows lists, dictionaries,
+strings and plain arrays only, archives are read without pickles, and every shape, type and range
+is checked. A truncated or foreign file is a `DataError` of one line that names it.
+"""
+
+from motsim.realdata.archive import read_archive, write_archive
+from motsim.realdata.cifar import load_cifar
+from motsim.realdata.packaged import load_packaged
+from motsim.realdata.records import DataError, Images, Sequences, Texts
+from motsim.realdata.text import load_texts
+
+__all__ = [
+    "DataError",
+    "Images",
+    "Sequences",
+    "Texts",
+    "load_cifar",
+    "load_packaged",
+    "load_texts",
+    "read_archive",
+    "write_archive",
+]
