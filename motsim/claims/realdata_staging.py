@@ -15,7 +15,8 @@ Source
     after a look at seed 1000, which is not among those judged.
 
 What was found. (b) holds: stages divide the tasks more. (a) fails: three stages end with a higher
-error, because attention and experts never move together; two stages are not decided.
+error, perhaps because attention and experts never move together (not
+isolated by a test); two stages are not decided.
 """
 
 import numpy as np

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+import motsim.experiments.realdata_samples
 import motsim.extras
 from motsim.experiments.realdata import MODULES, SCIENCE, Settings, compile_kernels, run
 from motsim.minibatch import FROZEN, Network, Phase, Update, fit
@@ -207,10 +208,9 @@ def test_cifar_runs_and_uses_no_more_than_asked(tmp_path):
 def test_synthetic_data_come_through_an_archive(monkeypatch):
     monkeypatch.setattr("motsim.experiments.realdata.require", lambda *_: None)
     seen = []
-    real = motsim.experiments.realdata.read_archive
-    monkeypatch.setattr(
-        "motsim.experiments.realdata.read_archive", lambda path: seen.append(path) or real(path)
-    )
+    real = motsim.experiments.realdata_samples.read_archive
+    place = "motsim.experiments.realdata_samples.read_archive"
+    monkeypatch.setattr(place, lambda path: seen.append(path) or real(path))
     found = run(Settings(**SMALL, data="synthetic", dim=8, synthetic_samples=200))
     assert found.status == "done"
     assert [path.suffix for path in seen] == [".npz"]
@@ -221,7 +221,13 @@ def test_synthetic_data_come_through_an_archive(monkeypatch):
 def test_the_number_of_jobs_does_not_matter(tmp_path):
     made = [Settings(**SMALL, seed=seed) for seed in range(2)]
     cells = [
-        Cell({"seed": s.seed}, s, "realdata", run_key("realdata", s.model_dump(), SCIENCE))
+        Cell(
+            {"seed": s.seed},
+            s.model_dump(exclude={"seed"}),
+            "realdata",
+            run_key("realdata", s.model_dump(), SCIENCE),
+            1.0,
+        )
         for s in made
     ]
     results = []
