@@ -5,15 +5,13 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
+from jobs import results_by_jobs
 
 import motsim.extras
-from motsim.experiments.deep import MODULES, SCIENCE, Settings, compile_kernels, run
-from motsim.plan import Cell
+from motsim.experiments.deep import MODULES, Settings, compile_kernels, run
 from motsim.rehearsal.deep import Training, _phases, _plan, rehearse
 from motsim.rehearsal.images import load_images, task_images
 from motsim.rehearsal.network import initial_parameters, programs
-from motsim.runner import run_cells
-from motsim.store import Store, run_key
 
 pytestmark = pytest.mark.skipif(
     any(find_spec(module) is None for module in MODULES),
@@ -281,22 +279,9 @@ def test_a_rate_too_large_is_reported_as_diverged():
 @pytest.mark.slow
 def test_the_number_of_jobs_does_not_matter(tmp_path):
     made = [small_settings(seed=seed) for seed in range(2)]
-    cells = [
-        Cell(
-            {"seed": s.seed}, s.model_dump(exclude={"seed"}), "deep",
-            run_key("deep", s.model_dump(), SCIENCE), 1.0,
-        )
-        for s in made
-    ]  # fmt: skip
-    results = []
-    for jobs in (1, 2):
-        folder = tmp_path / str(jobs)
-        run_cells(cells, folder, jobs)
-        with Store(folder) as store:
-            found = {row.key: row.result for row in store.read([cell.key for cell in cells])}
-            results.append([found[cell.key] for cell in cells])
-    assert len(results[0]) == 2
-    assert results[0] == results[1]
+    one, two = results_by_jobs("deep", made, tmp_path)
+    assert len(one) == 2
+    assert one == two
 
 
 def test_a_missing_extra_is_one_clear_sentence(monkeypatch):

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
+from jobs import results_by_jobs
 from pydantic import ValidationError
 
 import motsim.experiments.realdata_samples
@@ -15,11 +16,10 @@ from motsim.experiments.realdata import MODULES, SCIENCE, Settings, compile_kern
 from motsim.minibatch import FROZEN, Network, Phase, Update, fit
 from motsim.minibatch.network import start_parameters
 from motsim.model import Model, Routing
-from motsim.plan import Cell, SweepError, load_sweep
+from motsim.plan import SweepError, load_sweep
 from motsim.realdata import write_archive
 from motsim.realdata.tasks import Samples
-from motsim.runner import run_cells
-from motsim.store import Store, run_key
+from motsim.store import run_key
 
 needs_extra = pytest.mark.skipif(
     any(find_spec(module) is None for module in MODULES),
@@ -220,25 +220,9 @@ def test_synthetic_data_come_through_an_archive(monkeypatch):
 @needs_extra
 def test_the_number_of_jobs_does_not_matter(tmp_path):
     made = [Settings(**SMALL, seed=seed) for seed in range(2)]
-    cells = [
-        Cell(
-            {"seed": s.seed},
-            s.model_dump(exclude={"seed"}),
-            "realdata",
-            run_key("realdata", s.model_dump(), SCIENCE),
-            1.0,
-        )
-        for s in made
-    ]
-    results = []
-    for jobs in (1, 2):
-        folder = tmp_path / str(jobs)
-        run_cells(cells, folder, jobs)
-        with Store(folder) as store:
-            found = {row.key: row.result for row in store.read([cell.key for cell in cells])}
-            results.append([found[cell.key] for cell in cells])
-    assert len(results[0]) == 2
-    assert results[0] == results[1]
+    one, two = results_by_jobs("realdata", made, tmp_path)
+    assert len(one) == 2
+    assert one == two
 
 
 def test_a_missing_extra_is_one_clear_sentence(monkeypatch):
