@@ -1,6 +1,7 @@
 """Runs cells over worker processes; each worker commits its own row before it returns."""
 
 import ctypes
+import os
 import signal
 import sys
 import time
@@ -91,7 +92,9 @@ def _run_batch(
 ) -> int:
     """Run some cells; return how many of them another process has."""
     tasks = [delayed(execute)(c.kind, c.key, c.settings, str(folder)) for c in batch]
-    options = {"initializer": prepare_worker} if jobs > 1 else {}
+    options: dict[str, Any] = {}
+    if jobs > 1:
+        options = {"initializer": prepare_worker, "initargs": (os.getpid(),)}
     workers = Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1, **options)
     elsewhere = 0
     for done in workers(tasks):
@@ -102,7 +105,7 @@ def _run_batch(
     return elsewhere
 
 
-def prepare_worker() -> None:
+def prepare_worker(parent: int) -> None:
     """Let this worker die with its parent (Linux), and live however large it grows.
 
     loky ends a worker that has grown by 300 MB, as a compiler may, and can then wait for ever for
@@ -111,6 +114,8 @@ def prepare_worker() -> None:
     process_executor._MAX_MEMORY_LEAK_SIZE = sys.maxsize
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:  # it died before it could be asked for: nobody will tell
+            os._exit(1)
 
 
 def _cost(cell: Cell) -> float:
