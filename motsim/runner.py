@@ -2,6 +2,7 @@
 
 import ctypes
 import math
+import os
 import signal
 import sys
 import time
@@ -240,7 +241,7 @@ def _answers(tasks: Iterator[Any], backend: Backend) -> Iterator[list[Done]]:
     if backend.remote:
         options["n_jobs"] = max(2, backend.jobs)  # joblib runs 1 in this process
     elif backend.jobs > 1:
-        options["initializer"] = prepare_worker
+        options |= {"initializer": prepare_worker, "initargs": (os.getpid(),)}
     with backend.context():
         workers = Parallel(
             return_as="generator_unordered", batch_size=1, pre_dispatch=backend.ahead, **options
@@ -275,7 +276,7 @@ def grouped(cells: Sequence[Cell], jobs: int) -> Iterator[list[Cell]]:
         yield group
 
 
-def prepare_worker() -> None:
+def prepare_worker(parent: int) -> None:
     """Let this worker die with its parent (Linux), and live however large it grows.
 
     loky ends a worker that has grown by 300 MB, as a compiler may, and can then wait for ever for
@@ -284,3 +285,5 @@ def prepare_worker() -> None:
     process_executor._MAX_MEMORY_LEAK_SIZE = sys.maxsize
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:  # it died before it could be asked for: nobody will tell
+            os._exit(1)

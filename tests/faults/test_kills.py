@@ -198,6 +198,40 @@ def test_f4_control_without_the_death_signal_workers_live_on(tmp_path, record):
     record("F4", f"control, no parent-death signal: {rows} new rows, {alive} live workers")
 
 
+def workers_alive_after_early_kill(bench, off=None):
+    """Workers alive 5 s after their parent was killed while they were starting (for 1.5 s)."""
+    process = bench.start(off=off, jobs=JOBS, env={"MOTSIM_FAULT_SLOW_START": "1.5"})
+    workers = []
+    try:
+        deadline = time.monotonic() + 60
+        while len(workers) < JOBS and time.monotonic() < deadline:
+            workers = workers_of(process)
+            time.sleep(0.01)
+        time.sleep(0.5)
+        process.kill()
+        _, alive = psutil.wait_procs(workers, timeout=5)
+        return len(workers), len(alive)
+    finally:
+        for worker in workers:
+            if worker.is_running():
+                worker.kill()
+        end(process)
+
+
+@linux
+def test_f4_parent_killed_while_its_workers_start(tmp_path, record):
+    assert workers_alive_after_early_kill(Bench(tmp_path)) == (JOBS, 0)
+    record("F4", "sweep killed while its workers start: 0 live workers")
+
+
+@linux
+def test_f4_control_without_a_look_at_the_parent_they_live_on(tmp_path, record):
+    begun, alive = workers_alive_after_early_kill(Bench(tmp_path), "no_look_at_the_parent")
+    assert begun == JOBS
+    assert alive > 0
+    record("F4", f"control, no look at the parent: {alive} workers live on")
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_f5_polite_end(tmp_path, number, code, jobs, record):

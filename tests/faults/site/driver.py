@@ -56,7 +56,15 @@ def no_death_signal(note):
     """Workers are not told when their parent dies."""
     import motsim.runner
 
-    motsim.runner.prepare_worker = lambda: None
+    motsim.runner.prepare_worker = lambda *arguments: None
+
+
+def no_look_at_the_parent(note):
+    """A worker asks to be told of its parent's death, though that may have been."""
+    import motsim.runner
+
+    prepare = motsim.runner.prepare_worker
+    motsim.runner.prepare_worker = lambda parent: prepare(os.getppid())
 
 
 def no_claims(note):
@@ -130,7 +138,8 @@ def write_in_place(note):
 OFF = {
     function.__name__: function
     for function in (
-        commit_later, no_death_signal, no_claims, claims_for_ever, claims_by_clock,
+        commit_later, no_death_signal, no_look_at_the_parent, no_claims, claims_for_ever,
+        claims_by_clock,
         no_limit_of_tries, no_signal_handler, give_up, write_in_place,
     )
 }  # fmt: skip
