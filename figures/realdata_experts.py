@@ -11,7 +11,6 @@ from figures.realdata import LOOK
 from motsim.claims.realdata_experts import (
     FEW,
     SPECIALISED,
-    gains,
     mixtures,
     relative_entropy,
 )
@@ -25,7 +24,7 @@ def draw(tables: Tables) -> dict[str, Figure]:
     """Return the summary and the heat maps of the first seed."""
     rows = mixtures(tables)
     figure, axes = style.panels(3, height=2.5)
-    seeds = rows["seed"].nunique()
+    seeds, tasks = rows["seed"].nunique(), sorted(rows["num_tasks"].unique())
     used = rows.pivot_table(index="seed", columns="num_tasks", values="used_experts")
     interval_line(used, axes[0], 3, "o")
     axes[0].axhline(FEW, color=style.GREY, lw=0.8, ls="--")
@@ -45,12 +44,12 @@ def draw(tables: Tables) -> dict[str, Figure]:
         wide = 100 * own.pivot_table(index="seed", columns="num_tasks", values="test_error")
         label, colour, marker = LOOK[model]
         interval_line(wide, axes[2], colour, marker, label)
-    axes[2].set_ylim(bottom=0)
+    axes[2].set_ylim(0, 1.25 * axes[2].get_ylim()[1])  # room for the legend
     axes[2].set_ylabel("test error (%)")
     axes[2].legend(loc="upper left")
     for ax in axes:
         ax.set_xscale("log", base=2)
-        ax.set_xticks(gains(tables).columns, [f"{n:.0f}" for n in gains(tables).columns])
+        ax.set_xticks(tasks, [f"{n:.0f}" for n in tasks])
         ax.set_xlabel(f"tasks N  ({seeds} seeds, 95 % interval)")
     dispatch = tables.others.get("dispatch", pd.DataFrame())
     maps = _maps(dispatch) if len(dispatch) else None
@@ -61,6 +60,8 @@ def interval_line(
     wide: pd.DataFrame, ax: Axes, colour: int, marker: str, label: str | None = None
 ) -> None:
     """Draw the mean over the rows with its interval against the columns."""
+    if wide.empty:
+        return
     mean, low, high = np.array([mean_interval(wide[n]) for n in wide.columns]).T
     ax.errorbar(
         wide.columns.to_numpy(float), mean, yerr=[mean - low, high - mean], marker=marker, ms=4,

@@ -98,7 +98,7 @@ def judge(tables: Tables) -> list[Finding]:
             continue
         rivals = ["one"] if case == "simple" else list(RIVALS)
         found += [_compare(str(case), part, rival) for rival in rivals]
-    return found
+    return found or nothing(CLAIM)
 
 
 def _compare(case: str, rows: pd.DataFrame, rival: str) -> Finding:

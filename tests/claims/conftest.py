@@ -11,7 +11,10 @@ from motsim.store import Store
 from motsim.tables import export
 
 #: Networks take minutes: the tests train these cases, `-m slow` all.
-BOUNDED = {"rehearsal-deep": ["rotation", "pairs-labels", "gentle-rotation"]}
+BOUNDED = {
+    "rehearsal-deep": ["rotation", "pairs-labels", "gentle-rotation"],
+    "realdata": ["simple", "complex", "complex-large-batches"],
+}
 
 
 @pytest.fixture(scope="session")

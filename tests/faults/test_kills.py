@@ -238,7 +238,7 @@ def test_f5_polite_end(tmp_path, number, code, jobs, record):
     bench = Bench(tmp_path, runs=60, seconds=0.1)
     process = bench.start(jobs=jobs)
     try:
-        bench.wait(process, "computed", 2)
+        bench.wait(process, "acknowledged", 1)
         begin = time.monotonic()
         process.send_signal(number)
         _, errors = process.communicate(timeout=60)
