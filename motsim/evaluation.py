@@ -6,7 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motsim import kernels
-from motsim.layout import kernel_batch, kernel_parameters, kernel_rule, kernel_workspace
+from motsim.layout import (
+    kernel_batch,
+    kernel_parameters,
+    kernel_rule,
+    kernel_workspace,
+    positions,
+)
 from motsim.model import Loss, Model, ModelParameters, Routing, check_routing
 from motsim.points import Points
 
@@ -81,7 +87,9 @@ def loss_and_gradients(
     batch = kernel_batch(points.tokens, points.labels, points.weights)
     value = kernel_parameters(parameters)
     gradient = kernels.Parameters(*(np.zeros_like(a) for a in value))
-    noise = np.zeros((0, 0)) if routing_noise is None else np.ascontiguousarray(routing_noise.T)
+    noise = np.zeros((0, 0))
+    if routing_noise is not None:
+        noise = np.ascontiguousarray(routing_noise.T[:, batch.order])
     work = kernel_workspace(model, batch)
     expected = kernels.gradients(value, batch, rule, work, noise, gradient)
     shaped = gradient.ffn.reshape(parameters.ffn.shape)
@@ -99,12 +107,16 @@ def evaluate(
     work = kernel_workspace(model, batch)
     gradient = kernels.Parameters(*(np.zeros_like(a) for a in value))
     expected = kernels.gradients(value, batch, rule, work, np.zeros((0, 0)), gradient)
+    at = positions(batch)
+    shape = (*work.weights.shape[:1], *work.weights.shape[2:4], len(batch.labels))
+    attention = work.weights.transpose(0, 3, 2, 1, 4).reshape(shape)
+    logits = work.logits[:, at].T
     return Evaluation(
         float(expected),
-        work.outputs.T.copy(),
-        work.logits.T.copy(),
-        work.gates.T.copy(),
-        work.logits.argmax(axis=0),
-        work.final.copy(),
-        work.weights,
+        work.outputs[:, at].T.copy(),
+        logits.copy(),
+        work.gates[:, at].T.copy(),
+        logits.argmax(axis=1),
+        work.final[at].copy(),
+        attention[..., at],
     )

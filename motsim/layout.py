@@ -1,4 +1,6 @@
-"""How models and points are laid out for the kernels: points last, in r coordinates."""
+"""How models and points are laid out for the kernels: blocks of eight, in r coordinates."""
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,9 +8,16 @@ from numpy.typing import NDArray
 from motsim import kernels
 from motsim.model import Loss, Model, ModelParameters, Routing, check_choice
 
-__all__ = ["kernel_batch", "kernel_parameters", "kernel_rule", "kernel_workspace"]
+__all__ = [
+    "kernel_batch",
+    "kernel_parameters",
+    "kernel_rule",
+    "kernel_workspace",
+    "positions",
+]
 
 Floats = NDArray[np.float64]
+LINE = 64  # bytes
 
 
 def kernel_rule(model: Model, loss: Loss, routing: Routing) -> kernels.Rule:
@@ -30,53 +39,106 @@ def kernel_rule(model: Model, loss: Loss, routing: Routing) -> kernels.Rule:
         attention_normalized=False,
         gate_rate=1.0 if model.gated else 0.0,
         gate_normalized=False,
-        odd_split=0,
+        class_axes=0,
         negligible=0.0,
     )
 
 
-def kernel_batch(
-    tokens: Floats, labels: Floats, weights: Floats, *, share_tokens: bool = True
-) -> kernels.Batch:
-    """Lay points out for the kernels: tokens (P, L, r) with the points last.
+def kernel_batch(tokens: Floats, labels: Floats, weights: Floats) -> kernels.Batch:
+    """Lay points out for the kernels: tokens (P, L, r) in blocks of eight points.
 
-    Where few distinct tokens serve all points, they become a vocabulary (exact comparison).
+    Leading tokens that lie on one coordinate axis in every point are signal tokens; points of
+    equal axes share blocks, unless that would more than double the number of points.
     """
-    size, length, r = tokens.shape
-    flat = np.ascontiguousarray(tokens.transpose(2, 1, 0).reshape(r, length * size))
-    vocabulary, index = np.zeros((r, 0)), np.zeros((length, 0), dtype=np.int64)
-    if share_tokens:
-        distinct, place = np.unique(flat.T, axis=0, return_inverse=True)
-        if len(distinct) ** 2 <= 4 * length * size:
-            vocabulary = np.ascontiguousarray(distinct.T)
-            index = np.ascontiguousarray(place.reshape(length, size).astype(np.int64))
-    sums = np.ascontiguousarray(tokens.sum(axis=1).T)
-    return kernels.Batch(flat, flat, vocabulary, index, sums, labels.copy(), weights.copy())
+    length, r = tokens.shape[1:]
+    plain = _in_blocks(np.zeros((len(tokens), 0), dtype=np.int64))
+    on_axis = ((tokens != 0.0).sum(axis=2) <= 1).all(axis=0)
+    signals = 3 if on_axis[:3].all() else 0
+    axes = (tokens[:, :signals] != 0.0).argmax(axis=2)
+    order, filled = _in_blocks(axes)
+    if len(order) > 2 * len(plain[0]):
+        signals, (order, filled) = 0, plain
+    blocks = len(order) // kernels.WIDTH
+    by_block = tokens[order].reshape(blocks, kernels.WIDTH, length, r)
+    others = by_block[:, :, signals:]
+    places = axes[order[:: kernels.WIDTH], :signals]
+    amplitudes = tokens[order, :signals].sum(axis=2).reshape(blocks, kernels.WIDTH, signals)
+    return kernels.Batch(
+        axes=np.ascontiguousarray(places, dtype=np.int64),
+        amplitudes=aligned(amplitudes.transpose(0, 2, 1)),
+        tokens=aligned(others.transpose(0, 3, 2, 1)),
+        token_sums=np.ascontiguousarray(others.sum(axis=2).reshape(-1, r).T),
+        labels=aligned(labels[order]),
+        weights=aligned(np.where(filled, 0.0, weights[order])),
+        order=order,
+    )
+
+
+def aligned(array: NDArray[Any]) -> NDArray[Any]:
+    """Copy of an array that starts at a line of the cache, as vectors of eight should."""
+    raw = np.empty(array.size + LINE // array.itemsize, dtype=array.dtype)
+    first = (-raw.ctypes.data % LINE) // array.itemsize
+    copy = raw[first : first + array.size].reshape(array.shape)
+    copy[...] = array
+    return copy
+
+
+def positions(batch: kernels.Batch) -> NDArray[np.int64]:
+    """Where each point is in the blocks of a batch, (P,)."""
+    return np.unique(batch.order, return_index=True)[1]
+
+
+def _in_blocks(axes: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Order of points in which those of equal axes (P, S) fill whole blocks, and what is filled.
+
+    A block that is not full repeats its last point. The number of blocks is no multiple of 16:
+    rows of arrays would fall on the same lines of the cache.
+    """
+    width = kernels.WIDTH
+    _, group = np.unique(axes, axis=0, return_inverse=True)
+    group = group.ravel()
+    order = np.argsort(group, kind="stable")
+    counts = np.bincount(group)
+    room = -(-counts // width) * width
+    if (room.sum() // width) % 16 == 0:
+        room[-1] += width
+    inside = np.arange(room.sum()) - np.repeat(np.cumsum(room) - room, room)
+    filled = inside >= np.repeat(counts, room)
+    place = np.repeat(np.cumsum(counts) - counts, room) + np.minimum(
+        inside, np.repeat(counts, room) - 1
+    )
+    return order[place], filled
 
 
 def kernel_workspace(model: Model, batch: kernels.Batch) -> kernels.Workspace:
     """Allocate the scratch of a step, once."""
-    r, columns = batch.tokens.shape
-    size = len(batch.labels)
-    length, rows = columns // size, model.num_experts * model.num_neurons
-    distinct = batch.vocabulary.shape[1]
-    by_point = (model.num_experts, size)
+    width = kernels.WIDTH
+    blocks, r, others, _ = batch.tokens.shape
+    length = batch.axes.shape[1] + others
+    rows = model.num_neurons * (model.num_experts if model.kind == "shared" else 1)
+    by_point = (model.num_experts, len(batch.labels))
+    at_a_time = max(1, min(blocks, 4096 // max(1, r * others)))  # 256 KiB
+
+    def zeros(shape: int | tuple[int, ...]) -> Floats:
+        return aligned(np.zeros(shape))
+
     return kernels.Workspace(
-        values=np.zeros((rows, columns)),
-        slopes=np.zeros((rows, columns)),
-        weights=np.zeros((model.num_attentions, length, length, size)),
-        by_score=np.zeros((length, length, size)),
-        moved=np.zeros((r, distinct or columns)),
-        scores=np.zeros((distinct, distinct)),
-        outputs=np.zeros(by_point),
-        logits=np.zeros(by_point),
-        gates=np.zeros(by_point),
-        choice=np.zeros(by_point),
-        by_output=np.zeros(by_point),
-        by_gate=np.zeros(by_point),
-        final=np.zeros(size),
-        sum_square=np.zeros((r, r)),
-        active=np.ones(model.num_experts, dtype=np.bool_),
+        weights=zeros((model.num_attentions, blocks, length, length, width)),
+        products=zeros((rows, length, width)),
+        mixed=zeros((rows, length, width)),
+        by_product=zeros((length, width)),
+        by_score=zeros((length, length, width)),
+        moved=zeros((at_a_time, r, others, width)),
+        ffn_sums=zeros((rows, r, width)),
+        attention_sums=zeros((r, r, width)),
+        gate_sums=zeros((r, width)),
+        outputs=zeros(by_point),
+        logits=zeros(by_point),
+        gates=zeros(by_point),
+        choice=zeros(by_point),
+        by_output=zeros(by_point),
+        by_gate=zeros(by_point),
+        final=zeros(len(batch.labels)),
     )
 
 

@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 from motsim import kernels
 from motsim.layout import kernel_batch, kernel_parameters
 from motsim.model import Model, ModelParameters
+from motsim.data import Signals
 from motsim.points import Points
 
 __all__ = ["Reduction", "reduce_problem"]
 
 Floats = NDArray[np.float64]
 TOLERANCE = 1e-12
+ROUNDING = 1e-14
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,8 @@ class Reduction:
     Attributes
     ----------
     basis : (d, r) array
-        Orthonormal; the first `class_coordinates` columns are the class signals.
+        Orthonormal; the first `class_coordinates` columns are the class signals; the
+        classification signals follow if all signals are orthonormal.
     batch : kernels.Batch
     odd : bool
         Half the points stand for all, and odd parameters are kept odd exactly.
@@ -76,17 +79,16 @@ def reduce_problem(
     use_mirror : bool
         False keeps every point (sampled routing draws different noise for mirror points).
     """
-    classes = points.signals.class_signals
-    n = len(classes)
+    n = len(points.signals.class_signals)
     flat = points.tokens.reshape(-1, points.tokens.shape[-1])
-    rest = flat - (flat @ classes.T) @ classes
-    span = np.unique(rest, axis=0)
-    _, values, rows = np.linalg.svd(span, full_matrices=False)
-    basis = np.concatenate([classes, rows[values > TOLERANCE * max(values[0], 1.0)]]).T
+    known = _axes(points.signals)
+    rest = np.unique(flat - (flat @ known.T) @ known, axis=0)
+    _, values, rows = np.linalg.svd(rest, full_matrices=False)
+    scale = max(float(np.abs(flat).max()), 1.0)
+    basis = np.concatenate([known, rows[values > TOLERANCE * max(values[0], scale)]]).T
     basis = np.ascontiguousarray(basis)
-    # Equal tokens must stay equal to the bit for the vocabulary: reduce the distinct ones.
-    distinct, place = np.unique(flat, axis=0, return_inverse=True)
-    tokens = (distinct @ basis)[place.ravel()].reshape(*points.tokens.shape[:2], -1)
+    tokens = points.tokens @ basis
+    tokens[np.abs(tokens) <= ROUNDING * scale] = 0.0  # on an axis to rounding: on it
     odd = use_mirror and points.mirrored and _mirror_holds(points, tokens, n)
     odd = odd and _is_odd(start, basis, n)
     if not odd:
@@ -94,11 +96,15 @@ def reduce_problem(
         return Reduction(basis, batch, False, n)
     half = len(tokens) // 2
     batch = kernel_batch(tokens[:half], points.labels[:half], 2.0 * points.weights[:half])
-    # The mirror cancels an expert's gradient on class coordinates and the gate's off them.
-    inputs, sums = batch.inputs.copy(), batch.token_sums.copy()
-    inputs[:n] = 0.0
-    sums[n:] = 0.0
-    return Reduction(basis, batch._replace(inputs=inputs, token_sums=sums), True, n)
+    return Reduction(basis, batch, True, n)
+
+
+def _axes(signals: Signals) -> Floats:
+    """Orthonormal rows to begin the basis with: all signals if they are, else the class signals."""
+    both = np.concatenate([signals.class_signals, signals.classification_signals])
+    if np.abs(both @ both.T - np.eye(len(both))).max() <= ROUNDING:
+        return both
+    return signals.class_signals
 
 
 def _mirror_holds(points: Points, tokens: Floats, n: int) -> bool:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from motsim import kernels
 from motsim.data import Mixture, make_signals
 from motsim.kernel_cache import rebuild
-from motsim.layout import kernel_rule, kernel_workspace
+from motsim.layout import aligned, kernel_rule, kernel_workspace
 from motsim.model import (
     Loss,
     Model,
@@ -89,13 +89,15 @@ def train(
     for stage in stages:
         first = step
         snapshots[step] = problem.lift(value, start)
-        rule, batch = _prepare(model, problem, loss, stage, value, work)
+        rule, scratch = _prepare(model, problem, loss, stage, value, work)
         while step < first + stage.steps and status == "max_steps":
             upto = min([first + stage.steps, step + CHUNK_STEPS, *(w for w in wanted if w > step)])
-            noise = _noise(stage, model, rng, batch, upto - step)
+            noise = _noise(stage, model, rng, problem.batch, upto - step)
             losses = np.empty(len(noise) if noise.size else upto - step)
             taken = int(
-                kernels.descend(value, batch, rule, work, noise, gradient, stop_loss, losses)
+                kernels.descend(
+                    value, problem.batch, rule, scratch, noise, gradient, stop_loss, losses
+                )
             )
             if taken < len(losses):  # stopped before a step: its loss counts, the rest is unset
                 final = float(losses[taken])
@@ -109,8 +111,9 @@ def train(
         if status != "max_steps":
             break
     if status == "max_steps":
-        rule, batch = _prepare(model, problem, loss, Stage("end", 0), value, work)
-        final = float(kernels.gradients(value, batch, rule, work, np.zeros((0, 0)), gradient))
+        rule, _ = _prepare(model, problem, loss, Stage("end", 0), value, work)
+        noise = np.zeros((0, 0))
+        final = float(kernels.gradients(value, problem.batch, rule, work, noise, gradient))
         if not np.isfinite(final):
             status = "diverged"
         elif targets.size and final <= stop_loss:
@@ -141,10 +144,10 @@ def _prepare(
     stage: Stage,
     value: kernels.Parameters,
     work: kernels.Workspace,
-) -> tuple[kernels.Rule, kernels.Batch]:
-    """Rule and inputs of a stage: frozen attention is computed here, once.
+) -> tuple[kernels.Rule, kernels.Workspace]:
+    """Rule and scratch of a stage: frozen attention is computed here, once.
 
-    Where all experts share one frozen attention matrix, z replaces the tokens altogether.
+    Equal frozen attentions are kept once; for linear experts the sum over queries is all they need.
     """
     attention = stage.attention if model.num_attentions else FROZEN
     rule = kernel_rule(model, loss, stage.routing)._replace(
@@ -154,21 +157,20 @@ def _prepare(
         attention_normalized=attention.optimizer == "normalized_gd",
         gate_rate=float(stage.gate.rate) if model.gated else 0.0,
         gate_normalized=stage.gate.optimizer == "normalized_gd",
-        odd_split=problem.class_coordinates if problem.odd else 0,
+        class_axes=problem.class_coordinates if problem.odd else 0,
         negligible=NEGLIGIBLE
         if "normalized_gd" not in (stage.ffn.optimizer, attention.optimizer)
         else 0.0,
     )
-    batch = problem.batch
     if not rule.mixed or rule.attention_rate > 0.0:
-        return rule, batch
-    kernels.refresh_attention(value, batch, work)
-    if not (value.attention == value.attention[0]).all():
-        return rule, batch
-    averaged = np.empty_like(batch.inputs)
-    for coordinate in range(len(averaged)):
-        kernels.mix(work.weights[0], batch.inputs[coordinate], averaged[coordinate])
-    return rule._replace(mixed=False), batch._replace(inputs=averaged)
+        return rule, work
+    kernels.refresh_attention(value, problem.batch, work)
+    weights = work.weights
+    if (value.attention == value.attention[0]).all():
+        weights = weights[:1]
+    if not rule.cubic:
+        weights = aligned(weights.sum(axis=2, keepdims=True))
+    return rule, work._replace(weights=weights)
 
 
 def _noise(
@@ -177,10 +179,9 @@ def _noise(
     """Routing noise (steps, M, B) of the next steps, perhaps fewer; (1, 0, 0) for none."""
     if not model.gated or stage.routing.mode == "expected":
         return np.zeros((1, 0, 0))
-    size = model.num_experts * len(batch.labels)
-    return stage.routing.draw(
-        rng, (min(steps, max(1, CHUNK_NOISE // size)), model.num_experts, len(batch.labels))
-    )
+    size = int(batch.order.max()) + 1
+    shape = (min(steps, max(1, CHUNK_NOISE // (model.num_experts * size))), model.num_experts, size)
+    return np.ascontiguousarray(stage.routing.draw(rng, shape)[..., batch.order])
 
 
 def warm_up() -> None:

@@ -1,165 +1,226 @@
 """Single-head attention with a merged key-query matrix, for fixed token positions.
 
-Scores S[k, l] = x_k . A x_l, weights P[:, l] = softmax_k S[:, l], output z_l = sum_k P[k, l] x_k.
-The `mix` of any per-token number t is u_l = sum_k P[k, l] t_k, so an expert needs only its own
-t_k = w . x_k and never z itself.
+Scores S[l, k] = x_k . A x_l, weights P[l, :] = softmax_k S[l, :], output z_l = sum_k P[l, k] x_k.
+An expert needs only its own t_k = w . x_k, and u_l = sum_k P[l, k] t_k, never z itself.
+All functions work on one block of eight points, through addresses (`arguments.Points`).
 """
 
 import numba
-import numpy as np
 
-from motsim.kernels.arithmetic import exponential
+from motsim.kernels.lanes import (
+    WIDTH,
+    advance,
+    exponential_lanes,
+    fma,
+    load,
+    number,
+    put,
+    splat,
+    spread,
+    store,
+    total,
+    where_greater,
+)
+
+
+@numba.njit(cache=True, error_model="numpy", forceinline=True)
+def softmax_over_keys(scores, length, out):
+    """Softmax of `length` scores."""
+    top = load(scores, 0)
+    for k in range(WIDTH, length * WIDTH, WIDTH):
+        value = load(scores, k)
+        top = where_greater(value, top, value, top)
+    norm = splat(0.0)
+    for k in range(0, length * WIDTH, WIDTH):
+        value = exponential_lanes(load(scores, k) - top)
+        norm = norm + value
+        store(out, k, value)
+    norm = splat(1.0) / norm
+    for k in range(0, length * WIDTH, WIDTH):
+        store(out, k, load(out, k) * norm)
+
+
+@numba.njit(cache=True, error_model="numpy", forceinline=True)
+def dot_tokens(token, step, coordinates, matrix, stride):
+    """Sum over a of token[a] * matrix[a], `step` and `stride` numbers apart."""
+    value = splat(0.0)
+    for a in range(coordinates):
+        value = fma(load(token, a * step), spread(matrix, a * stride), value)
+    return value
+
+
+@numba.njit(cache=True, error_model="numpy", forceinline=True)
+def dot_moved(token, step, coordinates, moved):
+    """Sum over a of token[a] * moved[a], both `step` numbers apart."""
+    value = splat(0.0)
+    for a in range(coordinates):
+        value = fma(load(token, a * step), load(moved, a * step), value)
+    return value
+
+
+@numba.njit(cache=True, error_model="numpy", forceinline=True)
+def move_tokens(matrix, tokens, others, coordinates, out):
+    """A x of the other tokens (r, K, 8) of a block, four rows of A at a time."""
+    step = others * WIDTH
+    tiled = coordinates - coordinates % 4
+    for k in range(0, step, WIDTH):
+        token, moved = advance(tokens, k), advance(out, k)
+        for a in range(0, tiled, 4):
+            row = advance(matrix, a * coordinates)
+            v0, v1, v2, v3 = splat(0.0), splat(0.0), splat(0.0), splat(0.0)
+            for c in range(coordinates):
+                x = load(token, c * step)
+                v0 = fma(spread(row, c), x, v0)
+                v1 = fma(spread(row, coordinates + c), x, v1)
+                v2 = fma(spread(row, 2 * coordinates + c), x, v2)
+                v3 = fma(spread(row, 3 * coordinates + c), x, v3)
+            store(moved, a * step, v0)
+            store(moved, (a + 1) * step, v1)
+            store(moved, (a + 2) * step, v2)
+            store(moved, (a + 3) * step, v3)
+        for a in range(tiled, coordinates):
+            row = advance(matrix, a * coordinates)
+            store(moved, a * step, dot_tokens(token, step, coordinates, row, 1))
 
 
 @numba.njit(cache=True, error_model="numpy")
-def softmax_over_keys(weights):
-    """Softmax in place over the first axis of scores (L, L, B)."""
-    length, _, size = weights.shape
-    top = np.empty(size)
-    total = np.empty(size)
-    for query in range(length):
-        first = weights[0, query]
-        for b in range(size):
-            top[b] = first[b]
-            total[b] = 0.0
-        for key in range(1, length):
-            row = weights[key, query]
-            for b in range(size):
-                top[b] = max(top[b], row[b])
-        for key in range(length):
-            row = weights[key, query]
-            for b in range(size):
-                row[b] = exponential(row[b] - top[b])
-                total[b] += row[b]
-        for b in range(size):
-            total[b] = 1.0 / total[b]
-        for key in range(length):
-            row = weights[key, query]
-            for b in range(size):
-                row[b] *= total[b]
+def block_weights(matrix, points, block, moved, scores, weights):
+    """Attention weights (L, L, 8), queries before keys, of a block.
 
-
-@numba.njit(cache=True, error_model="numpy")
-def attention_weights(matrix, tokens, moved, weights):
-    """Attention weights (L, L, B), key before query, from tokens (r, L * B).
-
-    `matrix` (r, r) is A; `moved` (r, L * B) is scratch for A x_l.
+    `matrix` (r, r) is A; `moved` (r, K, 8) and `scores` (L, L, 8) are scratch.
     """
-    length, _, size = weights.shape
-    np.dot(matrix, tokens, moved)
-    for key in range(length):
-        for query in range(length):
-            row = weights[key, query]
-            row[:] = 0.0
-            for a in range(tokens.shape[0]):
-                x = tokens[a, key * size : (key + 1) * size]
-                y = moved[a, query * size : (query + 1) * size]
-                for b in range(size):
-                    row[b] += x[b] * y[b]
-    softmax_over_keys(weights)
+    signals, others, coordinates = points.signals, points.others, points.coordinates
+    length, step = signals + others, others * WIDTH
+    axes = advance(points.axes, block * signals)
+    amplitudes = advance(points.amplitudes, block * signals * WIDTH)
+    tokens = advance(points.tokens, block * coordinates * step)
+    if others > 0:
+        move_tokens(matrix, tokens, others, coordinates, moved)
+    for query in range(length):
+        row = advance(scores, query * length * WIDTH)
+        if query < signals:
+            axis = number(axes, query)
+            amplitude = load(amplitudes, query * WIDTH)
+            for key in range(signals):
+                value = amplitude * spread(matrix, number(axes, key) * coordinates + axis)
+                store(row, key * WIDTH, value * load(amplitudes, key * WIDTH))
+            column = advance(matrix, axis)
+            for key in range(others):
+                token = advance(tokens, key * WIDTH)
+                value = dot_tokens(token, step, coordinates, column, coordinates)
+                store(row, (signals + key) * WIDTH, value * amplitude)
+        else:
+            other = advance(moved, (query - signals) * WIDTH)
+            for key in range(signals):
+                value = load(other, number(axes, key) * step)
+                store(row, key * WIDTH, value * load(amplitudes, key * WIDTH))
+            for key in range(others):
+                token = advance(tokens, key * WIDTH)
+                value = dot_moved(token, step, coordinates, other)
+                store(row, (signals + key) * WIDTH, value)
+        softmax_over_keys(row, length, advance(weights, query * length * WIDTH))
 
 
-@numba.njit(cache=True, error_model="numpy")
-def attention_weights_shared_tokens(matrix, vocabulary, index, moved, scores, weights):
-    """The same, where few distinct tokens (r, D) serve all points through index (L, B)."""
-    length, _, size = weights.shape
-    np.dot(matrix, vocabulary, moved)
-    np.dot(vocabulary.T, moved, scores)
-    for key in range(length):
-        for query in range(length):
-            row = weights[key, query]
-            for b in range(size):
-                row[b] = scores[index[key, b], index[query, b]]
-    softmax_over_keys(weights)
+@numba.njit(cache=True, error_model="numpy", forceinline=True)
+def score_gradient(weights, length, by_score):
+    """Gradient by the scores, in place, from that by the weights (L, L, 8), queries first."""
+    for query in range(length):
+        p, s = advance(weights, query * length * WIDTH), advance(by_score, query * length * WIDTH)
+        mean = splat(0.0)
+        for key in range(0, length * WIDTH, WIDTH):
+            mean = fma(load(p, key), load(s, key), mean)
+        for key in range(0, length * WIDTH, WIDTH):
+            store(s, key, load(p, key) * (load(s, key) - mean))
 
 
-@numba.njit(cache=True, error_model="numpy")
-def score_gradient(weights, values, slopes, out):
-    """Gradient of the loss by the scores (L, L, B).
+@numba.njit(cache=True, error_model="numpy", forceinline=True)
+def add_to(place, offset, value):
+    """Add eight numbers."""
+    store(place, offset, load(place, offset) + value)
 
-    `values` (J, L * B) are t, `slopes` (J, L * B) the gradient by u.
+
+@numba.njit(cache=True, error_model="numpy", forceinline=True)
+def weighted_tokens(tokens, others, scores):
+    """Sum over the other tokens, one coordinate of them, weighted by `scores` (K, 8)."""
+    value = splat(0.0)
+    for key in range(0, others * WIDTH, WIDTH):
+        value = fma(load(tokens, key), load(scores, key), value)
+    return value
+
+
+@numba.njit(cache=True, error_model="numpy", forceinline=True)
+def block_gradient(by_score, points, block, moved, sums):
+    """Add a block's part of the gradient by A to `sums` (r, r, 8): S'[l, k] x_k x_l^T.
+
+    For other tokens as queries, sum_k S'[l, k] x_k is written to `moved` (r, K, 8), and
+    `add_moved` does the rest.
     """
-    length, _, size = weights.shape
-    mean = np.empty(size)
-    for query in range(length):
-        mean[:] = 0.0
-        for key in range(length):
-            row = out[key, query]
-            p = weights[key, query]
-            row[:] = 0.0
-            for j in range(values.shape[0]):
-                t = values[j, key * size : (key + 1) * size]
-                g = slopes[j, query * size : (query + 1) * size]
-                for b in range(size):
-                    row[b] += g[b] * t[b]
-            for b in range(size):
-                mean[b] += p[b] * row[b]
-        for key in range(length):
-            row = out[key, query]
-            p = weights[key, query]
-            for b in range(size):
-                row[b] = p[b] * (row[b] - mean[b])
+    signals, others, coordinates = points.signals, points.others, points.coordinates
+    length, step = signals + others, others * WIDTH
+    axes = advance(points.axes, block * signals)
+    amplitudes = advance(points.amplitudes, block * signals * WIDTH)
+    tokens = advance(points.tokens, block * coordinates * step)
+    for query in range(signals):
+        row, axis = advance(by_score, query * length * WIDTH), number(axes, query)
+        amplitude = load(amplitudes, query * WIDTH)
+        for key in range(signals):
+            value = load(row, key * WIDTH) * amplitude * load(amplitudes, key * WIDTH)
+            add_to(sums, (number(axes, key) * coordinates + axis) * WIDTH, value)
+        if others > 0:
+            row = advance(row, signals * WIDTH)
+            for a in range(coordinates):
+                value = weighted_tokens(advance(tokens, a * step), others, row)
+                add_to(sums, (a * coordinates + axis) * WIDTH, value * amplitude)
+    for query in range(others):
+        row = advance(by_score, (signals + query) * length * WIDTH)
+        out = advance(moved, query * WIDTH)
+        scores = advance(row, signals * WIDTH)
+        for a in range(coordinates):
+            store(out, a * step, weighted_tokens(advance(tokens, a * step), others, scores))
+        for key in range(signals):
+            value = load(row, key * WIDTH) * load(amplitudes, key * WIDTH)
+            add_to(out, number(axes, key) * step, value)
 
 
-@numba.njit(cache=True, error_model="numpy")
-def attention_gradient(by_score, tokens, moved, out):
-    """Gradient (r, r) by A: sum over points of S'[k, l] x_k x_l^T."""
-    length, _, size = by_score.shape
-    for key in range(length):
-        for a in range(tokens.shape[0]):
-            row = moved[a, key * size : (key + 1) * size]
-            row[:] = 0.0
-            for query in range(length):
-                x = tokens[a, query * size : (query + 1) * size]
-                s = by_score[key, query]
-                for b in range(size):
-                    row[b] += s[b] * x[b]
-    np.dot(tokens, moved.T, out)
+@numba.njit(cache=True, error_model="numpy", forceinline=True)
+def add_moved(moved, count, points, block, sums):
+    """Add sum of moved[., a] x[., c] over the other tokens of `count` blocks to `sums`."""
+    others, coordinates = points.others, points.coordinates
+    step = others * WIDTH
+    span, next_row = coordinates * step, coordinates * WIDTH
+    tiled = coordinates - coordinates % 4
+    tokens = advance(points.tokens, block * span)
+    for c in range(coordinates):
+        for a in range(0, tiled, 4):
+            out = advance(sums, (a * coordinates + c) * WIDTH)
+            v0, v1 = load(out, 0), load(out, next_row)
+            v2, v3 = load(out, 2 * next_row), load(out, 3 * next_row)
+            for slot in range(count):
+                left = advance(moved, slot * span + a * step)
+                right = advance(tokens, slot * span + c * step)
+                for k in range(0, step, WIDTH):
+                    x = load(right, k)
+                    v0 = fma(load(left, k), x, v0)
+                    v1 = fma(load(left, step + k), x, v1)
+                    v2 = fma(load(left, 2 * step + k), x, v2)
+                    v3 = fma(load(left, 3 * step + k), x, v3)
+            store(out, 0, v0)
+            store(out, next_row, v1)
+            store(out, 2 * next_row, v2)
+            store(out, 3 * next_row, v3)
+        for a in range(tiled, coordinates):
+            value = splat(0.0)
+            for slot in range(count):
+                left = advance(moved, slot * span + a * step)
+                right = advance(tokens, slot * span + c * step)
+                for k in range(0, step, WIDTH):
+                    value = fma(load(left, k), load(right, k), value)
+            add_to(sums, (a * coordinates + c) * WIDTH, value)
 
 
-@numba.njit(cache=True, error_model="numpy")
-def attention_gradient_shared_tokens(by_score, vocabulary, index, moved, scores, out):
-    """The same over few distinct tokens; `scores` (D, D) and `moved` (r, D) are scratch."""
-    length, _, size = by_score.shape
-    scores[:] = 0.0
-    for key in range(length):
-        for query in range(length):
-            row = by_score[key, query]
-            for b in range(size):
-                scores[index[key, b], index[query, b]] += row[b]
-    np.dot(vocabulary, scores.T, moved)  # moved[:, k] = sum_l S'[k, l] x_l
-    np.dot(vocabulary, moved.T, out)
-
-
-@numba.njit(cache=True, error_model="numpy")
-def mix(weights, values, out):
-    """u (L * B,) from t (L * B,): u_l = sum_k P[k, l] t_k."""
-    length, _, size = weights.shape
-    t0, t1, t2 = values[:size], values[size : 2 * size], values[2 * size : 3 * size]
-    for query in range(length):
-        row = out[query * size : (query + 1) * size]
-        p0, p1, p2 = weights[0, query], weights[1, query], weights[2, query]
-        for b in range(size):
-            row[b] = p0[b] * t0[b] + p1[b] * t1[b] + p2[b] * t2[b]
-        for key in range(3, length):
-            p = weights[key, query]
-            t = values[key * size : (key + 1) * size]
-            for b in range(size):
-                row[b] += p[b] * t[b]
-
-
-@numba.njit(cache=True, error_model="numpy")
-def unmix(weights, slopes, out):
-    """Transpose of `mix`: gradient by t from the gradient by u, both (L * B,)."""
-    length, _, size = weights.shape
-    g0, g1, g2 = slopes[:size], slopes[size : 2 * size], slopes[2 * size : 3 * size]
-    for key in range(length):
-        row = out[key * size : (key + 1) * size]
-        p0, p1, p2 = weights[key, 0], weights[key, 1], weights[key, 2]
-        for b in range(size):
-            row[b] = p0[b] * g0[b] + p1[b] * g1[b] + p2[b] * g2[b]
-        for query in range(3, length):
-            p = weights[key, query]
-            g = slopes[query * size : (query + 1) * size]
-            for b in range(size):
-                row[b] += p[b] * g[b]
+@numba.njit(cache=True, error_model="numpy", forceinline=True)
+def totals(sums, size, out):
+    """Sum eight numbers each of `sums` (size, 8) into `out` (size,), and clear them."""
+    for a in range(size):
+        put(out, a, total(load(sums, a * WIDTH)))
+        store(sums, a * WIDTH, splat(0.0))

@@ -1,44 +1,147 @@
-"""Feed-forward experts after the attention: f_i = sum_l sum_j phi(u_ijl)."""
+"""Feed-forward experts after the attention, on one block of eight points.
+
+f_i = sum_l sum_j phi(u_ijl), u_l = sum_k P[l, k] t_k, t_k = w . x_k; phi is u^3 if cubic, else u.
+The three signal tokens are written out, the others are loops.
+"""
 
 import numba
 
+from motsim.kernels.lanes import WIDTH, advance, fma, load, number, splat, spread, store
 
-@numba.njit(cache=True, error_model="numpy")
-def expert_outputs(mixed, neurons, cubic, active, out):
-    """Outputs (M, B) from u (M * J, L * B), 0 if not active; phi is u^3 if `cubic`, else u."""
-    experts, size = out.shape
-    length = mixed.shape[1] // size
-    for i in range(experts):
-        total = out[i]
-        total[:] = 0.0
-        if not active[i]:
-            continue
-        for j in range(neurons):
-            for token in range(length):
-                u = mixed[i * neurons + j, token * size : (token + 1) * size]
-                if cubic:
-                    for b in range(size):
-                        total[b] += u[b] * u[b] * u[b]
-                else:
-                    for b in range(size):
-                        total[b] += u[b]
+FIRST, SECOND, THIRD = 0, WIDTH, 2 * WIDTH
 
 
-@numba.njit(cache=True, error_model="numpy")
-def activation_gradient(coefficients, neurons, cubic, active, mixed):
-    """Overwrite u (M * J, L * B) by the gradient c_i phi'(u), with c (M, B)."""
-    experts, size = coefficients.shape
-    length = mixed.shape[1] // size
-    for i in range(experts):
-        if not active[i]:
-            continue
-        c = coefficients[i]
-        for j in range(neurons):
-            for token in range(length):
-                u = mixed[i * neurons + j, token * size : (token + 1) * size]
-                if cubic:
-                    for b in range(size):
-                        u[b] = 3.0 * c[b] * u[b] * u[b]
-                else:
-                    for b in range(size):
-                        u[b] = c[b]
+@numba.njit(cache=True, error_model="numpy", forceinline=True)
+def signal_products(weight, axes, amplitudes):
+    """t of the three signal tokens of one neuron, `weight` (r,)."""
+    return (
+        load(amplitudes, FIRST) * spread(weight, number(axes, 0)),
+        load(amplitudes, SECOND) * spread(weight, number(axes, 1)),
+        load(amplitudes, THIRD) * spread(weight, number(axes, 2)),
+    )
+
+
+@numba.njit(cache=True, error_model="numpy", forceinline=True)
+def other_products(weight, tokens, others, coordinates, out):
+    """t (K, 8) of the other tokens of one neuron, four at a time."""
+    step = others * WIDTH
+    tiled = step - step % (4 * WIDTH)
+    for k in range(0, tiled, 4 * WIDTH):
+        v0, v1, v2, v3 = splat(0.0), splat(0.0), splat(0.0), splat(0.0)
+        for a in range(coordinates):
+            w, x = spread(weight, a), advance(tokens, a * step + k)
+            v0 = fma(load(x, 0), w, v0)
+            v1 = fma(load(x, WIDTH), w, v1)
+            v2 = fma(load(x, 2 * WIDTH), w, v2)
+            v3 = fma(load(x, 3 * WIDTH), w, v3)
+        store(out, k, v0)
+        store(out, k + WIDTH, v1)
+        store(out, k + 2 * WIDTH, v2)
+        store(out, k + 3 * WIDTH, v3)
+    for k in range(tiled, step, WIDTH):
+        v0 = splat(0.0)
+        for a in range(coordinates):
+            v0 = fma(load(tokens, a * step + k), spread(weight, a), v0)
+        store(out, k, v0)
+
+
+@numba.njit(cache=True, error_model="numpy", forceinline=True)
+def neuron_output(points, weights, queries, cubic, t, mixed):
+    """Sum over l of phi(u_l), with t (L, 8) in `t`; u is kept in `mixed` (Q, 8)."""
+    length = points.signals + points.others
+    f = splat(0.0)
+    if points.signals > 0:
+        t0, t1, t2 = load(t, FIRST), load(t, SECOND), load(t, THIRD)
+    else:
+        t0, t1, t2 = splat(0.0), splat(0.0), splat(0.0)
+    for query in range(queries):
+        p = advance(weights, query * length * WIDTH)
+        if points.signals > 0:
+            u = load(p, FIRST) * t0
+            u = fma(load(p, SECOND), t1, u)
+            u = fma(load(p, THIRD), t2, u)
+        else:
+            u = splat(0.0)
+        for k in range(points.signals * WIDTH, length * WIDTH, WIDTH):
+            u = fma(load(p, k), load(t, k), u)
+        store(mixed, query * WIDTH, u)
+        f = fma(u * u, u, f) if cubic else f + u
+    return f
+
+
+@numba.njit(cache=True, error_model="numpy", forceinline=True)
+def unmixed_output(length, cubic, mixed):
+    """The same without attention: u = t."""
+    f = splat(0.0)
+    for at in range(0, length * WIDTH, WIDTH):
+        u = load(mixed, at)
+        f = fma(u * u, u, f) if cubic else f + u
+    return f
+
+
+@numba.njit(cache=True, error_model="numpy", forceinline=True)
+def activation_gradient(coefficient, mixed, queries, cubic):
+    """Overwrite u by the gradient c phi'(u)."""
+    c = coefficient * splat(3.0)
+    for at in range(0, queries * WIDTH, WIDTH):
+        if cubic:
+            u = load(mixed, at)
+            store(mixed, at, c * u * u)
+        else:
+            store(mixed, at, coefficient)
+
+
+@numba.njit(cache=True, error_model="numpy", forceinline=True)
+def unmix(points, weights, queries, mixed, by_product):
+    """Gradient by t (L, 8) from the gradient by u, the transpose of mixing."""
+    length = points.signals + points.others
+    if points.signals > 0:
+        g0, g1, g2 = splat(0.0), splat(0.0), splat(0.0)
+        for query in range(queries):
+            p, g = advance(weights, query * length * WIDTH), load(mixed, query * WIDTH)
+            g0 = fma(load(p, FIRST), g, g0)
+            g1 = fma(load(p, SECOND), g, g1)
+            g2 = fma(load(p, THIRD), g, g2)
+        store(by_product, FIRST, g0)
+        store(by_product, SECOND, g1)
+        store(by_product, THIRD, g2)
+    for k in range(points.signals * WIDTH, length * WIDTH, WIDTH):
+        value = splat(0.0)
+        for query in range(queries):
+            p = load(weights, query * length * WIDTH + k)
+            value = fma(p, load(mixed, query * WIDTH), value)
+        store(by_product, k, value)
+
+
+@numba.njit(cache=True, error_model="numpy", forceinline=True)
+def add_product(sums, axis, amplitude, slope):
+    """Add amplitude * slope to the sums of one coordinate."""
+    place = axis * WIDTH
+    store(sums, place, fma(amplitude, slope, load(sums, place)))
+
+
+@numba.njit(cache=True, error_model="numpy", forceinline=True)
+def add_weight_gradient(by_product, points, axes, amplitudes, tokens, sums):
+    """Add sum_k t'_k x_k of a block to `sums` (r, 8)."""
+    coordinates, step = points.coordinates, points.others * WIDTH
+    if points.signals > 0:
+        add_product(sums, number(axes, 0), load(amplitudes, FIRST), load(by_product, FIRST))
+        add_product(sums, number(axes, 1), load(amplitudes, SECOND), load(by_product, SECOND))
+        add_product(sums, number(axes, 2), load(amplitudes, THIRD), load(by_product, THIRD))
+    slopes = advance(by_product, points.signals * WIDTH)
+    tiled = step - step % (4 * WIDTH)
+    for k in range(0, tiled, 4 * WIDTH):
+        g0, g1 = load(slopes, k), load(slopes, k + WIDTH)
+        g2, g3 = load(slopes, k + 2 * WIDTH), load(slopes, k + 3 * WIDTH)
+        for a in range(coordinates):
+            x = advance(tokens, a * step + k)
+            value = fma(load(x, 0), g0, load(sums, a * WIDTH))
+            value = fma(load(x, WIDTH), g1, value)
+            value = fma(load(x, 2 * WIDTH), g2, value)
+            value = fma(load(x, 3 * WIDTH), g3, value)
+            store(sums, a * WIDTH, value)
+    for k in range(tiled, step, WIDTH):
+        g0 = load(slopes, k)
+        for a in range(coordinates):
+            place = a * WIDTH
+            store(sums, place, fma(load(tokens, a * step + k), g0, load(sums, place)))

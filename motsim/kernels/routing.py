@@ -8,35 +8,65 @@ import math
 import numba
 import numpy as np
 
+from motsim.kernels.arguments import point_addresses
 from motsim.kernels.arithmetic import exponential
+from motsim.kernels.lanes import (
+    WIDTH,
+    advance,
+    exponential_lanes,
+    fma,
+    load,
+    number,
+    pointer,
+    put,
+    splat,
+    spread,
+    store,
+    total,
+    where_greater,
+)
+
+
+@numba.njit(cache=True, error_model="numpy")
+def gate_logits(gate, batch, out):
+    """h (M, B): the gate (M, r) times the sum of each point's tokens."""
+    points = point_addresses(batch)
+    signals, experts = points.signals, out.shape[0]
+    if points.others > 0:
+        np.dot(gate, batch.token_sums, out)
+    else:
+        out[:] = 0.0
+    for i in range(experts):
+        row = advance(pointer(gate), i * points.coordinates)
+        logits = advance(pointer(out), i * points.blocks * WIDTH)
+        for block in range(points.blocks):
+            value = load(logits, block * WIDTH)
+            for k in range(block * signals, (block + 1) * signals):
+                theta = spread(row, number(points.axes, k))
+                value = fma(load(points.amplitudes, k * WIDTH), theta, value)
+            store(logits, block * WIDTH, value)
 
 
 @numba.njit(cache=True, error_model="numpy")
 def softmax(logits, scale, out):
-    """Softmax over the rows of logits / scale, both (M, B)."""
+    """Softmax over the rows of logits / scale, both (M, B), B a multiple of 8."""
     experts, size = logits.shape
-    top = np.empty(size)
-    total = np.zeros(size)
-    inverse = 1.0 / scale
-    first = logits[0]
-    for b in range(size):
-        top[b] = first[b]
-    for i in range(1, experts):
-        h = logits[i]
-        for b in range(size):
-            top[b] = max(top[b], h[b])
-    for i in range(experts):
-        h = logits[i]
-        q = out[i]
-        for b in range(size):
-            q[b] = exponential((h[b] - top[b]) * inverse)
-            total[b] += q[b]
-    for b in range(size):
-        total[b] = 1.0 / total[b]
-    for i in range(experts):
-        q = out[i]
-        for b in range(size):
-            q[b] *= total[b]
+    inverse = splat(1.0 / scale)
+    end = experts * size
+    for b in range(0, size, WIDTH):
+        h, q = advance(pointer(logits), b), advance(pointer(out), b)
+        top = load(h, 0)
+        for i in range(size, end, size):
+            value = load(h, i)
+            top = where_greater(value, top, value, top)
+        norm = splat(0.0)
+        for i in range(0, end, size):
+            value = exponential_lanes((load(h, i) - top) * inverse)
+            store(q, i, value)
+            norm = norm + value
+        norm = splat(1.0) / norm
+        for i in range(0, end, size):
+            store(q, i, load(q, i) * norm)
 
 
 @numba.njit(cache=True, error_model="numpy")
@@ -106,25 +136,28 @@ def total_loss(outputs, labels, weights, logistic):
     return total
 
 
-@numba.njit(cache=True, error_model="numpy")
-def expected_coefficients(points, logistic, active, gates, choice, outputs, by_output, by_gate):
-    """Gradient of sum_b w_b sum_i q_i loss(pi_i f_i) by f and by pi, all (M, B); q is constant.
+@numba.njit(cache=True, error_model="numpy", forceinline=True)
+def loss_slope_lanes(output, label, logistic):
+    """The same for eight outputs."""
+    if not logistic:
+        return output - label
+    margin = label * output
+    zero, one = splat(0.0), splat(1.0)
+    e = exponential_lanes(where_greater(margin, zero, zero - margin, margin))
+    return (zero - label) * where_greater(margin, zero, e, one) / (one + e)
 
-    `points` is the pair labels, weights, both (B,); `choice` is q; experts that are not `active`
-    (M,) get 0.
+
+@numba.njit(cache=True, error_model="numpy", forceinline=True)
+def expected_coefficient(points, logistic, work, place, b):
+    """Coefficient of an expert's output in the gradient of sum_i q_i loss(pi_i f_i); q constant.
+
+    Also writes the gradient by pi.
     """
-    labels, weights = points
-    for i in range(outputs.shape[0]):
-        if not active[i]:
-            by_output[i] = 0.0
-            by_gate[i] = 0.0
-            continue
-        p, q, f = gates[i], choice[i], outputs[i]
-        c, g = by_output[i], by_gate[i]
-        for b in range(labels.shape[0]):
-            slope = weights[b] * q[b] * loss_slope(p[b] * f[b], labels[b], logistic)
-            c[b] = slope * p[b]
-            g[b] = slope * f[b]
+    p, f, label = load(work.gates, place), load(work.outputs, place), load(points.labels, b)
+    slope = load(points.weights, b) * load(work.choice, place)
+    slope = slope * loss_slope_lanes(p * f, label, logistic)
+    store(work.by_gate, place, slope * f)
+    store(work.by_output, place, slope * p)
 
 
 @numba.njit(cache=True, error_model="numpy")
@@ -160,16 +193,38 @@ def add_load_balance(weights, choice, coefficient, chosen, by_gate):
 
 
 @numba.njit(cache=True, error_model="numpy")
-def gate_gradient(gates, by_gate, token_sums, out):
-    """Gradient (M, r) by the gate from the gradient by pi, which is overwritten by that by h."""
+def gate_gradient(gates, by_gate, batch, sums, out):
+    """Gradient (M, r) by the gate from the gradient by pi, which is overwritten by that by h.
+
+    `sums` (r, 8) is scratch, 0 before and after.
+    """
+    points = point_addresses(batch)
     experts, size = gates.shape
-    mean = np.zeros(size)
+    signals, coordinates = points.signals, points.coordinates
+    end = experts * size
+    for b in range(0, size, WIDTH):
+        p, g = advance(pointer(gates), b), advance(pointer(by_gate), b)
+        mean = splat(0.0)
+        for i in range(0, end, size):
+            mean = fma(load(p, i), load(g, i), mean)
+        for i in range(0, end, size):
+            store(g, i, load(p, i) * (load(g, i) - mean))
+    if points.others > 0:
+        np.dot(by_gate, batch.token_sums.T, out)
+    else:
+        out[:] = 0.0
+    if signals == 0:
+        return
+    added = pointer(sums)
     for i in range(experts):
-        p, g = gates[i], by_gate[i]
-        for b in range(size):
-            mean[b] += p[b] * g[b]
-    for i in range(experts):
-        p, g = gates[i], by_gate[i]
-        for b in range(size):
-            g[b] = p[b] * (g[b] - mean[b])
-    np.dot(by_gate, token_sums.T, out)
+        g, row = advance(pointer(by_gate), i * size), advance(pointer(out), i * coordinates)
+        for block in range(points.blocks):
+            value = load(g, block * WIDTH)
+            for k in range(block * signals, (block + 1) * signals):
+                place = number(points.axes, k) * WIDTH
+                store(
+                    added, place, fma(load(points.amplitudes, k * WIDTH), value, load(added, place))
+                )
+        for a in range(coordinates):
+            put(row, a, number(row, a) + total(load(added, a * WIDTH)))
+            store(added, a * WIDTH, splat(0.0))

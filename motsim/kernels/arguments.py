@@ -1,0 +1,132 @@
+"""What the kernels take: parameters, points in blocks of eight, the rule of a step, scratch.
+
+Sizes: M experts, J neurons, r coordinates; a point has L tokens: S signal tokens, each a multiple
+of one coordinate axis (3 or 0), and K others. B points in B / 8 blocks; the points of a block
+share the axes of their signal tokens. Row ``i * J + j`` is neuron j of expert i.
+"""
+
+from typing import Any, NamedTuple
+
+import numba
+import numpy as np
+
+from motsim.kernels.lanes import pointer
+
+
+class Parameters(NamedTuple):
+    """Parameters, or their gradients, in r coordinates."""
+
+    ffn: np.ndarray  # (M * J, r)
+    attention: np.ndarray  # (M or 1 or 0, r, r)
+    gate: np.ndarray  # (M or 0, r)
+
+
+class Batch(NamedTuple):
+    """The points of a step, in blocks; where a block is not full, points of weight 0 fill it."""
+
+    axes: np.ndarray  # (B / 8, S) coordinate of each signal token
+    amplitudes: np.ndarray  # (B / 8, S, 8)
+    tokens: np.ndarray  # (B / 8, r, K, 8) the other tokens
+    token_sums: np.ndarray  # (B / 8, r, 8) sums of the other tokens
+    labels: np.ndarray  # (B,)
+    weights: np.ndarray  # (B,)
+    order: np.ndarray  # (B,) the point that each is; not used by kernels
+
+
+class Rule(NamedTuple):
+    """What a step does; a rate of 0 freezes that part."""
+
+    neurons: int
+    cubic: bool
+    logistic: bool
+    gated: bool
+    mixed: bool  # there is attention
+    sampled: bool
+    top_k: int
+    routing_scale: float
+    load_balance: float
+    ffn_rate: float
+    ffn_normalized: bool
+    attention_rate: float
+    attention_normalized: bool
+    gate_rate: float
+    gate_normalized: bool
+    class_axes: int  # n > 0: keep parameters odd; the first n coordinates are the class signals
+    negligible: float  # an expert is passed over in a block where its q is below this
+
+
+class Workspace(NamedTuple):
+    """Scratch of a step; `weights` holds the frozen attention between steps."""
+
+    weights: np.ndarray  # (M or 1 or 0, B / 8, Q, L, 8): queries, keys; Q = L, or 1 where summed
+    products: np.ndarray  # (rows of a group, L, 8): t
+    mixed: np.ndarray  # (rows of a group, L, 8): u, then the gradient by u
+    by_product: np.ndarray  # (L, 8): gradient by t
+    by_score: np.ndarray  # (L, L, 8): scores, then the gradient by them; queries, keys
+    moved: np.ndarray  # (blocks at a time, r, K, 8): A x, then the keys weighted by `by_score`
+    ffn_sums: np.ndarray  # (rows of a group, r, 8)
+    attention_sums: np.ndarray  # (r, r, 8)
+    gate_sums: np.ndarray  # (r, 8)
+    outputs: np.ndarray  # (M, B): f
+    logits: np.ndarray  # (M, B): h
+    gates: np.ndarray  # (M, B): pi
+    choice: np.ndarray  # (M, B): q, or the mask of selected experts
+    by_output: np.ndarray  # (M, B)
+    by_gate: np.ndarray  # (M, B)
+    final: np.ndarray  # (B,): F with noise-free routing
+
+
+class Points(NamedTuple):
+    """Addresses and sizes of a `Batch`, for the innermost kernels."""
+
+    axes: Any
+    amplitudes: Any
+    tokens: Any
+    labels: Any
+    weights: Any
+    blocks: int  # B / 8
+    signals: int  # S
+    others: int  # K
+    coordinates: int  # r
+
+
+class Scratch(NamedTuple):
+    """Addresses of a `Workspace`, and the number of queries it keeps of each point."""
+
+    weights: Any
+    products: Any
+    mixed: Any
+    by_product: Any
+    by_score: Any
+    moved: Any
+    ffn_sums: Any
+    attention_sums: Any
+    outputs: Any
+    gates: Any
+    choice: Any
+    by_output: Any
+    by_gate: Any
+    queries: int
+
+
+@numba.njit(cache=True, error_model="numpy", forceinline=True)
+def point_addresses(batch):
+    """`Points` of a `Batch`."""
+    blocks, coordinates, others, _ = batch.tokens.shape
+    return Points(
+        pointer(batch.axes), pointer(batch.amplitudes), pointer(batch.tokens),
+        pointer(batch.labels), pointer(batch.weights),
+        blocks, batch.axes.shape[1], others, coordinates,
+    )  # fmt: skip
+
+
+@numba.njit(cache=True, error_model="numpy", forceinline=True)
+def scratch_addresses(work):
+    """`Scratch` of a `Workspace`."""
+    return Scratch(
+        pointer(work.weights), pointer(work.products), pointer(work.mixed),
+        pointer(work.by_product), pointer(work.by_score), pointer(work.moved),
+        pointer(work.ffn_sums), pointer(work.attention_sums), pointer(work.outputs),
+        pointer(work.gates), pointer(work.choice), pointer(work.by_output), pointer(work.by_gate),
+        work.weights.shape[2],
+    )  # fmt: skip

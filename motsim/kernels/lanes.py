@@ -1,0 +1,264 @@
+"""Eight points at a time: a numba type for eight float64, and the operations on it.
+
+One vector register (or two, or four) holds eight points, whatever the processor; sums over points
+have a fixed order, so results do not depend on what a compiler makes of a loop.
+"""
+
+import operator
+
+import numba
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.core.datamodel import models, register_default
+from numba.extending import intrinsic, overload
+
+from motsim.kernels.arithmetic import LN2_HIGH, LN2_LOW, LOG2_E
+
+WIDTH = 8
+VECTOR = ir.VectorType(ir.DoubleType(), WIDTH)
+BITS = ir.VectorType(ir.IntType(64), WIDTH)
+
+
+class Lanes(types.Type):
+    """Eight float64."""
+
+    def __init__(self):
+        super().__init__(name="Lanes")
+
+
+lanes = Lanes()
+
+
+@register_default(Lanes)
+class LanesModel(models.PrimitiveModel):
+    """How numba holds them: an LLVM vector."""
+
+    def __init__(self, dmm, fe_type):
+        super().__init__(dmm, fe_type, VECTOR)
+
+
+@intrinsic
+def pointer(typing_context, array):
+    """Address of the first number of a C-contiguous array of any shape.
+
+    Kernels pass addresses, not arrays: numba counts references to an array at every use.
+    """
+
+    def codegen(context, builder, signature, args):
+        return context.make_array(signature.args[0])(context, builder, args[0]).data
+
+    return types.CPointer(array.dtype)(array), codegen
+
+
+@intrinsic
+def advance(typing_context, place, offset):
+    """The address `offset` numbers on."""
+
+    def codegen(context, builder, signature, args):
+        return builder.gep(args[0], [args[1]])
+
+    return place(place, types.intp), codegen
+
+
+@intrinsic
+def number(typing_context, place, offset):
+    """The number at `offset`."""
+
+    def codegen(context, builder, signature, args):
+        return builder.load(builder.gep(args[0], [args[1]]))
+
+    return place.dtype(place, types.intp), codegen
+
+
+@intrinsic
+def put(typing_context, place, offset, value):
+    """Write one number to `offset`."""
+
+    def codegen(context, builder, signature, args):
+        builder.store(args[2], builder.gep(args[0], [args[1]]))
+        return context.get_dummy_value()
+
+    return types.void(place, types.intp, place.dtype), codegen
+
+
+@intrinsic
+def load(typing_context, place, offset):
+    """Eight numbers from `offset`."""
+
+    def codegen(context, builder, signature, args):
+        value = builder.load(builder.bitcast(builder.gep(args[0], [args[1]]), VECTOR.as_pointer()))
+        value.align = 8
+        return value
+
+    return lanes(place, types.intp), codegen
+
+
+@intrinsic
+def store(typing_context, place, offset, value):
+    """Write eight numbers from `offset`."""
+
+    def codegen(context, builder, signature, args):
+        to = builder.bitcast(builder.gep(args[0], [args[1]]), VECTOR.as_pointer())
+        builder.store(args[2], to).align = 8
+        return context.get_dummy_value()
+
+    return types.void(place, types.intp, lanes), codegen
+
+
+@intrinsic
+def splat(typing_context, number):
+    """The same number eight times."""
+
+    def codegen(context, builder, signature, args):
+        zero = ir.Constant(ir.IntType(32), 0)
+        one = builder.insert_element(ir.Constant(VECTOR, ir.Undefined), args[0], zero)
+        mask = ir.Constant(ir.VectorType(ir.IntType(32), WIDTH), [0] * WIDTH)
+        return builder.shuffle_vector(one, ir.Constant(VECTOR, ir.Undefined), mask)
+
+    return lanes(types.float64), codegen
+
+
+def _binary(name):
+    @intrinsic
+    def operation(typing_context, a, b):
+        def codegen(context, builder, signature, args):
+            return getattr(builder, name)(*args)
+
+        return lanes(lanes, lanes), codegen
+
+    return operation
+
+
+def _comparison(operation, one):
+    @intrinsic
+    def select(typing_context, a, b, x, y):
+        def codegen(context, builder, signature, args):
+            a, b, x, y = args
+            return builder.select(builder.fcmp_ordered(operation, a, b), x, y)
+
+        return lanes(lanes, lanes, lanes, lanes), codegen
+
+    select.__doc__ = one
+    return select
+
+
+_add, _subtract, _multiply, _divide = (_binary(name) for name in ("fadd", "fsub", "fmul", "fdiv"))
+where_greater = _comparison(">", "x where a > b, else y; y where one is NaN.")
+where_equal = _comparison("==", "x where a == b, else y.")
+where_at_most = _comparison("<=", "x where a <= b, else y; y where one is NaN.")
+
+
+def _operator(function, implementation):
+    @overload(function)
+    def typed(a, b):
+        if isinstance(a, Lanes) and isinstance(b, Lanes):
+            return lambda a, b: implementation(a, b)
+        return None
+
+
+_operator(operator.add, _add)
+_operator(operator.sub, _subtract)
+_operator(operator.mul, _multiply)
+_operator(operator.truediv, _divide)
+
+
+@intrinsic
+def fma(typing_context, a, b, c):
+    """a * b + c with one rounding, whatever the processor."""
+
+    def codegen(context, builder, signature, args):
+        kind = ir.FunctionType(VECTOR, [VECTOR] * 3)
+        function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.fma.v{WIDTH}f64")
+        return builder.call(function, args)
+
+    return lanes(lanes, lanes, lanes), codegen
+
+
+@intrinsic
+def any_at_least(typing_context, a, b):
+    """Whether a >= b somewhere, or one is NaN."""
+
+    def codegen(context, builder, signature, args):
+        mask = builder.bitcast(builder.fcmp_unordered(">=", *args), ir.IntType(WIDTH))
+        return builder.icmp_unsigned("!=", mask, ir.Constant(ir.IntType(WIDTH), 0))
+
+    return types.boolean(lanes, lanes), codegen
+
+
+@intrinsic
+def total(typing_context, a):
+    """Sum of the eight, always in the same order."""
+
+    def codegen(context, builder, signature, args):
+        value, width = args[0], WIDTH
+        while width > 1:
+            width //= 2
+            halves = [
+                ir.Constant(ir.VectorType(ir.IntType(32), width), list(range(first, first + width)))
+                for first in (0, width)
+            ]
+            value = builder.fadd(*(builder.shuffle_vector(value, value, half) for half in halves))
+        return builder.extract_element(value, ir.Constant(ir.IntType(32), 0))
+
+    return types.float64(lanes), codegen
+
+
+@intrinsic
+def _times_power_of_two(typing_context, value, shifted):
+    """Value * 2^k, where k is in the low bits of `shifted` = 1.5 * 2^52 + k."""
+
+    def codegen(context, builder, signature, args):
+        value, shifted = (builder.bitcast(a, BITS) for a in args)
+        shift = ir.Constant(BITS, [52] * WIDTH)
+        return builder.bitcast(builder.add(value, builder.shl(shifted, shift)), VECTOR)
+
+    return lanes(lanes, lanes), codegen
+
+
+# e^t = 1 + t + t^2 q(t) for |t| <= ln 2 / 2: Chebyshev interpolation of q, degree 9; the error is
+# below 2e-17 (derived here).
+Q9, Q8, Q7, Q6 = (
+    2.510038549551032e-08,
+    2.7620088445409746e-07,
+    2.7557268459997064e-06,
+    2.4801521295954376e-05,
+)
+Q5, Q4, Q3, Q2 = (
+    0.00019841269863053618,
+    0.0013888888917213717,
+    0.008333333333330062,
+    0.04166666666662413,
+)
+Q1, Q0 = 0.16666666666666669, 0.5000000000000001
+SHIFT = 6755399441055744.0  # 1.5 * 2^52: adding it rounds to an integer, kept in the low bits
+
+
+@numba.njit(cache=True, error_model="numpy", forceinline=True)
+def spread(place, offset):
+    """The number at `offset`, eight times."""
+    return splat(number(place, offset))
+
+
+@numba.njit(cache=True, error_model="numpy", forceinline=True)
+def exponential_lanes(x):
+    """e^x to about 1 ulp for x <= 709; exactly 0 below -708; NaN and +inf pass through."""
+    high, low = splat(709.0), splat(-708.0)
+    clipped = where_greater(x, low, x, low)
+    clipped = where_greater(clipped, high, high, clipped)
+    shifted = clipped * splat(LOG2_E) + splat(SHIFT)
+    k = splat(SHIFT) - shifted
+    t = fma(k, splat(LN2_HIGH), clipped)
+    t = fma(k, splat(LN2_LOW), t)
+    p = fma(splat(Q9), t, splat(Q8))
+    p = fma(p, t, splat(Q7))
+    p = fma(p, t, splat(Q6))
+    p = fma(p, t, splat(Q5))
+    p = fma(p, t, splat(Q4))
+    p = fma(p, t, splat(Q3))
+    p = fma(p, t, splat(Q2))
+    p = fma(p, t, splat(Q1))
+    p = fma(p, t, splat(Q0))
+    p = fma(p * t, t, t) + splat(1.0)
+    value = _times_power_of_two(p, shifted)
+    value = where_greater(low, x, splat(0.0), value)
+    return where_at_most(x, high, value, x * splat(1e308))

@@ -1,0 +1,157 @@
+"""One pass over the points of a group of experts: outputs, and the gradients of their parameters.
+
+A group is what shares one attention matrix: one expert, or all of them in the kind `shared`. Where
+the loss of a point splits over experts (expected routing), one pass does both directions.
+"""
+
+import numba
+
+from motsim.kernels.arguments import point_addresses, scratch_addresses
+from motsim.kernels.attention import (
+    add_moved,
+    block_gradient,
+    block_weights,
+    score_gradient,
+    totals,
+)
+from motsim.kernels.experts import (
+    FIRST,
+    SECOND,
+    THIRD,
+    activation_gradient,
+    add_weight_gradient,
+    neuron_output,
+    other_products,
+    signal_products,
+    unmix,
+    unmixed_output,
+)
+from motsim.kernels.lanes import WIDTH, advance, any_at_least, load, pointer, splat, store
+from motsim.kernels.phases import BACKWARD, BOTH, FORWARD
+from motsim.kernels.routing import expected_coefficient
+
+
+
+@numba.njit(cache=True, error_model="numpy", forceinline=True)
+def forward_block(weight, points, rule, work, weights, block, slot):
+    """Sum over l of phi(u_l) of one neuron, its t and u kept in row `slot` of the scratch."""
+    signals, others, coordinates = points.signals, points.others, points.coordinates
+    row = slot * (signals + others) * WIDTH
+    mixed = advance(work.mixed, row)
+    products = advance(work.products, row) if rule.mixed else mixed
+    if signals > 0:
+        axes = advance(points.axes, block * signals)
+        t0, t1, t2 = signal_products(
+            weight, axes, advance(points.amplitudes, block * signals * WIDTH)
+        )
+        store(products, FIRST, t0)
+        store(products, SECOND, t1)
+        store(products, THIRD, t2)
+    if others > 0:
+        tokens = advance(points.tokens, block * coordinates * others * WIDTH)
+        out = advance(products, signals * WIDTH)
+        other_products(weight, tokens, others, coordinates, out)
+    if not rule.mixed:
+        return unmixed_output(signals + others, rule.cubic, mixed)
+    return neuron_output(points, weights, work.queries, rule.cubic, products, mixed)
+
+
+@numba.njit(cache=True, error_model="numpy", forceinline=True)
+def backward_block(coefficient, points, rule, work, weights, block, slot):
+    """Add one neuron's part of the gradients by its weights and by the scores."""
+    signals, others, coordinates = points.signals, points.others, points.coordinates
+    length = signals + others
+    mixed = advance(work.mixed, slot * length * WIDTH)
+    by_product = work.by_product if rule.mixed else mixed
+    activation_gradient(
+        coefficient, mixed, work.queries if rule.mixed else length, rule.cubic
+    )
+    if rule.attention_rate > 0.0:
+        products = advance(work.products, slot * length * WIDTH)
+        for query in range(length):
+            slope = load(mixed, query * WIDTH)
+            row = advance(work.by_score, query * length * WIDTH)
+            for key in range(0, length * WIDTH, WIDTH):
+                store(row, key, load(row, key) + slope * load(products, key))
+    if rule.ffn_rate > 0.0:
+        if rule.mixed:
+            unmix(points, weights, work.queries, mixed, by_product)
+        axes = advance(points.axes, block * signals)
+        amplitudes = advance(points.amplitudes, block * signals * WIDTH)
+        tokens = advance(points.tokens, block * coordinates * others * WIDTH)
+        sums = advance(work.ffn_sums, slot * coordinates * WIDTH)
+        add_weight_gradient(by_product, points, axes, amplitudes, tokens, sums)
+
+
+@numba.njit(cache=True, error_model="numpy")
+def pass_group(parameters, batch, rule, scratch, gradient, group, groups, phase):
+    """Outputs, and gradients unless FORWARD, of one group of experts."""
+    points, work = point_addresses(batch), scratch_addresses(scratch)
+    ffn, attention = pointer(parameters.ffn), pointer(parameters.attention)
+    blocks, coordinates = points.blocks, points.coordinates
+    length = points.signals + points.others
+    span = coordinates * points.others * WIDTH
+    experts, neurons = scratch.outputs.shape[0] // groups, rule.neurons
+    attention = advance(attention, group * coordinates * coordinates)
+    matrix = group if scratch.weights.shape[0] > 1 else 0
+    trains, backward = rule.attention_rate > 0.0, phase != FORWARD
+    at_a_time, slot = scratch.moved.shape[0], 0
+    negligible = splat(rule.negligible)
+    for block in range(blocks):
+        weights = advance(
+            work.weights, (matrix * blocks + block) * work.queries * length * WIDTH
+        )
+        moved = advance(work.moved, slot * span)
+        if trains and phase != BACKWARD:
+            block_weights(attention, points, block, moved, work.by_score, weights)
+        if trains and backward:
+            for at in range(0, length * length * WIDTH, WIDTH):
+                store(work.by_score, at, splat(0.0))
+        for e in range(experts):
+            place = ((group * experts + e) * blocks + block) * WIDTH
+            if rule.negligible > 0.0 and not any_at_least(load(work.choice, place), negligible):
+                store(work.outputs, place, splat(0.0))
+                store(work.by_output, place, splat(0.0))
+                store(work.by_gate, place, splat(0.0))
+                continue
+            value = splat(0.0)
+            for j in range(neurons):
+                weight = advance(ffn, ((group * experts + e) * neurons + j) * coordinates)
+                slot_of = e * neurons + j
+                value = value + forward_block(weight, points, rule, work, weights, block, slot_of)
+            store(work.outputs, place, value)
+            if not backward:
+                continue
+            if phase == BOTH:
+                expected_coefficient(points, rule.logistic, work, place, block * WIDTH)
+            value = load(work.by_output, place)
+            for j in range(neurons):
+                backward_block(value, points, rule, work, weights, block, e * neurons + j)
+        if trains and backward:
+            score_gradient(weights, length, work.by_score)
+            block_gradient(work.by_score, points, block, moved, work.attention_sums)
+            slot += 1
+            if points.others > 0 and (slot == at_a_time or block == blocks - 1):
+                add_moved(work.moved, slot, points, block + 1 - slot, work.attention_sums)
+                slot = 0
+    if backward and rule.ffn_rate > 0.0:
+        rows = experts * neurons * coordinates
+        totals(work.ffn_sums, rows, advance(pointer(gradient.ffn), group * rows))
+    if backward and trains:
+        size = coordinates * coordinates
+        totals(work.attention_sums, size, advance(pointer(gradient.attention), group * size))
+
+
+@numba.njit(cache=True, error_model="numpy")
+def refresh_attention(parameters, batch, scratch):
+    """Recompute every attention weight."""
+    points, work = point_addresses(batch), scratch_addresses(scratch)
+    attention, size = pointer(parameters.attention), points.coordinates * points.coordinates
+    span = (points.signals + points.others) ** 2 * WIDTH
+    for matrix in range(scratch.weights.shape[0]):
+        for block in range(points.blocks):
+            weights = advance(work.weights, (matrix * points.blocks + block) * span)
+            block_weights(
+                advance(attention, matrix * size), points, block, work.moved, work.by_score,
+                weights,
+            )  # fmt: skip

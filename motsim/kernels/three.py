@@ -1,0 +1,190 @@
+"""The pass of `passes` written out for points of three signal tokens and nothing else.
+
+This is the population without noise tokens, where most runs spend their time: all that an expert
+does for eight points stays in registers. Same mathematics, same interface, one expert a group.
+"""
+
+import numba
+
+from motsim.kernels.arguments import point_addresses, scratch_addresses
+from motsim.kernels.attention import add_to, totals
+from motsim.kernels.experts import FIRST, SECOND, THIRD, add_product, signal_products
+from motsim.kernels.lanes import (
+    WIDTH,
+    advance,
+    any_at_least,
+    exponential_lanes,
+    fma,
+    load,
+    number,
+    pointer,
+    splat,
+    spread,
+    store,
+    where_equal,
+    where_greater,
+)
+from motsim.kernels.phases import BACKWARD, BOTH, FORWARD
+from motsim.kernels.routing import expected_coefficient
+
+
+@numba.njit(cache=True, error_model="numpy", forceinline=True)
+def dot3(p, t):
+    """Sum of three products."""
+    return fma(p[2], t[2], fma(p[1], t[1], p[0] * t[0]))
+
+
+@numba.njit(cache=True, error_model="numpy", forceinline=True)
+def softmax3(a, b, c):
+    """Softmax of three scores with two exponentials: that of the largest is 1."""
+    one, larger = splat(1.0), where_greater(a, b, a, b)
+    top = where_greater(larger, c, larger, c)
+    first = exponential_lanes(where_equal(a, top, b, a) - top)
+    last = exponential_lanes(where_equal(c, top, b, c) - top)
+    p, r = where_equal(a, top, one, first), where_equal(c, top, one, last)
+    q = where_equal(a, top, first, where_equal(c, top, last, one))
+    norm = one / (p + q + r)
+    return p * norm, q * norm, r * norm
+
+
+@numba.njit(cache=True, error_model="numpy", forceinline=True)
+def query_weights(matrix, rows, axis, amplitudes, amplitude):
+    """Attention weights of one query over the three keys; `rows` are offsets of their rows of A."""
+    a = amplitudes[0] * amplitude * spread(matrix, rows[0] + axis)
+    b = amplitudes[1] * amplitude * spread(matrix, rows[1] + axis)
+    c = amplitudes[2] * amplitude * spread(matrix, rows[2] + axis)
+    return softmax3(a, b, c)
+
+
+@numba.njit(cache=True, error_model="numpy", forceinline=True)
+def load3(place):
+    """Three times eight numbers."""
+    return load(place, FIRST), load(place, SECOND), load(place, THIRD)
+
+
+@numba.njit(cache=True, error_model="numpy", forceinline=True)
+def store3(place, values):
+    """Write three times eight numbers."""
+    store(place, FIRST, values[0])
+    store(place, SECOND, values[1])
+    store(place, THIRD, values[2])
+
+
+@numba.njit(cache=True, error_model="numpy", forceinline=True)
+def activated(u, cubic):
+    """phi(u) summed over the three tokens."""
+    if cubic:
+        return fma(u[2] * u[2], u[2], fma(u[1] * u[1], u[1], u[0] * u[0] * u[0]))
+    return u[0] + u[1] + u[2]
+
+
+@numba.njit(cache=True, error_model="numpy", forceinline=True)
+def slope_of(c, u, cubic):
+    """c phi'(u)."""
+    return splat(3.0) * c * u * u if cubic else c
+
+
+@numba.njit(cache=True, error_model="numpy", forceinline=True)
+def scores_slope(p, g, t):
+    """Gradient by the scores of one query, from its weights p and the gradient g by its u."""
+    a, b, c = g * t[0], g * t[1], g * t[2]
+    mean = fma(p[2], c, fma(p[1], b, p[0] * a))
+    return p[0] * (a - mean), p[1] * (b - mean), p[2] * (c - mean)
+
+
+@numba.njit(cache=True, error_model="numpy", forceinline=True)
+def add3(a, b):
+    """Sum of triples."""
+    return a[0] + b[0], a[1] + b[1], a[2] + b[2]
+
+
+@numba.njit(cache=True, error_model="numpy", forceinline=True)
+def add_scores(sums, rows, axis, amplitudes, amplitude, s):
+    """Add S'[l, k] x_k x_l^T of one query to the sums of the gradient by A."""
+    add_to(sums, (rows[0] + axis) * WIDTH, s[0] * amplitudes[0] * amplitude)
+    add_to(sums, (rows[1] + axis) * WIDTH, s[1] * amplitudes[1] * amplitude)
+    add_to(sums, (rows[2] + axis) * WIDTH, s[2] * amplitudes[2] * amplitude)
+
+
+@numba.njit(cache=True, error_model="numpy")
+def pass_three(parameters, batch, rule, scratch, gradient, group, groups, phase):
+    """Outputs, and gradients unless FORWARD, of one expert; see `passes.pass_group`."""
+    points, work = point_addresses(batch), scratch_addresses(scratch)
+    blocks, r, neurons, cubic = points.blocks, points.coordinates, rule.neurons, rule.cubic
+    ffn = advance(pointer(parameters.ffn), group * neurons * r)
+    matrix = advance(pointer(parameters.attention), group * r * r)
+    trains, trains_ffn = rule.attention_rate > 0.0, rule.ffn_rate > 0.0
+    every = work.queries == 3  # else the weights are summed over queries, experts are linear
+    shared = scratch.weights.shape[0] == 1
+    weights = advance(work.weights, (0 if shared else group) * blocks * work.queries * 3 * WIDTH)
+    skips, negligible = rule.negligible > 0.0, splat(rule.negligible)
+    zero = splat(0.0)
+    for block in range(blocks):
+        place = (group * blocks + block) * WIDTH
+        if skips and not any_at_least(load(work.choice, place), negligible):
+            store(work.outputs, place, zero)
+            store(work.by_output, place, zero)
+            store(work.by_gate, place, zero)
+            continue
+        axes = advance(points.axes, block * 3)
+        x0, x1, x2 = number(axes, 0), number(axes, 1), number(axes, 2)
+        rows = (x0 * r, x1 * r, x2 * r)
+        a = load3(advance(points.amplitudes, block * 3 * WIDTH))
+        kept = advance(weights, block * work.queries * 3 * WIDTH)
+        if trains and phase != BACKWARD:
+            p0 = query_weights(matrix, rows, x0, a, a[0])
+            p1 = query_weights(matrix, rows, x1, a, a[1])
+            p2 = query_weights(matrix, rows, x2, a, a[2])
+            if phase == FORWARD:
+                store3(kept, p0)
+                store3(advance(kept, 3 * WIDTH), p1)
+                store3(advance(kept, 6 * WIDTH), p2)
+        else:
+            p0 = load3(kept)
+            p1 = load3(advance(kept, 3 * WIDTH)) if every else p0
+            p2 = load3(advance(kept, 6 * WIDTH)) if every else p0
+        t, u = (zero, zero, zero), (zero, zero, zero)
+        if phase != BACKWARD:
+            f = zero
+            for j in range(neurons):
+                w = advance(ffn, j * r)
+                t = (a[0] * spread(w, x0), a[1] * spread(w, x1), a[2] * spread(w, x2))
+                u = (dot3(p0, t), dot3(p1, t), dot3(p2, t))
+                f = f + (activated(u, cubic) if every else u[0])
+            store(work.outputs, place, f)
+        if phase == FORWARD:
+            continue
+        if phase == BOTH:
+            expected_coefficient(points, rule.logistic, work, place, block * WIDTH)
+        c = load(work.by_output, place)
+        s0, s1, s2 = (zero, zero, zero), (zero, zero, zero), (zero, zero, zero)
+        for j in range(neurons):
+            if phase == BACKWARD or neurons > 1:
+                w = advance(ffn, j * r)
+                t = (a[0] * spread(w, x0), a[1] * spread(w, x1), a[2] * spread(w, x2))
+                u = (dot3(p0, t), dot3(p1, t), dot3(p2, t))
+            g0, g1, g2 = slope_of(c, u[0], cubic), slope_of(c, u[1], cubic), slope_of(c, u[2], cubic)
+            if not every:
+                g1, g2 = zero, zero
+            if trains:
+                s0 = add3(s0, scores_slope(p0, g0, t))
+                s1 = add3(s1, scores_slope(p1, g1, t))
+                s2 = add3(s2, scores_slope(p2, g2, t))
+            if trains_ffn:
+                sums = advance(work.ffn_sums, j * r * WIDTH)
+                g = fma(p2[0], g2, fma(p1[0], g1, p0[0] * g0))
+                add_product(sums, x0, a[0], g)
+                g = fma(p2[1], g2, fma(p1[1], g1, p0[1] * g0))
+                add_product(sums, x1, a[1], g)
+                g = fma(p2[2], g2, fma(p1[2], g1, p0[2] * g0))
+                add_product(sums, x2, a[2], g)
+        if trains:
+            add_scores(work.attention_sums, rows, x0, a, a[0], s0)
+            add_scores(work.attention_sums, rows, x1, a, a[1], s1)
+            add_scores(work.attention_sums, rows, x2, a, a[2], s2)
+    if phase != FORWARD and trains_ffn:
+        totals(
+            work.ffn_sums, neurons * r, advance(pointer(gradient.ffn), group * neurons * r)
+        )
+    if phase != FORWARD and trains:
+        totals(work.attention_sums, r * r, advance(pointer(gradient.attention), group * r * r))
