@@ -7,10 +7,9 @@ share the axes of their signal tokens. Row ``i * J + j`` is neuron j of expert i
 
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 
-from motsim.kernels.lanes import pointer
+from motsim.kernels.lanes import inlined, pointer
 
 
 class Parameters(NamedTuple):
@@ -109,7 +108,7 @@ class Scratch(NamedTuple):
     queries: int
 
 
-@numba.njit(cache=True, error_model="numpy", forceinline=True)
+@inlined
 def point_addresses(batch):
     """`Points` of a `Batch`."""
     blocks, coordinates, others, _ = batch.tokens.shape
@@ -120,7 +119,7 @@ def point_addresses(batch):
     )  # fmt: skip
 
 
-@numba.njit(cache=True, error_model="numpy", forceinline=True)
+@inlined
 def scratch_addresses(work):
     """`Scratch` of a `Workspace`."""
     return Scratch(

@@ -12,6 +12,7 @@ from motsim.kernels.lanes import (
     advance,
     exponential_lanes,
     fma,
+    inlined,
     load,
     number,
     put,
@@ -23,7 +24,7 @@ from motsim.kernels.lanes import (
 )
 
 
-@numba.njit(cache=True, error_model="numpy", forceinline=True)
+@inlined
 def softmax_over_keys(scores, length, out):
     """Softmax of `length` scores."""
     top = load(scores, 0)
@@ -40,7 +41,7 @@ def softmax_over_keys(scores, length, out):
         store(out, k, load(out, k) * norm)
 
 
-@numba.njit(cache=True, error_model="numpy", forceinline=True)
+@inlined
 def dot_tokens(token, step, coordinates, matrix, stride):
     """Sum over a of token[a] * matrix[a], `step` and `stride` numbers apart."""
     value = splat(0.0)
@@ -49,7 +50,7 @@ def dot_tokens(token, step, coordinates, matrix, stride):
     return value
 
 
-@numba.njit(cache=True, error_model="numpy", forceinline=True)
+@inlined
 def dot_moved(token, step, coordinates, moved):
     """Sum over a of token[a] * moved[a], both `step` numbers apart."""
     value = splat(0.0)
@@ -58,29 +59,63 @@ def dot_moved(token, step, coordinates, moved):
     return value
 
 
-@numba.njit(cache=True, error_model="numpy", forceinline=True)
+@inlined
+def move_four(rows, coordinates, token, step, out):
+    """Four rows of A times one token; `out` and `token` are `step` numbers apart."""
+    v0, v1, v2, v3 = splat(0.0), splat(0.0), splat(0.0), splat(0.0)
+    for c in range(coordinates):
+        x, row = load(token, c * step), advance(rows, c)
+        v0 = fma(spread(row, 0), x, v0)
+        v1 = fma(spread(row, coordinates), x, v1)
+        v2 = fma(spread(row, 2 * coordinates), x, v2)
+        v3 = fma(spread(row, 3 * coordinates), x, v3)
+    store(out, 0, v0)
+    store(out, step, v1)
+    store(out, 2 * step, v2)
+    store(out, 3 * step, v3)
+
+
+@inlined
+def move_four_by_two(rows, coordinates, token, step, out):
+    """Four rows of A times two neighbouring tokens."""
+    v0, v1, v2, v3 = splat(0.0), splat(0.0), splat(0.0), splat(0.0)
+    w0, w1, w2, w3 = splat(0.0), splat(0.0), splat(0.0), splat(0.0)
+    for c in range(coordinates):
+        x, y, row = load(token, c * step), load(token, c * step + WIDTH), advance(rows, c)
+        a = spread(row, 0)
+        v0, w0 = fma(a, x, v0), fma(a, y, w0)
+        a = spread(row, coordinates)
+        v1, w1 = fma(a, x, v1), fma(a, y, w1)
+        a = spread(row, 2 * coordinates)
+        v2, w2 = fma(a, x, v2), fma(a, y, w2)
+        a = spread(row, 3 * coordinates)
+        v3, w3 = fma(a, x, v3), fma(a, y, w3)
+    store(out, 0, v0)
+    store(out, step, v1)
+    store(out, 2 * step, v2)
+    store(out, 3 * step, v3)
+    store(out, WIDTH, w0)
+    store(out, step + WIDTH, w1)
+    store(out, 2 * step + WIDTH, w2)
+    store(out, 3 * step + WIDTH, w3)
+
+
+@numba.njit(cache=True, error_model="numpy")
 def move_tokens(matrix, tokens, others, coordinates, out):
-    """A x of the other tokens (r, K, 8) of a block, four rows of A at a time."""
+    """A x of the other tokens (r, K, 8) of a block, in tiles of four rows and two tokens."""
     step = others * WIDTH
-    tiled = coordinates - coordinates % 4
-    for k in range(0, step, WIDTH):
-        token, moved = advance(tokens, k), advance(out, k)
-        for a in range(0, tiled, 4):
-            row = advance(matrix, a * coordinates)
-            v0, v1, v2, v3 = splat(0.0), splat(0.0), splat(0.0), splat(0.0)
-            for c in range(coordinates):
-                x = load(token, c * step)
-                v0 = fma(spread(row, c), x, v0)
-                v1 = fma(spread(row, coordinates + c), x, v1)
-                v2 = fma(spread(row, 2 * coordinates + c), x, v2)
-                v3 = fma(spread(row, 3 * coordinates + c), x, v3)
-            store(moved, a * step, v0)
-            store(moved, (a + 1) * step, v1)
-            store(moved, (a + 2) * step, v2)
-            store(moved, (a + 3) * step, v3)
-        for a in range(tiled, coordinates):
-            row = advance(matrix, a * coordinates)
-            store(moved, a * step, dot_tokens(token, step, coordinates, row, 1))
+    tiled, pairs = coordinates - coordinates % 4, step - step % (2 * WIDTH)
+    for a in range(0, tiled, 4):
+        rows, row_out = advance(matrix, a * coordinates), advance(out, a * step)
+        for k in range(0, pairs, 2 * WIDTH):
+            move_four_by_two(rows, coordinates, advance(tokens, k), step, advance(row_out, k))
+        for k in range(pairs, step, WIDTH):
+            move_four(rows, coordinates, advance(tokens, k), step, advance(row_out, k))
+    for a in range(tiled, coordinates):
+        row = advance(matrix, a * coordinates)
+        for k in range(0, step, WIDTH):
+            value = dot_tokens(advance(tokens, k), step, coordinates, row, 1)
+            store(out, a * step + k, value)
 
 
 @numba.njit(cache=True, error_model="numpy")
@@ -121,7 +156,7 @@ def block_weights(matrix, points, block, moved, scores, weights):
         softmax_over_keys(row, length, advance(weights, query * length * WIDTH))
 
 
-@numba.njit(cache=True, error_model="numpy", forceinline=True)
+@inlined
 def score_gradient(weights, length, by_score):
     """Gradient by the scores, in place, from that by the weights (L, L, 8), queries first."""
     for query in range(length):
@@ -133,13 +168,13 @@ def score_gradient(weights, length, by_score):
             store(s, key, load(p, key) * (load(s, key) - mean))
 
 
-@numba.njit(cache=True, error_model="numpy", forceinline=True)
+@inlined
 def add_to(place, offset, value):
     """Add eight numbers."""
     store(place, offset, load(place, offset) + value)
 
 
-@numba.njit(cache=True, error_model="numpy", forceinline=True)
+@inlined
 def weighted_tokens(tokens, others, scores):
     """Sum over the other tokens, one coordinate of them, weighted by `scores` (K, 8)."""
     value = splat(0.0)
@@ -148,7 +183,7 @@ def weighted_tokens(tokens, others, scores):
     return value
 
 
-@numba.njit(cache=True, error_model="numpy", forceinline=True)
+@inlined
 def block_gradient(by_score, points, block, moved, sums):
     """Add a block's part of the gradient by A to `sums` (r, r, 8): S'[l, k] x_k x_l^T.
 
@@ -182,43 +217,77 @@ def block_gradient(by_score, points, block, moved, sums):
             add_to(out, number(axes, key) * step, value)
 
 
-@numba.njit(cache=True, error_model="numpy", forceinline=True)
-def add_moved(moved, count, points, block, sums):
+@inlined
+def add_four(left, right, count, span, step, next_row, out):
+    """Add products of four rows of `left` and one of `right` over `count` blocks to `out`."""
+    v0, v1 = load(out, 0), load(out, next_row)
+    v2, v3 = load(out, 2 * next_row), load(out, 3 * next_row)
+    for start in range(0, count * span, span):
+        for k in range(start, start + step, WIDTH):
+            x = load(right, k)
+            v0 = fma(load(left, k), x, v0)
+            v1 = fma(load(left, step + k), x, v1)
+            v2 = fma(load(left, 2 * step + k), x, v2)
+            v3 = fma(load(left, 3 * step + k), x, v3)
+    store(out, 0, v0)
+    store(out, next_row, v1)
+    store(out, 2 * next_row, v2)
+    store(out, 3 * next_row, v3)
+
+
+@inlined
+def add_four_by_two(left, right, count, span, step, next_row, out):
+    """The same with two rows of `right`."""
+    v0, v1 = load(out, 0), load(out, next_row)
+    v2, v3 = load(out, 2 * next_row), load(out, 3 * next_row)
+    w0, w1 = load(out, WIDTH), load(out, next_row + WIDTH)
+    w2, w3 = load(out, 2 * next_row + WIDTH), load(out, 3 * next_row + WIDTH)
+    for start in range(0, count * span, span):
+        for k in range(start, start + step, WIDTH):
+            x, y = load(right, k), load(right, step + k)
+            m = load(left, k)
+            v0, w0 = fma(m, x, v0), fma(m, y, w0)
+            m = load(left, step + k)
+            v1, w1 = fma(m, x, v1), fma(m, y, w1)
+            m = load(left, 2 * step + k)
+            v2, w2 = fma(m, x, v2), fma(m, y, w2)
+            m = load(left, 3 * step + k)
+            v3, w3 = fma(m, x, v3), fma(m, y, w3)
+    store(out, 0, v0)
+    store(out, next_row, v1)
+    store(out, 2 * next_row, v2)
+    store(out, 3 * next_row, v3)
+    store(out, WIDTH, w0)
+    store(out, next_row + WIDTH, w1)
+    store(out, 2 * next_row + WIDTH, w2)
+    store(out, 3 * next_row + WIDTH, w3)
+
+
+@numba.njit(cache=True, error_model="numpy")
+def add_moved(moved, count, tokens, others, coordinates, sums):
     """Add sum of moved[., a] x[., c] over the other tokens of `count` blocks to `sums`."""
-    others, coordinates = points.others, points.coordinates
     step = others * WIDTH
     span, next_row = coordinates * step, coordinates * WIDTH
-    tiled = coordinates - coordinates % 4
-    tokens = advance(points.tokens, block * span)
-    for c in range(coordinates):
-        for a in range(0, tiled, 4):
-            out = advance(sums, (a * coordinates + c) * WIDTH)
-            v0, v1 = load(out, 0), load(out, next_row)
-            v2, v3 = load(out, 2 * next_row), load(out, 3 * next_row)
-            for slot in range(count):
-                left = advance(moved, slot * span + a * step)
-                right = advance(tokens, slot * span + c * step)
-                for k in range(0, step, WIDTH):
-                    x = load(right, k)
-                    v0 = fma(load(left, k), x, v0)
-                    v1 = fma(load(left, step + k), x, v1)
-                    v2 = fma(load(left, 2 * step + k), x, v2)
-                    v3 = fma(load(left, 3 * step + k), x, v3)
-            store(out, 0, v0)
-            store(out, next_row, v1)
-            store(out, 2 * next_row, v2)
-            store(out, 3 * next_row, v3)
-        for a in range(tiled, coordinates):
+    tiled, pairs = coordinates - coordinates % 4, coordinates - coordinates % 2
+    for a in range(0, tiled, 4):
+        left, out = advance(moved, a * step), advance(sums, a * next_row)
+        for c in range(0, pairs, 2):
+            right, place = advance(tokens, c * step), advance(out, c * WIDTH)
+            add_four_by_two(left, right, count, span, step, next_row, place)
+        for c in range(pairs, coordinates):
+            right, place = advance(tokens, c * step), advance(out, c * WIDTH)
+            add_four(left, right, count, span, step, next_row, place)
+    for a in range(tiled, coordinates):
+        for c in range(coordinates):
+            left, right = advance(moved, a * step), advance(tokens, c * step)
             value = splat(0.0)
-            for slot in range(count):
-                left = advance(moved, slot * span + a * step)
-                right = advance(tokens, slot * span + c * step)
-                for k in range(0, step, WIDTH):
+            for start in range(0, count * span, span):
+                for k in range(start, start + step, WIDTH):
                     value = fma(load(left, k), load(right, k), value)
-            add_to(sums, (a * coordinates + c) * WIDTH, value)
+            add_to(sums, a * next_row + c * WIDTH, value)
 
 
-@numba.njit(cache=True, error_model="numpy", forceinline=True)
+@inlined
 def totals(sums, size, out):
     """Sum eight numbers each of `sums` (size, 8) into `out` (size,), and clear them."""
     for a in range(size):

@@ -51,7 +51,7 @@ def noise_free_loss(batch, rule, work):
     return total_loss(work.final, batch.labels, batch.weights, rule.logistic)
 
 
-@numba.njit(cache=True, error_model="numpy")
+@numba.njit(error_model="numpy", inline="always")
 def pass_all(parameters, batch, rule, work, gradient, phase):
     """The pass over every group of experts."""
     experts = work.outputs.shape[0]
@@ -65,7 +65,7 @@ def pass_all(parameters, batch, rule, work, gradient, phase):
             pass_group(parameters, batch, rule, work, gradient, group, groups, phase)
 
 
-@numba.njit(cache=True, error_model="numpy")
+@numba.njit(error_model="numpy", inline="always")
 def differentiate(parameters, batch, rule, work, noise, gradient):
     """Fill the gradients of the parts with a rate; return the noise-free expected loss."""
     experts_train = rule.ffn_rate > 0.0 or rule.attention_rate > 0.0
@@ -93,7 +93,7 @@ def differentiate(parameters, batch, rule, work, noise, gradient):
     return loss
 
 
-@numba.njit(cache=True, error_model="numpy")
+@numba.njit(error_model="numpy", inline="always")
 def keep_odd(gradient, class_axes):
     """Clear what cancels between mirror points: docs/theory.md §3."""
     gradient.ffn[:, :class_axes] = 0.0
@@ -102,7 +102,7 @@ def keep_odd(gradient, class_axes):
     gradient.gate[:, class_axes:] = 0.0
 
 
-@numba.njit(cache=True, error_model="numpy")
+@numba.njit(error_model="numpy", inline="always")
 def step_towards(value, gradient, rate, normalized):
     """One descent step of a flat array; a zero gradient moves nothing."""
     scale = rate
@@ -117,7 +117,7 @@ def step_towards(value, gradient, rate, normalized):
         value[a] -= scale * gradient[a]
 
 
-@numba.njit(cache=True, error_model="numpy")
+@numba.njit(error_model="numpy", inline="always")
 def update(parameters, gradient, rule):
     """Move every part that has a rate; experts and attention normalise one by one."""
     coordinates = parameters.ffn.shape[1]

@@ -4,14 +4,12 @@ f_i = sum_l sum_j phi(u_ijl), u_l = sum_k P[l, k] t_k, t_k = w . x_k; phi is u^3
 The three signal tokens are written out, the others are loops.
 """
 
-import numba
-
-from motsim.kernels.lanes import WIDTH, advance, fma, load, number, splat, spread, store
+from motsim.kernels.lanes import WIDTH, advance, fma, inlined, load, number, splat, spread, store
 
 FIRST, SECOND, THIRD = 0, WIDTH, 2 * WIDTH
 
 
-@numba.njit(cache=True, error_model="numpy", forceinline=True)
+@inlined
 def signal_products(weight, axes, amplitudes):
     """t of the three signal tokens of one neuron, `weight` (r,)."""
     return (
@@ -21,7 +19,7 @@ def signal_products(weight, axes, amplitudes):
     )
 
 
-@numba.njit(cache=True, error_model="numpy", forceinline=True)
+@inlined
 def other_products(weight, tokens, others, coordinates, out):
     """t (K, 8) of the other tokens of one neuron, four at a time."""
     step = others * WIDTH
@@ -45,7 +43,7 @@ def other_products(weight, tokens, others, coordinates, out):
         store(out, k, v0)
 
 
-@numba.njit(cache=True, error_model="numpy", forceinline=True)
+@inlined
 def neuron_output(points, weights, queries, cubic, t, mixed):
     """Sum over l of phi(u_l), with t (L, 8) in `t`; u is kept in `mixed` (Q, 8)."""
     length = points.signals + points.others
@@ -69,7 +67,7 @@ def neuron_output(points, weights, queries, cubic, t, mixed):
     return f
 
 
-@numba.njit(cache=True, error_model="numpy", forceinline=True)
+@inlined
 def unmixed_output(length, cubic, mixed):
     """The same without attention: u = t."""
     f = splat(0.0)
@@ -79,7 +77,7 @@ def unmixed_output(length, cubic, mixed):
     return f
 
 
-@numba.njit(cache=True, error_model="numpy", forceinline=True)
+@inlined
 def activation_gradient(coefficient, mixed, queries, cubic):
     """Overwrite u by the gradient c phi'(u)."""
     c = coefficient * splat(3.0)
@@ -91,7 +89,7 @@ def activation_gradient(coefficient, mixed, queries, cubic):
             store(mixed, at, coefficient)
 
 
-@numba.njit(cache=True, error_model="numpy", forceinline=True)
+@inlined
 def unmix(points, weights, queries, mixed, by_product):
     """Gradient by t (L, 8) from the gradient by u, the transpose of mixing."""
     length = points.signals + points.others
@@ -113,14 +111,14 @@ def unmix(points, weights, queries, mixed, by_product):
         store(by_product, k, value)
 
 
-@numba.njit(cache=True, error_model="numpy", forceinline=True)
+@inlined
 def add_product(sums, axis, amplitude, slope):
     """Add amplitude * slope to the sums of one coordinate."""
     place = axis * WIDTH
     store(sums, place, fma(amplitude, slope, load(sums, place)))
 
 
-@numba.njit(cache=True, error_model="numpy", forceinline=True)
+@inlined
 def add_weight_gradient(by_product, points, axes, amplitudes, tokens, sums):
     """Add sum_k t'_k x_k of a block to `sums` (r, 8)."""
     coordinates, step = points.coordinates, points.others * WIDTH

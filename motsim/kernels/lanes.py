@@ -15,6 +15,10 @@ from numba.extending import intrinsic, overload
 from motsim.kernels.arithmetic import LN2_HIGH, LN2_LOW, LOG2_E
 
 WIDTH = 8
+#: For functions that exist only inside others: inlined, and not callable from Python.
+inlined = numba.njit(
+    error_model="numpy", forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True
+)
 VECTOR = ir.VectorType(ir.DoubleType(), WIDTH)
 BITS = ir.VectorType(ir.IntType(64), WIDTH)
 
@@ -233,13 +237,13 @@ Q1, Q0 = 0.16666666666666669, 0.5000000000000001
 SHIFT = 6755399441055744.0  # 1.5 * 2^52: adding it rounds to an integer, kept in the low bits
 
 
-@numba.njit(cache=True, error_model="numpy", forceinline=True)
+@inlined
 def spread(place, offset):
     """The number at `offset`, eight times."""
     return splat(number(place, offset))
 
 
-@numba.njit(cache=True, error_model="numpy", forceinline=True)
+@inlined
 def exponential_lanes(x):
     """e^x to about 1 ulp for x <= 709; exactly 0 below -708; NaN and +inf pass through."""
     high, low = splat(709.0), splat(-708.0)

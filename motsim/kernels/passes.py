@@ -26,13 +26,12 @@ from motsim.kernels.experts import (
     unmix,
     unmixed_output,
 )
-from motsim.kernels.lanes import WIDTH, advance, any_at_least, load, pointer, splat, store
+from motsim.kernels.lanes import WIDTH, advance, any_at_least, inlined, load, pointer, splat, store
 from motsim.kernels.phases import BACKWARD, BOTH, FORWARD
 from motsim.kernels.routing import expected_coefficient
 
 
-
-@numba.njit(cache=True, error_model="numpy", forceinline=True)
+@inlined
 def forward_block(weight, points, rule, work, weights, block, slot):
     """Sum over l of phi(u_l) of one neuron, its t and u kept in row `slot` of the scratch."""
     signals, others, coordinates = points.signals, points.others, points.coordinates
@@ -56,16 +55,14 @@ def forward_block(weight, points, rule, work, weights, block, slot):
     return neuron_output(points, weights, work.queries, rule.cubic, products, mixed)
 
 
-@numba.njit(cache=True, error_model="numpy", forceinline=True)
+@inlined
 def backward_block(coefficient, points, rule, work, weights, block, slot):
     """Add one neuron's part of the gradients by its weights and by the scores."""
     signals, others, coordinates = points.signals, points.others, points.coordinates
     length = signals + others
     mixed = advance(work.mixed, slot * length * WIDTH)
     by_product = work.by_product if rule.mixed else mixed
-    activation_gradient(
-        coefficient, mixed, work.queries if rule.mixed else length, rule.cubic
-    )
+    activation_gradient(coefficient, mixed, work.queries if rule.mixed else length, rule.cubic)
     if rule.attention_rate > 0.0:
         products = advance(work.products, slot * length * WIDTH)
         for query in range(length):
@@ -98,9 +95,7 @@ def pass_group(parameters, batch, rule, scratch, gradient, group, groups, phase)
     at_a_time, slot = scratch.moved.shape[0], 0
     negligible = splat(rule.negligible)
     for block in range(blocks):
-        weights = advance(
-            work.weights, (matrix * blocks + block) * work.queries * length * WIDTH
-        )
+        weights = advance(work.weights, (matrix * blocks + block) * work.queries * length * WIDTH)
         moved = advance(work.moved, slot * span)
         if trains and phase != BACKWARD:
             block_weights(attention, points, block, moved, work.by_score, weights)
@@ -132,7 +127,9 @@ def pass_group(parameters, batch, rule, scratch, gradient, group, groups, phase)
             block_gradient(work.by_score, points, block, moved, work.attention_sums)
             slot += 1
             if points.others > 0 and (slot == at_a_time or block == blocks - 1):
-                add_moved(work.moved, slot, points, block + 1 - slot, work.attention_sums)
+                tokens = advance(points.tokens, (block + 1 - slot) * span)
+                sums = work.attention_sums
+                add_moved(work.moved, slot, tokens, points.others, coordinates, sums)
                 slot = 0
     if backward and rule.ffn_rate > 0.0:
         rows = experts * neurons * coordinates

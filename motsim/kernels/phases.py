@@ -1,3 +1,6 @@
 """What a pass over the points does."""
 
-FORWARD, BACKWARD, BOTH = 0, 1, 2
+import numpy as np
+
+# Not plain integers: numba would compile a pass for each of these literals.
+FORWARD, BACKWARD, BOTH = np.int64(0), np.int64(1), np.int64(2)

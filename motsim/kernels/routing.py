@@ -15,6 +15,7 @@ from motsim.kernels.lanes import (
     advance,
     exponential_lanes,
     fma,
+    inlined,
     load,
     number,
     pointer,
@@ -136,7 +137,7 @@ def total_loss(outputs, labels, weights, logistic):
     return total
 
 
-@numba.njit(cache=True, error_model="numpy", forceinline=True)
+@inlined
 def loss_slope_lanes(output, label, logistic):
     """The same for eight outputs."""
     if not logistic:
@@ -147,7 +148,7 @@ def loss_slope_lanes(output, label, logistic):
     return (zero - label) * where_greater(margin, zero, e, one) / (one + e)
 
 
-@numba.njit(cache=True, error_model="numpy", forceinline=True)
+@inlined
 def expected_coefficient(points, logistic, work, place, b):
     """Coefficient of an expert's output in the gradient of sum_i q_i loss(pi_i f_i); q constant.
 

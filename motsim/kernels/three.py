@@ -8,13 +8,14 @@ import numba
 
 from motsim.kernels.arguments import point_addresses, scratch_addresses
 from motsim.kernels.attention import add_to, totals
-from motsim.kernels.experts import FIRST, SECOND, THIRD, add_product, signal_products
+from motsim.kernels.experts import FIRST, SECOND, THIRD, add_product
 from motsim.kernels.lanes import (
     WIDTH,
     advance,
     any_at_least,
     exponential_lanes,
     fma,
+    inlined,
     load,
     number,
     pointer,
@@ -28,13 +29,13 @@ from motsim.kernels.phases import BACKWARD, BOTH, FORWARD
 from motsim.kernels.routing import expected_coefficient
 
 
-@numba.njit(cache=True, error_model="numpy", forceinline=True)
+@inlined
 def dot3(p, t):
     """Sum of three products."""
     return fma(p[2], t[2], fma(p[1], t[1], p[0] * t[0]))
 
 
-@numba.njit(cache=True, error_model="numpy", forceinline=True)
+@inlined
 def softmax3(a, b, c):
     """Softmax of three scores with two exponentials: that of the largest is 1."""
     one, larger = splat(1.0), where_greater(a, b, a, b)
@@ -47,7 +48,7 @@ def softmax3(a, b, c):
     return p * norm, q * norm, r * norm
 
 
-@numba.njit(cache=True, error_model="numpy", forceinline=True)
+@inlined
 def query_weights(matrix, rows, axis, amplitudes, amplitude):
     """Attention weights of one query over the three keys; `rows` are offsets of their rows of A."""
     a = amplitudes[0] * amplitude * spread(matrix, rows[0] + axis)
@@ -56,13 +57,13 @@ def query_weights(matrix, rows, axis, amplitudes, amplitude):
     return softmax3(a, b, c)
 
 
-@numba.njit(cache=True, error_model="numpy", forceinline=True)
+@inlined
 def load3(place):
     """Three times eight numbers."""
     return load(place, FIRST), load(place, SECOND), load(place, THIRD)
 
 
-@numba.njit(cache=True, error_model="numpy", forceinline=True)
+@inlined
 def store3(place, values):
     """Write three times eight numbers."""
     store(place, FIRST, values[0])
@@ -70,7 +71,7 @@ def store3(place, values):
     store(place, THIRD, values[2])
 
 
-@numba.njit(cache=True, error_model="numpy", forceinline=True)
+@inlined
 def activated(u, cubic):
     """phi(u) summed over the three tokens."""
     if cubic:
@@ -78,13 +79,13 @@ def activated(u, cubic):
     return u[0] + u[1] + u[2]
 
 
-@numba.njit(cache=True, error_model="numpy", forceinline=True)
+@inlined
 def slope_of(c, u, cubic):
     """c phi'(u)."""
     return splat(3.0) * c * u * u if cubic else c
 
 
-@numba.njit(cache=True, error_model="numpy", forceinline=True)
+@inlined
 def scores_slope(p, g, t):
     """Gradient by the scores of one query, from its weights p and the gradient g by its u."""
     a, b, c = g * t[0], g * t[1], g * t[2]
@@ -92,13 +93,13 @@ def scores_slope(p, g, t):
     return p[0] * (a - mean), p[1] * (b - mean), p[2] * (c - mean)
 
 
-@numba.njit(cache=True, error_model="numpy", forceinline=True)
+@inlined
 def add3(a, b):
     """Sum of triples."""
     return a[0] + b[0], a[1] + b[1], a[2] + b[2]
 
 
-@numba.njit(cache=True, error_model="numpy", forceinline=True)
+@inlined
 def add_scores(sums, rows, axis, amplitudes, amplitude, s):
     """Add S'[l, k] x_k x_l^T of one query to the sums of the gradient by A."""
     add_to(sums, (rows[0] + axis) * WIDTH, s[0] * amplitudes[0] * amplitude)
@@ -163,7 +164,11 @@ def pass_three(parameters, batch, rule, scratch, gradient, group, groups, phase)
                 w = advance(ffn, j * r)
                 t = (a[0] * spread(w, x0), a[1] * spread(w, x1), a[2] * spread(w, x2))
                 u = (dot3(p0, t), dot3(p1, t), dot3(p2, t))
-            g0, g1, g2 = slope_of(c, u[0], cubic), slope_of(c, u[1], cubic), slope_of(c, u[2], cubic)
+            g0, g1, g2 = (
+                slope_of(c, u[0], cubic),
+                slope_of(c, u[1], cubic),
+                slope_of(c, u[2], cubic),
+            )
             if not every:
                 g1, g2 = zero, zero
             if trains:
@@ -183,8 +188,6 @@ def pass_three(parameters, batch, rule, scratch, gradient, group, groups, phase)
             add_scores(work.attention_sums, rows, x1, a, a[1], s1)
             add_scores(work.attention_sums, rows, x2, a, a[2], s2)
     if phase != FORWARD and trains_ffn:
-        totals(
-            work.ffn_sums, neurons * r, advance(pointer(gradient.ffn), group * neurons * r)
-        )
+        totals(work.ffn_sums, neurons * r, advance(pointer(gradient.ffn), group * neurons * r))
     if phase != FORWARD and trains:
         totals(work.attention_sums, r * r, advance(pointer(gradient.attention), group * r * r))
