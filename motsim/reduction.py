@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motsim import kernels
+from motsim.data import Signals
 from motsim.layout import kernel_batch, kernel_parameters
 from motsim.model import Model, ModelParameters
-from motsim.data import Signals
 from motsim.points import Points
 
 __all__ = ["Reduction", "reduce_problem"]

@@ -26,7 +26,8 @@ class Batch(NamedTuple):
     axes: np.ndarray  # (B / 8, S) coordinate of each signal token
     amplitudes: np.ndarray  # (B / 8, S, 8)
     tokens: np.ndarray  # (B / 8, r, K, 8) the other tokens
-    token_sums: np.ndarray  # (B / 8, r, 8) sums of the other tokens
+    columns: np.ndarray  # (r, B / 8 * K * 8) the other tokens again, a matrix for BLAS
+    token_sums: np.ndarray  # (r, B) sums of the other tokens
     labels: np.ndarray  # (B,)
     weights: np.ndarray  # (B,)
     order: np.ndarray  # (B,) the point that each is; not used by kernels
@@ -60,6 +61,8 @@ class Workspace(NamedTuple):
     weights: np.ndarray  # (M or 1 or 0, B / 8, Q, L, 8): queries, keys; Q = L, or 1 where summed
     products: np.ndarray  # (rows of a group, L, 8): t
     mixed: np.ndarray  # (rows of a group, L, 8): u, then the gradient by u
+    other_products: np.ndarray  # (M * J, B / 8 * K * 8): t of the other tokens, and its gradient
+    other_gradient: np.ndarray  # (M * J, r) part of the gradient from the other tokens
     by_product: np.ndarray  # (L, 8): gradient by t
     by_score: np.ndarray  # (L, L, 8): scores, then the gradient by them; queries, keys
     moved: np.ndarray  # (blocks at a time, r, K, 8): A x, then the keys weighted by `by_score`
@@ -94,6 +97,7 @@ class Scratch(NamedTuple):
 
     weights: Any
     products: Any
+    other_products: Any
     mixed: Any
     by_product: Any
     by_score: Any
@@ -106,6 +110,7 @@ class Scratch(NamedTuple):
     by_output: Any
     by_gate: Any
     queries: int
+    ready: bool  # t of the other tokens was computed for all neurons and points at once
 
 
 @inlined
@@ -120,12 +125,14 @@ def point_addresses(batch):
 
 
 @inlined
-def scratch_addresses(work):
+def scratch_addresses(work, rule):
     """`Scratch` of a `Workspace`."""
     return Scratch(
-        pointer(work.weights), pointer(work.products), pointer(work.mixed),
+        pointer(work.weights), pointer(work.products),
+        pointer(work.other_products), pointer(work.mixed),
         pointer(work.by_product), pointer(work.by_score), pointer(work.moved),
         pointer(work.ffn_sums), pointer(work.attention_sums), pointer(work.outputs),
         pointer(work.gates), pointer(work.choice), pointer(work.by_output), pointer(work.by_gate),
         work.weights.shape[2],
+        rule.negligible == 0.0,
     )  # fmt: skip

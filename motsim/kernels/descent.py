@@ -54,6 +54,10 @@ def noise_free_loss(batch, rule, work):
 @numba.njit(error_model="numpy", inline="always")
 def pass_all(parameters, batch, rule, work, gradient, phase):
     """The pass over every group of experts."""
+    # One product of matrices serves all neurons; where most are passed over, each serves itself.
+    ready = batch.tokens.shape[2] > 0 and rule.negligible == 0.0
+    if ready and phase != BACKWARD:
+        np.dot(parameters.ffn, batch.columns, work.other_products)
     experts = work.outputs.shape[0]
     groups = parameters.attention.shape[0] if rule.mixed else experts
     three = batch.axes.shape[1] == 3 and batch.tokens.shape[2] == 0
@@ -63,6 +67,9 @@ def pass_all(parameters, batch, rule, work, gradient, phase):
             pass_three(parameters, batch, rule, work, gradient, group, groups, phase)
         else:
             pass_group(parameters, batch, rule, work, gradient, group, groups, phase)
+    if ready and phase != FORWARD and rule.ffn_rate > 0.0:
+        np.dot(work.other_products, batch.columns.T, work.other_gradient)
+        gradient.ffn[:] += work.other_gradient
 
 
 @numba.njit(error_model="numpy", inline="always")
@@ -162,7 +169,7 @@ def gradients(parameters, batch, rule, work, noise, gradient):
     by that step.
     """
     if rule.mixed:
-        refresh_attention(parameters, batch, work)
+        refresh_attention(parameters, batch, rule, work)
     losses = np.empty(1)
     descend(parameters, batch, rule, work, noise[np.newaxis], gradient, -1.0, losses)
     return losses[0]

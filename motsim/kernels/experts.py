@@ -44,8 +44,8 @@ def other_products(weight, tokens, others, coordinates, out):
 
 
 @inlined
-def neuron_output(points, weights, queries, cubic, t, mixed):
-    """Sum over l of phi(u_l), with t (L, 8) in `t`; u is kept in `mixed` (Q, 8)."""
+def neuron_output(points, weights, queries, cubic, t, others, mixed):
+    """Sum over l of phi(u_l), from t of the signal tokens and of the `others`; keeps u (Q, 8)."""
     length = points.signals + points.others
     f = splat(0.0)
     if points.signals > 0:
@@ -54,34 +54,34 @@ def neuron_output(points, weights, queries, cubic, t, mixed):
         t0, t1, t2 = splat(0.0), splat(0.0), splat(0.0)
     for query in range(queries):
         p = advance(weights, query * length * WIDTH)
+        u = splat(0.0)
         if points.signals > 0:
             u = load(p, FIRST) * t0
             u = fma(load(p, SECOND), t1, u)
             u = fma(load(p, THIRD), t2, u)
-        else:
-            u = splat(0.0)
-        for k in range(points.signals * WIDTH, length * WIDTH, WIDTH):
-            u = fma(load(p, k), load(t, k), u)
+            p = advance(p, 3 * WIDTH)
+        for k in range(0, points.others * WIDTH, WIDTH):
+            u = fma(load(p, k), load(others, k), u)
         store(mixed, query * WIDTH, u)
         f = fma(u * u, u, f) if cubic else f + u
     return f
 
 
 @inlined
-def unmixed_output(length, cubic, mixed):
-    """The same without attention: u = t."""
+def plain_output(count, cubic, t):
+    """Sum over `count` tokens of phi(t), where there is no attention."""
     f = splat(0.0)
-    for at in range(0, length * WIDTH, WIDTH):
-        u = load(mixed, at)
+    for at in range(0, count * WIDTH, WIDTH):
+        u = load(t, at)
         f = fma(u * u, u, f) if cubic else f + u
     return f
 
 
 @inlined
-def activation_gradient(coefficient, mixed, queries, cubic):
-    """Overwrite u by the gradient c phi'(u)."""
+def activation_gradient(coefficient, mixed, count, cubic):
+    """Overwrite u (count, 8) by the gradient c phi'(u)."""
     c = coefficient * splat(3.0)
-    for at in range(0, queries * WIDTH, WIDTH):
+    for at in range(0, count * WIDTH, WIDTH):
         if cubic:
             u = load(mixed, at)
             store(mixed, at, c * u * u)
@@ -90,25 +90,25 @@ def activation_gradient(coefficient, mixed, queries, cubic):
 
 
 @inlined
-def unmix(points, weights, queries, mixed, by_product):
-    """Gradient by t (L, 8) from the gradient by u, the transpose of mixing."""
-    length = points.signals + points.others
+def unmix(points, weights, queries, mixed, by_product, others):
+    """Gradient by t from the gradient by u, the transpose of mixing."""
+    span = (points.signals + points.others) * WIDTH
     if points.signals > 0:
         g0, g1, g2 = splat(0.0), splat(0.0), splat(0.0)
         for query in range(queries):
-            p, g = advance(weights, query * length * WIDTH), load(mixed, query * WIDTH)
+            p, g = advance(weights, query * span), load(mixed, query * WIDTH)
             g0 = fma(load(p, FIRST), g, g0)
             g1 = fma(load(p, SECOND), g, g1)
             g2 = fma(load(p, THIRD), g, g2)
         store(by_product, FIRST, g0)
         store(by_product, SECOND, g1)
         store(by_product, THIRD, g2)
-    for k in range(points.signals * WIDTH, length * WIDTH, WIDTH):
+    for k in range(0, points.others * WIDTH, WIDTH):
+        column = advance(weights, points.signals * WIDTH + k)
         value = splat(0.0)
         for query in range(queries):
-            p = load(weights, query * length * WIDTH + k)
-            value = fma(p, load(mixed, query * WIDTH), value)
-        store(by_product, k, value)
+            value = fma(load(column, query * span), load(mixed, query * WIDTH), value)
+        store(others, k, value)
 
 
 @inlined
@@ -119,27 +119,25 @@ def add_product(sums, axis, amplitude, slope):
 
 
 @inlined
-def add_weight_gradient(by_product, points, axes, amplitudes, tokens, sums):
-    """Add sum_k t'_k x_k of a block to `sums` (r, 8)."""
-    coordinates, step = points.coordinates, points.others * WIDTH
-    if points.signals > 0:
-        add_product(sums, number(axes, 0), load(amplitudes, FIRST), load(by_product, FIRST))
-        add_product(sums, number(axes, 1), load(amplitudes, SECOND), load(by_product, SECOND))
-        add_product(sums, number(axes, 2), load(amplitudes, THIRD), load(by_product, THIRD))
-    slopes = advance(by_product, points.signals * WIDTH)
-    tiled = step - step % (4 * WIDTH)
-    for k in range(0, tiled, 4 * WIDTH):
+def add_signal_gradient(by_product, axes, amplitudes, sums):
+    """Add sum_k t'_k x_k over the signal tokens of a block to `sums` (r, 8)."""
+    add_product(sums, number(axes, 0), load(amplitudes, FIRST), load(by_product, FIRST))
+    add_product(sums, number(axes, 1), load(amplitudes, SECOND), load(by_product, SECOND))
+    add_product(sums, number(axes, 2), load(amplitudes, THIRD), load(by_product, THIRD))
+
+
+@inlined
+def add_other_gradient(slopes, tokens, others, coordinates, sums):
+    """The same over the other tokens, two at a time."""
+    step = others * WIDTH
+    pairs = step - step % (2 * WIDTH)
+    for k in range(0, pairs, 2 * WIDTH):
         g0, g1 = load(slopes, k), load(slopes, k + WIDTH)
-        g2, g3 = load(slopes, k + 2 * WIDTH), load(slopes, k + 3 * WIDTH)
         for a in range(coordinates):
             x = advance(tokens, a * step + k)
             value = fma(load(x, 0), g0, load(sums, a * WIDTH))
-            value = fma(load(x, WIDTH), g1, value)
-            value = fma(load(x, 2 * WIDTH), g2, value)
-            value = fma(load(x, 3 * WIDTH), g3, value)
-            store(sums, a * WIDTH, value)
-    for k in range(tiled, step, WIDTH):
+            store(sums, a * WIDTH, fma(load(x, WIDTH), g1, value))
+    for k in range(pairs, step, WIDTH):
         g0 = load(slopes, k)
         for a in range(coordinates):
-            place = a * WIDTH
-            store(sums, place, fma(load(tokens, a * step + k), g0, load(sums, place)))
+            add_product(sums, a, load(tokens, a * step + k), g0)

@@ -19,25 +19,38 @@ from motsim.kernels.experts import (
     SECOND,
     THIRD,
     activation_gradient,
-    add_weight_gradient,
+    add_other_gradient,
+    add_signal_gradient,
     neuron_output,
     other_products,
+    plain_output,
     signal_products,
     unmix,
-    unmixed_output,
 )
-from motsim.kernels.lanes import WIDTH, advance, any_at_least, inlined, load, pointer, splat, store
+from motsim.kernels.lanes import WIDTH, advance, any_at_least, fma, inlined, load, pointer, splat, store
 from motsim.kernels.phases import BACKWARD, BOTH, FORWARD
 from motsim.kernels.routing import expected_coefficient
 
 
 @inlined
-def forward_block(weight, points, rule, work, weights, block, slot):
-    """Sum over l of phi(u_l) of one neuron, its t and u kept in row `slot` of the scratch."""
-    signals, others, coordinates = points.signals, points.others, points.coordinates
-    row = slot * (signals + others) * WIDTH
-    mixed = advance(work.mixed, row)
-    products = advance(work.products, row) if rule.mixed else mixed
+def other_place(points, work, first, row, block):
+    """Where t of the other tokens is: in one array for all neurons and points, or in scratch."""
+    span = points.others * WIDTH
+    if work.ready:
+        return advance(work.other_products, ((first + row) * points.blocks + block) * span)
+    return advance(work.other_products, row * span)
+
+
+@inlined
+def forward_block(weight, points, rule, work, weights, block, slot, others):
+    """Sum over l of phi(u_l) of one neuron.
+
+    t and u are kept in row `slot` of the scratch; t of the other tokens is in `others`, or to be
+    put there unless it is `ready`.
+    """
+    signals, coordinates = points.signals, points.coordinates
+    row = slot * (signals + points.others) * WIDTH
+    products = advance(work.products, row)
     if signals > 0:
         axes = advance(points.axes, block * signals)
         t0, t1, t2 = signal_products(
@@ -46,44 +59,65 @@ def forward_block(weight, points, rule, work, weights, block, slot):
         store(products, FIRST, t0)
         store(products, SECOND, t1)
         store(products, THIRD, t2)
-    if others > 0:
-        tokens = advance(points.tokens, block * coordinates * others * WIDTH)
-        out = advance(products, signals * WIDTH)
-        other_products(weight, tokens, others, coordinates, out)
+    if points.others > 0 and not work.ready:
+        tokens = advance(points.tokens, block * coordinates * points.others * WIDTH)
+        other_products(weight, tokens, points.others, coordinates, others)
     if not rule.mixed:
-        return unmixed_output(signals + others, rule.cubic, mixed)
-    return neuron_output(points, weights, work.queries, rule.cubic, products, mixed)
+        f = plain_output(signals, rule.cubic, products)
+        return f + plain_output(points.others, rule.cubic, others)
+    mixed = advance(work.mixed, row)
+    return neuron_output(points, weights, work.queries, rule.cubic, products, others, mixed)
 
 
 @inlined
-def backward_block(coefficient, points, rule, work, weights, block, slot):
-    """Add one neuron's part of the gradients by its weights and by the scores."""
-    signals, others, coordinates = points.signals, points.others, points.coordinates
-    length = signals + others
-    mixed = advance(work.mixed, slot * length * WIDTH)
-    by_product = work.by_product if rule.mixed else mixed
-    activation_gradient(coefficient, mixed, work.queries if rule.mixed else length, rule.cubic)
-    if rule.attention_rate > 0.0:
-        products = advance(work.products, slot * length * WIDTH)
-        for query in range(length):
-            slope = load(mixed, query * WIDTH)
-            row = advance(work.by_score, query * length * WIDTH)
-            for key in range(0, length * WIDTH, WIDTH):
-                store(row, key, load(row, key) + slope * load(products, key))
-    if rule.ffn_rate > 0.0:
-        if rule.mixed:
-            unmix(points, weights, work.queries, mixed, by_product)
+def add_score_slopes(points, products, others, mixed, by_score):
+    """Add one neuron's part of the gradient by the weights (L, L, 8): g_l t_k."""
+    signals, length = points.signals, points.signals + points.others
+    for query in range(length):
+        slope = load(mixed, query * WIDTH)
+        row = advance(by_score, query * length * WIDTH)
+        for key in range(0, signals * WIDTH, WIDTH):
+            store(row, key, fma(slope, load(products, key), load(row, key)))
+        row = advance(row, signals * WIDTH)
+        for key in range(0, points.others * WIDTH, WIDTH):
+            store(row, key, fma(slope, load(others, key), load(row, key)))
+
+
+@inlined
+def backward_block(coefficient, points, rule, work, weights, block, slot, others):
+    """Add one neuron's part of the gradients by its weights and by the scores.
+
+    The gradient by t of the other tokens overwrites t in `others`.
+    """
+    signals, coordinates = points.signals, points.coordinates
+    row = slot * (signals + points.others) * WIDTH
+    products, mixed = advance(work.products, row), advance(work.mixed, row)
+    slopes = work.by_product if rule.mixed else products
+    if rule.mixed:
+        activation_gradient(coefficient, mixed, work.queries, rule.cubic)
+        if rule.attention_rate > 0.0:
+            add_score_slopes(points, products, others, mixed, work.by_score)
+        if rule.ffn_rate > 0.0:
+            unmix(points, weights, work.queries, mixed, slopes, others)
+    elif rule.ffn_rate > 0.0:
+        activation_gradient(coefficient, products, signals, rule.cubic)
+        activation_gradient(coefficient, others, points.others, rule.cubic)
+    if rule.ffn_rate == 0.0:
+        return
+    sums = advance(work.ffn_sums, slot * coordinates * WIDTH)
+    if signals > 0:
         axes = advance(points.axes, block * signals)
         amplitudes = advance(points.amplitudes, block * signals * WIDTH)
-        tokens = advance(points.tokens, block * coordinates * others * WIDTH)
-        sums = advance(work.ffn_sums, slot * coordinates * WIDTH)
-        add_weight_gradient(by_product, points, axes, amplitudes, tokens, sums)
+        add_signal_gradient(slopes, axes, amplitudes, sums)
+    if points.others > 0 and not work.ready:
+        tokens = advance(points.tokens, block * coordinates * points.others * WIDTH)
+        add_other_gradient(others, tokens, points.others, coordinates, sums)
 
 
 @numba.njit(cache=True, error_model="numpy")
 def pass_group(parameters, batch, rule, scratch, gradient, group, groups, phase):
     """Outputs, and gradients unless FORWARD, of one group of experts."""
-    points, work = point_addresses(batch), scratch_addresses(scratch)
+    points, work = point_addresses(batch), scratch_addresses(scratch, rule)
     ffn, attention = pointer(parameters.ffn), pointer(parameters.attention)
     blocks, coordinates = points.blocks, points.coordinates
     length = points.signals + points.others
@@ -112,8 +146,11 @@ def pass_group(parameters, batch, rule, scratch, gradient, group, groups, phase)
             value = splat(0.0)
             for j in range(neurons):
                 weight = advance(ffn, ((group * experts + e) * neurons + j) * coordinates)
-                slot_of = e * neurons + j
-                value = value + forward_block(weight, points, rule, work, weights, block, slot_of)
+                row = e * neurons + j
+                others = other_place(points, work, group * experts * neurons, row, block)
+                value = value + forward_block(
+                    weight, points, rule, work, weights, block, row, others
+                )
             store(work.outputs, place, value)
             if not backward:
                 continue
@@ -121,7 +158,9 @@ def pass_group(parameters, batch, rule, scratch, gradient, group, groups, phase)
                 expected_coefficient(points, rule.logistic, work, place, block * WIDTH)
             value = load(work.by_output, place)
             for j in range(neurons):
-                backward_block(value, points, rule, work, weights, block, e * neurons + j)
+                row = e * neurons + j
+                others = other_place(points, work, group * experts * neurons, row, block)
+                backward_block(value, points, rule, work, weights, block, row, others)
         if trains and backward:
             score_gradient(weights, length, work.by_score)
             block_gradient(work.by_score, points, block, moved, work.attention_sums)
@@ -140,9 +179,9 @@ def pass_group(parameters, batch, rule, scratch, gradient, group, groups, phase)
 
 
 @numba.njit(cache=True, error_model="numpy")
-def refresh_attention(parameters, batch, scratch):
+def refresh_attention(parameters, batch, rule, scratch):
     """Recompute every attention weight."""
-    points, work = point_addresses(batch), scratch_addresses(scratch)
+    points, work = point_addresses(batch), scratch_addresses(scratch, rule)
     attention, size = pointer(parameters.attention), points.coordinates * points.coordinates
     span = (points.signals + points.others) ** 2 * WIDTH
     for matrix in range(scratch.weights.shape[0]):

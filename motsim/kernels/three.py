@@ -110,7 +110,7 @@ def add_scores(sums, rows, axis, amplitudes, amplitude, s):
 @numba.njit(cache=True, error_model="numpy")
 def pass_three(parameters, batch, rule, scratch, gradient, group, groups, phase):
     """Outputs, and gradients unless FORWARD, of one expert; see `passes.pass_group`."""
-    points, work = point_addresses(batch), scratch_addresses(scratch)
+    points, work = point_addresses(batch), scratch_addresses(scratch, rule)
     blocks, r, neurons, cubic = points.blocks, points.coordinates, rule.neurons, rule.cubic
     ffn = advance(pointer(parameters.ffn), group * neurons * r)
     matrix = advance(pointer(parameters.attention), group * r * r)
