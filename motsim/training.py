@@ -164,7 +164,7 @@ def _prepare(
     )
     if not rule.mixed or rule.attention_rate > 0.0:
         return rule, work
-    kernels.refresh_attention(value, problem.batch, rule, work)
+    kernels.refresh_attention(value, problem.batch, work)
     weights = work.weights
     if (value.attention == value.attention[0]).all():
         weights = weights[:1]

@@ -110,7 +110,7 @@ class Scratch(NamedTuple):
     by_output: Any
     by_gate: Any
     queries: int
-    ready: bool  # t of the other tokens was computed for all neurons and points at once
+    dense: bool  # no expert is passed over; t of the other tokens was computed for all at once
 
 
 @inlined
@@ -125,7 +125,7 @@ def point_addresses(batch):
 
 
 @inlined
-def scratch_addresses(work, rule):
+def scratch_addresses(work, dense):
     """`Scratch` of a `Workspace`."""
     return Scratch(
         pointer(work.weights), pointer(work.products),
@@ -134,5 +134,5 @@ def scratch_addresses(work, rule):
         pointer(work.ffn_sums), pointer(work.attention_sums), pointer(work.outputs),
         pointer(work.gates), pointer(work.choice), pointer(work.by_output), pointer(work.by_gate),
         work.weights.shape[2],
-        rule.negligible == 0.0,
+        dense,
     )  # fmt: skip

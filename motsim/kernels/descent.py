@@ -3,12 +3,14 @@
 import numba
 import numpy as np
 
+from motsim.kernels.lanes import WIDTH
 from motsim.kernels.passes import pass_group, refresh_attention
 from motsim.kernels.phases import BACKWARD, BOTH, FORWARD
 from motsim.kernels.routing import (
     add_load_balance,
     gate_gradient,
     gate_logits,
+    needed_blocks,
     selected_coefficients,
     selected_output,
     softmax,
@@ -52,11 +54,22 @@ def noise_free_loss(batch, rule, work):
 
 
 @numba.njit(error_model="numpy", inline="always")
-def pass_all(parameters, batch, rule, work, gradient, phase):
+def serves_all(batch, rule, work):
+    """Whether a pass takes every expert in every block, instead of passing over negligible ones.
+
+    With tokens off the axes one product of matrices for all is faster unless few are needed.
+    """
+    dense = rule.negligible == 0.0
+    if not dense and batch.tokens.shape[2] > 0:
+        dense = 4 * needed_blocks(work.choice, rule.negligible) > work.choice.size // WIDTH
+    return dense
+
+
+@numba.njit(error_model="numpy", inline="always")
+def pass_all(parameters, batch, rule, work, gradient, phase, dense):
     """The pass over every group of experts."""
-    # One product of matrices serves all neurons; where most are passed over, each serves itself.
-    ready = batch.tokens.shape[2] > 0 and rule.negligible == 0.0
-    if ready and phase != BACKWARD:
+    multiplies = dense and batch.tokens.shape[2] > 0
+    if multiplies and phase != BACKWARD:
         np.dot(parameters.ffn, batch.columns, work.other_products)
     experts = work.outputs.shape[0]
     groups = parameters.attention.shape[0] if rule.mixed else experts
@@ -64,10 +77,10 @@ def pass_all(parameters, batch, rule, work, gradient, phase):
     three = three and rule.mixed and groups == experts
     for group in range(groups):
         if three:
-            pass_three(parameters, batch, rule, work, gradient, group, groups, phase)
+            pass_three(parameters, batch, rule, work, gradient, group, phase, dense)
         else:
-            pass_group(parameters, batch, rule, work, gradient, group, groups, phase)
-    if ready and phase != FORWARD and rule.ffn_rate > 0.0:
+            pass_group(parameters, batch, rule, work, gradient, group, groups, phase, dense)
+    if multiplies and phase != FORWARD and rule.ffn_rate > 0.0:
         np.dot(work.other_products, batch.columns.T, work.other_gradient)
         gradient.ffn[:] += work.other_gradient
 
@@ -80,7 +93,8 @@ def differentiate(parameters, batch, rule, work, noise, gradient):
     # With expected routing the loss of a point is a sum over experts: one pass is enough.
     splits = rule.gated and not rule.sampled and (experts_train or gate_trains)
     route(parameters, batch, rule, work, noise)
-    pass_all(parameters, batch, rule, work, gradient, BOTH if splits else FORWARD)
+    dense = serves_all(batch, rule, work)
+    pass_all(parameters, batch, rule, work, gradient, BOTH if splits else FORWARD, dense)
     loss = noise_free_loss(batch, rule, work)
     if not splits and (experts_train or gate_trains):
         selected_coefficients(
@@ -88,7 +102,7 @@ def differentiate(parameters, batch, rule, work, noise, gradient):
             work.by_output, work.by_gate,
         )  # fmt: skip
         if experts_train:
-            pass_all(parameters, batch, rule, work, gradient, BACKWARD)
+            pass_all(parameters, batch, rule, work, gradient, BACKWARD, dense)
     if gate_trains:
         if rule.load_balance > 0.0:
             add_load_balance(
@@ -169,7 +183,7 @@ def gradients(parameters, batch, rule, work, noise, gradient):
     by that step.
     """
     if rule.mixed:
-        refresh_attention(parameters, batch, rule, work)
+        refresh_attention(parameters, batch, work)
     losses = np.empty(1)
     descend(parameters, batch, rule, work, noise[np.newaxis], gradient, -1.0, losses)
     return losses[0]

@@ -27,7 +27,17 @@ from motsim.kernels.experts import (
     signal_products,
     unmix,
 )
-from motsim.kernels.lanes import WIDTH, advance, any_at_least, fma, inlined, load, pointer, splat, store
+from motsim.kernels.lanes import (
+    WIDTH,
+    advance,
+    any_at_least,
+    fma,
+    inlined,
+    load,
+    pointer,
+    splat,
+    store,
+)
 from motsim.kernels.phases import BACKWARD, BOTH, FORWARD
 from motsim.kernels.routing import expected_coefficient
 
@@ -36,7 +46,7 @@ from motsim.kernels.routing import expected_coefficient
 def other_place(points, work, first, row, block):
     """Where t of the other tokens is: in one array for all neurons and points, or in scratch."""
     span = points.others * WIDTH
-    if work.ready:
+    if work.dense:
         return advance(work.other_products, ((first + row) * points.blocks + block) * span)
     return advance(work.other_products, row * span)
 
@@ -46,7 +56,7 @@ def forward_block(weight, points, rule, work, weights, block, slot, others):
     """Sum over l of phi(u_l) of one neuron.
 
     t and u are kept in row `slot` of the scratch; t of the other tokens is in `others`, or to be
-    put there unless it is `ready`.
+    put there unless the pass is `dense`.
     """
     signals, coordinates = points.signals, points.coordinates
     row = slot * (signals + points.others) * WIDTH
@@ -59,7 +69,7 @@ def forward_block(weight, points, rule, work, weights, block, slot, others):
         store(products, FIRST, t0)
         store(products, SECOND, t1)
         store(products, THIRD, t2)
-    if points.others > 0 and not work.ready:
+    if points.others > 0 and not work.dense:
         tokens = advance(points.tokens, block * coordinates * points.others * WIDTH)
         other_products(weight, tokens, points.others, coordinates, others)
     if not rule.mixed:
@@ -109,15 +119,15 @@ def backward_block(coefficient, points, rule, work, weights, block, slot, others
         axes = advance(points.axes, block * signals)
         amplitudes = advance(points.amplitudes, block * signals * WIDTH)
         add_signal_gradient(slopes, axes, amplitudes, sums)
-    if points.others > 0 and not work.ready:
+    if points.others > 0 and not work.dense:
         tokens = advance(points.tokens, block * coordinates * points.others * WIDTH)
         add_other_gradient(others, tokens, points.others, coordinates, sums)
 
 
 @numba.njit(cache=True, error_model="numpy")
-def pass_group(parameters, batch, rule, scratch, gradient, group, groups, phase):
+def pass_group(parameters, batch, rule, scratch, gradient, group, groups, phase, dense):
     """Outputs, and gradients unless FORWARD, of one group of experts."""
-    points, work = point_addresses(batch), scratch_addresses(scratch, rule)
+    points, work = point_addresses(batch), scratch_addresses(scratch, dense)
     ffn, attention = pointer(parameters.ffn), pointer(parameters.attention)
     blocks, coordinates = points.blocks, points.coordinates
     length = points.signals + points.others
@@ -138,7 +148,7 @@ def pass_group(parameters, batch, rule, scratch, gradient, group, groups, phase)
                 store(work.by_score, at, splat(0.0))
         for e in range(experts):
             place = ((group * experts + e) * blocks + block) * WIDTH
-            if rule.negligible > 0.0 and not any_at_least(load(work.choice, place), negligible):
+            if not dense and not any_at_least(load(work.choice, place), negligible):
                 store(work.outputs, place, splat(0.0))
                 store(work.by_output, place, splat(0.0))
                 store(work.by_gate, place, splat(0.0))
@@ -179,9 +189,9 @@ def pass_group(parameters, batch, rule, scratch, gradient, group, groups, phase)
 
 
 @numba.njit(cache=True, error_model="numpy")
-def refresh_attention(parameters, batch, rule, scratch):
+def refresh_attention(parameters, batch, scratch):
     """Recompute every attention weight."""
-    points, work = point_addresses(batch), scratch_addresses(scratch, rule)
+    points, work = point_addresses(batch), scratch_addresses(scratch, True)
     attention, size = pointer(parameters.attention), points.coordinates * points.coordinates
     span = (points.signals + points.others) ** 2 * WIDTH
     for matrix in range(scratch.weights.shape[0]):

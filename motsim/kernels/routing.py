@@ -13,6 +13,7 @@ from motsim.kernels.arithmetic import exponential
 from motsim.kernels.lanes import (
     WIDTH,
     advance,
+    any_at_least,
     exponential_lanes,
     fma,
     inlined,
@@ -68,6 +69,15 @@ def softmax(logits, scale, out):
         norm = splat(1.0) / norm
         for i in range(0, end, size):
             store(q, i, load(q, i) * norm)
+
+
+@numba.njit(cache=True, error_model="numpy")
+def needed_blocks(choice, negligible):
+    """Number of blocks of eight of q (M, B) in which it is at least `negligible` somewhere."""
+    count, limit = 0, splat(negligible)
+    for place in range(0, choice.size, WIDTH):
+        count += any_at_least(load(pointer(choice), place), limit)
+    return count
 
 
 @numba.njit(cache=True, error_model="numpy")

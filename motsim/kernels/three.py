@@ -108,9 +108,9 @@ def add_scores(sums, rows, axis, amplitudes, amplitude, s):
 
 
 @numba.njit(cache=True, error_model="numpy")
-def pass_three(parameters, batch, rule, scratch, gradient, group, groups, phase):
+def pass_three(parameters, batch, rule, scratch, gradient, group, phase, dense):
     """Outputs, and gradients unless FORWARD, of one expert; see `passes.pass_group`."""
-    points, work = point_addresses(batch), scratch_addresses(scratch, rule)
+    points, work = point_addresses(batch), scratch_addresses(scratch, dense)
     blocks, r, neurons, cubic = points.blocks, points.coordinates, rule.neurons, rule.cubic
     ffn = advance(pointer(parameters.ffn), group * neurons * r)
     matrix = advance(pointer(parameters.attention), group * r * r)
@@ -118,11 +118,10 @@ def pass_three(parameters, batch, rule, scratch, gradient, group, groups, phase)
     every = work.queries == 3  # else the weights are summed over queries, experts are linear
     shared = scratch.weights.shape[0] == 1
     weights = advance(work.weights, (0 if shared else group) * blocks * work.queries * 3 * WIDTH)
-    skips, negligible = rule.negligible > 0.0, splat(rule.negligible)
-    zero = splat(0.0)
+    negligible, zero = splat(rule.negligible), splat(0.0)
     for block in range(blocks):
         place = (group * blocks + block) * WIDTH
-        if skips and not any_at_least(load(work.choice, place), negligible):
+        if not dense and not any_at_least(load(work.choice, place), negligible):
             store(work.outputs, place, zero)
             store(work.by_output, place, zero)
             store(work.by_gate, place, zero)
