@@ -1,7 +1,5 @@
 """How models and points are laid out for the kernels: blocks of eight, in r coordinates."""
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -75,11 +73,17 @@ def kernel_batch(tokens: Floats, labels: Floats, weights: Floats) -> kernels.Bat
     )
 
 
-def aligned(array: NDArray[Any]) -> NDArray[Any]:
-    """Copy of an array that starts at a line of the cache, as vectors of eight should."""
-    raw = np.empty(array.size + LINE // array.itemsize, dtype=array.dtype)
-    first = (-raw.ctypes.data % LINE) // array.itemsize
-    copy = raw[first : first + array.size].reshape(array.shape)
+def aligned_zeros(shape: int | tuple[int, ...]) -> Floats:
+    """Zeros that start at a line of the cache, as vectors of eight should; untouched, no memory."""
+    size = int(np.prod(shape))
+    raw = np.zeros(size + LINE // 8)
+    first = (-raw.ctypes.data % LINE) // 8
+    return raw[first : first + size].reshape(shape)
+
+
+def aligned(array: Floats) -> Floats:
+    """Copy of an array that starts at a line of the cache."""
+    copy = aligned_zeros(array.shape)
     copy[...] = array
     return copy
 
@@ -118,30 +122,29 @@ def kernel_workspace(model: Model, batch: kernels.Batch) -> kernels.Workspace:
     length = batch.axes.shape[1] + others
     rows = model.num_neurons * (model.num_experts if model.kind == "shared" else 1)
     by_point = (model.num_experts, len(batch.labels))
+    neurons = model.num_experts * model.num_neurons
     at_a_time = max(1, min(blocks, 4096 // max(1, r * others)))  # 256 KiB
-
-    def zeros(shape: int | tuple[int, ...]) -> Floats:
-        return aligned(np.zeros(shape))
-
     return kernels.Workspace(
-        weights=zeros((model.num_attentions, blocks, length, length, width)),
-        products=zeros((rows, length, width)),
-        mixed=zeros((rows, length, width)),
-        other_products=zeros((model.num_experts * model.num_neurons, others * blocks * width)),
-        other_gradient=zeros((model.num_experts * model.num_neurons, r)),
-        by_product=zeros((length, width)),
-        by_score=zeros((length, length, width)),
-        moved=zeros((at_a_time, r, others, width)),
-        ffn_sums=zeros((rows, r, width)),
-        attention_sums=zeros((r, r, width)),
-        gate_sums=zeros((r, width)),
-        outputs=zeros(by_point),
-        logits=zeros(by_point),
-        gates=zeros(by_point),
-        choice=zeros(by_point),
-        by_output=zeros(by_point),
-        by_gate=zeros(by_point),
-        final=zeros(len(batch.labels)),
+        weights=aligned_zeros((model.num_attentions, blocks, length, length, width)),
+        products=aligned_zeros((rows, length, width)),
+        mixed=aligned_zeros((rows, length, width)),
+        other_products=aligned_zeros(
+            (model.num_experts * model.num_neurons, others * blocks * width)
+        ),
+        other_gradient=aligned_zeros((model.num_experts * model.num_neurons, r)),
+        by_product=aligned_zeros((length, width)),
+        by_score=aligned_zeros((length, length, width)),
+        moved=aligned_zeros((at_a_time, r, others, width)),
+        ffn_sums=aligned_zeros((rows, r, width)),
+        attention_sums=aligned_zeros((r, r, width)),
+        gate_sums=aligned_zeros((r, width)),
+        outputs=aligned_zeros(by_point),
+        logits=aligned_zeros(by_point),
+        gates=aligned_zeros(by_point),
+        choice=aligned_zeros(by_point),
+        by_output=aligned_zeros(by_point),
+        by_gate=aligned_zeros(by_point),
+        final=aligned_zeros(len(batch.labels)),
     )
 
 

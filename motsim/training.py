@@ -164,13 +164,12 @@ def _prepare(
     )
     if not rule.mixed or rule.attention_rate > 0.0:
         return rule, work
-    kernels.refresh_attention(value, problem.batch, work)
-    weights = work.weights
     if (value.attention == value.attention[0]).all():
-        weights = weights[:1]
+        work = work._replace(weights=work.weights[:1])
+    kernels.refresh_attention(value, problem.batch, work)
     if not rule.cubic:
-        weights = aligned(weights.sum(axis=2, keepdims=True))
-    return rule, work._replace(weights=weights)
+        work = work._replace(weights=aligned(work.weights.sum(axis=2, keepdims=True)))
+    return rule, work
 
 
 def _noise(

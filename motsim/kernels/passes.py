@@ -140,6 +140,8 @@ def pass_group(parameters, batch, rule, scratch, gradient, group, groups, phase,
     negligible = splat(rule.negligible)
     for block in range(blocks):
         weights = advance(work.weights, (matrix * blocks + block) * work.queries * length * WIDTH)
+        if trains and phase == BOTH:
+            weights = work.weights  # not needed again: always the same place
         moved = advance(work.moved, slot * span)
         if trains and phase != BACKWARD:
             block_weights(attention, points, block, moved, work.by_score, weights)
@@ -150,7 +152,6 @@ def pass_group(parameters, batch, rule, scratch, gradient, group, groups, phase,
             place = ((group * experts + e) * blocks + block) * WIDTH
             if not dense and not any_at_least(load(work.choice, place), negligible):
                 store(work.outputs, place, splat(0.0))
-                store(work.by_output, place, splat(0.0))
                 store(work.by_gate, place, splat(0.0))
                 continue
             value = splat(0.0)
@@ -165,8 +166,9 @@ def pass_group(parameters, batch, rule, scratch, gradient, group, groups, phase,
             if not backward:
                 continue
             if phase == BOTH:
-                expected_coefficient(points, rule.logistic, work, place, block * WIDTH)
-            value = load(work.by_output, place)
+                value = expected_coefficient(points, rule.logistic, work, place, block * WIDTH)
+            else:
+                value = load(work.by_output, place)
             for j in range(neurons):
                 row = e * neurons + j
                 others = other_place(points, work, group * experts * neurons, row, block)

@@ -160,15 +160,12 @@ def loss_slope_lanes(output, label, logistic):
 
 @inlined
 def expected_coefficient(points, logistic, work, place, b):
-    """Coefficient of an expert's output in the gradient of sum_i q_i loss(pi_i f_i); q constant.
-
-    Also writes the gradient by pi.
-    """
+    """Gradient of w sum_i q_i loss(pi_i f_i) by f, q constant; that by pi is written."""
     p, f, label = load(work.gates, place), load(work.outputs, place), load(points.labels, b)
     slope = load(points.weights, b) * load(work.choice, place)
     slope = slope * loss_slope_lanes(p * f, label, logistic)
     store(work.by_gate, place, slope * f)
-    store(work.by_output, place, slope * p)
+    return slope * p
 
 
 @numba.njit(cache=True, error_model="numpy")

@@ -123,7 +123,6 @@ def pass_three(parameters, batch, rule, scratch, gradient, group, phase, dense):
         place = (group * blocks + block) * WIDTH
         if not dense and not any_at_least(load(work.choice, place), negligible):
             store(work.outputs, place, zero)
-            store(work.by_output, place, zero)
             store(work.by_gate, place, zero)
             continue
         axes = advance(points.axes, block * 3)
@@ -155,8 +154,9 @@ def pass_three(parameters, batch, rule, scratch, gradient, group, phase, dense):
         if phase == FORWARD:
             continue
         if phase == BOTH:
-            expected_coefficient(points, rule.logistic, work, place, block * WIDTH)
-        c = load(work.by_output, place)
+            c = expected_coefficient(points, rule.logistic, work, place, block * WIDTH)
+        else:
+            c = load(work.by_output, place)
         s0, s1, s2 = (zero, zero, zero), (zero, zero, zero), (zero, zero, zero)
         for j in range(neurons):
             if phase == BACKWARD or neurons > 1:
