@@ -128,10 +128,8 @@ def kernel_workspace(model: Model, batch: kernels.Batch) -> kernels.Workspace:
         weights=aligned_zeros((model.num_attentions, blocks, length, length, width)),
         products=aligned_zeros((rows, length, width)),
         mixed=aligned_zeros((rows, length, width)),
-        other_products=aligned_zeros(
-            (model.num_experts * model.num_neurons, others * blocks * width)
-        ),
-        other_gradient=aligned_zeros((model.num_experts * model.num_neurons, r)),
+        other_products=aligned_zeros((neurons, others * blocks * width)),
+        other_gradient=aligned_zeros((neurons, r)),
         by_product=aligned_zeros((length, width)),
         by_score=aligned_zeros((length, length, width)),
         moved=aligned_zeros((at_a_time, r, others, width)),

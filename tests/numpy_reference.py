@@ -128,18 +128,20 @@ def gradients(
     return by_gate, by_ffn, by_attention
 
 
-def descend(gate, ffn, attention, points, activation, loss, schedule):
+def descend(gate, ffn, attention, points, activation, loss, schedule, noise=None):
     """Plain staged descent; returns the losses before every step and after the last.
 
-    `schedule` is a list of (steps, ffn rate, normalised ffn?, attention rate, gate rate, scale).
+    `schedule` is a list of (steps, ffn rate, normalised ffn?, attention rate, gate rate, scale);
+    `noise`, one (P, M) for every step, means sampled.
     """
-    losses = []
+    losses, drawn = [], iter(noise if noise is not None else ())
     for steps, ffn_rate, normalized, attention_rate, gate_rate, scale in schedule:
         for _ in range(steps):
             losses.append(expected_loss(gate, ffn, attention, points, activation, loss))
             by_gate, by_ffn, by_attention = gradients(
-                gate, ffn, attention, points, activation, loss, routing_scale=scale
-            )
+                gate, ffn, attention, points, activation, loss, routing_scale=scale,
+                noise=next(drawn, None),
+            )  # fmt: skip
             if normalized:
                 norms = np.sqrt((by_ffn**2).sum(axis=(1, 2), keepdims=True))
                 by_ffn = by_ffn / np.where(norms > 0, norms, 1.0)

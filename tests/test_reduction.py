@@ -118,7 +118,8 @@ def test_mirror_halves_the_points():
     model = Model("mot", 2, "linear")
     points, start = problem(model, 0, odd=True)
     half, whole = (reduce_problem(model, points, start, use_mirror=m) for m in (True, False))
-    assert len(half.batch.labels) * 2 == len(whole.batch.labels) == len(points.labels)
+    counts = [(reduced.batch.weights > 0).sum() for reduced in (half, whole)]
+    assert counts[0] * 2 == counts[1] == len(points.labels)
     assert half.batch.weights.sum() == pytest.approx(1.0, abs=1e-15)
     assert not whole.odd
 

@@ -1,0 +1,180 @@
+"""Eight lanes: the exponential to the last digits, and what each operation does with each lane."""
+
+import numba
+import numpy as np
+import pytest
+
+from motsim.kernels.arithmetic import exponential
+from motsim.kernels.lanes import (
+    WIDTH,
+    advance,
+    any_at_least,
+    exponential_lanes,
+    fma,
+    load,
+    number,
+    pointer,
+    put,
+    splat,
+    spread,
+    store,
+    total,
+    where_at_most,
+    where_equal,
+    where_greater,
+)
+
+
+@numba.njit(error_model="numpy")
+def one_at_a_time(values, out):
+    for a in range(len(values)):
+        out[a] = exponential(values[a])
+
+
+@numba.njit(error_model="numpy")
+def eight_at_a_time(values, out):
+    for a in range(0, len(values), WIDTH):
+        store(pointer(out), a, exponential_lanes(load(pointer(values), a)))
+
+
+def exponential_of(kernel, values):
+    values = np.atleast_1d(np.asarray(values, dtype=float))
+    filled = np.concatenate([values, np.zeros(-len(values) % WIDTH)])
+    out = np.full_like(filled, np.nan)
+    kernel(filled, out)
+    return out[: len(values)]
+
+
+both = pytest.mark.parametrize("kernel", [one_at_a_time, eight_at_a_time], ids=["scalar", "lanes"])
+
+
+@both
+def test_exponential_is_within_two_units_in_the_last_place(kernel):
+    rng = np.random.default_rng(0)
+    x = np.concatenate(
+        [
+            np.linspace(-708.0, 709.0, 200_001),
+            rng.uniform(-708.0, 709.0, 200_000),
+            np.log(2.0) * (np.arange(-1020, 1023) + 0.5),  # where the shift changes
+            rng.uniform(-1e-8, 1e-8, 1000),
+            [0.0, -0.0, 5e-324, -5e-324, -708.0, 709.0],
+        ]
+    )
+    units = np.abs(exponential_of(kernel, x).view(np.int64) - np.exp(x).view(np.int64))
+    assert units.max() <= 2, x[units.argmax()]
+    assert exponential_of(kernel, 0.0)[0] == 1.0
+    # Negative control: a wrong last digit of x is far more than two units.
+    wrong = exponential_of(kernel, np.nextafter(500.0, 501)).view(np.int64)
+    assert np.abs(wrong - np.exp([500.0]).view(np.int64)) > 2
+
+
+@both
+def test_exponential_of_the_edges(kernel):
+    small = [-np.inf, -1e300, -708.1, -745.0, np.nextafter(-708.0, -709.0)]
+    np.testing.assert_array_equal(exponential_of(kernel, small), 0.0)
+    np.testing.assert_array_equal(exponential_of(kernel, [np.inf, 710.0, 1e300]), np.inf)
+    got = exponential_of(kernel, [-708.0, 709.0])
+    np.testing.assert_allclose(got, np.exp([-708.0, 709.0]), rtol=4e-16)
+    got = exponential_of(kernel, [np.nan, 1.0, -np.nan, np.nan])
+    assert np.isnan(got).tolist() == [True, False, True, True]
+
+
+def test_exponential_of_a_lane_does_not_depend_on_its_neighbours():
+    values = np.array([np.nan, 1.0, -np.inf, 700.0, np.inf, -3.0, -1e5, 0.25])
+    together = exponential_of(eight_at_a_time, values)
+    alone = [exponential_of(eight_at_a_time, np.full(WIDTH, v))[0] for v in values]
+    np.testing.assert_array_equal(together, alone)
+
+
+# --- operations -----------------------------------------------------------------------------------
+
+
+@numba.njit(error_model="numpy")
+def operations(a, b, c, out):
+    x, y, z = load(pointer(a), 0), load(pointer(b), 0), load(pointer(c), 0)
+    to = pointer(out)
+    store(to, 0, x + y)
+    store(to, 8, x - y)
+    store(to, 16, x * y)
+    store(to, 24, x / y)
+    store(to, 32, fma(x, y, z))
+    store(to, 40, where_greater(x, y, x, z))
+    store(to, 48, where_equal(x, y, x, z))
+    store(to, 56, where_at_most(x, y, x, z))
+
+
+def test_operations_are_those_of_numpy_lane_by_lane():
+    rng = np.random.default_rng(1)
+    for _ in range(20):
+        a, b, c = rng.integers(-2, 3, (3, WIDTH)) + 0.1 * rng.integers(0, 2, (3, WIDTH))
+        a[3], b[5] = np.nan, np.nan
+        b[0] = a[0]
+        out = np.full((8, WIDTH), 9.0)
+        operations(a, b, c, out)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            want = [a + b, a - b, a * b, a / b]
+        np.testing.assert_array_equal(out[:4], want)
+        np.testing.assert_allclose(out[4], a * b + c, rtol=1e-15, atol=1e-15)
+        # A comparison with NaN holds nowhere.
+        want = [np.where(a > b, a, c), np.where(a == b, a, c), np.where(a <= b, a, c)]
+        np.testing.assert_array_equal(out[5:], want)
+
+
+def test_fma_rounds_once():
+    tiny = 2.0**-30
+    a = np.full(WIDTH, 1.0 + tiny)
+    out = np.empty((8, WIDTH))
+    operations(a, a, -(a * a), out)
+    np.testing.assert_array_equal(out[4], tiny * tiny)  # what rounding a * a took away
+
+
+@numba.njit(error_model="numpy")
+def addresses(values, out):
+    place = advance(pointer(values), 3)
+    store(pointer(out), 0, load(place, 2))
+    store(pointer(out), 8, spread(place, -1))
+    store(pointer(out), 16, splat(number(place, 1)))
+    put(advance(pointer(out), 20), 3, 77.0)
+
+
+def test_addresses_count_in_numbers():
+    values = np.arange(100.0, 120.0)  # load needs no alignment: it starts at 5
+    out = np.zeros(24)
+    addresses(values, out)
+    want = np.concatenate([values[5:13], np.full(8, values[2]), np.full(8, values[4])])
+    want[23] = 77.0
+    np.testing.assert_array_equal(out, want)
+
+
+@numba.njit(error_model="numpy")
+def total_of(values):
+    return total(load(pointer(values), 0))
+
+
+def test_total_has_a_fixed_order():
+    rng = np.random.default_rng(2)
+    differs = 0
+    for _ in range(200):
+        x = rng.standard_normal(WIDTH) * 10.0 ** rng.integers(-8, 9, WIDTH)
+        want = ((x[0] + x[4]) + (x[2] + x[6])) + ((x[1] + x[5]) + (x[3] + x[7]))
+        assert total_of(x) == want
+        differs += want != sum(x.tolist())
+    assert differs > 20  # negative control: another order gives other bits
+
+
+@numba.njit(error_model="numpy")
+def any_of(a, b):
+    return any_at_least(load(pointer(a), 0), splat(b))
+
+
+def test_any_at_least():
+    values = np.full(WIDTH, 0.1)
+    assert not any_of(values, 0.2)
+    assert any_of(values, 0.1)
+    for lane in range(WIDTH):
+        for one in (0.2, 0.3, np.inf, np.nan):  # a block with NaN is not passed over
+            other = values.copy()
+            other[lane] = one
+            assert any_of(other, 0.2)
+        other[lane] = -np.inf
+        assert not any_of(other, 0.2)
