@@ -5,6 +5,7 @@ import numpy_reference as reference
 import pytest
 from kernel_cases import as_points, random_tokens
 
+import motsim.layout
 import motsim.training
 from motsim import kernels
 from motsim.data import Mixture, make_signals
@@ -39,11 +40,12 @@ class Problem:
             4.0 * rng.standard_normal((EXPERTS, COORDINATES)),
         )
 
-    def run(self, negligible):
+    def run(self, negligible, dense_above=1.0):
         """Loss, gradients, and the scratch they were computed in."""
         value = kernel_parameters(self.parameters)
         gradient = kernels.Parameters(*(np.full_like(a, np.nan) for a in value))
-        rule = kernel_rule(self.model, "squared", Routing())._replace(negligible=negligible)
+        rule = kernel_rule(self.model, "squared", Routing())
+        rule = rule._replace(negligible=negligible, dense_above=dense_above)
         work = kernel_workspace(self.model, self.batch)
         loss = kernels.gradients(value, self.batch, rule, work, np.zeros((0, 0)), gradient)
         return loss, gradient, work
@@ -106,11 +108,33 @@ def test_what_is_passed_over_changes_gradients_within_the_bound(kind, length, ac
 @pytest.mark.parametrize(("kind", "length"), PROBLEMS)
 def test_a_threshold_below_every_choice_changes_no_bit(kind, length, negligible):
     problem = Problem(Model(kind, EXPERTS, "cubic", 2), length)
-    (loss, whole, full), (again, same, work) = problem.run(0.0), problem.run(negligible)
+    (loss, whole, full), (again, same, work) = problem.run(0.0), problem.run(negligible, 0.25)
     assert full.choice.min() > 1e-40
     assert again == loss
     np.testing.assert_array_equal(work.outputs, full.outputs)
     for ours, want in zip(same, whole, strict=True):
+        np.testing.assert_array_equal(ours, want)
+
+
+@pytest.mark.parametrize("kind", ["mot", "moe", "shared"])
+def test_dense_passes_take_every_expert(kind):
+    """Above the share at which one product of matrices is faster, nothing is passed over."""
+    problem = Problem(Model(kind, EXPERTS, "cubic", 2), 5)
+    batch, value = problem.batch, kernel_parameters(problem.parameters)
+    found = []
+    for share in (0.0, 1.0):
+        gradient = kernels.Parameters(*(np.full_like(a, np.nan) for a in value))
+        rule = kernel_rule(problem.model, "squared", Routing())
+        rule = rule._replace(negligible=THRESHOLD, dense_above=share)
+        work = kernel_workspace(problem.model, batch)
+        start = kernel_parameters(problem.parameters)
+        kernels.gradients(start, batch, rule, work, np.zeros((0, 0)), gradient)
+        found.append((work.outputs, gradient))
+    (all_of_them, dense), (some, _) = found
+    assert (all_of_them != 0.0).all()
+    assert (some == 0.0).any()
+    _, whole, _ = problem.run(0.0)
+    for ours, want in zip(dense, whole, strict=True):
         np.testing.assert_array_equal(ours, want)
 
 
@@ -138,6 +162,7 @@ def test_training_is_that_without_passing_over(kind, num_tokens, monkeypatch):
 
     def losses(negligible):
         monkeypatch.setattr(motsim.training, "NEGLIGIBLE", negligible)
+        monkeypatch.setattr(motsim.layout, "DENSE_ABOVE", 1.0)
         return train(model, points, schedule, start, trace_points=10**6).trace_losses
 
     whole = losses(0.0)

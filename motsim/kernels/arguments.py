@@ -52,7 +52,8 @@ class Rule(NamedTuple):
     gate_rate: float
     gate_normalized: bool
     class_axes: int  # n > 0: keep parameters odd; the first n coordinates are the class signals
-    negligible: float  # an expert is passed over in a block where its q is below this
+    negligible: float  # an expert is passed over in a block where its q is below this,
+    dense_above: float  # unless there are tokens off the axes and a larger share is needed
 
 
 class Workspace(NamedTuple):

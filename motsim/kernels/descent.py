@@ -61,7 +61,8 @@ def serves_all(batch, rule, work):
     """
     dense = rule.negligible == 0.0
     if not dense and batch.tokens.shape[2] > 0:
-        dense = 4 * needed_blocks(work.choice, rule.negligible) > work.choice.size // WIDTH
+        needed = needed_blocks(work.choice, rule.negligible)
+        dense = needed > rule.dense_above * (work.choice.size // WIDTH)
     return dense
 
 
