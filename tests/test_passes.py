@@ -210,3 +210,35 @@ def test_what_is_not_finite_stays_in_its_lane(one_pass, bad):
         np.testing.assert_array_equal(work.outputs[:, ~lane], clean[:, ~lane])
         case.batch.amplitudes[1, token, 4] = 0.5
         clean = case.run(one_pass, [FORWARD])["outputs"]
+
+
+# --- blocks at a time -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["mot", "shared"])
+@pytest.mark.parametrize("tokens", ["axes", "distinct"])
+def test_blocks_at_a_time_do_not_matter(tokens, kind):
+    """Other tokens wait in `moved` for a few blocks at a time: 1, 3 and all give one gradient."""
+    rng = np.random.default_rng(5)
+    x = random_tokens(rng, POINTS, 5, 6, tokens)
+    batch = kernel_batch(x, rng.choice([-1.0, 1.0], POINTS), np.full(POINTS, 1 / POINTS))
+    model = Model(kind, EXPERTS, "cubic")
+    start = kernel_parameters(
+        ModelParameters(
+            rng.standard_normal((EXPERTS, 1, 6)),
+            rng.standard_normal((model.num_attentions, 6, 6)),
+            rng.standard_normal((EXPERTS, 6)),
+        )
+    )
+    rule, work = kernel_rule(model, "squared", Routing()), kernel_workspace(model, batch)
+    assert len(work.moved) == len(batch.axes) >= 8
+
+    def by_attention(scratch):
+        value, gradient = (kernels.Parameters(*(a.copy() for a in start)) for _ in range(2))
+        kernels.gradients(value, batch, rule, scratch, np.zeros((0, 0)), gradient)
+        return gradient.attention
+
+    want = by_attention(work)
+    for count in (1, 3):
+        got = by_attention(work._replace(moved=aligned(work.moved[:count])))
+        np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-13 * np.abs(want).max())
