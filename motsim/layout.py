@@ -54,7 +54,7 @@ def kernel_batch(tokens: Floats, labels: Floats, weights: Floats) -> kernels.Bat
     length, r = tokens.shape[1:]
     plain = _in_blocks(np.zeros((len(tokens), 0), dtype=np.int64))
     on_axis = ((tokens != 0.0).sum(axis=2) <= 1).all(axis=0)
-    signals = 3 if on_axis[:3].all() else 0
+    signals = 3 if length >= 3 and on_axis[:3].all() else 0
     axes = (tokens[:, :signals] != 0.0).argmax(axis=2)
     order, filled = _in_blocks(axes)
     if len(order) > 2 * len(plain[0]):

@@ -159,7 +159,8 @@ def _prepare(
         gate_normalized=stage.gate.optimizer == "normalized_gd",
         class_axes=problem.class_coordinates if problem.odd else 0,
         negligible=NEGLIGIBLE
-        if "normalized_gd" not in (stage.ffn.optimizer, attention.optimizer)
+        if stage.routing.mode == "expected"
+        and "normalized_gd" not in (stage.ffn.optimizer, attention.optimizer)
         else 0.0,
     )
     if not rule.mixed or rule.attention_rate > 0.0:

@@ -124,6 +124,32 @@ def backward_block(coefficient, points, rule, work, weights, block, slot, others
         add_other_gradient(others, tokens, points.others, coordinates, sums)
 
 
+@inlined
+def passed_over(points, rule, work, first, experts, block):
+    """Whether routing makes all of some experts negligible for a block; clears their results."""
+    if work.dense:
+        return False
+    for i in range(first, first + experts):
+        place = (i * points.blocks + block) * WIDTH
+        if any_at_least(load(work.choice, place), splat(rule.negligible)):
+            return False
+    for i in range(first, first + experts):
+        place = (i * points.blocks + block) * WIDTH
+        store(work.outputs, place, splat(0.0))
+        store(work.by_gate, place, splat(0.0))
+    return True
+
+
+@inlined
+def add_waiting(points, work, count, block):
+    """Add what `block_gradient` left of `count` blocks before `block`; nothing waits after it."""
+    if count > 0 and points.others > 0:
+        span = points.coordinates * points.others * WIDTH
+        tokens = advance(points.tokens, (block - count) * span)
+        add_moved(work.moved, count, tokens, points.others, points.coordinates, work.attention_sums)
+    return 0
+
+
 @numba.njit(cache=True, error_model="numpy")
 def pass_group(parameters, batch, rule, scratch, gradient, group, groups, phase, dense):
     """Outputs, and gradients unless FORWARD, of one group of experts."""
@@ -136,13 +162,15 @@ def pass_group(parameters, batch, rule, scratch, gradient, group, groups, phase,
     attention = advance(attention, group * coordinates * coordinates)
     matrix = group if scratch.weights.shape[0] > 1 else 0
     trains, backward = rule.attention_rate > 0.0, phase != FORWARD
-    at_a_time, slot = scratch.moved.shape[0], 0
-    negligible = splat(rule.negligible)
+    at_a_time, waiting = scratch.moved.shape[0], 0
     for block in range(blocks):
+        if passed_over(points, rule, work, group * experts, experts, block):
+            waiting = add_waiting(points, work, waiting, block)
+            continue
         weights = advance(work.weights, (matrix * blocks + block) * work.queries * length * WIDTH)
         if trains and phase == BOTH:
             weights = work.weights  # not needed again: always the same place
-        moved = advance(work.moved, slot * span)
+        moved = advance(work.moved, waiting * span)
         if trains and phase != BACKWARD:
             block_weights(attention, points, block, moved, work.by_score, weights)
         if trains and backward:
@@ -150,9 +178,7 @@ def pass_group(parameters, batch, rule, scratch, gradient, group, groups, phase,
                 store(work.by_score, at, splat(0.0))
         for e in range(experts):
             place = ((group * experts + e) * blocks + block) * WIDTH
-            if not dense and not any_at_least(load(work.choice, place), negligible):
-                store(work.outputs, place, splat(0.0))
-                store(work.by_gate, place, splat(0.0))
+            if passed_over(points, rule, work, group * experts + e, 1, block):
                 continue
             value = splat(0.0)
             for j in range(neurons):
@@ -176,12 +202,10 @@ def pass_group(parameters, batch, rule, scratch, gradient, group, groups, phase,
         if trains and backward:
             score_gradient(weights, length, work.by_score)
             block_gradient(work.by_score, points, block, moved, work.attention_sums)
-            slot += 1
-            if points.others > 0 and (slot == at_a_time or block == blocks - 1):
-                tokens = advance(points.tokens, (block + 1 - slot) * span)
-                sums = work.attention_sums
-                add_moved(work.moved, slot, tokens, points.others, coordinates, sums)
-                slot = 0
+            waiting += 1
+            if waiting == at_a_time:
+                waiting = add_waiting(points, work, waiting, block + 1)
+    add_waiting(points, work, waiting, blocks)
     if backward and rule.ffn_rate > 0.0:
         rows = experts * neurons * coordinates
         totals(work.ffn_sums, rows, advance(pointer(gradient.ffn), group * rows))
