@@ -7,7 +7,6 @@ import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
 from machine import describe, one_thread
 
 
@@ -37,14 +36,6 @@ def table(requirements):
         line = f"{r.what:{width}}  {needed:>10} {r.reached:10.3g}  {'yes' if r.met else 'MISSED'}"
         lines.append(f"{line}  {r.note}".rstrip())
     return lines
-
-
-def interval(values):
-    """Median, and the range that holds the middle 95 % of the bootstrap's medians."""
-    values = np.asarray(values, dtype=float)
-    draws = np.random.default_rng(0).choice(values, (2000, len(values)))
-    low, high = np.quantile(np.median(draws, axis=1), [0.025, 0.975])
-    return float(np.median(values)), float(low), float(high)
 
 
 def run(description, measure):

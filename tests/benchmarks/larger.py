@@ -1,0 +1,98 @@
+"""A step of every stage of a larger problem, against JAX and PyTorch; run from the root.
+
+    python tests/benchmarks/larger.py [--quick]
+
+N = 16, M = 64, d = 64, L = 16, sigma = 0.3: with the default `num_nodes` = 4 and one noise
+replicate, 4 N (N - 1) 4 = 3,840 points, none of which the mirror saves (isotropic noise). Stages I
+and II start where a run starts, with equal attentions; stage III has another one for every expert.
+Needs about 12 GB for the opponents' stage II.
+"""
+
+import numpy as np
+from machine import HAS_TORCH, NO_TORCH, say
+from part import Requirement, run
+from rate import fraction_of_dgemm
+from step import STAGES, baseline_seconds, libraries, motsim_seconds, step_seconds
+
+from motsim.experiments.mixture import Settings, prepare
+from motsim.training import warm_up
+
+SETTINGS = {"num_classes": 16, "num_experts": 64, "dim": 64, "num_tokens": 16, "noise_std": 0.3}
+QUICK = {"num_classes": 4, "num_experts": 8, "dim": 24, "num_tokens": 5, "noise_std": 0.3}
+NEEDED = {"I": 4.0, "III": 4.0, "II": 10.0}
+NEEDED_FRACTION = 0.5
+STRAIGHTFORWARD = "JAX straightforward"
+
+
+def stage_programs(settings, points, start, stage):
+    """Label -> seconds of a step."""
+    counts = (1, 3) if stage == "II" else (1, 9)
+    own = lambda n: motsim_seconds(settings, points, start, stage, n)  # noqa: E731
+    found = {"motsim": lambda: step_seconds(own, counts)}
+    for label, (library, options) in libraries().items():
+        if stage == "II" and label == "JAX literal, cached":
+            continue  # nothing is frozen: the straightforward program
+
+        def seconds(n, library=library, options=options):
+            return baseline_seconds(library, options, settings, points, start, stage, n)
+
+        if stage == "II":  # nothing is done once
+            found[label] = lambda f=seconds: f(1)
+        else:
+            found[label] = lambda f=seconds: step_seconds(f, (1, 4))
+    return found
+
+
+def measure(quick):
+    """Print a table of the stages; return the requirements."""
+    warm_up()
+    settings = Settings(preset="cubic", **(QUICK if quick else SETTINGS))
+    points, start = prepare(settings)
+    size, length, dim = points.tokens.shape
+    experts = settings.num_experts
+    print(f"N={settings.num_classes}, M={experts}, d={dim}, L={length}, sigma=0.3: {size} points")
+    print("wall ms a step (processor ms), medians of rounds in turns; ratios to motsim")
+    found = []
+    for stage in STAGES:
+        programs = stage_programs(settings, points, start, stage)
+        rounds = 1 if quick else 2 if stage == "II" else 3
+        seconds = {label: [] for label in programs}
+        for turn in range(rounds):
+            for label, program in programs.items():
+                say(f"stage {stage}, round {turn + 1} of {rounds}: {label}")
+                seconds[label].append(program())
+        own = np.array(seconds["motsim"])
+        for label, rows in seconds.items():
+            each = np.array(rows)
+            wall, spent = 1e3 * np.median(each, axis=0)
+            ratio = np.median(each / own, axis=0)
+            print(f"  {stage:4}{label:26}{wall:10.1f} ({spent:8.1f})  {ratio[0]:6.1f} {ratio[1]:6.1f}")
+            if label == STRAIGHTFORWARD:
+                found.append(
+                    Requirement(
+                        f"larger, stage {stage}: {label}", NEEDED[stage], ratio[0],
+                        note=f"by processor time {ratio[1]:.1f}",
+                    )
+                )  # fmt: skip
+        if stage != "II":
+            sizes = (experts, settings.num_neurons, dim, length, size)
+            shared = stage == "I"
+            wall, spent = np.median(own, axis=0)
+            achieved, dgemm = fraction_of_dgemm(sizes, wall, shared=shared)
+            print(
+                f"      {achieved / 1e9:.1f} of dgemm's {dgemm / 1e9:.1f} Gflop/s"
+                f" ({'one z for all experts' if shared else 'an attention for each expert'})"
+            )
+            found.append(
+                Requirement(
+                    f"larger, stage {stage}: fraction of dgemm", NEEDED_FRACTION,
+                    achieved / dgemm, note=f"by processor time {achieved / dgemm * wall / spent:.2f}",
+                )
+            )  # fmt: skip
+    if not HAS_TORCH:
+        print(NO_TORCH)
+    return found
+
+
+if __name__ == "__main__":
+    run(__doc__, measure)
