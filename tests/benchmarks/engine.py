@@ -50,7 +50,9 @@ def compare(name, overrides, needed, steps, rounds):
     print(f"{rounds} rounds in turns, one thread, one core")
     pairs = [disagreement(curves["motsim"], c, EARLY_STEPS) for c in curves.values()]
     early, whole = np.max(pairs, axis=0)
-    print(f"{'':28}{'wall ms a step':^24}{'total s':^16}{'ratio to motsim (range)':^34}{'compile':>9}")
+    print(
+        f"{'':28}{'wall ms a step':^24}{'total s':^16}{'ratio to motsim (range)':^34}{'compile':>9}"
+    )
     columns = f"{'I':>8}{'II':>8}{'III':>8}{'wall':>8}{'proc.':>8}{'wall':>18}{'processor':>17}"
     print(f"{'':28}{columns}{'s':>8}")
     own = np.array(seconds["motsim"])  # rounds x (wall, processor) x (I, II, III, total)

@@ -162,7 +162,9 @@ def run_stage(
     return trained, attention, gate, loss
 
 
-def train(tokens, labels, weights, ffn, attention, stages, cached, order="projected", hoisting=True):
+def train(
+    tokens, labels, weights, ffn, attention, stages, cached, order="projected", hoisting=True
+):
     """Train from W = ffn, A = attention and Θ = 0 through ``stages``.
 
     ``tokens`` (P, L, d), ``labels`` and ``weights`` (P,), ``ffn`` (M, J, d), ``attention``

@@ -50,7 +50,9 @@ def run(description, measure):
     one_thread()
     print(describe(), flush=True)
     requirements = measure(arguments.quick)
-    print("", *table(requirements), "", sep="\n")
+    if requirements:
+        print("", *table(requirements), sep="\n")
+    print()
     print("load average at the end", *(f"{x:.2f}" for x in os.getloadavg()), flush=True)
     if arguments.record:
         arguments.record.write_text(json.dumps([asdict(r) for r in requirements]))

@@ -43,7 +43,12 @@ def by_engine(settings, points, start, steps):
     """Noise-free expected loss before each step, by `training.train`; parameters at the end."""
     stage = replace(stages(settings)[0], steps=steps)
     trace = train(
-        build_model(settings), points, [stage], start, loss=settings.loss, trace_points=2 * steps + 2
+        build_model(settings),
+        points,
+        [stage],
+        start,
+        loss=settings.loss,
+        trace_points=2 * steps + 2,
     )
     return trace.trace_losses[:steps], trace.parameters
 
@@ -76,18 +81,19 @@ def by_minibatch(settings, points, start, steps):
 
 
 def dense_step(rates):
-    """Return the compiled step: (w, gate, tokens (P, L, d), ...) -> (w, gate, both losses)."""
+    """Return the compiled step: (w, gate, tokens (d, L * P), ...) -> (w, gate, both losses).
+
+    Points come last: a tenth faster than points first.
+    """
     ffn_rate, gate_rate = rates
 
-    def objective(w, gate, tokens, sums, labels, noise):
+    def objective(w, gate, columns, sums, labels, noise):
         experts, neurons, dim = w.shape
-        u = (tokens.reshape(-1, dim) @ w.reshape(-1, dim).T).reshape(
-            len(labels), -1, experts, neurons
-        )
-        h = sums @ gate.T
-        outputs = torch.softmax(h, 1) * (u**3).sum((1, 3))
-        routed = outputs.gather(1, (h + noise).argmax(1, keepdim=True))[:, 0]
-        quiet = outputs.gather(1, h.argmax(1, keepdim=True))[:, 0]
+        u = (w.reshape(-1, dim) @ columns).reshape(experts, neurons, -1, len(labels))
+        h = gate @ sums
+        outputs = torch.softmax(h, 0) * (u**3).sum((1, 2))
+        routed = outputs.gather(0, (h + noise).argmax(0, keepdim=True))[0]
+        quiet = outputs.gather(0, h.argmax(0, keepdim=True))[0]
         loss, expected = (
             torch.nn.functional.softplus(-labels * f).mean() for f in (routed, quiet.detach())
         )
@@ -107,11 +113,11 @@ def dense_step(rates):
 def by_torch(settings, points, start, steps, step, noise_of):
     """Losses (steps, 2), routed and noise-free, and the parameters at the end."""
     tokens, labels = torch.from_numpy(points.tokens), torch.from_numpy(points.labels)
-    sums = tokens.sum(1)
+    sums, columns = tokens.sum(1).T.contiguous(), tokens.permute(2, 1, 0).flatten(1).contiguous()
     w, gate, losses = torch.tensor(start.ffn), torch.tensor(start.gate), []
     with torch.no_grad():
         for _ in range(steps):
-            w, gate, found = step(w, gate, tokens, sums, labels, noise_of())
+            w, gate, found = step(w, gate, columns, sums, labels, noise_of())
             losses.append(found)
         return torch.stack(losses).numpy(), (w.numpy(), gate.numpy())
 
@@ -133,7 +139,7 @@ def measure(quick):
         # motsim's stream, expert by expert
         rng = generator(0, "routing")
         drawn = lambda: torch.from_numpy(  # noqa: E731
-            stage.routing.draw(rng, (settings.num_experts, size)).T.copy()
+            stage.routing.draw(rng, (settings.num_experts, size))
         )
         say("comparing losses")
         (losses, (w, gate)), taken = timed(lambda: by_torch(*data, COMPARED_STEPS, step, drawn))
@@ -143,7 +149,7 @@ def measure(quick):
         apart = max(np.abs(a - b).max() / np.abs(b).max() for a, b in pairs)
         found.append(Requirement("routed: losses and parameters", TOLERANCE, apart, False))
         print(f"PyTorch: first {COMPARED_STEPS} steps {taken[0]:.1f} s, compilation included")
-        shape = (size, settings.num_experts)
+        shape = (settings.num_experts, size)
         random = lambda: torch.rand(shape, dtype=torch.float64)  # noqa: E731
         programs["PyTorch, dense"] = lambda n: by_torch(*data, n, step, random)
     seconds = {label: [] for label in programs}

@@ -49,7 +49,9 @@ def measure(quick):
         for value in values:
             settings = Settings(preset="cubic", **others, **{field: value})
             cells.append((settings, *prepare(settings)))
-        sizes = np.array([len(c[1].labels) if axis == "B" else v for c, v in zip(cells, values, strict=True)])
+        sizes = np.array(
+            [len(c[1].labels) if axis == "B" else v for c, v in zip(cells, values, strict=True)]
+        )
         told = ", ".join(f"{k}={v}" for k, v in others.items())
         print(f"\n{axis} = {' '.join(map(str, sizes))} ({told}); wall ms a step")
         for stage in STAGES:
@@ -58,7 +60,10 @@ def measure(quick):
             counts = [step_counts(r, 0.02 if quick else TARGET_SECONDS) for r in runs]
             rounds = 1 if quick else ROUNDS
             seconds = np.array(
-                [[step_seconds(r, n) for r, n in zip(runs, counts, strict=True)] for _ in range(rounds)]
+                [
+                    [step_seconds(r, n) for r, n in zip(runs, counts, strict=True)]
+                    for _ in range(rounds)
+                ]
             )
             seconds = np.maximum(seconds, 1e-7)  # noise can make a difference negative
             wall = np.median(seconds[:, :, 0], axis=0)

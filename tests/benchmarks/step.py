@@ -72,6 +72,12 @@ def step_seconds(seconds_of, counts):
     return (seconds_of(many) - seconds_of(few)) / (many - few)
 
 
+def span(points):
+    """Dimension r of the span of tokens and class signals."""
+    tokens = np.unique(points.tokens.reshape(-1, points.tokens.shape[-1]), axis=0)
+    return int(np.linalg.matrix_rank(np.concatenate([points.signals.class_signals, tokens])))
+
+
 def libraries():
     """Opponents on larger problems: label -> (library, options), the best of each last."""
     found = {
