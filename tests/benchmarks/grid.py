@@ -6,6 +6,8 @@ Cells change one of (N, M, d, L, J) at a time, then all. No number here is requi
 shows where motsim's advantage comes from and where it ends.
 """
 
+from functools import partial
+
 import numpy as np
 from machine import HAS_TORCH, NO_TORCH, say
 from part import run
@@ -18,6 +20,7 @@ from step import (
     span,
     step_counts,
     step_seconds,
+    typical,
 )
 
 from motsim.experiments.mixture import Settings, prepare
@@ -54,11 +57,10 @@ def measure(quick):
         points, start = prepare(settings)
         say(f"grid: (N, M, d, L, J) = {cell}")
         for stage in STAGES:
-            runs = {"motsim": lambda n, s=stage: motsim_seconds(settings, points, start, s, n)}
-            for label, (library, options) in opponents.items():
-                runs[label] = lambda n, a=library, o=options, s=stage: baseline_seconds(
-                    a, o, settings, points, start, s, n
-                )
+            problem = (settings, points, start, stage)
+            runs = {"motsim": partial(motsim_seconds, *problem)}
+            for label, chosen in opponents.items():
+                runs[label] = partial(baseline_seconds, *chosen, *problem)
             # The same for all, in fives: PyTorch takes five steps a call.
             counts = step_counts(runs["motsim"], TARGET_SECONDS, few=5)
             seconds = {label: [] for label in runs}
@@ -71,12 +73,12 @@ def measure(quick):
             line = "".join(f"{n:>{w}}" for n, w in zip(cell, (3, 4, 4, 4, 3), strict=True))
             line += f"{len(points.labels):>6} {stage:4}"
             for label, rows in seconds.items():
-                wall, spent = 1e3 * np.median(rows, axis=0)
+                wall, spent = 1e3 * typical(rows)
                 text = f"{wall:.3f} ({spent:.3f})"
                 if label == "motsim":
                     line += f"{text:>17}{share(settings, points, stage, 1e-3 * wall)}"
                 else:
-                    ratio = np.median(np.array(rows)[:, 1] / own[:, 1])
+                    ratio = typical(np.array(rows) / own)[1]
                     line += f"{f'{text} {ratio:6.1f}':>28}"
             print(line, flush=True)
     if not HAS_TORCH:

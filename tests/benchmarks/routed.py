@@ -16,6 +16,7 @@ import numpy as np
 from machine import HAS_TORCH, NO_TORCH, say, timed
 from part import Requirement, run
 from programs import train
+from step import step_counts, step_seconds, typical
 
 from motsim.experiments.mixture import Settings, build_model, prepare, stages
 from motsim.minibatch import Network, gradients
@@ -36,7 +37,7 @@ SETTINGS = {
     "routing_scale": 1.0, "init_std": 0.01, "specialise_rate": 0.05, "gate_rate": 0.1,
 }  # fmt: skip
 NEEDED, TOLERANCE = 5.0, 1e-9
-COMPARED_STEPS, FEW, MANY, ROUNDS = 30, 3, 13, 5
+COMPARED_STEPS, ROUNDS, TARGET_SECONDS = 30, 5, 1.0
 
 
 def by_engine(settings, points, start, steps):
@@ -153,19 +154,22 @@ def measure(quick):
         random = lambda: torch.rand(shape, dtype=torch.float64)  # noqa: E731
         programs["PyTorch, dense"] = lambda n: by_torch(*data, n, step, random)
     seconds = {label: [] for label in programs}
+    runs = {
+        label: lambda n, p=program: timed(lambda: p(n))[1] for label, program in programs.items()
+    }
+    counts = {label: step_counts(seconds_of, TARGET_SECONDS) for label, seconds_of in runs.items()}
     for turn in range(1 if quick else ROUNDS):
         say(f"routed: round {turn + 1}")
-        for label, program in programs.items():
-            few, many = (timed(lambda n=n, p=program: p(n))[1] for n in (FEW, MANY))
-            seconds[label].append((many - few) / (MANY - FEW))
+        for label, seconds_of in runs.items():
+            seconds[label].append(step_seconds(seconds_of, counts[label]))
     length, dim = points.tokens.shape[1:]
     print(f"{size} samples of {length} tokens, d={dim}, M={settings.num_experts},")
     print(f"J={settings.num_neurons}; wall ms an epoch (processor ms), and PyTorch's time by it")
     for label, rows in seconds.items():
-        wall, spent = 1e3 * np.median(rows, axis=0)
+        wall, spent = 1e3 * typical(rows)
         line = f"  {label:26}{wall:9.1f} ({spent:8.1f})"
         if HAS_TORCH and label.startswith("motsim"):
-            ratio = np.median(np.array(seconds["PyTorch, dense"]) / np.array(rows), axis=0)
+            ratio = typical(seconds["PyTorch, dense"]) / typical(rows)
             line += f"  {ratio[0]:6.1f} {ratio[1]:6.1f}"
             found.append(
                 Requirement(

@@ -10,7 +10,7 @@ import numpy as np
 from machine import say
 from part import Requirement, run
 from scipy import stats
-from step import STAGES, motsim_seconds, step_counts, step_seconds
+from step import STAGES, motsim_seconds, step_counts, step_seconds, typical
 
 from motsim.experiments.mixture import Settings, prepare
 from motsim.training import warm_up
@@ -20,22 +20,26 @@ from motsim.training import warm_up
 AXES = {
     "M": ("num_experts", (16, 32, 64, 128, 256, 512), {"num_classes": 8}),
     "B": (
-        "num_classes", (4, 6, 8, 12, 16, 24, 32), {"dim": 64, "num_tokens": 4, "noise_std": 0.3}
+        "num_classes", (4, 8, 12, 16, 24, 32), {"dim": 64, "num_tokens": 4, "noise_std": 0.3}
     ),
     "d": ("dim", (24, 48, 96, 192), {"num_tokens": 5, "noise_std": 0.3}),
     "L": ("num_tokens", (4, 6, 8, 12, 16, 24), {"noise_std": 0.3}),
     "J": ("num_neurons", (1, 2, 4, 8, 16, 32), {"num_tokens": 5, "noise_std": 0.3}),
 }  # fmt: skip
 NEEDED = {"M": 1.05, "B": 1.05}
-ROUNDS, TARGET_SECONDS = 4, 0.15
+ROUNDS, TARGET_SECONDS = 3, 0.15
 
 
 def slope(sizes, seconds):
     """Slope of log(seconds) (rounds x sizes) over the larger half, and its interval."""
     half = sizes >= np.median(sizes)
     x = np.tile(np.log(sizes[half]), len(seconds))
-    fit = stats.linregress(x, np.log(seconds[:, half]).ravel())
-    wide = stats.t.ppf(0.975, len(x) - 2) * fit.stderr
+    y = np.log(seconds[:, half]).ravel()
+    known = np.isfinite(y)
+    if known.sum() < 3 or set(x[known]) != set(x):  # every size counts
+        return np.nan, np.nan, np.nan
+    fit = stats.linregress(x[known], y[known])
+    wide = stats.t.ppf(0.975, known.sum() - 2) * fit.stderr
     return fit.slope, fit.slope - wide, fit.slope + wide
 
 
@@ -65,8 +69,7 @@ def measure(quick):
                     for _ in range(rounds)
                 ]
             )
-            seconds = np.maximum(seconds, 1e-7)  # noise can make a difference negative
-            wall = np.median(seconds[:, :, 0], axis=0)
+            wall = [typical(seconds[:, k])[0] for k in range(len(sizes))]
             fits = [slope(sizes, seconds[:, :, k]) for k in (0, 1)]
             told = [f"{b:.2f} [{low:.2f}, {high:.2f}]" for b, low, high in fits]
             times = " ".join(f"{1e3 * t:.3g}" for t in wall)

@@ -56,20 +56,42 @@ def baseline_seconds(library, options, settings, points, start, stage, steps):
 
 
 def step_counts(seconds_of, target, few=1):
-    """Few and many steps, multiples of `few`: their difference takes about `target` seconds."""
+    """Few and many steps, multiples of `few`, whose difference is resolved.
+
+    It takes about `target` seconds, and three times as long as what is done once, whose noise
+    would otherwise be a large part of it.
+    """
     many = 2 * few
     while True:
-        taken = max(seconds_of(many)[0] - seconds_of(few)[0], 1e-9)
-        step = taken / (many - few)
-        if taken >= 0.3 * target or many >= MOST_STEPS:
-            return few, few + few * int(np.clip(round(target / step / few), 1, MOST_STEPS // few))
-        many = few + 5 * (many - few)
+        once = seconds_of(few)[0]
+        taken = seconds_of(many)[0] - once
+        if taken >= 0.3 * max(target, once) or many >= MOST_STEPS:
+            step = max(taken, 1e-9) / (many - few)
+            wanted = round(max(target, 3.0 * once) / step / few)
+            return few, few + few * int(np.clip(wanted, 1, MOST_STEPS // few))
+        many = few + 4 * (many - few)
 
 
 def step_seconds(seconds_of, counts):
-    """Seconds (wall, processor) of a step."""
+    """Seconds (wall, processor) of a step; NaN where the difference says nothing.
+
+    What is done once can take many times as long as a step, and its noise is then larger than the
+    difference: one below two fifths of the longer run is no measurement, nor is a wall time below
+    the processor time of its one thread.
+    """
     few, many = counts
-    return (seconds_of(many) - seconds_of(few)) / (many - few)
+    longer = seconds_of(many)
+    difference = longer - seconds_of(few)
+    if (difference < 0.4 * longer).any() or difference[0] < 0.95 * difference[1]:
+        return np.full(2, np.nan)
+    return difference / (many - few)
+
+
+def typical(rows):
+    """Median over the rounds that were resolved; NaN if none was."""
+    rows = np.asarray(rows, dtype=float)
+    rows = rows[np.isfinite(rows).all(axis=1)]
+    return np.median(rows, axis=0) if len(rows) else np.full(2, np.nan)
 
 
 def span(points):

@@ -120,6 +120,15 @@ def frozen_part(attention, tokens, columns, program):
     return z[0] if len(z) == 1 else z
 
 
+def begin_stage(stage, ffn, attention, tokens, columns, cached, program):
+    """What trains and what does not; computes the frozen part if it is cached."""
+    if stage.trains == "attention":
+        return attention, ffn
+    if cached:
+        return ffn, frozen_part(attention, tokens, columns, program)
+    return ffn, attention
+
+
 @torch.no_grad()
 def train(tokens, labels, weights, ffn, attention, stages, cached, program="literal"):
     """Train from W = ffn, A = attention and Θ = 0 through ``stages`` (``jax_baseline.Stage``).
@@ -143,15 +152,8 @@ def train(tokens, labels, weights, ffn, attention, stages, cached, program="lite
             for a in (stage.step_size, stage.gate_step_size, stage.routing_scale)
         )
 
-        def start(stage=stage, trains_attention=trains_attention):
-            if trains_attention:
-                return attention, ffn
-            if cached:
-                return ffn, frozen_part(attention, tokens, columns, program)
-            return ffn, attention
-
         begin = time.perf_counter()
-        trained, other = start()
+        trained, other = begin_stage(stage, ffn, attention, tokens, columns, cached, program)
         key = (stage.trains, stage.normalized, program, cached, steps)
         key += tuple(a.shape for a in (trained, other, x))
         if key not in COMPILED:
@@ -160,7 +162,7 @@ def train(tokens, labels, weights, ffn, attention, stages, cached, program="lite
             COMPILED[key](trained, gate, other, x, problem, rates)
         compile_seconds.append(time.perf_counter() - begin)
         begin, begin_processor = time.perf_counter(), time.process_time()
-        trained, other = start()
+        trained, other = begin_stage(stage, ffn, attention, tokens, columns, cached, program)
         found = []
         for _ in range(stage.steps // steps):
             trained, gate, loss = COMPILED[key](trained, gate, other, x, problem, rates)
