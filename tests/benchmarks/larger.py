@@ -5,7 +5,10 @@
 N = 16, M = 64, d = 64, L = 16, sigma = 0.3: with the default `num_nodes` = 4 and one noise
 replicate, 4 N (N - 1) 4 = 3,840 points, none of which the mirror saves (isotropic noise). Stages I
 and II start where a run starts, with equal attentions; stage III has another one for every expert.
-Needs about 12 GB for the opponents' stage II.
+
+The opponent is JAX with w.x first and the attention inside the step. The literal program is no fair
+one at this size: XLA does not move its z of 2 GB out of the loop, and a step with frozen attention
+takes some 1.8 s of processor time, fifteen times as long. Needs about 12 GB for the opponents' stage II.
 """
 
 import numpy as np
@@ -21,7 +24,7 @@ SETTINGS = {"num_classes": 16, "num_experts": 64, "dim": 64, "num_tokens": 16, "
 QUICK = {"num_classes": 4, "num_experts": 8, "dim": 24, "num_tokens": 5, "noise_std": 0.3}
 NEEDED = {"I": 4.0, "III": 4.0, "II": 10.0}
 NEEDED_FRACTION, ROUNDS = 0.5, 2
-STRAIGHTFORWARD = "JAX straightforward"
+OPPONENT, TOO_EASY = "JAX projected", "JAX straightforward"
 
 
 def stage_programs(settings, points, start, stage):
@@ -32,8 +35,8 @@ def stage_programs(settings, points, start, stage):
     own = lambda n: motsim_seconds(settings, points, start, stage, n)  # noqa: E731
     found = {"motsim": lambda: step_seconds(own, counts)}
     for label, (library, options) in libraries().items():
-        if stage == "II" and label == "JAX literal, cached":
-            continue  # nothing is frozen: the straightforward program
+        if label == TOO_EASY or (stage == "II" and label.startswith("JAX") and "cached" in label):
+            continue  # in stage II nothing is frozen to be cached
 
         def seconds(n, library=library, options=options):
             return baseline_seconds(library, options, settings, points, start, stage, n)
@@ -61,10 +64,8 @@ def measure(quick):
         seconds = {label: [] for label in programs}
         for turn in range(rounds):
             for label, program in programs.items():
-                # Straightforward JAX computes the attention for ten seconds before it steps.
-                if turn == 0 or label != STRAIGHTFORWARD:
-                    say(f"stage {stage}, round {turn + 1} of {rounds}: {label}")
-                    seconds[label].append(program())
+                say(f"stage {stage}, round {turn + 1} of {rounds}: {label}")
+                seconds[label].append(program())
         own = np.array(seconds["motsim"])
         for label, rows in seconds.items():
             each = np.array(rows)
@@ -73,7 +74,7 @@ def measure(quick):
             print(
                 f"  {stage:4}{label:26}{wall:10.1f} ({spent:8.1f})  {ratio[0]:6.1f} {ratio[1]:6.1f}"
             )
-            if label == STRAIGHTFORWARD:
+            if label == OPPONENT:
                 found.append(
                     Requirement(
                         f"larger, stage {stage}: {label}", NEEDED[stage], ratio[0],

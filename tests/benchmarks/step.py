@@ -104,6 +104,7 @@ def libraries():
     """Opponents on larger problems: label -> (library, options), the best of each last."""
     found = {
         "JAX straightforward": (jax_baseline, {"order": "literal", "cached": False}),
+        "JAX projected": (jax_baseline, {"order": "projected", "cached": False}),
         "JAX literal, cached": (jax_baseline, {"order": "literal", "cached": True}),
         "JAX projected, cached": (jax_baseline, {"order": "projected", "cached": True}),
     }
