@@ -8,7 +8,8 @@ and II start where a run starts, with equal attentions; stage III has another on
 
 The opponent is JAX with w.x first and the attention inside the step. The literal program is no fair
 one at this size: XLA does not move its z of 2 GB out of the loop, and a step with frozen attention
-takes some 1.8 s of processor time, fifteen times as long. Needs about 12 GB for the opponents' stage II.
+takes some 1.8 s of processor time, fifteen times as long. Needs about 12 GB for the opponents'
+stage II.
 """
 
 import numpy as np

@@ -45,6 +45,8 @@ def main():
             else:
                 failed.append(f"{part} failed with exit code {done.returncode}")
     print("\n== required and reached\n")
+    if arguments.quick:
+        print("--quick: few steps and one round; these numbers judge nothing\n")
     print(*(table(requirements) if requirements else []), *failed, sep="\n")
     if not HAS_TORCH:
         print(NO_TORCH)
