@@ -1,6 +1,6 @@
 """The three-stage training of ``mot`` as a good JAX user would write it: one jitted scan a stage.
 
-Cubic activation, one neuron per expert, expected routing, squared loss, float64, full batch. An
+Cubic activation, J neurons an expert, expected routing, squared loss, float64, full batch. An
 opponent for the benchmark; the reference for correctness is ``tests/jax_oracle.py``.
 
 ``cached=False`` evaluates the attention inside the step, whatever the stage trains. XLA notices by
@@ -74,14 +74,22 @@ def attend(attention, tokens):
 
 
 def project(ffn, z):
-    """w_i·z_il, shape (M, P, L); a leading axis of length 1 means that the experts share z."""
+    """w_ij·z_il, shape (M, J, P, L); a leading axis of length 1 means that the experts share z."""
+    if ffn.shape[1] == 1:  # XLA makes a program with an axis of length 1 a third slower
+        return project_one(ffn[:, 0], z)[:, None]
+    if z.shape[0] == 1:
+        return jnp.einsum("pld,ijd->ijpl", z[0], ffn)
+    return jnp.einsum("ipld,ijd->ijpl", z, ffn)
+
+
+def project_one(ffn, z):
     if z.shape[0] == 1:
         return jnp.einsum("pld,id->ipl", z[0], ffn)
     return jnp.einsum("ipld,id->ipl", z, ffn)
 
 
 def project_first(ffn, averages, tokens):
-    return jnp.einsum("iplk,ipk->ipl", averages, jnp.einsum("pkd,id->ipk", tokens, ffn))
+    return jnp.einsum("iplk,ijpk->ijpl", averages, jnp.einsum("pkd,ijd->ijpk", tokens, ffn))
 
 
 def pre_activations(ffn, attention, tokens, order):
@@ -104,7 +112,7 @@ def frozen_attention(attention, tokens, order, identical):
 
 def losses(u, gate, token_sums, labels, weights, routing_scale):
     """Training loss over the exact routing noise, and the noise-free top-1 loss."""
-    f = jnp.sum(u**3, axis=2)
+    f = jnp.sum(u**3, axis=(1, 3))
     h = gate @ token_sums.T
     outputs = jax.nn.softmax(h, axis=0) * f
     q = jax.lax.stop_gradient(jax.nn.softmax(h / routing_scale, axis=0))
@@ -154,20 +162,21 @@ def run_stage(
     return trained, attention, gate, loss
 
 
-def train(tokens, labels, weights, ffn0, kappa, stages, cached, order="projected", hoisting=True):
-    """Train from W = ffn0, A_i = κI and Θ = 0 through ``stages``.
+def train(
+    tokens, labels, weights, ffn, attention, stages, cached, order="projected", hoisting=True
+):
+    """Train from W = ffn, A = attention and Θ = 0 through ``stages``.
 
-    ``tokens`` (P, L, d), ``labels`` and ``weights`` (P,), ``ffn0`` (M, 1, d). Returns a dict:
-    'ffn' (M, 1, d), 'attention' (M, d, d), 'gate' (M, d), row i the gate vector of expert i;
+    ``tokens`` (P, L, d), ``labels`` and ``weights`` (P,), ``ffn`` (M, J, d), ``attention``
+    (M, d, d). Returns a dict:
+    'ffn' (M, J, d), 'attention' (M, d, d), 'gate' (M, d), row i the gate vector of expert i;
     'losses', for each stage the expected loss *before* each step; 'seconds' and
     'processor_seconds' for each stage, compilation excluded; 'compile_seconds', near 0 when the
     process has compiled the same stage before.
     """
-    tokens, labels, weights = (jnp.asarray(a, jnp.float64) for a in (tokens, labels, weights))
-    num_experts, _, dim = np.shape(ffn0)
-    ffn = jnp.asarray(ffn0, jnp.float64)[:, 0]
-    attention = jnp.tile(kappa * jnp.eye(dim), (num_experts, 1, 1))
-    gate = jnp.zeros((num_experts, dim))
+    given = (tokens, labels, weights, ffn, attention)
+    tokens, labels, weights, ffn, attention = (jnp.asarray(a, jnp.float64) for a in given)
+    gate = jnp.zeros((ffn.shape[0], ffn.shape[2]))
     traces, seconds, processor_seconds, compile_seconds = [], [], [], []
     for stage in stages:
         data = (tokens, labels, weights, ffn, attention, gate)
@@ -184,7 +193,7 @@ def train(tokens, labels, weights, ffn0, kappa, stages, cached, order="projected
         processor_seconds.append(time.process_time() - begin_processor)
         traces.append(np.asarray(loss))
     return {
-        "ffn": np.asarray(ffn)[:, None],
+        "ffn": np.asarray(ffn),
         "attention": np.asarray(attention),
         "gate": np.asarray(gate),
         "losses": traces,
