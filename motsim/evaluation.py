@@ -19,6 +19,7 @@ from motsim.points import Points
 __all__ = ["Evaluation", "evaluate", "loss_and_gradients"]
 
 Floats = NDArray[np.float64]
+MAX_WEIGHTS = 4_000_000  # attention weights computed at a time
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Evaluation:
     prediction : (P,) array
         F(X).
     attention : (M or 1 or 0, L, L, P) array
-        Attention weights, key before query.
+        Attention weights, key before query; without points if they were not wanted.
     """
 
     loss: float
@@ -97,19 +98,55 @@ def loss_and_gradients(
 
 
 def evaluate(
-    model: Model, parameters: ModelParameters, points: Points, *, loss: Loss = "squared"
+    model: Model,
+    parameters: ModelParameters,
+    points: Points,
+    *,
+    loss: Loss = "squared",
+    with_attention: bool = True,
 ) -> Evaluation:
-    """Run the model on every point without routing noise; see `Evaluation`."""
+    """Run the model on every point without routing noise; see `Evaluation`.
+
+    `with_attention=False` leaves the attention weights out, which are most of the memory.
+    """
+    pairs = model.num_experts * points.tokens.shape[1] ** 2
+    at_a_time = max(64, MAX_WEIGHTS // pairs)
+    parts = [
+        _evaluate(model, parameters, points, slice(first, first + at_a_time), loss, with_attention)
+        for first in range(0, len(points.labels), at_a_time)
+    ]
+    if len(parts) == 1:
+        return parts[0]
+    rows = ("outputs", "logits", "gates", "routed", "prediction")
+    return Evaluation(
+        loss=sum(part.loss for part in parts),
+        attention=np.concatenate([part.attention for part in parts], axis=-1),
+        **{name: np.concatenate([getattr(part, name) for part in parts]) for name in rows},
+    )
+
+
+def _evaluate(
+    model: Model,
+    parameters: ModelParameters,
+    points: Points,
+    part: slice,
+    loss: Loss,
+    with_attention: bool,
+) -> Evaluation:
+    """Some of the points; their part of the loss."""
     rule = kernel_rule(model, loss, Routing())
     rule = rule._replace(ffn_rate=0.0, attention_rate=0.0, gate_rate=0.0)
-    batch = kernel_batch(points.tokens, points.labels, points.weights)
+    batch = kernel_batch(points.tokens[part], points.labels[part], points.weights[part])
     value = kernel_parameters(parameters)
     work = kernel_workspace(model, batch)
-    gradient = kernels.Parameters(*(np.zeros_like(a) for a in value))
+    gradient = kernels.Parameters(*(np.zeros((0, *a.shape[1:])) for a in value))
     expected = kernels.gradients(value, batch, rule, work, np.zeros((0, 0)), gradient)
     at = positions(batch)
-    shape = (*work.weights.shape[:1], *work.weights.shape[2:4], len(batch.labels))
-    attention = work.weights.transpose(0, 3, 2, 1, 4).reshape(shape)
+    length = work.weights.shape[3]
+    attention = np.zeros((len(work.weights), length, length, 0))
+    if with_attention:
+        shape = (*attention.shape[:3], len(batch.labels))
+        attention = work.weights.transpose(0, 3, 2, 1, 4).reshape(shape)[..., at]
     logits = work.logits[:, at].T
     return Evaluation(
         float(expected),
@@ -118,5 +155,5 @@ def evaluate(
         work.gates[:, at].T.copy(),
         logits.argmax(axis=1),
         work.final[at].copy(),
-        attention[..., at],
+        attention,
     )

@@ -136,7 +136,9 @@ def run(settings: Settings) -> Result:
     }
     tables = {"hits": _hits(trace), "curve": _curve(trace)}
     if trace.parameters.is_finite():
-        evaluation = evaluate(model, trace.parameters, points, loss=settings.loss)
+        evaluation = evaluate(
+            model, trace.parameters, points, loss=settings.loss, with_attention=False
+        )
         if model.gated:
             metrics |= _routing(evaluation, points, trace.parameters)
         metrics["specialised_experts"] = int(
@@ -144,7 +146,9 @@ def run(settings: Settings) -> Result:
         )
         fresh = fresh_points(settings)
         if fresh is not None:
-            unseen = evaluate(model, trace.parameters, fresh, loss=settings.loss)
+            unseen = evaluate(
+                model, trace.parameters, fresh, loss=settings.loss, with_attention=False
+            )
             metrics["fresh_loss"] = unseen.loss
     if settings.measures:
         routing = schedule[-1].routing if settings.top_k == 1 else Routing()
