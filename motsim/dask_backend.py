@@ -6,15 +6,37 @@ process on a cluster of one thread.
 """
 
 import asyncio
+import time
 from typing import Any
 
 from joblib._dask import DaskDistributedBackend
 
 from motsim.backends import BackendError
 
-__all__ = ["NO_WORKER_SECONDS", "RepairedDaskBackend", "identify"]
+__all__ = ["RepairedDaskBackend", "identify", "no_worker_seconds"]
 
-NO_WORKER_SECONDS = 30.0  # until a cluster without workers is given up
+
+def no_worker_seconds() -> float:
+    """Return the seconds until a cluster without workers is given up; default 30.
+
+    Set as every setting of dask: ``motsim.no-worker-timeout`` in its configuration, or the
+    variable ``DASK_MOTSIM__NO_WORKER_TIMEOUT``.
+
+    Raises
+    ------
+    BackendError
+        If it is no time, such as ``30`` or ``2 minutes``.
+    """
+    from dask import config
+    from dask.utils import parse_timedelta
+
+    wanted = config.get("motsim.no-worker-timeout", 30.0)
+    try:
+        return float(parse_timedelta(wanted))
+    except (ValueError, KeyError, TypeError) as error:
+        raise BackendError(
+            f"dask's setting motsim.no-worker-timeout must be a time, such as 30s; got {wanted!r}"
+        ) from error
 
 
 async def identify(address: str, patience: float) -> Any:
@@ -40,8 +62,9 @@ class RepairedDaskBackend(DaskDistributedBackend):
 
     def start_call(self) -> None:
         """Start to collect results, and to watch the workers."""
+        patience = no_worker_seconds()
         super().start_call()
-        self.client.loop.add_callback(self._watch)
+        self.client.loop.add_callback(self._watch, patience)
 
     async def _collect(self) -> None:
         """Hand every ended task to joblib; the original forgets those that failed in dask."""
@@ -57,24 +80,27 @@ class RepairedDaskBackend(DaskDistributedBackend):
                 error = result[1] if future.status == "error" else None
                 if isinstance(error, KilledWorker):
                     callback([None])
+                elif isinstance(error, BackendError):
+                    callback(error)
                 else:
                     told = f"{type(error).__name__}: {error}" if error else future.status
                     callback(BackendError(f"the dask cluster lost a run ({told})"))
             await asyncio.sleep(0.01)
 
-    async def _watch(self) -> None:
-        """Give up if the cluster has no worker for too long."""
-        alone = 0
-        while self._continue and alone < NO_WORKER_SECONDS:
-            await asyncio.sleep(1.0)
+    async def _watch(self, patience: float) -> None:
+        """Give up if the cluster has no worker for so many seconds."""
+        last = time.monotonic()
+        while self._continue and time.monotonic() - last < patience:
+            await asyncio.sleep(min(1.0, patience / 4))
             try:
-                alone = 0 if await self.client.scheduler.ncores() else alone + 1
+                if await self.client.scheduler.ncores():
+                    last = time.monotonic()
             except OSError:  # the scheduler is gone: its futures are cancelled, _collect says so
                 return
         if self._continue:
             lost = BackendError(
-                f"the dask cluster has had no worker for {NO_WORKER_SECONDS:.0f} s; start one and"
-                " give the same command again"
+                f"the dask cluster has had no worker for {patience:g} s; start one and give the"
+                " same command again"
             )
             for callback in list(self._callbacks.values()):
                 callback(lost)
