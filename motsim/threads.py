@@ -7,13 +7,15 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 __all__ = ["one_thread"]
 
 _lock = threading.Lock()
 _inside = 0
-_limits: list[threadpool_limits] = []
+_limits: list[Any] = []  # threadpoolctl's, each of which can restore what it found
+_modules: tuple[int, str] = (0, "")
+_libraries: Any = None
 
 
 @contextmanager
@@ -30,7 +32,7 @@ def one_thread() -> Iterator[None]:
     numba: Any = import_module("numba") if "numba" in sys.modules else None
     before = numba.get_num_threads() if numba else 1
     with _lock:
-        _limits.append(threadpool_limits(1))  # each time: more libraries may have been loaded
+        _limits.append(_loaded().limit(limits=1))
         _inside += 1
     try:
         if before > 1:
@@ -43,3 +45,17 @@ def one_thread() -> Iterator[None]:
             _inside -= 1
             while _inside == 0 and _limits:
                 _limits.pop().restore_original_limits()
+
+
+def _loaded() -> Any:
+    """Return the controller of the thread pools that are loaded by now.
+
+    To look for them takes 1 to 2 ms, so it is done again only where a module was imported since:
+    that is how BLAS, OpenMP and numba's threads come into the process.
+    """
+    global _modules, _libraries
+    modules = len(sys.modules), next(reversed(sys.modules))
+    if _libraries is None or modules != _modules:
+        _libraries = ThreadpoolController()
+        _modules = len(sys.modules), next(reversed(sys.modules))  # it may import by itself
+    return _libraries
