@@ -232,6 +232,39 @@ def test_a_run_that_kills_workers_is_given_up_and_the_others_finish(probe, tmp_p
     assert "2 workers died while running this" in errors
 
 
+#: joblib's own way to collect: a task that dask gives up is never told of.
+WITHOUT_COLLECT = """
+import sys
+from joblib._dask import DaskDistributedBackend
+from motsim import dask_backend
+from motsim.sweep import main
+dask_backend.RepairedDaskBackend._collect = DaskDistributedBackend._collect
+raise SystemExit(main(sys.argv[1:]))
+"""
+
+
+@needs_dask
+@pytest.mark.slow
+def test_f30_control_joblib_alone_waits_for_ever(probe, tmp_path):
+    name = probe("[fixed]\nmood = 'kills'\nlevel = 9")
+    with Cluster(tmp_path / "cluster") as cluster:
+        process = start(
+            name, "--seeds", 1, "--out", tmp_path / "dask", "--backend", "dask",
+            "--scheduler", cluster.address, program=("-c", WITHOUT_COLLECT),
+        )  # fmt: skip
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and process.poll() is None:
+            for place, worker in enumerate(cluster.workers):
+                if worker.poll() is not None:
+                    cluster.workers[place] = cluster.add_worker()
+            time.sleep(0.1)
+        assert process.poll() is None
+        process.kill()
+        process.communicate()
+    begun = len(computed(tmp_path))
+    assert begun >= 2  # dask has given it up, and nobody heard of it
+
+
 @needs_dask
 @pytest.mark.parametrize(
     "end", [signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGTERM]

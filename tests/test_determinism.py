@@ -23,11 +23,29 @@ mood = ["good", "threads"]
 """
 ROOT = Path(__file__).resolve().parents[1]
 cores = pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one core: BLAS has one thread")
+#: Between two tasks a library with its own BLAS comes; prints the most threads inside the second.
+LATER = """
+import numpy, os, sys
+from threadpoolctl import threadpool_info
+from motsim import threads
+assert "scipy.linalg" not in sys.modules
+with threads.one_thread():
+    before = len(threadpool_info())
+if sys.argv[1] == "first only":
+    loaded = threads._loaded()
+    threads._loaded = lambda: loaded
+import scipy.linalg
+with threads.one_thread():
+    pools = threadpool_info()
+assert len(pools) > before
+print(max(pool["num_threads"] for pool in pools))
+print(max(pool["num_threads"] for pool in threadpool_info()))
+"""
 UNPROTECTED = """
 import sys
 from contextlib import nullcontext
-import motsim.runner
-motsim.runner.one_thread = nullcontext
+import motsim.worker
+motsim.worker.one_thread = nullcontext
 from motsim.sweep import main
 raise SystemExit(main(sys.argv[1:]))
 """
@@ -93,3 +111,15 @@ def test_f21_control_without_the_limit_the_bytes_differ(sweep):
     assert tables[1]["blas"].max() == 2
     small = [table[table["size"] < 500].drop(columns="blas") for table in tables]
     pd.testing.assert_frame_equal(*small, check_exact=True)  # too small to show anything
+
+
+@cores
+@pytest.mark.parametrize(("looks", "threads"), [("each", 1), ("first only", 2)])
+def test_f23_a_library_that_is_loaded_later_is_limited_too(looks, threads):
+    """Its control looks for thread pools once and for all."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "2"}
+    done = subprocess.run(
+        [sys.executable, "-c", LATER, looks], env=environment, check=True, capture_output=True,
+        text=True,
+    )  # fmt: skip
+    assert [int(word) for word in done.stdout.split()] == [threads, 2]
