@@ -32,7 +32,9 @@ def one_thread() -> Iterator[None]:
     numba: Any = import_module("numba") if "numba" in sys.modules else None
     before = numba.get_num_threads() if numba else 1
     with _lock:
-        _limits.append(_loaded().limit(limits=1))
+        libraries = _loaded()
+        _any_thread_may(libraries)
+        _limits.append(libraries.limit(limits=1))
         _inside += 1
     try:
         if before > 1:
@@ -43,19 +45,31 @@ def one_thread() -> Iterator[None]:
             numba.set_num_threads(before)
         with _lock:
             _inside -= 1
+            _any_thread_may(_libraries)
             while _inside == 0 and _limits:
                 _limits.pop().restore_original_limits()
 
 
 def _loaded() -> Any:
-    """Return the controller of the thread pools that are loaded by now.
+    """Return the controller of the thread pools that are loaded by now; under the lock.
 
     To look for them takes 1 to 2 ms, so it is done again only where a module was imported since:
     that is how BLAS, OpenMP and numba's threads come into the process.
     """
     global _modules, _libraries
+    # before the look: another thread may be importing, and its library is there before its module
     modules = len(sys.modules), next(reversed(sys.modules))
-    if _libraries is None or modules != _modules:
-        _libraries = ThreadpoolController()
-        _modules = len(sys.modules), next(reversed(sys.modules))  # it may import by itself
+    if modules != _modules:
+        _libraries, _modules = ThreadpoolController(), modules
     return _libraries
+
+
+def _any_thread_may(libraries: Any) -> None:
+    """Let this thread set the limits; under the lock.
+
+    threadpoolctl 3.8 and later obeys only the first thread that sets a limit of a whole process,
+    and silently does nothing for the others: runs on a dask worker's other threads had two.
+    """
+    for library in libraries.lib_controllers:
+        if hasattr(library, "clear_controlling_thread"):
+            library.clear_controlling_thread(force=True)

@@ -187,7 +187,7 @@ def test_a_cluster_gives_the_bytes_of_one_machine(probe, tmp_path, capsys):
 
 @needs_dask
 @pytest.mark.parametrize("kills", [1, pytest.param(8, marks=pytest.mark.slow)])
-def test_f30_killed_workers_of_a_cluster_lose_nothing(probe, tmp_path, kills):
+def test_f30_killed_workers_of_a_cluster_lose_nothing(probe, tmp_path, kills, record):
     name = probe("[fixed]\nseconds = 0.25\n[grid]\nlevel = [0, 1, 2, 3, 4]")
     with Cluster(tmp_path / "cluster") as cluster:
         process = start(
@@ -200,11 +200,11 @@ def test_f30_killed_workers_of_a_cluster_lose_nothing(probe, tmp_path, kills):
         _, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors
     again = len(computed(tmp_path)) - 20
-    print(f"F30: {kills} workers of a dask cluster killed: 0 runs lost, {again} computed again")
     assert 0 <= again <= 2 * kills
     assert len(set(computed(tmp_path))) == 20
     run(name, "--jobs", 2, "--out", tmp_path / "clean")
     assert table(tmp_path / "dask") == table(tmp_path / "clean")
+    record("F30", f"{kills} of a cluster's workers killed: 0 runs lost, {again} computed again")
 
 
 @needs_dask
@@ -269,7 +269,7 @@ def test_f30_control_joblib_alone_waits_for_ever(probe, tmp_path):
 @pytest.mark.parametrize(
     "end", [signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGTERM]
 )
-def test_a_sweep_killed_on_a_cluster_is_finished_by_loky(probe, tmp_path, end):
+def test_a_sweep_killed_on_a_cluster_is_finished_by_loky(probe, tmp_path, end, record):
     name = probe("[fixed]\nseconds = 0.25\n[grid]\nlevel = [0, 1, 2, 3, 4]")
     out = tmp_path / "out"
     with Cluster(tmp_path / "cluster") as cluster:
@@ -284,9 +284,11 @@ def test_a_sweep_killed_on_a_cluster_is_finished_by_loky(probe, tmp_path, end):
         assert f"motsim.sweep {name} --out {out} --backend dask" in errors
     (tmp_path / "log").unlink()
     run(name, "--jobs", 2, "--out", out)
-    assert 6 <= len(computed(tmp_path)) <= 16  # neither nothing nor everything again
+    again = len(computed(tmp_path))
+    assert 6 <= again <= 16  # neither nothing nor everything again
     run(name, "--jobs", 1, "--out", tmp_path / "clean")
     assert table(out) == table(tmp_path / "clean")
+    record("F30", f"{end.name} on dask, resumed by loky: {again} of 20 runs were left, same table")
 
 
 @needs_dask
