@@ -1,8 +1,9 @@
-"""joblib's dask backend with three repairs, each of a way to wait for ever or run elsewhere.
+"""joblib's dask backend with four repairs, each of a way to wait for ever or run elsewhere.
 
 joblib 1.6 does not tell its caller of a task that dask gives up (its workers were killed, the
 scheduler is gone), waits for ever once no worker is left, and runs everything in the calling
-process on a cluster of one thread.
+process on a cluster of one thread. distributed waits for ever for a result whose worker died before
+it was fetched, if its task is given up later.
 """
 
 import asyncio
@@ -68,39 +69,52 @@ class RepairedDaskBackend(DaskDistributedBackend):
 
     async def _collect(self) -> None:
         """Hand every ended task to joblib; the original forgets those that failed in dask."""
-        from distributed import KilledWorker
-
         while self._continue:
             async for future, result in self.waiting_futures:
-                del self._results[future]
-                callback = self._callbacks.pop(future)
                 if future.status == "finished":
-                    callback(result)
-                    continue
-                error = result[1] if future.status == "error" else None
-                if isinstance(error, KilledWorker):
-                    callback([None])
-                elif isinstance(error, BackendError):
-                    callback(error)
+                    self._tell(future, result)
                 else:
-                    told = f"{type(error).__name__}: {error}" if error else future.status
-                    callback(BackendError(f"the dask cluster lost a run ({told})"))
+                    self._tell_lost(future)
             await asyncio.sleep(0.01)
 
+    def _tell(self, future: Any, result: Any) -> None:
+        """Hand the answer of one task to joblib, once."""
+        self._results.pop(future, None)
+        callback = self._callbacks.pop(future, None)
+        if callback:
+            callback(result)
+
+    def _tell_lost(self, future: Any) -> None:
+        """Hand over a task that dask has given up: None if its workers died, else an error."""
+        from distributed import KilledWorker
+
+        error = future._state.exception if future.status == "error" else None
+        if isinstance(error, KilledWorker):
+            self._tell(future, [None])
+        elif isinstance(error, BackendError):
+            self._tell(future, error)
+        else:
+            told = f"{type(error).__name__}: {error}" if error else future.status
+            self._tell(future, BackendError(f"the dask cluster lost a run ({told})"))
+
     async def _watch(self, patience: float) -> None:
-        """Give up if the cluster has no worker for so many seconds."""
+        """Tell of lost tasks; give up if the cluster has no worker for so many seconds."""
         last = time.monotonic()
+        lost: set[Any] = set()
         while self._continue and time.monotonic() - last < patience:
             await asyncio.sleep(min(1.0, patience / 4))
+            before, lost = lost, {f for f in self._callbacks if f.status in ("error", "cancelled")}
+            for future in lost & before:  # `_collect` has had the time, and still waits for it
+                self._tell_lost(future)
             try:
                 if await self.client.scheduler.ncores():
                     last = time.monotonic()
             except OSError:  # the scheduler is gone: its futures are cancelled, _collect says so
                 return
         if self._continue:
-            lost = BackendError(
+            alone = BackendError(
                 f"the dask cluster has had no worker for {patience:g} s; start one and give the"
                 " same command again"
             )
             for callback in list(self._callbacks.values()):
-                callback(lost)
+                callback(alone)

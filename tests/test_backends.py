@@ -207,14 +207,36 @@ def test_f30_killed_workers_of_a_cluster_lose_nothing(probe, tmp_path, kills, re
     record("F30", f"{kills} of a cluster's workers killed: 0 runs lost, {again} computed again")
 
 
+#: As distributed is where a worker dies before its result was fetched: it never tells of the error.
+DEAF = """
+import sys
+from asyncio import sleep
+from distributed.client import as_completed
+from motsim.sweep import main
+track = as_completed._track_future
+async def deaf(self, future):
+    await future._state.wait()
+    if future.status == "error":
+        await sleep(3600)
+    await track(self, future)
+as_completed._track_future = deaf
+raise SystemExit(main(sys.argv[1:]))
+"""
+
+
 @needs_dask
-def test_a_run_that_kills_workers_is_given_up_and_the_others_finish(probe, tmp_path):
+@pytest.mark.parametrize(
+    "program",
+    [("-m", "motsim.sweep"), pytest.param(("-c", DEAF), marks=pytest.mark.slow)],
+    ids=["as it is", "deaf"],
+)
+def test_a_run_that_kills_workers_is_given_up_and_the_others_finish(probe, tmp_path, program):
     """Every killed worker is replaced, as a nanny would; joblib alone would wait for ever."""
     name = probe("[case.good]\nseconds = 0.05\n[case.bad]\nmood = 'kills'\nlevel = 9")
     with Cluster(tmp_path / "cluster") as cluster:
         process = start(
             name, "--seeds", 1, "--out", tmp_path / "dask", "--backend", "dask",
-            "--scheduler", cluster.address,
+            "--scheduler", cluster.address, program=program,
         )  # fmt: skip
         for _ in range(1200):
             if process.poll() is not None:
