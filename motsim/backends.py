@@ -102,8 +102,9 @@ def _dask(stack: ExitStack, jobs: int | None, scheduler: str | None) -> Backend:
         )
     from distributed import Client
 
-    from motsim.dask_backend import RepairedDaskBackend, identify
+    from motsim.dask_backend import RepairedDaskBackend, identify, no_worker_seconds
 
+    no_worker_seconds()  # a wrong setting is refused before anything runs
     for name in list(logging.root.manager.loggerDict):
         if name.partition(".")[0] in ("distributed", "tornado", "asyncio"):
             logging.getLogger(name).setLevel(logging.CRITICAL)  # what matters is said in one line

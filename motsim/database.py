@@ -1,9 +1,6 @@
 """The SQLite file under a store: opened, checked against losses, brought to the present schema.
 
-Three safeguards find what SQLite itself does not notice. Every row carries checksums. The ledger,
-changed in the same transaction as the rows, holds the XOR of all of them, so that a row which a
-damaged page hides is missed. The tally, a file beside the database, grows by one byte after each
-commit: it shows that commits are missing when the write-ahead log was cut.
+`motsim.safeguards` says what finds the losses that SQLite itself does not notice.
 """
 
 import contextlib
@@ -16,32 +13,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from motsim.folder import StoreError, check_folder, free_bytes, no_room
+from motsim.folder import BUSY, StoreError, check_folder, damaged, no_room, trouble
 from motsim.mounts import network_file_system
-from motsim.row import Row, row_checksum
+from motsim.row import TABLES, Row
+from motsim.safeguards import Tally, fold, row_checksum
 
 __all__ = ["SCHEMA", "Database", "Row", "StoreError", "check_folder", "no_room"]
 
 SCHEMA = 2
 PATIENCE = 60.0  # seconds to wait for another writer
-TABLES = (
-    # Rows of 100 bytes, so that a scan of every run reads little; what they measured is beside.
-    """CREATE TABLE IF NOT EXISTS runs (
-    key TEXT PRIMARY KEY, status TEXT NOT NULL, details TEXT NOT NULL, checksum TEXT NOT NULL
-) WITHOUT ROWID""",
-    """CREATE TABLE IF NOT EXISTS details (
-    key TEXT PRIMARY KEY, kind TEXT NOT NULL, settings TEXT NOT NULL, seconds REAL NOT NULL,
-    versions TEXT NOT NULL, payload BLOB NOT NULL
-)""",
-    """CREATE TABLE IF NOT EXISTS claims (
-    key TEXT PRIMARY KEY, owner TEXT NOT NULL, tries INTEGER NOT NULL
-) WITHOUT ROWID""",
-    "CREATE TABLE IF NOT EXISTS ledger (commits INTEGER NOT NULL, digest TEXT NOT NULL)",
-)
 BROKEN = (sqlite3.Error, UnicodeDecodeError, OverflowError)  # what a damaged file may raise
-BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
-CUT = sqlite3.SQLITE_IOERR_SHORT_READ
-SCARCE = 2**20  # free bytes below which SQLite may be unable to open its files
 log = logging.getLogger(__name__)
 
 
@@ -56,10 +37,10 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.tally = path.with_name(path.name + "-tally")
+        self.tally = Tally(path.with_name(path.name + "-tally"))
         self._waiting: int | None = None
         if not path.exists():
-            self.tally.unlink(missing_ok=True)
+            self.tally.forget()
         try:
             self._db = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)
         except sqlite3.Error as error:
@@ -87,8 +68,8 @@ class Database:
         with self.transaction():
             found = self.version()  # another process may have been faster
             if found == 0:
-                if self.acknowledged():
-                    raise self.damaged(f"empty, though {self.acknowledged()} commits were made")
+                if self.tally.commits():
+                    raise self.damaged(f"empty, though {self.tally.commits()} commits were made")
                 self.create()
             elif found < SCHEMA:
                 from motsim.migration import migrate
@@ -165,23 +146,11 @@ class Database:
 
     def trouble(self, error: Exception) -> StoreError:
         """Say in one line what an error of SQLite means for the user."""
-        exact = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
-        code = exact & 0xFF
-        if code in BUSY:
-            return StoreError(f"{self.path}: another process has held it for {PATIENCE:g} seconds")
-        full = code == sqlite3.SQLITE_CANTOPEN and free_bytes(self.path.parent) < SCARCE
-        if code == sqlite3.SQLITE_FULL or full or (code == sqlite3.SQLITE_IOERR and exact != CUT):
-            return no_room(self.path, error)
-        if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN):
-            return StoreError(f"{self.path}: {error}; use another --out folder")
-        return self.damaged(" ".join(str(error).split()))
+        return trouble(self.path, error, PATIENCE)
 
     def damaged(self, what: str) -> StoreError:
         """Error of a file that is not what was written, with the way out."""
-        return StoreError(
-            f"{self.path}: {what}; save what is sound with: python -m motsim.repair"
-            f" {self.path.parent}  (or move the file away)"
-        )
+        return damaged(self.path, what)
 
     # --- rows -------------------------------------------------------------------------------------
 
@@ -209,14 +178,13 @@ class Database:
     def book(self, *checksums: str) -> None:
         """Enter rows that come or go into the ledger."""
         ((commits, digest),) = self.rows("SELECT commits, digest FROM ledger")
-        total = int(digest, 16)
-        for checksum in checksums:
-            total ^= int(checksum, 16)
-        self.rows("UPDATE ledger SET commits = ?, digest = ?", (commits + 1, f"{total:032x}"))
+        self.rows(
+            "UPDATE ledger SET commits = ?, digest = ?", (commits + 1, fold(digest, *checksums))
+        )
 
     def statuses(self) -> dict[str, str]:
         """Status of every run by key, each row checked, and all of them against the ledger."""
-        acknowledged = self.acknowledged()  # before the rows: another process may add to both
+        acknowledged = self.tally.commits()  # before the rows: another process may add to both
         found: dict[str, str] = {}
         total = 0
         with self.transaction("DEFERRED"):
@@ -247,24 +215,14 @@ class Database:
                 return row
         raise self.damaged(f"run {key} is damaged (checksum)")
 
-    # --- tally ------------------------------------------------------------------------------------
-
-    def acknowledged(self) -> int:
-        """Commits that a process has seen to be on disk."""
-        try:
-            return self.tally.stat().st_size
-        except OSError:
-            return 0
+    # --- speed ------------------------------------------------------------------------------------
 
     def acknowledge(self, commits: int = 1) -> None:
-        """Note some commits more; a note that cannot be made is one check less, not an error."""
-        if self._waiting is not None:  # not on disk yet: `together` does it
+        """Note commits in the tally, as soon as they are on disk."""
+        if self._waiting is None:
+            self.tally.add(commits)
+        else:  # not on disk yet: `together` does it
             self._waiting += commits
-            return
-        with contextlib.suppress(OSError), self.tally.open("ab", buffering=0) as stream:
-            stream.write(b"." * commits)
-
-    # --- speed ------------------------------------------------------------------------------------
 
     @contextmanager
     def together(self) -> Iterator[None]:

@@ -1,10 +1,15 @@
-"""The results folder: can it be written, and how much room is there."""
+"""The results folder: can it be written, how much room is there, what is wrong with its store."""
 
 import os
 import shutil
+import sqlite3
 from pathlib import Path
 
-__all__ = ["StoreError", "check_folder", "free_bytes", "no_room"]
+__all__ = ["BUSY", "StoreError", "check_folder", "damaged", "free_bytes", "no_room", "trouble"]
+
+BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+CUT = sqlite3.SQLITE_IOERR_SHORT_READ
+SCARCE = 2**20  # free bytes below which SQLite may be unable to open its files
 
 
 class StoreError(OSError):
@@ -49,4 +54,26 @@ def no_room(path: Path, error: object) -> StoreError:
     return StoreError(
         f"{path}: {error}; {free_bytes(path.parent):,} bytes are free in {path.parent}. Make room"
         " and give the same command again: finished runs are kept"
+    )
+
+
+def trouble(path: Path, error: Exception, patience: float) -> StoreError:
+    """Return what an error of SQLite means; `patience`: seconds that it waited for others."""
+    exact = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
+    code = exact & 0xFF
+    if code in BUSY:
+        return StoreError(f"{path}: another process has held it for {patience:g} seconds")
+    full = code == sqlite3.SQLITE_CANTOPEN and free_bytes(path.parent) < SCARCE
+    if code == sqlite3.SQLITE_FULL or full or (code == sqlite3.SQLITE_IOERR and exact != CUT):
+        return no_room(path, error)
+    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN):
+        return StoreError(f"{path}: {error}; use another --out folder")
+    return damaged(path, " ".join(str(error).split()))
+
+
+def damaged(path: Path, what: str) -> StoreError:
+    """Return the error of a file that is not what was written."""
+    return StoreError(
+        f"{path}: {what}; save what is sound with: python -m motsim.repair {path.parent}  (or move"
+        " the file away)"
     )

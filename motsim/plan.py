@@ -1,19 +1,19 @@
 """A sweep file becomes a list of runs: TOML -> validated settings -> keyed cells."""
 
-import difflib
 import itertools
 import math
 import reprlib
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from motsim.experiments import kind_module
-from motsim.store import run_key
+from motsim.keys import run_key
+from motsim.sweep_file import SweepError, SweepFile, Tier, TierTable, nearest
 
 __all__ = [
     "Cell",
@@ -28,40 +28,7 @@ __all__ = [
 ]
 
 FOLDER = Path(__file__).resolve().parents[1] / "sweeps"
-Tier = Literal["quick", "full"]
 MAX_RUNS = 1_000_000
-
-
-class SweepError(ValueError):
-    """A sweep file or an override is wrong; the message is one line for the user."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(" ".join(message.split()))
-
-
-class TierTable(BaseModel):
-    """Table ``[tier.NAME]``: what differs in a tier."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-    seeds: int | None = Field(None, ge=1)
-    fixed: dict[str, Any] = {}
-    grid: dict[str, list[Any]] = {}
-    case: dict[str, dict[str, Any]] = {}
-
-
-class SweepFile(BaseModel):
-    """A sweep file; the settings in it are checked with its kind's."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-    title: str
-    kind: str = "mixture"
-    seeds: int = Field(5, ge=1)
-    fixed: dict[str, Any] = {}
-    grid: dict[str, list[Any]] = {}
-    case: dict[str, dict[str, Any]] = {}
-    tier: dict[Tier, TierTable] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,15 +178,6 @@ class Sweep:
             shown = reprlib.repr(grid)
             raise SweepError(f"{self.path}: [case.{name}.grid] must hold lists; got {shown}")
         return settings, grid
-
-
-def nearest(word: str, choices: Sequence[str] | Mapping[str, Any]) -> str:
-    """Hint naming the closest valid choice, or listing the first few."""
-    lowered = {choice.lower(): choice for choice in choices}
-    close = difflib.get_close_matches(word.lower(), list(lowered), n=1, cutoff=0.4)
-    if close:
-        return f"; did you mean {lowered[close[0]]!r}?"
-    return "; valid: " + ", ".join(list(choices)[:12]) if choices else ""
 
 
 def sweep_names() -> list[str]:

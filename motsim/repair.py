@@ -16,7 +16,8 @@ from motsim.command import CommandParser
 from motsim.database import Database
 from motsim.folder import StoreError, check_folder, no_room
 from motsim.migration import FIRST_COLUMNS, first_row
-from motsim.row import Row, row_checksum
+from motsim.row import Row
+from motsim.safeguards import row_checksum
 
 __all__ = ["main", "repair"]
 

@@ -1,9 +1,24 @@
-"""One stored run, and its checksums."""
+"""One stored run, and the tables that hold it."""
 
 import hashlib
 from dataclasses import dataclass
 
-__all__ = ["Row", "row_checksum"]
+__all__ = ["TABLES", "Row"]
+
+TABLES = (
+    # Rows of 100 bytes, so that a scan of every run reads little; what they measured is beside.
+    """CREATE TABLE IF NOT EXISTS runs (
+    key TEXT PRIMARY KEY, status TEXT NOT NULL, details TEXT NOT NULL, checksum TEXT NOT NULL
+) WITHOUT ROWID""",
+    """CREATE TABLE IF NOT EXISTS details (
+    key TEXT PRIMARY KEY, kind TEXT NOT NULL, settings TEXT NOT NULL, seconds REAL NOT NULL,
+    versions TEXT NOT NULL, payload BLOB NOT NULL
+)""",
+    """CREATE TABLE IF NOT EXISTS claims (
+    key TEXT PRIMARY KEY, owner TEXT NOT NULL, tries INTEGER NOT NULL
+) WITHOUT ROWID""",
+    "CREATE TABLE IF NOT EXISTS ledger (commits INTEGER NOT NULL, digest TEXT NOT NULL)",
+)
 
 
 @dataclass(frozen=True)
@@ -24,9 +39,3 @@ class Row:
         texts = (self.key, self.kind, self.settings, self.seconds.hex(), self.versions)
         head = "\0".join(texts).encode("utf-8", "surrogatepass")
         return hashlib.blake2b(head + b"\0" + self.payload, digest_size=16).hexdigest()
-
-
-def row_checksum(key: str, status: str, details: str) -> str:
-    """Checksum of a row of `runs`."""
-    text = f"{key}\0{status}\0{details}".encode("utf-8", "surrogatepass")
-    return hashlib.blake2b(text, digest_size=16).hexdigest()

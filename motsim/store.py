@@ -4,10 +4,9 @@ A run is found by a key over its complete settings and the science code, so a ch
 changed kernel never meets an old result. `motsim.database` keeps the file.
 """
 
-import hashlib
 import json
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cache
@@ -19,6 +18,7 @@ from typing import Any, Self
 from motsim import __version__
 from motsim.database import SCHEMA, Database, Row, StoreError, check_folder
 from motsim.experiments.result import Result
+from motsim.keys import run_key
 from motsim.ownership import is_alive, myself
 
 __all__ = [
@@ -32,8 +32,6 @@ __all__ = [
     "run_key",
 ]
 
-KEYS = 1  # version of the rule that makes keys; not that of the file, which may be migrated
-PACKAGE = Path(__file__).parent
 FINISHED = ("reached", "max_steps", "diverged", "done")
 FAILED = ("error", "worker_died")
 MAX_TRIES = 2  # of a run whose worker dies
@@ -52,37 +50,6 @@ class FinishedRun:
     result: Result
     seconds: float
     versions: dict[str, str]
-
-
-@cache
-def science_hash(sources: tuple[str, ...]) -> str:
-    """Hash of the source files that determine a kind's numbers."""
-    digest = hashlib.blake2b(digest_size=16)
-    for name in sources:
-        place = PACKAGE / name
-        for path in sorted(place.glob("*.py")) if place.is_dir() else [place]:
-            digest.update(path.relative_to(PACKAGE).as_posix().encode())
-            digest.update(path.read_bytes())
-    return digest.hexdigest()
-
-
-def run_key(kind: str, settings: dict[str, Any], sources: Sequence[str]) -> str:
-    """Key of a run: 32 hexadecimal digits over settings and science code."""
-    text = json.dumps(
-        [KEYS, kind, science_hash(tuple(sources)), _canonical(settings)], sort_keys=True
-    )
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-
-
-def _canonical(value: Any) -> Any:
-    """Same value, same text: floats as hexadecimal, so that 1 and 1.0 of a float field agree."""
-    if isinstance(value, bool) or value is None or isinstance(value, (str, int)):
-        return value
-    if isinstance(value, float):
-        return value.hex()
-    if isinstance(value, dict):
-        return {key: _canonical(item) for key, item in value.items()}
-    return [_canonical(item) for item in value]
 
 
 class Store:

@@ -11,7 +11,7 @@ from typing import Any, get_args
 from pydantic import TypeAdapter
 
 from motsim.experiments import kind_module, kinds
-from motsim.plan import SweepFile, Tier, TierTable
+from motsim.sweep_file import SweepFile, Tier, TierTable
 
 __all__ = ["sweep_schema"]
 

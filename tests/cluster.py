@@ -15,14 +15,15 @@ QUIET = {"DASK_DISTRIBUTED__LOGGING__DISTRIBUTED": "critical"}
 class Cluster:
     """Use as a context manager; `workers` are processes that a test may kill."""
 
-    def __init__(self, folder, workers=2, threads=1):
+    def __init__(self, folder, workers=2, threads=1, environment=None):
         self.folder, self.wanted, self.threads = folder, workers, threads
+        self.environment = {**os.environ, **QUIET, **(environment or {})}
 
     def _start(self, *words):
         with (self.folder / "dask.log").open("a") as log:
             return subprocess.Popen(
                 [sys.executable, "-m", *map(str, words)],
-                env={**os.environ, **QUIET}, cwd=self.folder,
+                env=self.environment, cwd=self.folder,
                 stdout=subprocess.DEVNULL, stderr=log,
             )  # fmt: skip
 

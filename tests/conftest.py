@@ -9,6 +9,7 @@ from joblib.externals.loky import get_reusable_executor
 import motsim.experiments
 
 KINDS = Path(__file__).parent / "kinds"
+FAULT_SEED = os.environ.get("MOTSIM_FAULT_SEED", "0")
 
 
 @pytest.fixture
@@ -18,3 +19,27 @@ def kinds(monkeypatch):
     path = [str(KINDS), *filter(None, [os.environ.get("PYTHONPATH")])]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(path))
     monkeypatch.setattr(motsim.experiments, "__path__", [*motsim.experiments.__path__, str(KINDS)])
+
+
+@pytest.fixture
+def record(record_property):
+    """record("F1", "text with numbers"): one line of the terminal summary.
+
+    It travels with the test's report, so that it comes back from workers of xdist as well.
+    """
+    return lambda name, text: record_property("fault", [name, text])
+
+
+def pytest_terminal_summary(terminalreporter):
+    lines = [
+        tuple(value)
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        if getattr(report, "when", "") == "call"
+        for name, value in report.user_properties
+        if name == "fault"
+    ]
+    if lines:
+        terminalreporter.section(f"faults survived (seed {FAULT_SEED})")
+        for name, text in sorted(lines, key=lambda line: (int(line[0][1:].split()[0]), line[0])):
+            terminalreporter.line(f"{name:<5} {text}")

@@ -3,18 +3,23 @@
 import importlib.util
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
+import motsim
 from motsim.backends import BACKENDS, BackendError, open_backend
 from motsim.command import add_run_options
 from motsim.runner import grouped
+from motsim.store import Store
 from motsim.sweep import main, parser
 from tests.cluster import Cluster
 
@@ -53,10 +58,11 @@ def run(*words, code=0):
     assert main([*map(str, words), "--progress", "quiet"]) == code
 
 
-def start(*words):
+def start(*words, program=("-m", "motsim.sweep"), **environment):
     return subprocess.Popen(
-        [sys.executable, "-m", "motsim.sweep", *map(str, words), "--progress", "json"],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        [sys.executable, *program, *map(str, words), "--progress", "json"],
+        env={**os.environ, **environment}, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        text=True,
     )  # fmt: skip
 
 
@@ -181,7 +187,7 @@ def test_a_cluster_gives_the_bytes_of_one_machine(probe, tmp_path, capsys):
 
 @needs_dask
 @pytest.mark.parametrize("kills", [1, pytest.param(8, marks=pytest.mark.slow)])
-def test_f30_killed_workers_of_a_cluster_lose_nothing(probe, tmp_path, kills):
+def test_f30_killed_workers_of_a_cluster_lose_nothing(probe, tmp_path, kills, record):
     name = probe("[fixed]\nseconds = 0.25\n[grid]\nlevel = [0, 1, 2, 3, 4]")
     with Cluster(tmp_path / "cluster") as cluster:
         process = start(
@@ -194,21 +200,43 @@ def test_f30_killed_workers_of_a_cluster_lose_nothing(probe, tmp_path, kills):
         _, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors
     again = len(computed(tmp_path)) - 20
-    print(f"F30: {kills} workers of a dask cluster killed: 0 runs lost, {again} computed again")
     assert 0 <= again <= 2 * kills
     assert len(set(computed(tmp_path))) == 20
     run(name, "--jobs", 2, "--out", tmp_path / "clean")
     assert table(tmp_path / "dask") == table(tmp_path / "clean")
+    record("F30", f"{kills} of a cluster's workers killed: 0 runs lost, {again} computed again")
+
+
+#: As distributed is where a worker dies before its result was fetched: it never tells of the error.
+DEAF = """
+import sys
+from asyncio import sleep
+from distributed.client import as_completed
+from motsim.sweep import main
+track = as_completed._track_future
+async def deaf(self, future):
+    await future._state.wait()
+    if future.status == "error":
+        await sleep(3600)
+    await track(self, future)
+as_completed._track_future = deaf
+raise SystemExit(main(sys.argv[1:]))
+"""
 
 
 @needs_dask
-def test_a_run_that_kills_workers_is_given_up_and_the_others_finish(probe, tmp_path):
+@pytest.mark.parametrize(
+    "program",
+    [("-m", "motsim.sweep"), pytest.param(("-c", DEAF), marks=pytest.mark.slow)],
+    ids=["as it is", "deaf"],
+)
+def test_a_run_that_kills_workers_is_given_up_and_the_others_finish(probe, tmp_path, program):
     """Every killed worker is replaced, as a nanny would; joblib alone would wait for ever."""
     name = probe("[case.good]\nseconds = 0.05\n[case.bad]\nmood = 'kills'\nlevel = 9")
     with Cluster(tmp_path / "cluster") as cluster:
         process = start(
             name, "--seeds", 1, "--out", tmp_path / "dask", "--backend", "dask",
-            "--scheduler", cluster.address,
+            "--scheduler", cluster.address, program=program,
         )  # fmt: skip
         for _ in range(1200):
             if process.poll() is not None:
@@ -226,11 +254,44 @@ def test_a_run_that_kills_workers_is_given_up_and_the_others_finish(probe, tmp_p
     assert "2 workers died while running this" in errors
 
 
+#: joblib's own way to collect: a task that dask gives up is never told of.
+WITHOUT_COLLECT = """
+import sys
+from joblib._dask import DaskDistributedBackend
+from motsim import dask_backend
+from motsim.sweep import main
+dask_backend.RepairedDaskBackend._collect = DaskDistributedBackend._collect
+raise SystemExit(main(sys.argv[1:]))
+"""
+
+
+@needs_dask
+@pytest.mark.slow
+def test_f30_control_joblib_alone_waits_for_ever(probe, tmp_path):
+    name = probe("[fixed]\nmood = 'kills'\nlevel = 9")
+    with Cluster(tmp_path / "cluster") as cluster:
+        process = start(
+            name, "--seeds", 1, "--out", tmp_path / "dask", "--backend", "dask",
+            "--scheduler", cluster.address, program=("-c", WITHOUT_COLLECT),
+        )  # fmt: skip
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and process.poll() is None:
+            for place, worker in enumerate(cluster.workers):
+                if worker.poll() is not None:
+                    cluster.workers[place] = cluster.add_worker()
+            time.sleep(0.1)
+        assert process.poll() is None
+        process.kill()
+        process.communicate()
+    begun = len(computed(tmp_path))
+    assert begun >= 2  # dask has given it up, and nobody heard of it
+
+
 @needs_dask
 @pytest.mark.parametrize(
     "end", [signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGTERM]
 )
-def test_a_sweep_killed_on_a_cluster_is_finished_by_loky(probe, tmp_path, end):
+def test_a_sweep_killed_on_a_cluster_is_finished_by_loky(probe, tmp_path, end, record):
     name = probe("[fixed]\nseconds = 0.25\n[grid]\nlevel = [0, 1, 2, 3, 4]")
     out = tmp_path / "out"
     with Cluster(tmp_path / "cluster") as cluster:
@@ -245,9 +306,11 @@ def test_a_sweep_killed_on_a_cluster_is_finished_by_loky(probe, tmp_path, end):
         assert f"motsim.sweep {name} --out {out} --backend dask" in errors
     (tmp_path / "log").unlink()
     run(name, "--jobs", 2, "--out", out)
-    assert 6 <= len(computed(tmp_path)) <= 16  # neither nothing nor everything again
+    again = len(computed(tmp_path))
+    assert 6 <= again <= 16  # neither nothing nor everything again
     run(name, "--jobs", 1, "--out", tmp_path / "clean")
     assert table(out) == table(tmp_path / "clean")
+    record("F30", f"{end.name} on dask, resumed by loky: {again} of 20 runs were left, same table")
 
 
 @needs_dask
@@ -264,6 +327,118 @@ def test_a_lost_scheduler_is_one_line_and_keeps_what_was_finished(probe, tmp_pat
     assert [e["event"] for e in told][-1] == "error"
     assert "cluster" in told[-1]["text"]
     assert told[-2]["done"] >= 6
+
+
+IMPATIENT = {"DASK_MOTSIM__NO_WORKER_TIMEOUT": "2s"}
+#: As joblib has it: nobody looks whether the cluster still has a worker.
+WITHOUT_WATCH = """
+import sys
+from motsim import dask_backend
+from motsim.sweep import main
+async def never(self, patience):
+    pass
+dask_backend.RepairedDaskBackend._watch = never
+raise SystemExit(main(sys.argv[1:]))
+"""
+
+
+@contextmanager
+def without_workers(name, tmp_path, out, **options):
+    """Start a sweep, and kill the only worker in the middle of it."""
+    with Cluster(tmp_path / "cluster", workers=1) as cluster:
+        process = start(
+            name, "--out", out, "--backend", "dask", "--scheduler", cluster.address, **options
+        )
+        wait_for_lines(tmp_path / "log", 5, process)
+        cluster.workers[0].kill()
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.communicate()
+
+
+@needs_dask
+def test_a_cluster_without_workers_is_given_up_and_keeps_what_was_finished(probe, tmp_path):
+    name = probe("[fixed]\nseconds = 0.25\n[grid]\nlevel = [0, 1, 2, 3, 4]")
+    out = tmp_path / "out"
+    with without_workers(name, tmp_path, out, **IMPATIENT) as process:
+        _, errors = process.communicate(timeout=120)
+    assert process.returncode == 2, errors
+    told = [json.loads(line) for line in errors.splitlines()]
+    assert "has had no worker for 2 s" in told[-1]["text"]
+    assert told[-2]["done"] >= 2
+    (tmp_path / "log").unlink()
+    run(name, "--jobs", 2, "--out", out)
+    assert len(computed(tmp_path)) <= 18  # what was finished is not computed again
+    run(name, "--jobs", 1, "--out", tmp_path / "clean")
+    assert table(out) == table(tmp_path / "clean")
+
+
+@needs_dask
+def test_control_without_the_watch_it_waits_for_ever(probe, tmp_path):
+    name = probe("[fixed]\nseconds = 0.25\n[grid]\nlevel = [0, 1, 2, 3, 4]")
+    options = {"program": ("-c", WITHOUT_WATCH), **IMPATIENT}
+    with (
+        without_workers(name, tmp_path, tmp_path / "out", **options) as process,
+        pytest.raises(subprocess.TimeoutExpired),
+    ):
+        process.communicate(timeout=10)
+
+
+@needs_dask
+def test_a_worker_that_comes_back_in_time_is_used(probe, tmp_path):
+    """Control of the watch's other side: it does not give up a cluster that has a worker."""
+    name = probe("[fixed]\nseconds = 0.25\n[grid]\nlevel = [0, 1, 2, 3]")
+    options = {"DASK_MOTSIM__NO_WORKER_TIMEOUT": "60s"}
+    with Cluster(tmp_path / "cluster", workers=1) as cluster:
+        process = start(
+            name, "--out", tmp_path / "out", "--backend", "dask", "--scheduler", cluster.address,
+            **options,
+        )  # fmt: skip
+        wait_for_lines(tmp_path / "log", 5, process)
+        cluster.workers[0].kill()
+        cluster.workers.append(cluster.add_worker())
+        _, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+
+
+@needs_dask
+def test_a_patience_that_is_no_time_is_one_line(tmp_path, monkeypatch, capsys):
+    config = pytest.importorskip("dask").config
+    words = ("--backend", "dask", "--scheduler", "tcp://a:1", "--out", str(tmp_path / "out"))
+    with config.set({"motsim.no-worker-timeout": "soon"}):
+        line, _ = refusal(*words, capsys=capsys)
+    assert "motsim.no-worker-timeout must be a time, such as 30s; got 'soon'" in line
+
+
+@needs_dask
+@pytest.mark.parametrize("change", ["# another line\n", ""], ids=["changed", "control: the same"])
+def test_a_cluster_with_another_version_is_refused(probe, tmp_path, change):
+    """Its runs would be stored under keys of code that did not make them."""
+    other = tmp_path / "other"
+    shutil.copytree(Path(motsim.__file__).parent, other / "motsim")
+    with (other / "motsim" / "randomness.py").open("a") as stream:
+        stream.write(change)
+    path = os.pathsep.join([str(other), os.environ["PYTHONPATH"]])
+    out = tmp_path / "out"
+    with Cluster(tmp_path / "cluster", workers=1, environment={"PYTHONPATH": path}) as cluster:
+        process = start(
+            probe(""), "--out", out, "--backend", "dask", "--scheduler", cluster.address
+        )
+        _, errors = process.communicate(timeout=120)
+    told = [json.loads(line) for line in errors.splitlines()]
+    with Store(out) as store:
+        stored = len(store.settled())
+    if change:
+        assert process.returncode == 2, errors
+        assert told[-1]["text"].endswith(
+            "a worker has another version of motsim than this command; install the same one"
+            " everywhere"
+        )
+        assert stored == 0
+    else:
+        assert (process.returncode, stored) == (0, 4), errors
 
 
 # --- ray ------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from threadpoolctl import OpenBLASController
 
 from tests.cluster import Cluster
 
@@ -23,11 +24,56 @@ mood = ["good", "threads"]
 """
 ROOT = Path(__file__).resolve().parents[1]
 cores = pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one core: BLAS has one thread")
+#: Between two tasks a library with its own BLAS comes; prints the most threads inside the second.
+LATER = """
+import numpy, os, sys
+from threadpoolctl import threadpool_info
+from motsim import threads
+assert "scipy.linalg" not in sys.modules
+with threads.one_thread():
+    before = len(threadpool_info())
+if sys.argv[1] == "first only":
+    loaded = threads._loaded()
+    threads._loaded = lambda: loaded
+import scipy.linalg
+with threads.one_thread():
+    pools = threadpool_info()
+assert len(pools) > before
+print(max(pool["num_threads"] for pool in pools))
+print(max(pool["num_threads"] for pool in threadpool_info()))
+"""
+#: Thread A runs first and lives on; prints the threads of BLAS inside and after a run on B.
+SECOND = """
+import numpy, sys, threading
+from threadpoolctl import threadpool_info
+from motsim import threads
+if sys.argv[1] == "first only":
+    threads._any_thread_may = lambda libraries: None
+def blas():
+    return max(p["num_threads"] for p in threadpool_info() if p["user_api"] == "blas")
+def run():
+    with threads.one_thread():
+        return blas()
+first, second = threading.Event(), threading.Event()
+def a():
+    run()
+    first.set()
+    second.wait(60)
+def b():
+    first.wait(60)
+    print(run(), blas())
+    second.set()
+workers = [threading.Thread(target=work) for work in (a, b)]
+for worker in workers:
+    worker.start()
+for worker in workers:
+    worker.join()
+"""
 UNPROTECTED = """
 import sys
 from contextlib import nullcontext
-import motsim.runner
-motsim.runner.one_thread = nullcontext
+import motsim.worker
+motsim.worker.one_thread = nullcontext
 from motsim.sweep import main
 raise SystemExit(main(sys.argv[1:]))
 """
@@ -65,7 +111,7 @@ def digest(out):
     return hashlib.sha256(rows.to_csv(index=False).encode()).hexdigest()
 
 
-def test_f21_f23_any_jobs_backend_order_and_threads_give_the_same_bytes(sweep, tmp_path):
+def test_f21_f23_any_jobs_backend_order_and_threads_give_the_same_bytes(sweep, tmp_path, record):
     outs = [
         sweep("one", "--jobs", 1),
         sweep("two", "--jobs", 2, blas=1),
@@ -81,6 +127,9 @@ def test_f21_f23_any_jobs_backend_order_and_threads_give_the_same_bytes(sweep, t
     rows = pd.concat([pd.read_csv(out / "probe.csv") for out in outs])
     limited = rows[rows["mood"] == "threads"]
     assert (limited[["blas", "numba"]] == 1).all(axis=None)
+    names = ", ".join(out.name for out in outs)
+    record("F21", f"same bytes: {names} (jobs or backend; two orders, BLAS threads unset, 1, 2)")
+    record("F23", f"one thread for BLAS and numba in each of {len(limited)} runs that looked")
 
 
 @cores
@@ -93,3 +142,36 @@ def test_f21_control_without_the_limit_the_bytes_differ(sweep):
     assert tables[1]["blas"].max() == 2
     small = [table[table["size"] < 500].drop(columns="blas") for table in tables]
     pd.testing.assert_frame_equal(*small, check_exact=True)  # too small to show anything
+
+
+@cores
+@pytest.mark.parametrize(("looks", "threads"), [("each", 1), ("first only", 2)])
+def test_f23_a_library_that_is_loaded_later_is_limited_too(looks, threads):
+    """Its control looks for thread pools once and for all."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "2"}
+    done = subprocess.run(
+        [sys.executable, "-c", LATER, looks], env=environment, check=True, capture_output=True,
+        text=True,
+    )  # fmt: skip
+    assert [int(word) for word in done.stdout.split()] == [threads, 2]
+
+
+@cores
+@pytest.mark.parametrize(
+    ("obeyed", "threads"),
+    [
+        ("each", 1),
+        pytest.param("first only", 2, marks=pytest.mark.skipif(
+            not hasattr(OpenBLASController, "clear_controlling_thread"),
+            reason="this threadpoolctl obeys every thread",
+        )),
+    ],
+)  # fmt: skip
+def test_f23_every_thread_of_a_worker_is_limited(obeyed, threads):
+    """As on a dask worker with two threads; the control is threadpoolctl as it comes."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "2"}
+    done = subprocess.run(
+        [sys.executable, "-c", SECOND, obeyed], env=environment, check=True, capture_output=True,
+        text=True,
+    )  # fmt: skip
+    assert [int(word) for word in done.stdout.split()] == [threads, 2]

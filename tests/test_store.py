@@ -10,11 +10,12 @@ import pytest
 
 import motsim.database
 import motsim.folder
-import motsim.store
+import motsim.keys
 from motsim.experiments.mixture import SCIENCE, Settings
 from motsim.experiments.result import Result
+from motsim.keys import science_hash
 from motsim.ownership import is_alive, myself
-from motsim.store import SCHEMA, Store, StoreError, WorkerDiedError, run_key, science_hash
+from motsim.store import SCHEMA, Store, StoreError, WorkerDiedError, run_key
 
 RESULT = Result(
     "reached",
@@ -283,7 +284,7 @@ def package(tmp_path, monkeypatch):
     (tmp_path / "kernels").mkdir()
     for name in ("kernels/a.py", "kernels/b.py", "data.py", "tables.py"):
         (tmp_path / name).write_text("x = 1\n")
-    monkeypatch.setattr(motsim.store, "PACKAGE", tmp_path)
+    monkeypatch.setattr(motsim.keys, "PACKAGE", tmp_path)
     science_hash.cache_clear()
     yield tmp_path
     science_hash.cache_clear()
@@ -305,13 +306,13 @@ def test_the_rule_of_keys_is_part_of_the_key_and_the_schema_is_not(monkeypatch):
     before = key_of()
     monkeypatch.setattr(motsim.database, "SCHEMA", SCHEMA + 1)
     assert key_of() == before
-    monkeypatch.setattr(motsim.store, "KEYS", 0)
+    monkeypatch.setattr(motsim.keys, "KEYS", 0)
     assert key_of() != before
 
 
 def test_science_names_exist():
     for name in SCIENCE:
-        assert (motsim.store.PACKAGE / name).exists(), name
+        assert (motsim.keys.PACKAGE / name).exists(), name
 
 
 # --- from one store to another --------------------------------------------------------------------
@@ -345,19 +346,19 @@ def test_many_short_commits_wait_for_the_disk_once(tmp_path):
         rows = store._db.rows
         store._db.rows = lambda text, values=(): commands.append(text) or rows(text, values)
         put(store, "first")
-        before = store._db.acknowledged()
+        before = store._db.tally.commits()
         commands.clear()
         with store.together():
             for number in range(5):
                 put(store, f"k{number}")
-            assert store._db.acknowledged() == before  # not while a loss of power could undo them
+            assert store._db.tally.commits() == before  # not while a loss of power could undo them
         assert [text.partition("=")[2] for text in commands if "synchronous" in text] == [
             *["NORMAL"] * 5, "FULL",
         ]  # fmt: skip
-        assert store._db.acknowledged() == before + 6
+        assert store._db.tally.commits() == before + 6
         with store.together():
             pass
-        assert store._db.acknowledged() == before + 6
+        assert store._db.tally.commits() == before + 6
         put(store, "last")  # control: outside, each commit waits
         assert commands.count("PRAGMA synchronous=FULL") == 2
     with Store(tmp_path) as store:

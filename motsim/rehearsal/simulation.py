@@ -155,12 +155,20 @@ def sample_layout(schedule: Schedule, stored: tuple[int, ...] | None) -> Layout:
 def task_coordinates(tasks: TaskGeometry) -> FloatArray:
     """Return the tasks (T, r) in an orthonormal basis of R^p whose first r vectors span them.
 
-    Gaussian data are isotropic, so the choice of basis does not change the law of a run.
+    Gaussian data are isotropic, so the choice of basis does not change the law of a run. It does
+    change the run: this is the basis of Gram and Schmidt over the tasks in their order, which is
+    one and the same on every machine. Eigenvectors are not: BLAS of another CPU turns their signs.
     """
-    values, basis = np.linalg.eigh(tasks.gram)
-    kept = values > 1e-14 * max(values[-1], np.finfo(float).tiny)
-    kept[: max(tasks.num_tasks - tasks.dimension, 0)] = False
-    return np.ascontiguousarray(basis[:, kept] * np.sqrt(values[kept]))
+    rest = tasks.gram.astype(float)
+    least = 1e-13 * max(rest.diagonal().max(), np.finfo(float).tiny)
+    columns: list[FloatArray] = []
+    for task in range(tasks.num_tasks):
+        if rest[task, task] > least and len(columns) < tasks.dimension:
+            column = rest[:, task] / np.sqrt(rest[task, task])
+            column[:task] = 0.0  # but for rounding: the tasks before are in the span already
+            rest -= np.outer(column, column)
+            columns.append(column)
+    return np.array(columns).reshape(-1, tasks.num_tasks).T.copy()
 
 
 def _chunks(repetitions: int, doubles: int) -> Iterator[slice]:

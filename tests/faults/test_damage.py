@@ -5,14 +5,16 @@ import json
 import shutil
 import sqlite3
 import zlib
+from collections import Counter
 
 import pytest
 
-import motsim.store
+import motsim.keys
 from motsim.database import Database
 from motsim.experiments.result import Result
 from motsim.repair import main as repair_command
 from motsim.row import Row
+from motsim.safeguards import Tally
 from motsim.store import SCHEMA, Store, StoreError, run_key
 from tests.faults.harness import FIXTURES, choices, sound
 
@@ -119,28 +121,34 @@ def flip(path, rng):
     path.write_bytes(content)
 
 
-@pytest.mark.parametrize("times", [50, pytest.param(500, marks=pytest.mark.slow)])
-def test_f15_store_or_its_log_cut(stores, tmp_path, times, record, capsys):
-    count = {"whole": 0, "refused": 0, "wrong": 0}
+def many(stores, tmp_path, spoil, times, name, capsys, few):
+    """Spoil copies; return the outcomes, counted, and what repair saved of some refused ones."""
+    count = Counter(whole=0, refused=0, wrong=0)
     saved = []
-    for copy in damaged(stores, tmp_path, cut, times, choices(f"F15 {times}")):
+    for copy in damaged(stores, tmp_path, spoil, times, choices(f"{name} {times}")):
         found = outcome(copy, stores[1])
         count[found] += 1
-        if found == "refused" and len(saved) < times // 10:
+        if found == "refused" and len(saved) < few:
             saved.append(repaired(copy, stores[1], capsys))
+    return count, f"repair saved {sum(saved)} of {len(saved) * RUNS} runs"
+
+
+@pytest.mark.parametrize("times", [50, pytest.param(500, marks=pytest.mark.slow)])
+def test_f15_store_or_its_log_cut(stores, tmp_path, times, record, capsys):
+    count, saved = many(stores, tmp_path, cut, times, "F15", capsys, few=times // 10)
     assert count["wrong"] == 0, count
     assert count["refused"] > times // 2
     record(
         "F15",
         f"cut at {times} places: {count['whole']} whole, {count['refused']} refused, 0 with fewer"
-        f" or other runs; repair saved {sum(saved)} of {len(saved) * RUNS} runs",
+        f" or other runs; {saved}",
     )
 
 
 def test_f15_control_without_ledger_and_tally_runs_go_missing(
     stores, tmp_path, monkeypatch, record
 ):
-    monkeypatch.setattr(Database, "acknowledged", lambda self: 0)
+    monkeypatch.setattr(Tally, "commits", lambda self: 0)
     found = [
         outcome(copy, stores[1]) for copy in damaged(stores, tmp_path, cut, 50, choices("F15 0"))
     ]
@@ -159,19 +167,13 @@ def test_f15_empty_file_is_not_a_new_store(stores, tmp_path):
 
 @pytest.mark.parametrize("times", [200, pytest.param(2000, marks=pytest.mark.slow)])
 def test_f16_one_bit_flipped(stores, tmp_path, times, record, capsys):
-    count = {"whole": 0, "refused": 0, "wrong": 0}
-    saved = []
-    for copy in damaged(stores, tmp_path, flip, times, choices(f"F16 {times}")):
-        found = outcome(copy, stores[1])
-        count[found] += 1
-        if found == "refused" and len(saved) < times // 50:
-            saved.append(repaired(copy, stores[1], capsys))
+    count, saved = many(stores, tmp_path, flip, times, "F16", capsys, few=times // 50)
     assert count["wrong"] == 0, count
     assert count["refused"] > times // 3
     record(
         "F16",
         f"{times} single bits flipped: {count['whole']} whole, {count['refused']} refused, 0 wrong"
-        f" values; repair saved {sum(saved)} of {len(saved) * RUNS} runs",
+        f" values; {saved}",
     )
 
 
@@ -292,6 +294,6 @@ def test_f17_newer_schema_is_refused_and_left_alone(tmp_path, record):
 
 def test_f17_control_a_key_with_the_schema_would_lose_every_run(tmp_path, monkeypatch):
     folder = old_store(tmp_path)
-    monkeypatch.setattr(motsim.store, "KEYS", SCHEMA)
+    monkeypatch.setattr(motsim.keys, "KEYS", SCHEMA)
     with Store(folder) as store:
         assert list(store.read(old_keys())) == []

@@ -19,17 +19,42 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def probe(**env):
-    call = [sys.executable, str(SITE / "probe.py")]
+#: Verdicts that hold, fail and are open, all of them from fits.
+FITTED = {"rates": {"case": ["mot-squared", "mot-logistic", "single-1-squared"]}}
+#: Runs whose numbers come through BLAS.
+THROUGH_BLAS = {"rehearsal-theory": {"case": ["concurrent", "random"], "num_tasks": [2, 3, 4]}}
+ALL = {"rates": {}, "rehearsal-theory": {}, "rehearsal-memory": {}}
+
+
+def answer(program, *words, **env):
+    call = [sys.executable, str(SITE / program), *map(str, words)]
     own = {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1", **env}
     done = subprocess.run(call, env=own, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
 
+def probe(**env):
+    return answer("probe.py", **env)
+
+
+def judged(folder, claims, *disturbance, **env):
+    return answer("verdicts.py", folder, json.dumps(claims), *disturbance, **env)
+
+
+def skip_without_it(core):
+    if core == "SkylakeX" and not (CPU.exists() and "avx512f" in CPU.read_text()):
+        pytest.skip("this CPU has no AVX-512: SkylakeX is not tested")
+
+
 @pytest.fixture(scope="module")
 def here():
     return probe()
+
+
+@pytest.fixture(scope="module")
+def judged_here(tmp_path_factory):
+    return judged(tmp_path_factory.mktemp("here"), FITTED | THROUGH_BLAS)
 
 
 def far_apart(one, other, path=""):
@@ -51,8 +76,7 @@ def far_apart(one, other, path=""):
 
 @pytest.mark.parametrize("core", ["Haswell", "SkylakeX"])
 def test_f22_blas_of_another_cpu(here, core, record):
-    if core == "SkylakeX" and not (CPU.exists() and "avx512f" in CPU.read_text()):
-        pytest.skip("this CPU has no AVX-512: SkylakeX is not tested")
+    skip_without_it(core)
     there = probe(OPENBLAS_CORETYPE=core)
     apart = far_apart(here["runs"], there["runs"])
     assert apart <= TOLERANCE
@@ -78,24 +102,54 @@ def test_f22_control_the_comparison_sees_a_difference(here):
         far_apart(here["runs"], other)
 
 
-@pytest.mark.slow
-def test_f22_kernels_for_a_generic_cpu(here, tmp_path, record):
-    env = {"NUMBA_CPU_NAME": "generic", "MOTSIM_CACHE_DIR": str(tmp_path)}
-    there = probe(**env)
-    apart = far_apart(here["runs"], there["runs"])
+def same_verdicts(here, there, claims):
+    """Assert it of every row and verdict; return the largest difference and how many verdicts."""
+    here, there = ({name: found["claims"][name] for name in claims} for found in (here, there))
+    apart = far_apart(here, there)
     assert apart <= TOLERANCE
-    call = [sys.executable, "-m", "motsim.verify", "rates", "--json"]
-    verdicts = []
-    for number, own in enumerate(({}, env)):
-        done = subprocess.run(
-            [*call, "--out", str(tmp_path / f"out{number}")], cwd=ROOT, capture_output=True,
-            text=True, env={**os.environ, **own}, check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        findings = json.loads(done.stdout)["rates"]["findings"]
-        verdicts.append({found["case"]: found["verdict"] for found in findings})
-    assert verdicts[0] == verdicts[1]
-    record(
-        "F22",
-        f"NUMBA_CPU_NAME=generic: results within {apart:.1e}, {len(verdicts[0])} verdicts equal",
-    )
+    return apart, sum(len(found["verdicts"]) for found in here.values())
+
+
+@pytest.mark.parametrize("core", ["Haswell", "SkylakeX"])
+def test_f22_verdicts_with_the_blas_of_another_cpu(judged_here, tmp_path, core, record):
+    skip_without_it(core)
+    there = judged(tmp_path, THROUGH_BLAS, OPENBLAS_CORETYPE=core)
+    assert "holds" in there["claims"]["rehearsal-theory"]["verdicts"].values()
+    apart, count = same_verdicts(judged_here, there, THROUGH_BLAS)
+    record("F22", f"OPENBLAS_CORETYPE={core}: {count} verdicts equal, rows within {apart:.1e}")
+
+
+def test_f22_verdicts_with_kernels_for_a_generic_cpu(judged_here, tmp_path, record):
+    env = {"NUMBA_CPU_NAME": "generic", "MOTSIM_CACHE_DIR": str(tmp_path)}
+    there = judged(tmp_path, FITTED, **env)
+    assert not there["wide"]
+    if CPU.exists() and " avx" in CPU.read_text():
+        assert judged_here["wide"]  # control: the variable does change what is compiled
+    verdicts = set(there["claims"]["rates"]["verdicts"].values())
+    assert verdicts == {"holds", "fails", "inconclusive"}
+    apart, count = same_verdicts(judged_here, there, FITTED)
+    record("F22", f"NUMBA_CPU_NAME=generic: {count} verdicts equal, rows within {apart:.1e}")
+
+
+def test_f22_control_other_runs_and_other_verdicts_are_seen(judged_here, tmp_path, record):
+    moved = judged(tmp_path / "start", FITTED, "start")
+    with pytest.raises(AssertionError):
+        same_verdicts(judged_here, moved, FITTED)
+    short = judged(tmp_path / "short", FITTED, "short")
+    verdicts = [found["claims"]["rates"]["verdicts"] for found in (judged_here, short)]
+    changed = sum(verdicts[0][case] != verdicts[1][case] for case in verdicts[0])
+    assert changed
+    record("F22", f"control, stages of 100 steps: {changed} of {len(verdicts[0])} verdicts change")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(2400)
+def test_f22_all_verdicts_on_every_cpu(tmp_path, record):
+    here = judged(tmp_path / "here", ALL)
+    machines = {"NUMBA_CPU_NAME": "generic"}, {"OPENBLAS_CORETYPE": "Haswell"}
+    for number, env in enumerate(machines):
+        cache = {"MOTSIM_CACHE_DIR": str(tmp_path / "cache")} if "NUMBA_CPU_NAME" in env else {}
+        there = judged(tmp_path / str(number), ALL, **env, **cache)
+        apart, count = same_verdicts(here, there, ALL)
+        text = " ".join(f"{name}={value}" for name, value in env.items())
+        record("F22", f"{text}, whole quick tiers: {count} verdicts equal, rows within {apart:.1e}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -219,4 +221,27 @@ def test_coordinates_have_the_geometry_of_the_tasks():
     vectors = np.random.default_rng(9).normal(size=(5, 3))
     short = task_coordinates(geometry(vectors))
     assert short.shape == (5, 3)
+    np.testing.assert_allclose(short @ short.T, vectors @ vectors.T, atol=1e-12)
+
+
+def test_coordinates_are_the_same_on_every_machine():
+    """Rounding in the geometry moves them by rounding, also where eigenvectors are any basis."""
+    tasks = geometry(equicorrelated_tasks(4, 9, 0.5))  # three equal eigenvalues
+    short = task_coordinates(tasks)
+    assert (np.diag(short) > 0).all()
+    assert (np.triu(short, 1) == 0).all()
+    noise = np.random.default_rng(3).normal(size=(4, 4)) * 1e-16
+    gram = tasks.gram + noise + noise.T
+    moved = task_coordinates(SimpleNamespace(gram=gram, num_tasks=4, dimension=9))
+    np.testing.assert_allclose(moved, short, atol=1e-14)
+    turned = np.linalg.eigh(gram)[1] - np.linalg.eigh(tasks.gram)[1]
+    assert np.abs(turned).max() > 0.01  # control: eigenvectors, which gave the basis before
+
+
+@pytest.mark.parametrize(("dim", "rank"), [(1, 1), (2, 2), (9, 3)])
+def test_coordinates_of_tasks_that_depend_on_each_other(dim, rank):
+    vectors = np.random.default_rng(4).normal(size=(3, dim))
+    vectors = np.vstack([vectors, vectors[0], vectors[1] - vectors[2]])
+    short = task_coordinates(geometry(vectors))
+    assert short.shape == (5, rank)
     np.testing.assert_allclose(short @ short.T, vectors @ vectors.T, atol=1e-12)

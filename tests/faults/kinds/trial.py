@@ -20,6 +20,7 @@ class Settings(BaseModel):
     seed: int = Field(0, ge=0)
     size: int = Field(20, ge=1)  # rows of its table
     seconds: float = Field(0.0, ge=0.0)  # that it sleeps
+    loops: int = Field(0, ge=0)  # that it computes
     bad: int = -1  # seed of the run with the fate
     fate: Literal["raise", "kill"] = "raise"
 
@@ -38,7 +39,13 @@ def compile_kernels():
 
 
 def cost(settings):
-    return settings.seconds + 1e-4
+    return settings.seconds + 2e-8 * settings.loops + 1e-4
+
+
+def spin(loops):
+    """Keep one core busy."""
+    for _ in range(loops):
+        pass
 
 
 def run(settings):
@@ -46,6 +53,7 @@ def run(settings):
     deadline = time.monotonic() + settings.seconds
     while time.monotonic() < deadline:
         time.sleep(0.001)
+    spin(settings.loops)
     if settings.seed == settings.bad:
         if settings.fate == "kill":
             os.kill(os.getpid(), signal.SIGKILL)

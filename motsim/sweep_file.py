@@ -1,0 +1,52 @@
+"""What a sweep file may hold, and how a wrong one is refused in one line."""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = ["SweepError", "SweepFile", "Tier", "TierTable", "nearest"]
+
+Tier = Literal["quick", "full"]
+
+
+class SweepError(ValueError):
+    """A sweep file or an override is wrong; the message is one line for the user."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(" ".join(message.split()))
+
+
+class TierTable(BaseModel):
+    """Table ``[tier.NAME]``: what differs in a tier."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    seeds: int | None = Field(None, ge=1)
+    fixed: dict[str, Any] = {}
+    grid: dict[str, list[Any]] = {}
+    case: dict[str, dict[str, Any]] = {}
+
+
+class SweepFile(BaseModel):
+    """A sweep file; the settings in it are checked with its kind's."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    title: str
+    kind: str = "mixture"
+    seeds: int = Field(5, ge=1)
+    fixed: dict[str, Any] = {}
+    grid: dict[str, list[Any]] = {}
+    case: dict[str, dict[str, Any]] = {}
+    tier: dict[Tier, TierTable] = {}
+
+
+def nearest(word: str, choices: Sequence[str] | Mapping[str, Any]) -> str:
+    """Hint naming the closest valid choice, or listing the first few."""
+    lowered = {choice.lower(): choice for choice in choices}
+    close = difflib.get_close_matches(word.lower(), list(lowered), n=1, cutoff=0.4)
+    if close:
+        return f"; did you mean {lowered[close[0]]!r}?"
+    return "; valid: " + ", ".join(list(choices)[:12]) if choices else ""

@@ -1,0 +1,128 @@
+"""What a worker does with the runs that it is given, in whatever process or on whatever machine."""
+
+import ctypes
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from joblib.externals.loky import process_executor
+
+from motsim.backends import BackendError
+from motsim.experiments import kind_module
+from motsim.experiments.result import Result
+from motsim.plan import Cell
+from motsim.store import Store, WorkerDiedError, run_key
+from motsim.threads import one_thread
+
+__all__ = ["Done", "execute", "execute_away", "prepare_worker", "worker_died"]
+
+PR_SET_PDEATHSIG = 1
+
+
+class Done(NamedTuple):
+    """What a task tells of one run; settings and result only where the caller commits them."""
+
+    key: str
+    status: str
+    seconds: float
+    found: tuple[dict[str, Any], Result] | None = None
+
+
+def execute(cells: Sequence[Cell], folder: str) -> list[Done]:
+    """Run some cells in this process, one after the other, and commit each as it ends.
+
+    The disk is waited for once, before the caller hears of them.
+
+    One that has killed two workers is stored as `worker_died`; one that another process has is
+    passed over (`elsewhere`).
+    """
+    done = []
+    with Store(Path(folder)) as store, store.together(), one_thread_for(cells):
+        for cell in cells:
+            begin = time.perf_counter()
+            try:
+                if not store.claim(cell.key):
+                    done.append(Done(cell.key, "elsewhere", 0.0))
+                    continue
+                settings, result = compute(cell)
+            except WorkerDiedError as error:
+                settings, result = dict(cell.values), worker_died(error)
+            except BaseException:
+                store.release()  # interrupted, not the run's fault
+                raise
+            seconds = time.perf_counter() - begin
+            store.commit(cell.key, cell.kind, settings, result, seconds)
+            done.append(Done(cell.key, result.status, seconds))
+    return done
+
+
+def execute_away(cells: Sequence[Cell]) -> list[Done]:
+    """Run some cells on a machine that may not see the store; the caller commits them.
+
+    Raises
+    ------
+    BackendError
+        If this machine's motsim would store the run under another key.
+    """
+    done = []
+    with one_thread_for(cells):
+        for cell in cells:
+            begin = time.perf_counter()
+            settings, result = compute(cell)
+            if result.status != "error":
+                found = run_key(cell.kind, settings, kind_module(cell.kind).SCIENCE)
+                if found != cell.key:
+                    raise BackendError(
+                        "a worker has another version of motsim than this command; install the"
+                        " same one everywhere"
+                    )
+            seconds = time.perf_counter() - begin
+            done.append(Done(cell.key, result.status, seconds, (settings, result)))
+    return done
+
+
+def one_thread_for(cells: Sequence[Cell]) -> AbstractContextManager[None]:
+    """Return `one_thread`, after loading what these cells need, so that it is limited too."""
+    for cell in cells:
+        with suppress(Exception):  # `compute` tells of it
+            kind_module(cell.kind)
+    return one_thread()
+
+
+def compute(cell: Cell) -> tuple[dict[str, Any], Result]:
+    """Run one cell; return its complete settings and its result.
+
+    A run that raises has the status `error`: it must not stop the others, and is reported.
+    """
+    try:
+        settings = cell.settings
+        result: Result = kind_module(cell.kind).run(settings)
+        return settings.model_dump(), result
+    except Exception as error:
+        text = " ".join(f"{type(error).__name__}: {error}".split())
+        failed = Result("error", {"error": text, "traceback": traceback.format_exc()})
+        return dict(cell.values), failed
+
+
+def worker_died(reason: object) -> Result:
+    """Return the result of a run that is given up because its workers died."""
+    return Result("worker_died", {"error": str(reason)})
+
+
+def prepare_worker(parent: int) -> None:
+    """Let this worker die with its parent (Linux), and live however large it grows.
+
+    loky ends a worker that has grown by 300 MB, as a compiler may, and can then wait for ever for
+    one that left with work outstanding.
+    """
+    process_executor._MAX_MEMORY_LEAK_SIZE = sys.maxsize
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:  # it died before it could be asked for: nobody will tell
+            os._exit(1)
