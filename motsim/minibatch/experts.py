@@ -1,82 +1,89 @@
-"""One expert on the sequences routed to it: forward and backward, by matrix products.
-
-With scores T = (X A^T) X^T, one row a query l, weights P = softmax over keys k, and values
-Y = X W^T, a neuron's input is u_l = sum_k P_lk Y_k: the neurons are applied before the average
-over tokens, which is cheaper than forming z wherever there are fewer neurons than dimensions.
-"""
+"""All experts on the sequences routed to them: forward and backward."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from motsim.minibatch.kernels import softmax, softmax_gradient
+from motsim.minibatch.kernels import backward, forward
+from motsim.minibatch.network import Network
+from motsim.model import ModelParameters
+from motsim.realdata.tasks import Samples
 
-__all__ = ["Pass", "expert_backward", "expert_forward"]
+__all__ = ["Pass", "run_experts"]
 
 Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Pass:
-    """What the backward pass needs of a forward pass.
+    """What the backward pass needs of a forward pass of P pairs of an expert and a sample.
 
     Attributes
     ----------
-    inputs : (n, L, d)
-    values : (n, L, K)
+    sequences : tokens (N, L, d), rows (P,), task tokens (T, d), tasks (P,)
+    starts : (M + 1,)
+        Pairs of expert i are those from starts[i] to starts[i + 1].
+    values : (P, L, K)
         X W^T.
-    weights : (n, L, L) or None without attention
+    weights : (P, L, L), or (0, L, L) without attention
         Row l holds the attention of query l.
-    activations : (n, L, K)
+    activations : (P, L, K)
         Input of every neuron at every query.
     """
 
-    inputs: Floats
+    sequences: tuple[Floats, Integers, Floats, Integers]
+    starts: Integers
     values: Floats
-    weights: Floats | None
+    weights: Floats
     activations: Floats
 
+    def add_gradients(
+        self,
+        network: Network,
+        parameters: ModelParameters,
+        by_output: Floats,
+        into: ModelParameters,
+        *,
+        with_ffn: bool = True,
+        with_attention: bool = True,
+    ) -> None:
+        """Add the gradients by FFN and attention, from those by the outputs (P, C)."""
+        backward(
+            self.sequences, self.starts, (parameters.ffn, parameters.attention),
+            network.model.activation == "cubic", self.values, self.weights, self.activations,
+            by_output, (with_ffn, with_attention), (into.ffn, into.attention),
+        )  # fmt: skip
 
-def expert_forward(
-    inputs: Floats, attention: Floats | None, ffn: Floats, cubic: bool
+
+def run_experts(
+    network: Network,
+    parameters: ModelParameters,
+    samples: Samples,
+    chosen: Integers,
+    counts: Integers,
 ) -> tuple[Floats, Pass]:
-    """Sum over tokens of each neuron's output (n, K), for FFN weights (K, d)."""
-    n, length, dim = inputs.shape
-    flat = inputs.reshape(n * length, dim)
-    values = (flat @ ffn.T).reshape(n, length, -1)
-    weights, activations = None, values
-    if attention is not None:
-        queries = (flat @ attention.T).reshape(n, length, dim)
-        weights = queries @ inputs.transpose(0, 2, 1)
-        softmax(weights.reshape(n * length, length))
-        activations = weights @ values
-    outputs = activations**2 * activations if cubic else activations
-    return outputs.sum(axis=1), Pass(inputs, values, weights, activations)
+    """Outputs (P, C) of the experts, the first counts[0] samples for expert 0, and so on.
 
-
-def expert_backward(
-    done: Pass, gradient: Floats, cubic: bool, *, through_attention: bool, with_ffn: bool = True
-) -> tuple[Floats | None, Floats | None]:
-    """Gradients by the FFN (K, d) and by the attention (d, d) from those by the outputs (n, K).
-
-    None where it is not asked for, or there is no attention.
+    `chosen` (P,) are places of samples; one may be there for several experts.
     """
-    n, length, dim = done.inputs.shape
-    flat = done.inputs.reshape(n * length, dim)
-    if cubic:
-        wide = done.activations**2
-        wide *= 3.0 * gradient[:, None]
-    else:
-        wide = np.repeat(gradient[:, None], length, axis=1)
-    ffn, attention = None, None
-    if with_ffn:
-        back = wide if done.weights is None else done.weights.transpose(0, 2, 1) @ wide
-        ffn = back.reshape(n * length, -1).T @ flat
-    if through_attention and done.weights is not None:
-        scores = wide @ done.values.transpose(0, 2, 1)
-        softmax_gradient(
-            done.weights.reshape(n * length, length), scores.reshape(n * length, length)
-        )
-        attention = (scores @ done.inputs).reshape(n * length, dim).T @ flat
-    return ffn, attention
+    model = network.model
+    cubic, attends = model.activation == "cubic", model.num_attentions > 0
+    if cubic or attends:
+        sequences = samples.tokens, samples.rows[chosen], samples.task_tokens, samples.tasks[chosen]
+    else:  # linear in the sum of the tokens
+        pooled = samples.sums(chosen)
+        place = np.arange(len(chosen))
+        sequences = pooled[:, None], place, np.zeros((0, pooled.shape[1])), place
+    length = sequences[0].shape[1]
+    starts = np.concatenate([[0], np.cumsum(counts)])
+    values = np.empty((len(chosen), length, parameters.ffn.shape[1]))
+    activations = np.empty_like(values) if attends else values
+    weights = np.empty((len(chosen) * attends, length, length))
+    outputs = np.empty((len(chosen), network.num_outputs))
+    forward(
+        sequences, starts, (parameters.ffn, parameters.attention), cubic, values, weights,
+        activations, outputs,
+    )  # fmt: skip
+    return outputs, Pass(sequences, starts, values, weights, activations)
