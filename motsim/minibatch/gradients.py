@@ -16,7 +16,7 @@ __all__ = ["Scores", "evaluate", "gradients"]
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
-CHUNK = 512  # samples evaluated at a time
+CHUNK = 512  # samples that experts see in an evaluation, at a time
 
 
 @dataclass(frozen=True)
@@ -125,8 +125,9 @@ def evaluate(
     """Loss, error and routing of samples; without noise, or with noise (s, M) as in training."""
     outputs = np.empty((len(samples), network.num_outputs))
     routed = np.zeros(len(samples), dtype=np.int64)
-    for start in range(0, len(samples), CHUNK):
-        chosen = np.arange(start, min(start + CHUNK, len(samples)))
+    size = CHUNK if network.model.gated else max(1, CHUNK // network.model.num_experts)
+    for start in range(0, len(samples), size):
+        chosen = np.arange(start, min(start + size, len(samples)))
         if not network.model.gated:
             outputs[chosen] = _heads(network, parameters, samples, chosen)[0]
             continue
