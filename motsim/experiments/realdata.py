@@ -15,7 +15,6 @@ from motsim.experiments.result import Result
 from motsim.extras import require
 from motsim.minibatch.fitting import Fit, Phase, fit
 from motsim.minibatch.gradients import evaluate
-from motsim.minibatch.kernels import adam, softmax, softmax_gradient
 from motsim.minibatch.losses import OutputLoss
 from motsim.minibatch.network import (
     Network,
@@ -86,9 +85,15 @@ def phases(settings: Settings, network: Network, dim: int, rate: float) -> list[
 def compile_kernels() -> None:
     """Check that the extra is there, and compile the kernels."""
     require("data", MODULES)
-    softmax(np.zeros((1, 2)))
-    softmax_gradient(np.zeros((1, 2)), np.zeros((1, 2)))
-    adam(*np.zeros((4, 1)), (0.9, 0.999), 0.1, 1)
+    tokens, one = np.zeros((1, 1, 1)), np.ones(1, dtype=np.int64)
+    samples = Samples(tokens, 0 * one, 0 * one, one, np.zeros((0, 1)), 1)
+    network = Network(Model("mot", 1))
+    start = start_parameters(network, 1, init_std=1.0, attention_scale=1.0, seed=0)
+    joint = Phase("joint", 1, *(Update(0.1, "adam") for _ in range(3)))
+    fit(
+        network, samples, samples, [joint], start,
+        loss="logistic", routing=Routing(), batch_size=1, looks=[],
+    )  # fmt: skip
 
 
 def cost(settings: Settings) -> float:

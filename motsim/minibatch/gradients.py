@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from motsim.minibatch.experts import Pass, expert_backward, expert_forward
+from motsim.minibatch.experts import Pass, run_experts
 from motsim.minibatch.kernels import softmax
 from motsim.minibatch.losses import OutputLoss, loss_and_gradient, wrong
 from motsim.minibatch.network import Network
@@ -16,7 +16,7 @@ __all__ = ["Scores", "evaluate", "gradients"]
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
-CHUNK = 512  # samples evaluated at a time
+CHUNK = 512  # samples that experts see in an evaluation, at a time
 
 
 @dataclass(frozen=True)
@@ -70,25 +70,27 @@ def gradients(
     """
     model, batch = network.model, len(chosen)
     zeros = ModelParameters(*(np.zeros_like(a) for a in vars(parameters).values()))
+    wanted = {"with_ffn": with_ffn, "with_attention": with_attention}
     if not model.gated:
-        outputs, heads = _heads(network, parameters, samples.inputs(chosen))
+        outputs, done = _heads(network, parameters, samples, chosen)
         losses, slope = loss_and_gradient(outputs, samples.targets[chosen], loss)
         slope /= batch
-        for i, done in enumerate(heads):
-            _backward(network, zeros, i, done, slope, with_ffn, with_attention)
+        done.add_gradients(
+            network, parameters, np.tile(slope, (model.num_experts, 1)), zeros, **wanted
+        )
         return float(losses.mean()), zeros
     pooled = samples.sums(chosen)
     logits = pooled @ parameters.gate.T
     noisy = logits if noise is None else logits + noise
     probabilities = _softmax(logits)
     if routing.mode == "expected":
-        rows, ends = np.tile(np.arange(batch), model.num_experts), [batch] * model.num_experts
+        rows, counts = np.tile(np.arange(batch), model.num_experts), _all(model.num_experts, batch)
         weights = _softmax(logits / routing.scale).T.ravel() / batch
     else:
-        rows, ends = _by_expert(noisy.argmax(axis=1), model.num_experts)
+        rows, counts = _by_expert(noisy.argmax(axis=1), model.num_experts)
         weights = np.full(batch, 1.0 / batch)
-    experts = np.repeat(np.arange(model.num_experts), ends)
-    outputs, passes = _routed(network, parameters, samples.inputs(chosen[rows]), ends)
+    experts = np.repeat(np.arange(model.num_experts), counts)
+    outputs, done = run_experts(network, parameters, samples, chosen[rows], counts)
     value = (probabilities if network.gate_value == "probability" else noisy)[rows, experts, None]
     targets = samples.targets[chosen[rows]]
     losses, slope = loss_and_gradient(value * outputs, targets, loss)
@@ -97,8 +99,7 @@ def gradients(
     by_value = np.zeros_like(logits)
     by_value[rows, experts] = (slope * outputs).sum(axis=1)
     slope *= value
-    for i, part, done in passes:
-        _backward(network, zeros, i, done, slope[part], with_ffn, with_attention)
+    done.add_gradients(network, parameters, slope, zeros, **wanted)
     if routing.load_balance:  # M sum_i fraction_i mean(pi_i), fractions held constant
         load = np.bincount(experts, weights, minlength=model.num_experts)
         pull = routing.load_balance * model.num_experts * load
@@ -124,17 +125,18 @@ def evaluate(
     """Loss, error and routing of samples; without noise, or with noise (s, M) as in training."""
     outputs = np.empty((len(samples), network.num_outputs))
     routed = np.zeros(len(samples), dtype=np.int64)
-    for start in range(0, len(samples), CHUNK):
-        chosen = np.arange(start, min(start + CHUNK, len(samples)))
+    size = CHUNK if network.model.gated else max(1, CHUNK // network.model.num_experts)
+    for start in range(0, len(samples), size):
+        chosen = np.arange(start, min(start + size, len(samples)))
         if not network.model.gated:
-            outputs[chosen] = _heads(network, parameters, samples.inputs(chosen))[0]
+            outputs[chosen] = _heads(network, parameters, samples, chosen)[0]
             continue
         logits = samples.sums(chosen) @ parameters.gate.T
         noisy = logits if noise is None else logits + noise[chosen]
         routed[chosen] = noisy.argmax(axis=1)
         value_of = _softmax(logits) if network.gate_value == "probability" else noisy
-        rows, ends = _by_expert(routed[chosen], network.model.num_experts)
-        found, _ = _routed(network, parameters, samples.inputs(chosen[rows]), ends)
+        rows, counts = _by_expert(routed[chosen], network.model.num_experts)
+        found, _ = run_experts(network, parameters, samples, chosen[rows], counts)
         outputs[chosen[rows]] = value_of[rows, routed[chosen[rows]], None] * found
     losses, _ = loss_and_gradient(outputs, samples.targets, loss)
     missed = wrong(outputs, samples.targets)
@@ -148,68 +150,22 @@ def _softmax(logits: Floats) -> Floats:
     return found
 
 
-def _by_expert(routed: Integers, num_experts: int) -> tuple[Integers, list[int]]:
+def _by_expert(routed: Integers, num_experts: int) -> tuple[Integers, Integers]:
     """Samples in the order of their experts, and how many each expert has."""
-    counts: list[int] = np.bincount(routed, minlength=num_experts).tolist()
-    return np.argsort(routed, kind="stable"), counts
+    return np.argsort(routed, kind="stable"), np.bincount(routed, minlength=num_experts)
 
 
-def _routed(
-    network: Network, parameters: ModelParameters, inputs: Floats, counts: list[int]
-) -> tuple[Floats, list[tuple[int, slice, Pass]]]:
-    """Outputs (n, C) of sequences in the order of their experts, and each expert's pass."""
-    outputs = np.empty((len(inputs), network.num_outputs))
-    passes, start = [], 0
-    for i, count in enumerate(counts):
-        if count:
-            part = slice(start, start + count)
-            outputs[part], done = _expert(network, parameters, i, inputs[part])
-            passes.append((i, part, done))
-            start += count
-    return outputs, passes
-
-
-def _expert(
-    network: Network, parameters: ModelParameters, i: int, inputs: Floats
-) -> tuple[Floats, Pass]:
-    """Outputs (n, C) of expert i."""
-    model = network.model
-    attention = None
-    if model.num_attentions:
-        attention = parameters.attention[i if model.num_attentions > 1 else 0]
-    sums, done = expert_forward(inputs, attention, parameters.ffn[i], model.activation == "cubic")
-    return sums.reshape(len(inputs), network.num_outputs, model.num_neurons).sum(axis=2), done
+def _all(num_experts: int, size: int) -> Integers:
+    """How many samples each expert has if all see all."""
+    return np.full(num_experts, size)
 
 
 def _heads(
-    network: Network, parameters: ModelParameters, inputs: Floats
-) -> tuple[Floats, list[Pass]]:
-    """Sum of the outputs of all heads."""
-    outputs = np.zeros((len(inputs), network.num_outputs))
-    passes = []
-    for i in range(network.model.num_experts):
-        found, done = _expert(network, parameters, i, inputs)
-        outputs += found
-        passes.append(done)
-    return outputs, passes
-
-
-def _backward(
-    network: Network,
-    into: ModelParameters,
-    i: int,
-    done: Pass,
-    gradient: Floats,
-    with_ffn: bool,
-    with_attention: bool,
-) -> None:
-    """Add an expert's gradients to those of the model, from those by its outputs (n, C)."""
-    model = network.model
-    ffn, attention = expert_backward(
-        done, np.repeat(gradient, model.num_neurons, axis=1), model.activation == "cubic",
-        through_attention=with_attention and model.num_attentions > 0, with_ffn=with_ffn,
-    )  # fmt: skip
-    if ffn is not None:
-        into.ffn[i] += ffn
-    if attention is not None:
-        into.attention[i if model.num_attentions > 1 else 0] += attention
+    network: Network, parameters: ModelParameters, samples: Samples, chosen: Integers
+) -> tuple[Floats, Pass]:
+    """Sum of the outputs (n, C) of all heads."""
+    heads, size = network.model.num_experts, len(chosen)
+    found, done = run_experts(
+        network, parameters, samples, np.tile(chosen, heads), _all(heads, size)
+    )
+    return found.reshape(heads, size, -1).sum(axis=0), done

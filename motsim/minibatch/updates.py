@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from motsim.minibatch.kernels import adam
+from motsim.kernel_cache import kernel
 from motsim.model import check_choice
 
 __all__ = ["FROZEN", "OPTIMIZERS", "Update", "Updater"]
@@ -63,3 +63,23 @@ class Updater:
             self.steps += 1
             flat = (a.reshape(-1) for a in (self.value, gradient, *self.moments))
             adam(*flat, DECAYS, rate, self.steps)
+
+
+@kernel
+def adam(
+    value: Floats,
+    gradient: Floats,
+    first: Floats,
+    second: Floats,
+    decays: tuple[float, float],
+    rate: float,
+    step: int,
+) -> None:
+    """Step number `step` (from 1) of Adam on flat arrays; decays (2,) of its two moments."""
+    a, b = decays
+    pace = rate / (1.0 - a**step)
+    scale = 1.0 / (1.0 - b**step)
+    for k in range(value.size):
+        first[k] += (1.0 - a) * (gradient[k] - first[k])
+        second[k] += (1.0 - b) * (gradient[k] * gradient[k] - second[k])
+        value[k] -= pace * first[k] / (np.sqrt(scale * second[k]) + 1e-8)
