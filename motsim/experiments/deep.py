@@ -19,8 +19,8 @@ __all__ = ["SCIENCE", "Settings", "compile_kernels", "cost", "run"]
 
 #: Sources whose change makes stored runs of this kind stale.
 SCIENCE = (
-    "randomness.py", "realdata/packaged.py", "rehearsal/images.py", "rehearsal/network.py",
-    "rehearsal/deep.py", "rehearsal/schedules.py", "experiments/deep.py",
+    "randomness.py", "realdata/packaged.py", "rehearsal/images.py", "rehearsal/convolution.py",
+    "rehearsal/network.py", "rehearsal/deep.py", "rehearsal/schedules.py", "experiments/deep.py",
 )  # fmt: skip
 MODULES = ("jax", "optax", "sklearn", "mlxtend")
 COMPILATION = 4.0  # seconds, about

@@ -36,6 +36,8 @@ from motsim.rehearsal.schedules import STRATEGIES, memory_counts
 __all__ = ["Rehearsed", "Training", "rehearse"]
 
 Floats = NDArray[np.float64]
+#: Heads come in fours (unused ones have no part in anything): one program for most runs.
+HEADS = 4
 
 
 @dataclass(frozen=True)
@@ -104,14 +106,17 @@ def rehearse(tasks: Sequence[TaskImages], training: Training, seeds: Sequence[in
     heads, test_heads = (_heads(array.shape, training.own_heads) for array in (labels, answers))
     pool = tuple(x.reshape(num_seeds, -1, *x.shape[3:]) for x in (images, labels, heads))
     memories = memory_counts(num_tasks, training.memory_size)
+    outputs = -(-(int(heads.max()) + 1) // HEADS) * HEADS
     starts = [
-        initial_parameters(images.shape[-2:], training.width, int(heads.max()) + 1, seed)
-        for seed in seeds
+        initial_parameters(images.shape[-2:], training.width, outputs, seed) for seed in seeds
     ]
-    start = {k: np.concatenate([[s[k] for s in starts]] * len(STRATEGIES)) for k in starts[0]}
+    start = {k: np.stack([s[k] for s in starts]) for k in starts[0]}
     networks: Any = start
-    which = np.tile(np.arange(num_seeds, dtype=np.int32), len(STRATEGIES))
-    hybrid = slice(STRATEGIES.index("hybrid") * num_seeds, None)
+    # Equal networks are trained once: where[s, r] is the network of strategy s and seed r,
+    # which[n] the seed of network n.
+    which = np.arange(num_seeds, dtype=np.int32)
+    where = np.tile(which, (len(STRATEGIES), 1))
+    hybrid = STRATEGIES.index("hybrid")
     orders = [generator(seed, "noise") for seed in seeds]
     accuracy, before = np.zeros((*shape, num_tasks)), np.zeros(shape)
     cosine = np.full((num_seeds, num_tasks, num_tasks), np.nan)
@@ -119,31 +124,36 @@ def rehearse(tasks: Sequence[TaskImages], training: Training, seeds: Sequence[in
     for t, memory in enumerate(memories):
         counts = (*memory, size)
         steps.append(max(1, round(training.epochs * sum(counts) / training.batch_size)))
-        place = networks if training.reference == "current" else start
-        mine = {name: value[hybrid] for name, value in place.items()}
-        weights = _weights(counts, (num_seeds, num_tasks, size))
-        seen = (images, labels, heads if training.reference == "current" else 0 * heads)
-        found = run["gradients"](mine, which[hybrid], seen, weights)
+        current = training.reference == "current"
+        mine = {k: v[where[hybrid]] for k, v in networks.items()} if current else start
+        weights = _weights(counts, (num_seeds, t + 1, size))
+        seen = [x[:, : t + 1] for x in (images, labels, heads if current else 0 * heads)]
+        found = run["gradients"](mine, np.arange(num_seeds), seen, weights)
         cosine[:, t, :t] = _cosines(np.asarray(found, dtype=np.float64), t)
         shuffles = [int(order.integers(2**62)) for order in orders]
+        made: dict[Any, int] = {}
+        for s, r in np.ndindex(*where.shape):
+            phases = _phases(STRATEGIES[s], t, memory, cosine[r, t] >= training.threshold)
+            key = (int(where[s, r]), tuple(map(tuple, phases)))
+            where[s, r] = made.setdefault(key, len(made))
+        parents = [parent for parent, _ in made]
+        which = which[parents]
         plans = [
-            _plan(
-                _phases(strategy, t, memory, cosine[r, t] >= training.threshold),
-                counts, size, steps[-1], training, shuffles[r],
-            )
-            for strategy in STRATEGIES
-            for r in range(num_seeds)
-        ]  # fmt: skip
+            _plan(phases, counts, size, steps[-1], training, shuffles[r])
+            for r, (_, phases) in zip(which, made, strict=True)
+        ]
         own = [np.stack(part) for part in zip(*plans, strict=True)]
+        networks = {k: v[parents] for k, v in networks.items()}
         marked, networks = run["train"](networks, which, pool, *own)
-        scores = run["accuracy"](marked, which, (tests, answers, test_heads))
-        before[:, :, t] = np.asarray(scores)[:, t].reshape(shape[:2])
-        scores = run["accuracy"](networks, which, (tests, answers, test_heads))
-        accuracy[:, :, t] = np.asarray(scores).reshape(shape)
+        new = slice(t, t + 1)
+        scores = run["accuracy"](
+            marked, which, (tests[:, new], answers[:, new], test_heads[:, new])
+        )
+        before[:, :, t] = scores[where, 0]
+        accuracy[:, :, t] = run["accuracy"](networks, which, (tests, answers, test_heads))[where]
     kept = _weights(counts, (len(which), num_tasks, size))
-    last = np.asarray(run["losses"](networks, which, (images, labels, heads), kept))
+    loss = run["losses"](networks, which, (images, labels, heads), kept)[where].astype(np.float64)
     joined = cosine >= training.threshold
-    loss = last.reshape(shape).astype(np.float64)
     return Rehearsed(accuracy, before, loss, cosine, joined, np.array(steps))
 
 

@@ -2,9 +2,8 @@
 
 Two layers of 3 × 3 filters (w, then 2w of them) with ReLU, each followed by averaging over 2 × 2
 blocks, then a linear output layer with one head of ten classes for all tasks, or one head a task.
-Arithmetic is float32. Convolutions are matrix products over patches, and networks run one after
-another within one compiled program (``lax.map``): on a CPU both are several times faster than
-batched convolutions, and the numbers of a network do not depend on how many run with it.
+Arithmetic is float32. A compiled program is that of one network, and lengths that vary (of pools,
+plans, images) are data to it, not shapes: a worker compiles three programs, used in every run.
 """
 
 from __future__ import annotations
@@ -17,12 +16,15 @@ from typing import Any
 import numpy as np
 
 from motsim.randomness import generator
+from motsim.rehearsal.convolution import FIELD, make_layer
 
 __all__ = ["Parameters", "initial_parameters", "programs", "use_one_thread"]
 
 Parameters = dict[str, Any]
-FIELD = 3  # width of a filter
 NUM_CLASSES = 10
+CHUNK = 64  # images at a time where nothing is trained; their patches fit in the cache
+#: Pools, plans and images are filled up to multiples of these, so that most runs share programs.
+POOL, STEPS, BUFFER = 1024, 512, 512
 
 
 def use_one_thread() -> None:
@@ -53,7 +55,7 @@ def initial_parameters(shape: tuple[int, int], width: int, heads: int, seed: int
 
 @cache
 def programs(momentum: float) -> dict[str, Any]:
-    """Return the jitted programs, called as ``program(parameters, which, data, *own)``.
+    """Return the programs, called as ``program(parameters, which, data, *own)``.
 
     `parameters` and each array of `own` have the networks (N) in front, `data` the seeds (R), and
     `which` (N,) says which seed's data a network sees.
@@ -66,81 +68,143 @@ def programs(momentum: float) -> dict[str, Any]:
       (N, T).
     * ``gradients``, ``losses``: the same data, own weights (N, T, k) of a mean cross-entropy.
       Return its gradients (N, T, D) and values (N, T).
+
+    Networks run one after another, each by itself, so its numbers do not depend on the others.
     """
+    compiled = _compiled(momentum)
+
+    def train(parameters: Parameters, which: Any, data: Any, *own: Any) -> Any:
+        *plan, marks = own
+        total = plan[0].shape[1]
+        pool = [_fill(x, 1, POOL) for x in data]
+        plan = [_fill(x, 1, STEPS) for x in plan]
+        found = []
+        for i, seed in enumerate(which):
+            bounds = np.array([0, min(marks[i], total), total], np.int32)
+            now = (*(x[seed] for x in pool), *(x[i] for x in plan), bounds)
+            ends = compiled["descend"](_one(parameters, i), *now)
+            found.append({name: np.asarray(value) for name, value in ends.items()})
+        joined = {name: np.stack([f[name] for f in found], axis=1) for name in parameters}
+        return tuple({name: value[k] for name, value in joined.items()} for k in (0, 1))
+
+    def for_each(program: Any, parameters: Parameters, which: Any, data: Any, own: Any) -> Any:
+        """Results (N, T, …) of one program of a network and the images of one task."""
+        filled = [_fill(x, 2, BUFFER) for x in data]
+        own = [_fill(x, 2, BUFFER) for x in own]
+        size = data[1].shape[2]
+        found = []
+        for i, seed in enumerate(which):
+            p = _one(parameters, i)
+            for task in range(data[1].shape[1]):
+                mine = [x[i, task] for x in own]
+                used = int(np.flatnonzero(mine[0]).max(initial=0)) + 1 if mine else size
+                chunks = np.int32(-(-used // CHUNK))
+                found.append(program(p, *(x[seed, task] for x in filled), *mine, chunks))
+        shape = (len(which), -1)
+        stacked = [np.stack([np.asarray(f[k]) for f in found]) for k in range(len(found[0]))]
+        return [x.reshape(*shape, x.shape[-1]) for x in stacked]
+
+    def accuracy(parameters: Parameters, which: Any, data: Any) -> Any:
+        right, _ = for_each(compiled["outcomes"], parameters, which, data, ())
+        return right[..., : data[1].shape[2]].mean(axis=-1)
+
+    def losses(parameters: Parameters, which: Any, data: Any, weights: Any) -> Any:
+        _, loss = for_each(compiled["outcomes"], parameters, which, data, ())
+        return (loss[..., : weights.shape[2]] * weights).sum(axis=-1)
+
+    def gradients(parameters: Parameters, which: Any, data: Any, weights: Any) -> Any:
+        return for_each(compiled["slope"], parameters, which, data, (weights,))[0]
+
+    return {"train": train, "accuracy": accuracy, "gradients": gradients, "losses": losses}
+
+
+def _one(parameters: Parameters, i: int) -> Parameters:
+    return {name: value[i] for name, value in parameters.items()}
+
+
+def _fill(array: Any, axis: int, multiple: int) -> Any:
+    """The array with zeros up to a multiple: few shapes, hence few compilations."""
+    widths = [(0, 0)] * array.ndim
+    widths[axis] = (0, -array.shape[axis] % multiple)
+    return np.pad(array, widths)
+
+
+@cache
+def _compiled(momentum: float) -> dict[str, Any]:
+    """The jitted programs of one network: `descend`, `outcomes` and `slope`."""
     use_one_thread()
     import jax
     import jax.numpy as jnp
     import optax
 
+    layer = make_layer()
     optimizer = optax.sgd(1.0, momentum=momentum or None)
 
-    def convolve(x: Any, weights: Any, bias: Any) -> Any:
-        height, width = x.shape[1:3]
-        padded = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
-        patches = [
-            padded[:, i : i + height, j : j + width] for i in range(FIELD) for j in range(FIELD)
-        ]
-        return jnp.concatenate(patches, axis=-1) @ weights + bias
-
-    def halve(x: Any) -> Any:
-        b, h, w, c = x.shape
-        blocks = x[:, : h // 2 * 2, : w // 2 * 2].reshape(b, h // 2, 2, w // 2, 2, c)
-        return blocks.mean(axis=(2, 4))
-
     def logits(p: Parameters, images: Any, heads: Any) -> Any:
-        x = halve(jax.nn.relu(convolve(images[..., None], p["conv1"], p["conv1_bias"])))
-        x = halve(jax.nn.relu(convolve(x, p["conv2"], p["conv2_bias"])))
-        every = x.reshape(len(images), -1) @ p["dense"] + p["dense_bias"]
-        return every.reshape(len(images), -1, NUM_CLASSES)[jnp.arange(len(images)), heads]
+        """Outputs (10, b) of the images' heads; masks, since gradients of indexing are slow."""
+        x = layer(jnp.transpose(images, (1, 2, 0))[None], p["conv1"], p["conv1_bias"])
+        x = layer(x, p["conv2"], p["conv2_bias"])
+        x = jnp.transpose(x, (1, 2, 0, 3)).reshape(-1, len(images))
+        every = p["dense"].T @ x + p["dense_bias"][:, None]
+        every = every.reshape(-1, NUM_CLASSES, len(images))
+        mine = jnp.arange(len(every), dtype=jnp.int32)[:, None] == heads
+        return jnp.where(mine[:, None], every, 0).sum(axis=0)
+
+    def entropies(outputs: Any, labels: Any) -> Any:
+        answer = jnp.arange(NUM_CLASSES, dtype=jnp.int32)[:, None] == labels
+        shifted = outputs - jax.lax.stop_gradient(outputs.max(axis=0))
+        return jnp.log(jnp.exp(shifted).sum(axis=0)) - jnp.where(answer, shifted, 0).sum(axis=0)
 
     def loss(p: Parameters, images: Any, labels: Any, heads: Any, weights: Any) -> Any:
-        outputs = logits(p, images, heads)
-        return optax.softmax_cross_entropy_with_integer_labels(outputs, labels) @ weights
+        return entropies(logits(p, images, heads), labels) @ weights
 
-    def train(p: Parameters, images: Any, labels: Any, heads: Any, *plan: Any) -> Any:
-        *steps, mark = plan
+    def descend(p: Parameters, images: Any, labels: Any, heads: Any, *plan: Any) -> Any:
+        """Parameters at the second and the third of three bounds, stacked."""
+        *steps, bounds = plan
         size = steps[0].shape[1]
         weights = jnp.full(size, 1 / size, jnp.float32)
 
-        def step(carry: Any, now: Any) -> Any:
-            p, state, marked = carry
-            place, batch, fresh, rate = now
-            marked = jax.tree.map(lambda kept, new: jnp.where(place == mark, new, kept), marked, p)
+        def step(place: Any, carry: Any) -> Any:
+            p, state = carry
+            batch, fresh, rate = (x[place] for x in steps)
             state = jax.tree.map(lambda s: jnp.where(fresh, jnp.zeros_like(s), s), state)
             gradient = jax.grad(loss)(p, images[batch], labels[batch], heads[batch], weights)
             updates, state = optimizer.update(gradient, state, p)
-            p = optax.apply_updates(p, jax.tree.map(lambda u: rate * u, updates))
-            return (p, state, marked), None
+            return optax.apply_updates(p, jax.tree.map(lambda u: rate * u, updates)), state
 
-        places = jnp.arange(len(steps[0]), dtype=jnp.int32)
-        (end, _, marked), _ = jax.lax.scan(step, (p, optimizer.init(p), p), (places, *steps))
-        marked = jax.tree.map(lambda m, e: jnp.where(mark >= len(places), e, m), marked, end)
-        return marked, end
+        def stretch(carry: Any, ends: Any) -> Any:
+            carry = jax.lax.fori_loop(ends[0], ends[1], step, carry)
+            return carry, carry[0]
 
-    def accuracy(p: Parameters, images: Any, labels: Any, heads: Any) -> Any:
-        def one(x: Any, y: Any, h: Any) -> Any:
-            return (jnp.argmax(logits(p, x, h), axis=-1) == y).mean(dtype=jnp.float32)
+        pairs = jnp.stack([bounds[:2], bounds[1:]])
+        return jax.lax.scan(stretch, (p, optimizer.init(p)), pairs)[1]
 
-        return jax.vmap(one)(images, labels, heads)
+    def chunk(place: Any, arrays: Any) -> Any:
+        return [jax.lax.dynamic_slice_in_dim(x, place * CHUNK, CHUNK) for x in arrays]
 
-    def gradients(p: Parameters, images: Any, labels: Any, heads: Any, weights: Any) -> Any:
-        def one(*data: Any) -> Any:
-            return jnp.concatenate([g.ravel() for g in jax.tree.leaves(jax.grad(loss)(p, *data))])
+    def outcomes(p: Parameters, images: Any, labels: Any, heads: Any, chunks: Any) -> Any:
+        """Whether each answer is right, and its loss, for the first chunks of the images."""
 
-        return jax.vmap(one)(images, labels, heads, weights)
+        def one(place: Any, found: Any) -> Any:
+            x, y, h = chunk(place, (images, labels, heads))
+            outputs = logits(p, x, h)
+            new = (jnp.argmax(outputs, axis=0) == y, entropies(outputs, y))
+            put = jax.lax.dynamic_update_slice_in_dim
+            return tuple(
+                put(old, part, place * CHUNK, axis=0) for old, part in zip(found, new, strict=True)
+            )
 
-    def losses(p: Parameters, images: Any, labels: Any, heads: Any, weights: Any) -> Any:
-        return jax.vmap(lambda *data: loss(p, *data))(images, labels, heads, weights)
+        start = (jnp.zeros(len(images), bool), jnp.zeros(len(images), jnp.float32))
+        return jax.lax.fori_loop(0, chunks, one, start)
 
-    def over_networks(one: Any) -> Any:
-        def many(parameters: Any, which: Any, data: Any, *own: Any) -> Any:
-            def single(now: Any) -> Any:
-                p, seed, mine = now
-                return one(p, *(array[seed] for array in data), *mine)
+    def slope(p: Parameters, *data: Any) -> Any:
+        """Gradient of the weighted loss over the first chunks of the images, flat."""
+        *arrays, chunks = data
 
-            return jax.lax.map(single, (parameters, which, own))
+        def one(place: Any, total: Any) -> Any:
+            return jax.tree.map(jnp.add, total, jax.grad(loss)(p, *chunk(place, arrays)))
 
-        return jax.jit(many)
+        total = jax.lax.fori_loop(0, chunks, one, jax.tree.map(jnp.zeros_like, p))
+        return (jnp.concatenate([g.ravel() for g in jax.tree.leaves(total)]),)
 
-    named = {"train": train, "accuracy": accuracy, "gradients": gradients, "losses": losses}
-    return {name: over_networks(one) for name, one in named.items()}
+    return {f.__name__: jax.jit(f) for f in (descend, outcomes, slope)}
