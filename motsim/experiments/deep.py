@@ -1,7 +1,8 @@
 """Rehearsal of a small convolutional network on real images: the three strategies, paired.
 
-One run trains `replicates` networks a strategy (seeds seed · replicates + 0, 1, …), all in one
-compiled program, so a run costs one compilation. Table "hits" has one row a strategy and network.
+One run trains `replicates` networks a strategy (seeds seed · replicates + 0, 1, …). A worker
+compiles its programs once, in a few seconds, for all runs of one data set and width. Table "hits"
+has one row a strategy and network.
 """
 
 from typing import Annotated, Any, Literal, Self
@@ -23,8 +24,8 @@ SCIENCE = (
     "rehearsal/network.py", "rehearsal/deep.py", "rehearsal/schedules.py", "experiments/deep.py",
 )  # fmt: skip
 MODULES = ("jax", "optax", "sklearn", "mlxtend")
-COMPILATION = 4.0  # seconds, about
-SECONDS = 1.3e-9  # of one image, pixel and pair of filters, about; measured on one 2.6 GHz core
+COMPILATION = 1.0  # seconds, about: that of a worker, shared by its runs
+SECONDS = 0.6e-9  # of one image, pixel and pair of filters, about; measured on one 2.6 GHz core
 NAMES = tuple(Training.__dataclass_fields__)
 
 
@@ -89,7 +90,7 @@ def compile_kernels() -> None:
 
 
 def cost(settings: Settings) -> float:
-    """Return about how many seconds a run takes on one core, compilation included."""
+    """Return about how many seconds a run takes on one core, its share of compilation included."""
     s = settings
     pixels = 64 if s.data == "digits" else 196
     images = s.epochs * (s.tasks * s.samples + (s.tasks - 1) * s.memory_size)
