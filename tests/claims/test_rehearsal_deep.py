@@ -59,8 +59,13 @@ def test_a_rule_that_joins_every_memory_leaves_nothing_to_decide(broken):
 
 
 def test_labels_without_meaning_turn_the_verdict(broken):
-    """Nothing can be learned, so no order of rehearsal can be worse than another."""
-    assert set(verdicts(judge(broken(shuffle_labels=True))).values()) == {"inconclusive"}
+    """Nothing can be learned, so no order of rehearsal can be worse than another.
+
+    Twelve networks, since the first three agree by chance; with labels they lose 20 points.
+    """
+    (found,) = judge(broken(shuffle_labels=True, replicates=12))
+    assert found.verdict == "inconclusive"
+    assert -4 < found.low < found.high < 4
 
 
 def test_two_networks_are_too_few(tables):
