@@ -88,9 +88,9 @@ def test_f18_real_kernels_recomputed(tmp_path, record):
 
     before, _ = tables()
     assert "2 finished before" in tables()[1]
-    place = tmp_path / "motsim" / "kernels" / "experts.py"
+    place = tmp_path / "motsim" / "kernels" / "three.py"
     text = place.read_text()
-    changed = text.replace("3.0 *", "3.25 *", 1)
+    changed = text.replace("splat(3.0)", "splat(3.25)", 1)
     assert changed != text
     place.write_text(changed)
     after, errors = tables()
