@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from motsim import kernels
 from motsim.data import Mixture, make_signals
 from motsim.kernel_cache import rebuild
-from motsim.layout import aligned, kernel_rule, kernel_workspace
+from motsim.layout import aligned, aligned_zeros, kernel_rule, kernel_workspace
 from motsim.model import (
     Loss,
     Model,
@@ -30,6 +30,7 @@ CHUNK_STEPS = 4096
 # Under plain descent an expert whose routing probability is below this at every point moves by
 # less than rounding: its gradient is at most this times that of a routed expert.
 NEGLIGIBLE = 1e-40
+MAX_KEPT = 1 << 26  # bytes of attention weights
 CHUNK_NOISE = 4_000_000  # routing-noise numbers drawn at a time
 
 
@@ -89,7 +90,8 @@ def train(
     for stage in stages:
         first = step
         snapshots[step] = problem.lift(value, start)
-        rule, scratch = _prepare(model, problem, loss, stage, value, work)
+        rule = _rule(model, problem, loss, stage)
+        scratch = _keep_attention(rule, value, problem.batch, work)
         while step < first + stage.steps and status == "max_steps":
             upto = min([first + stage.steps, step + CHUNK_STEPS, *(w for w in wanted if w > step)])
             noise = _noise(stage, model, rng, problem.batch, upto - step)
@@ -111,9 +113,9 @@ def train(
         if status != "max_steps":
             break
     if status == "max_steps":
-        rule, _ = _prepare(model, problem, loss, Stage("end", 0), value, work)
-        noise = np.zeros((0, 0))
-        final = float(kernels.gradients(value, problem.batch, rule, work, noise, gradient))
+        rule = _rule(model, problem, loss, Stage("end", 0))
+        scratch, noise = _in_memory(problem.batch, work), np.zeros((0, 0))
+        final = float(kernels.gradients(value, problem.batch, rule, scratch, noise, gradient))
         if not np.isfinite(final):
             status = "diverged"
         elif targets.size and final <= stop_loss:
@@ -137,20 +139,10 @@ def train(
     )
 
 
-def _prepare(
-    model: Model,
-    problem: Reduction,
-    loss: Loss,
-    stage: Stage,
-    value: kernels.Parameters,
-    work: kernels.Workspace,
-) -> tuple[kernels.Rule, kernels.Workspace]:
-    """Rule and scratch of a stage: frozen attention is computed here, once.
-
-    Equal frozen attentions are kept once; for linear experts the sum over queries is all they need.
-    """
+def _rule(model: Model, problem: Reduction, loss: Loss, stage: Stage) -> kernels.Rule:
+    """What a step of a stage does."""
     attention = stage.attention if model.num_attentions else FROZEN
-    rule = kernel_rule(model, loss, stage.routing)._replace(
+    return kernel_rule(model, loss, stage.routing)._replace(
         ffn_rate=float(stage.ffn.rate),
         ffn_normalized=stage.ffn.optimizer == "normalized_gd",
         attention_rate=float(attention.rate),
@@ -163,14 +155,50 @@ def _prepare(
         and "normalized_gd" not in (stage.ffn.optimizer, attention.optimizer)
         else 0.0,
     )
-    if not rule.mixed or rule.attention_rate > 0.0:
-        return rule, work
+
+
+def _keep_attention(
+    rule: kernels.Rule, value: kernels.Parameters, batch: kernels.Batch, work: kernels.Workspace
+) -> kernels.Workspace:
+    """Scratch with the attention weights of a stage: where they are frozen, computed here, once.
+
+    Equal attentions are kept once; for linear experts the sum over queries is all that is needed.
+    """
+    if not rule.mixed:
+        return work
+    if rule.attention_rate > 0.0:
+        return _in_memory(batch, work)
     if (value.attention == value.attention[0]).all():
         work = work._replace(weights=work.weights[:1])
-    kernels.refresh_attention(value, problem.batch, work)
+    elif not rule.cubic:
+        return work._replace(weights=_summed_attention(value, batch, work))
+    else:
+        work = _in_memory(batch, work)
+    kernels.refresh_attention(value, batch, work)
     if not rule.cubic:
         work = work._replace(weights=aligned(work.weights.sum(axis=2, keepdims=True)))
-    return rule, work
+    return work
+
+
+def _in_memory(batch: kernels.Batch, work: kernels.Workspace) -> kernels.Workspace:
+    """Scratch without attention weights where they are too many and a pass can do without."""
+    own, signals = len(work.weights) == len(work.outputs), batch.axes.shape[1]
+    if own and signals == 3 and batch.tokens.shape[2] == 0 and work.weights.nbytes > MAX_KEPT:
+        return work._replace(weights=work.weights[:0])
+    return work
+
+
+def _summed_attention(
+    value: kernels.Parameters, batch: kernels.Batch, work: kernels.Workspace
+) -> Floats:
+    """Attention weights summed over queries (M, B / 8, 1, L, 8); one expert's at a time."""
+    _, blocks, _, length, width = work.weights.shape
+    sums = aligned_zeros((len(value.attention), blocks, 1, length, width))
+    one = work._replace(weights=work.weights[:1])
+    for i in range(len(sums)):
+        kernels.refresh_attention(value._replace(attention=value.attention[i : i + 1]), batch, one)
+        sums[i] = one.weights[0].sum(axis=1, keepdims=True)
+    return sums
 
 
 def _noise(

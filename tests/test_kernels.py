@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 
+import numba
 import numpy as np
 import numpy_reference as reference
 import pytest
 from kernel_cases import IDS, SHAPES, Case
 
 from motsim.evaluation import evaluate, loss_and_gradients
+from motsim.kernel_cache import kernel_cache
 from motsim.model import ModelParameters, Routing
 
 KINDS = ["mot", "single", "moe", "shared"]
@@ -145,3 +147,24 @@ def test_the_reference_is_the_gradient_of_its_own_loss():
         along = (by_ffn * a).sum() + (by_attention * b).sum()
         assert (up - down) / (2 * step) == pytest.approx(along, rel=1e-6)
         assert (up - down) / (2 * step) != pytest.approx((by_ffn * a).sum(), rel=1e-3)
+
+
+# --- compilation ----------------------------------------------------------------------------------
+
+
+def test_kernels_compile_at_level_two_and_other_functions_as_ever(monkeypatch):
+    """What numba is told while it compiles one of ours, and while it compiles a user's."""
+    levels = []
+    compile_extra = numba.core.compiler.compile_extra
+
+    def noting(*arguments, **options):
+        levels.append(int(numba.config.OPT))
+        return compile_extra(*arguments, **options)
+
+    monkeypatch.setattr(numba.core.compiler, "compile_extra", noting)
+    with kernel_cache():
+        ours = numba.njit(lambda x: 2.0 * x)
+    theirs = numba.njit(lambda x: 3.0 * x)
+    assert (ours(1.5), theirs(1.5)) == (3.0, 4.5)
+    assert levels == [2, int(numba.config.OPT)]
+    assert int(numba.config.OPT) == 3

@@ -242,3 +242,43 @@ def test_blocks_at_a_time_do_not_matter(tokens, kind):
     for count in (1, 3):
         got = by_attention(work._replace(moved=aligned(work.moved[:count])))
         np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-13 * np.abs(want).max())
+
+
+# --- attention that is not kept ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("activation", ["cubic", "linear"])
+@pytest.mark.parametrize("routing", ["expected", "sampled"])
+@pytest.mark.parametrize("attention_rate", [0.0, 1.0])
+def test_weights_that_are_not_kept_are_computed_in_each_pass(activation, routing, attention_rate):
+    """The same numbers to rounding, computed again instead of read."""
+    rng = np.random.default_rng(6)
+    x = random_tokens(rng, POINTS, 3, 6, "axes")
+    batch = kernel_batch(x, rng.choice([-1.0, 1.0], POINTS), np.full(POINTS, 1 / POINTS))
+    model = Model("mot", EXPERTS, activation, num_neurons=2)
+    start = kernel_parameters(
+        ModelParameters(
+            rng.standard_normal((EXPERTS, 2, 6)),
+            rng.standard_normal((EXPERTS, 6, 6)),
+            rng.standard_normal((EXPERTS, 6)),
+        )
+    )
+    rule = kernel_rule(model, "squared", Routing(routing))._replace(attention_rate=attention_rate)
+    noise = rng.standard_normal((EXPERTS, len(batch.labels)))
+
+    def found(scratch):
+        value, gradient = (kernels.Parameters(*(a.copy() for a in start)) for _ in range(2))
+        loss = kernels.gradients(value, batch, rule, scratch, noise, gradient)
+        return [np.array(loss), *gradient]
+
+    kept = kernel_workspace(model, batch)
+    bare = kernel_workspace(model, batch)
+    bare = bare._replace(weights=bare.weights[:0])
+    for a, b in zip(found(kept), found(bare), strict=True):
+        np.testing.assert_allclose(b, a, rtol=1e-12, atol=1e-13 * np.abs(a).max())
+    spoilt = kept._replace(weights=np.full_like(kept.weights, 0.5))
+    if attention_rate == 0.0:  # what is kept is read: other weights, another loss
+        value, gradient = (kernels.Parameters(*(a.copy() for a in start)) for _ in range(2))
+        losses = np.empty(1)
+        kernels.descend(value, batch, rule, spoilt, noise[None], gradient, -1.0, losses)
+        assert losses[0] != found(bare)[0]

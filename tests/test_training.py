@@ -660,3 +660,31 @@ def test_passing_over_routed_experts_would_show(monkeypatch):
     """Negative control: a limit that also stops experts in use."""
     greedy, full = (sharp_run(monkeypatch, n) for n in (1.1, 0.0))
     assert greedy.final_loss > 10 * full.final_loss
+
+
+# --- attention weights that would take too much memory --------------------------------------------
+
+
+@pytest.mark.parametrize("activation", ["cubic", "linear"])
+def test_attention_that_is_not_kept_trains_the_same(monkeypatch, activation):
+    model, points, start = problem(Model("mot", 4, activation))
+    kept, _ = full_curve(model, points, SHORT, start)
+    taken = []
+    refresh = motsim.kernels.refresh_attention
+    monkeypatch.setattr(
+        motsim.kernels,
+        "refresh_attention",
+        lambda value, batch, work: taken.append(len(work.weights)) or refresh(value, batch, work),
+    )
+    monkeypatch.setattr(motsim.training, "MAX_KEPT", 0)
+    anew, _ = full_curve(model, points, SHORT, start)
+    np.testing.assert_allclose(anew, kept, rtol=1e-9)
+    assert max(taken) == 1  # one matrix at a time at most, or none
+
+
+def test_noise_tokens_off_the_axes_keep_their_attention(monkeypatch):
+    """Only points of three signal tokens can do without."""
+    model, points, start = problem(num_tokens=5, noise_std=0.3)
+    kept, _ = full_curve(model, points, SHORT, start)
+    monkeypatch.setattr(motsim.training, "MAX_KEPT", 0)
+    np.testing.assert_array_equal(full_curve(model, points, SHORT, start)[0], kept)

@@ -59,7 +59,9 @@ class Rule(NamedTuple):
 class Workspace(NamedTuple):
     """Scratch of a step; `weights` holds the frozen attention between steps."""
 
-    weights: np.ndarray  # (M or 1 or 0, B / 8, Q, L, 8): queries, keys; Q = L, or 1 where summed
+    # (M or 1 or 0, B / 8, Q, L, 8): queries, keys; Q = L, or 1 where summed. 0: `three` takes them
+    # anew in each pass
+    weights: np.ndarray
     products: np.ndarray  # (rows of a group, L, 8): t
     mixed: np.ndarray  # (rows of a group, L, 8): u, then the gradient by u
     other_products: np.ndarray  # (M * J, B / 8 * K * 8): t of the other tokens, and its gradient

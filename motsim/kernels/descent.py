@@ -32,10 +32,13 @@ def route(parameters, batch, rule, work, noise):
     softmax(work.logits, 1.0, work.gates)
     if rule.sampled:
         for i in range(noise.shape[0]):
-            work.by_gate[i] = work.logits[i] + noise[i]
+            for b in range(noise.shape[1]):
+                work.by_gate[i, b] = work.logits[i, b] + noise[i, b]
         top_mask(work.by_gate, rule.top_k, work.choice)
     elif rule.routing_scale == 1.0:
-        work.choice[:] = work.gates
+        for i in range(work.gates.shape[0]):  # one array into another compiles for a second
+            for b in range(work.gates.shape[1]):
+                work.choice[i, b] = work.gates[i, b]
     else:
         softmax(work.logits, rule.routing_scale, work.choice)
 
@@ -83,7 +86,9 @@ def pass_all(parameters, batch, rule, work, gradient, phase, dense):
             pass_group(parameters, batch, rule, work, gradient, group, groups, phase, dense)
     if multiplies and phase != FORWARD and rule.ffn_rate > 0.0:
         np.dot(work.other_products, batch.columns.T, work.other_gradient)
-        gradient.ffn[:] += work.other_gradient
+        for row in range(gradient.ffn.shape[0]):
+            for a in range(gradient.ffn.shape[1]):
+                gradient.ffn[row, a] += work.other_gradient[row, a]
 
 
 @numba.njit(error_model="numpy", inline="always")

@@ -116,7 +116,7 @@ def pass_three(parameters, batch, rule, scratch, gradient, group, phase, dense):
     matrix = advance(pointer(parameters.attention), group * r * r)
     trains, trains_ffn = rule.attention_rate > 0.0, rule.ffn_rate > 0.0
     every = work.queries == 3  # else the weights are summed over queries, experts are linear
-    shared = scratch.weights.shape[0] == 1
+    shared, keeps = scratch.weights.shape[0] == 1, scratch.weights.shape[0] > 0
     weights = advance(work.weights, (0 if shared else group) * blocks * work.queries * 3 * WIDTH)
     negligible, zero = splat(rule.negligible), splat(0.0)
     for block in range(blocks):
@@ -130,11 +130,11 @@ def pass_three(parameters, batch, rule, scratch, gradient, group, phase, dense):
         rows = (x0 * r, x1 * r, x2 * r)
         a = load3(advance(points.amplitudes, block * 3 * WIDTH))
         kept = advance(weights, block * work.queries * 3 * WIDTH)
-        if trains and phase != BACKWARD:
+        if not keeps or (trains and phase != BACKWARD):
             p0 = query_weights(matrix, rows, x0, a, a[0])
             p1 = query_weights(matrix, rows, x1, a, a[1])
             p2 = query_weights(matrix, rows, x2, a, a[2])
-            if phase == FORWARD:
+            if keeps and phase == FORWARD:
                 store3(kept, p0)
                 store3(advance(kept, 3 * WIDTH), p1)
                 store3(advance(kept, 6 * WIDTH), p2)
