@@ -4,12 +4,11 @@ import numba
 import numpy as np
 import pytest
 
-from motsim.kernels.arithmetic import exponential
+from motsim.kernels.arithmetic import exponential, exponential_lanes
 from motsim.kernels.lanes import (
     WIDTH,
     advance,
     any_at_least,
-    exponential_lanes,
     fma,
     load,
     number,

@@ -12,8 +12,6 @@ from numba.core import cgutils, types
 from numba.core.datamodel import models, register_default
 from numba.extending import intrinsic, overload
 
-from motsim.kernels.arithmetic import LN2_HIGH, LN2_LOW, LOG2_E
-
 WIDTH = 8
 #: For functions that exist only inside others: inlined, and not callable from Python.
 inlined = numba.njit(
@@ -207,62 +205,7 @@ def total(typing_context, a):
     return types.float64(lanes), codegen
 
 
-@intrinsic
-def _times_power_of_two(typing_context, value, shifted):
-    """Value * 2^k, where k is in the low bits of `shifted` = 1.5 * 2^52 + k."""
-
-    def codegen(context, builder, signature, args):
-        value, shifted = (builder.bitcast(a, BITS) for a in args)
-        shift = ir.Constant(BITS, [52] * WIDTH)
-        return builder.bitcast(builder.add(value, builder.shl(shifted, shift)), VECTOR)
-
-    return lanes(lanes, lanes), codegen
-
-
-# e^t = 1 + t + t^2 q(t) for |t| <= ln 2 / 2: Chebyshev interpolation of q, degree 9; the error is
-# below 2e-17 (derived here).
-Q9, Q8, Q7, Q6 = (
-    2.510038549551032e-08,
-    2.7620088445409746e-07,
-    2.7557268459997064e-06,
-    2.4801521295954376e-05,
-)
-Q5, Q4, Q3, Q2 = (
-    0.00019841269863053618,
-    0.0013888888917213717,
-    0.008333333333330062,
-    0.04166666666662413,
-)
-Q1, Q0 = 0.16666666666666669, 0.5000000000000001
-SHIFT = 6755399441055744.0  # 1.5 * 2^52: adding it rounds to an integer, kept in the low bits
-
-
 @inlined
 def spread(place, offset):
     """The number at `offset`, eight times."""
     return splat(number(place, offset))
-
-
-@inlined
-def exponential_lanes(x):
-    """e^x to about 1 ulp for x <= 709; exactly 0 below -708; NaN and +inf pass through."""
-    high, low = splat(709.0), splat(-708.0)
-    clipped = where_greater(x, low, x, low)
-    clipped = where_greater(clipped, high, high, clipped)
-    shifted = clipped * splat(LOG2_E) + splat(SHIFT)
-    k = splat(SHIFT) - shifted
-    t = fma(k, splat(LN2_HIGH), clipped)
-    t = fma(k, splat(LN2_LOW), t)
-    p = fma(splat(Q9), t, splat(Q8))
-    p = fma(p, t, splat(Q7))
-    p = fma(p, t, splat(Q6))
-    p = fma(p, t, splat(Q5))
-    p = fma(p, t, splat(Q4))
-    p = fma(p, t, splat(Q3))
-    p = fma(p, t, splat(Q2))
-    p = fma(p, t, splat(Q1))
-    p = fma(p, t, splat(Q0))
-    p = fma(p * t, t, t) + splat(1.0)
-    value = _times_power_of_two(p, shifted)
-    value = where_greater(low, x, splat(0.0), value)
-    return where_at_most(x, high, value, x * splat(1e308))

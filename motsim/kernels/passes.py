@@ -7,13 +7,7 @@ the loss of a point splits over experts (expected routing), one pass does both d
 import numba
 
 from motsim.kernels.arguments import point_addresses, scratch_addresses
-from motsim.kernels.attention import (
-    add_moved,
-    block_gradient,
-    block_weights,
-    score_gradient,
-    totals,
-)
+from motsim.kernels.attention import block_gradient, block_weights, score_gradient
 from motsim.kernels.experts import (
     FIRST,
     SECOND,
@@ -40,6 +34,7 @@ from motsim.kernels.lanes import (
 )
 from motsim.kernels.phases import BACKWARD, BOTH, FORWARD
 from motsim.kernels.routing import expected_coefficient
+from motsim.kernels.tiles import add_moved, totals
 
 
 @inlined

@@ -9,12 +9,11 @@ import numba
 import numpy as np
 
 from motsim.kernels.arguments import point_addresses
-from motsim.kernels.arithmetic import exponential
+from motsim.kernels.arithmetic import exponential, exponential_lanes
 from motsim.kernels.lanes import (
     WIDTH,
     advance,
     any_at_least,
-    exponential_lanes,
     fma,
     inlined,
     load,

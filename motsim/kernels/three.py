@@ -7,13 +7,12 @@ does for eight points stays in registers. Same mathematics, same interface, one 
 import numba
 
 from motsim.kernels.arguments import point_addresses, scratch_addresses
-from motsim.kernels.attention import add_to, totals
+from motsim.kernels.arithmetic import exponential_lanes
 from motsim.kernels.experts import FIRST, SECOND, THIRD, add_product
 from motsim.kernels.lanes import (
     WIDTH,
     advance,
     any_at_least,
-    exponential_lanes,
     fma,
     inlined,
     load,
@@ -27,6 +26,7 @@ from motsim.kernels.lanes import (
 )
 from motsim.kernels.phases import BACKWARD, BOTH, FORWARD
 from motsim.kernels.routing import expected_coefficient
+from motsim.kernels.tiles import add_to, totals
 
 
 @inlined

@@ -9,11 +9,10 @@ import numpy as np
 from motsim.kernel_cache import kernel, kernel_cache
 
 with kernel_cache():
-    from motsim.kernels.arithmetic import exponential
+    from motsim.kernels.arithmetic import exponential, exponential_lanes
     from motsim.kernels.lanes import (
         WIDTH,
         advance,
-        exponential_lanes,
         fma,
         inlined,
         load,

@@ -1,0 +1,189 @@
+"""Products of tokens in tiles that stay in registers, on blocks of eight points.
+
+Blocks are (r, K, 8): r coordinates of K tokens; `step` = 8 K numbers lie between two coordinates.
+"""
+
+import numba
+
+from motsim.kernels.lanes import (
+    WIDTH,
+    advance,
+    fma,
+    inlined,
+    load,
+    put,
+    splat,
+    spread,
+    store,
+    total,
+)
+
+
+@inlined
+def dot_tokens(token, step, coordinates, matrix, stride):
+    """Sum over a of token[a] * matrix[a], `step` and `stride` numbers apart."""
+    value = splat(0.0)
+    for a in range(coordinates):
+        value = fma(load(token, a * step), spread(matrix, a * stride), value)
+    return value
+
+
+@inlined
+def dot_moved(token, step, coordinates, moved):
+    """Sum over a of token[a] * moved[a], both `step` numbers apart."""
+    value = splat(0.0)
+    for a in range(coordinates):
+        value = fma(load(token, a * step), load(moved, a * step), value)
+    return value
+
+
+@inlined
+def move_four(rows, coordinates, token, step, out):
+    """Four rows of A times one token; `out` and `token` are `step` numbers apart."""
+    v0, v1, v2, v3 = splat(0.0), splat(0.0), splat(0.0), splat(0.0)
+    for c in range(coordinates):
+        x, row = load(token, c * step), advance(rows, c)
+        v0 = fma(spread(row, 0), x, v0)
+        v1 = fma(spread(row, coordinates), x, v1)
+        v2 = fma(spread(row, 2 * coordinates), x, v2)
+        v3 = fma(spread(row, 3 * coordinates), x, v3)
+    store(out, 0, v0)
+    store(out, step, v1)
+    store(out, 2 * step, v2)
+    store(out, 3 * step, v3)
+
+
+@inlined
+def move_four_by_two(rows, coordinates, token, step, out):
+    """Four rows of A times two neighbouring tokens."""
+    v0, v1, v2, v3 = splat(0.0), splat(0.0), splat(0.0), splat(0.0)
+    w0, w1, w2, w3 = splat(0.0), splat(0.0), splat(0.0), splat(0.0)
+    for c in range(coordinates):
+        x, y, row = load(token, c * step), load(token, c * step + WIDTH), advance(rows, c)
+        a = spread(row, 0)
+        v0, w0 = fma(a, x, v0), fma(a, y, w0)
+        a = spread(row, coordinates)
+        v1, w1 = fma(a, x, v1), fma(a, y, w1)
+        a = spread(row, 2 * coordinates)
+        v2, w2 = fma(a, x, v2), fma(a, y, w2)
+        a = spread(row, 3 * coordinates)
+        v3, w3 = fma(a, x, v3), fma(a, y, w3)
+    store(out, 0, v0)
+    store(out, step, v1)
+    store(out, 2 * step, v2)
+    store(out, 3 * step, v3)
+    store(out, WIDTH, w0)
+    store(out, step + WIDTH, w1)
+    store(out, 2 * step + WIDTH, w2)
+    store(out, 3 * step + WIDTH, w3)
+
+
+@numba.njit(cache=True, error_model="numpy")
+def move_tokens(matrix, tokens, others, coordinates, out):
+    """A x of the other tokens (r, K, 8) of a block, in tiles of four rows and two tokens."""
+    step = others * WIDTH
+    tiled, pairs = coordinates - coordinates % 4, step - step % (2 * WIDTH)
+    for a in range(0, tiled, 4):
+        rows, row_out = advance(matrix, a * coordinates), advance(out, a * step)
+        for k in range(0, pairs, 2 * WIDTH):
+            move_four_by_two(rows, coordinates, advance(tokens, k), step, advance(row_out, k))
+        for k in range(pairs, step, WIDTH):
+            move_four(rows, coordinates, advance(tokens, k), step, advance(row_out, k))
+    for a in range(tiled, coordinates):
+        row = advance(matrix, a * coordinates)
+        for k in range(0, step, WIDTH):
+            value = dot_tokens(advance(tokens, k), step, coordinates, row, 1)
+            store(out, a * step + k, value)
+
+
+@inlined
+def add_to(place, offset, value):
+    """Add eight numbers."""
+    store(place, offset, load(place, offset) + value)
+
+
+@inlined
+def weighted_tokens(tokens, others, scores):
+    """Sum over the other tokens, one coordinate of them, weighted by `scores` (K, 8)."""
+    value = splat(0.0)
+    for key in range(0, others * WIDTH, WIDTH):
+        value = fma(load(tokens, key), load(scores, key), value)
+    return value
+
+
+@inlined
+def add_four(left, right, count, span, step, next_row, out):
+    """Add products of four rows of `left` and one of `right` over `count` blocks to `out`."""
+    v0, v1 = load(out, 0), load(out, next_row)
+    v2, v3 = load(out, 2 * next_row), load(out, 3 * next_row)
+    for start in range(0, count * span, span):
+        for k in range(start, start + step, WIDTH):
+            x = load(right, k)
+            v0 = fma(load(left, k), x, v0)
+            v1 = fma(load(left, step + k), x, v1)
+            v2 = fma(load(left, 2 * step + k), x, v2)
+            v3 = fma(load(left, 3 * step + k), x, v3)
+    store(out, 0, v0)
+    store(out, next_row, v1)
+    store(out, 2 * next_row, v2)
+    store(out, 3 * next_row, v3)
+
+
+@inlined
+def add_four_by_two(left, right, count, span, step, next_row, out):
+    """The same with two rows of `right`."""
+    v0, v1 = load(out, 0), load(out, next_row)
+    v2, v3 = load(out, 2 * next_row), load(out, 3 * next_row)
+    w0, w1 = load(out, WIDTH), load(out, next_row + WIDTH)
+    w2, w3 = load(out, 2 * next_row + WIDTH), load(out, 3 * next_row + WIDTH)
+    for start in range(0, count * span, span):
+        for k in range(start, start + step, WIDTH):
+            x, y = load(right, k), load(right, step + k)
+            m = load(left, k)
+            v0, w0 = fma(m, x, v0), fma(m, y, w0)
+            m = load(left, step + k)
+            v1, w1 = fma(m, x, v1), fma(m, y, w1)
+            m = load(left, 2 * step + k)
+            v2, w2 = fma(m, x, v2), fma(m, y, w2)
+            m = load(left, 3 * step + k)
+            v3, w3 = fma(m, x, v3), fma(m, y, w3)
+    store(out, 0, v0)
+    store(out, next_row, v1)
+    store(out, 2 * next_row, v2)
+    store(out, 3 * next_row, v3)
+    store(out, WIDTH, w0)
+    store(out, next_row + WIDTH, w1)
+    store(out, 2 * next_row + WIDTH, w2)
+    store(out, 3 * next_row + WIDTH, w3)
+
+
+@numba.njit(cache=True, error_model="numpy")
+def add_moved(moved, count, tokens, others, coordinates, sums):
+    """Add sum of moved[., a] x[., c] over the other tokens of `count` blocks to `sums`."""
+    step = others * WIDTH
+    span, next_row = coordinates * step, coordinates * WIDTH
+    tiled, pairs = coordinates - coordinates % 4, coordinates - coordinates % 2
+    for a in range(0, tiled, 4):
+        left, out = advance(moved, a * step), advance(sums, a * next_row)
+        for c in range(0, pairs, 2):
+            right, place = advance(tokens, c * step), advance(out, c * WIDTH)
+            add_four_by_two(left, right, count, span, step, next_row, place)
+        for c in range(pairs, coordinates):
+            right, place = advance(tokens, c * step), advance(out, c * WIDTH)
+            add_four(left, right, count, span, step, next_row, place)
+    for a in range(tiled, coordinates):
+        for c in range(coordinates):
+            left, right = advance(moved, a * step), advance(tokens, c * step)
+            value = splat(0.0)
+            for start in range(0, count * span, span):
+                for k in range(start, start + step, WIDTH):
+                    value = fma(load(left, k), load(right, k), value)
+            add_to(sums, a * next_row + c * WIDTH, value)
+
+
+@inlined
+def totals(sums, size, out):
+    """Sum eight numbers each of `sums` (size, 8) into `out` (size,), and clear them."""
+    for a in range(size):
+        put(out, a, total(load(sums, a * WIDTH)))
+        store(sums, a * WIDTH, splat(0.0))
