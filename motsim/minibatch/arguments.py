@@ -18,7 +18,8 @@ from motsim.model import ModelParameters, Routing
 from motsim.realdata.tasks import Samples
 
 __all__ = [
-    "Data", "Rule", "Weights", "Work", "data_of", "laid_out", "rule_of", "taken_back", "workspace",
+    "Data", "Rule", "Training", "Weights", "Work", "data_of", "laid_out", "rule_of", "taken_back",
+    "workspace",
 ]  # fmt: skip
 
 Floats = NDArray[np.float64]
@@ -43,6 +44,25 @@ class Weights(NamedTuple):
     ffn: Floats
     attention: Floats
     gate: Floats
+
+
+class Training(NamedTuple):
+    """How steps are taken, after `taken` of the same rules, and what they fill.
+
+    codes, rates: of FFN, attention and gate, see `updates.move`; first, second: Adam's moments.
+    losses: (S,), or (0,) where not on.
+    """
+
+    on: bool
+    with_ffn: bool
+    with_attention: bool
+    codes: tuple[int, int, int]
+    rates: tuple[float, float, float]
+    taken: int
+    gradient: Weights
+    first: Weights
+    second: Weights
+    losses: Floats
 
 
 class Rule(NamedTuple):
@@ -171,6 +191,14 @@ def taken_back(weights: Weights, like: ModelParameters) -> ModelParameters:
         np.ascontiguousarray(weights.ffn[:, :dim, :neurons].transpose(0, 2, 1)),
         weights.attention[:, :dim, :dim].copy(),
         weights.gate[:, 0, :dim].copy(),
+    )
+
+
+def standing(gradient: Weights, with_ffn: bool = True, with_attention: bool = True) -> Training:
+    """Return steps that take gradients, and do not move."""
+    frozen, still = (-1, -1, -1), (0.0, 0.0, 0.0)
+    return Training(
+        True, with_ffn, with_attention, frozen, still, 0, gradient, gradient, gradient, np.empty(1)
     )
 
 

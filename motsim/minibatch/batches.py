@@ -1,20 +1,18 @@
 """A batch through the gate and the experts, its loss, and the gradients."""
 
-import numpy as np
-
-from motsim.kernel_cache import kernel, kernel_cache
+from motsim.kernel_cache import kernel_cache
 
 with kernel_cache():
     from motsim.kernels.lanes import pointer
 from motsim.minibatch.kernels import softmax
 from motsim.minibatch.losses import output_loss
 from motsim.minibatch.passes import backward, forward
-from motsim.minibatch.tiles import internal, multiply
+from motsim.minibatch.tiles import inlined_whole, internal, multiply
 
-__all__ = ["batch_gradients", "score"]
+__all__ = ["batch_gradients", "batch_outputs", "run_batch"]
 
 
-@kernel
+@inlined_whole
 def run_batch(data, weights, rule, members, noise, work):
     """Outputs of all pairs of a batch, members (b,); noise (b, M), or (0, 0) for none."""
     batch = members.size
@@ -89,20 +87,22 @@ def group(batch, work):
     work.starts[0] = 0
 
 
-@kernel
-def batch_gradients(data, weights, rule, members, noise, with_ffn, with_attention, work, gradient):
-    """Loss of a batch; fills its gradients. The arguments are those of `run_batch`."""
-    run_batch(data, weights, rule, members, noise, work)
-    if with_ffn:
+@inlined_whole
+def batch_gradients(data, rule, members, work, training):
+    """Loss of a batch; fills its gradients, after `run_batch`."""
+    gradient = training.gradient
+    if training.with_ffn:
         gradient.ffn[:] = 0.0
-    if with_attention:
+    if training.with_attention:
         gradient.attention[:] = 0.0
     if rule.gated:
         loss = gated_loss(data, rule, members, work)
         loss += gate_gradient(rule, members.size, work, gradient)
     else:
         loss = heads_loss(data, rule, members, work)
-    backward(data, rule, members, with_ffn, with_attention, work, gradient)
+    backward(
+        data, rule, members, training.with_ffn, training.with_attention, work, gradient
+    )
     return loss
 
 
@@ -188,24 +188,17 @@ def sum_heads(batch, work):
             work.final[s, c] = found
 
 
-@kernel
-def score(data, weights, rule, noise, work, outputs, routed):
-    """Outputs (s, C) of all samples, and the expert of each; noise (s, M), or (0, 0) for none."""
-    size = work.final.shape[0]
-    members = np.empty(size, dtype=np.int64)
-    for first in range(0, data.rows.size, size):
-        n = min(size, data.rows.size - first)
-        for s in range(n):
-            members[s] = first + s
-        drawn = noise[first : first + n] if noise.shape[0] > 0 else noise
-        run_batch(data, weights, rule, members[:n], drawn, work)
-        if not rule.gated:
-            sum_heads(n, work)
-            outputs[first : first + n] = work.final[:n]
-            continue
-        for p in range(n):
+@inlined_whole
+def batch_outputs(rule, batch, work, outputs, routed):
+    """Outputs (b, C) of the samples, and the expert of each, after `run_batch`."""
+    if not rule.gated:
+        sum_heads(batch, work)
+    for p in range(batch):
+        s, value = p, 1.0
+        if rule.gated:
             s = work.place[p]
             i = work.routed[s]
             value = work.noisy[s, i] if rule.by_logit else work.chances[s, i]
-            routed[first + s] = i
-            outputs[first + s] = value * work.outputs[p]
+            routed[s] = i
+        for c in range(work.outputs.shape[1]):
+            outputs[s, c] = value * work.outputs[p, c] if rule.gated else work.final[s, c]

@@ -1,39 +1,39 @@
-"""A stretch of steps as one compiled loop."""
+"""A stretch of batches as one compiled loop: steps of training, or outputs only."""
 
 from motsim.kernel_cache import kernel
-from motsim.minibatch.batches import batch_gradients
+from motsim.minibatch.batches import batch_gradients, batch_outputs, run_batch
 from motsim.minibatch.updates import move
 
 __all__ = ["descend"]
 
 
 @kernel
-def descend(
-    data, weights, gradient, moments, rule, codes, rates, wanted, batches, noise, taken, work,
-    losses,
-):  # fmt: skip
-    """Steps on batches (S, b), with noise (S, b, M), or (0, b, M) for none; losses (S,) are filled.
+def descend(data, weights, rule, batches, noise, work, training, outputs, routed):
+    """Go through batches (S, b) of samples, with noise (S, b, M), or (0, b, M) for none.
 
-    codes, rates: rule of FFN, attention and gate (see `updates.move`), after `taken` steps.
-    moments: Adam's two. wanted: whether the gradients by FFN and attention are taken.
+    With `training.on`, each is a step, and its loss is noted. Else the parameters stay, and
+    outputs (S, b, C) and routed (S, b) are filled.
     """
+    gradient = training.gradient
     for k in range(batches.shape[0]):
+        members = batches[k]
         drawn = noise[k] if noise.shape[0] > 0 else work.logits[:0]
-        losses[k] = batch_gradients(
-            data, weights, rule, batches[k], drawn, wanted[0], wanted[1], work, gradient
-        )
-        first, second = moments
-        step = taken + k + 1
-        move(
-            weights.ffn.reshape(-1), gradient.ffn.reshape(-1), first.ffn.reshape(-1),
-            second.ffn.reshape(-1), weights.ffn.shape[0], codes[0], rates[0], step,
-        )  # fmt: skip
-        move(
-            weights.attention.reshape(-1), gradient.attention.reshape(-1),
-            first.attention.reshape(-1), second.attention.reshape(-1),
-            weights.attention.shape[0], codes[1], rates[1], step,
-        )  # fmt: skip
-        move(
-            weights.gate.reshape(-1), gradient.gate.reshape(-1), first.gate.reshape(-1),
-            second.gate.reshape(-1), weights.gate.shape[0], codes[2], rates[2], step,
-        )  # fmt: skip
+        run_batch(data, weights, rule, members, drawn, work)
+        if training.on:
+            training.losses[k] = batch_gradients(data, rule, members, work, training)
+            step = training.taken + k + 1
+            first, second = training.first, training.second
+            move(
+                weights.ffn, gradient.ffn, first.ffn, second.ffn,
+                training.codes[0], training.rates[0], step,
+            )  # fmt: skip
+            move(
+                weights.attention, gradient.attention, first.attention, second.attention,
+                training.codes[1], training.rates[1], step,
+            )  # fmt: skip
+            move(
+                weights.gate, gradient.gate, first.gate, second.gate,
+                training.codes[2], training.rates[2], step,
+            )  # fmt: skip
+        else:
+            batch_outputs(rule, members.size, work, outputs[k], routed[k])

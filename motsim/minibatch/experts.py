@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from motsim.kernel_cache import kernel
 from motsim.minibatch.arguments import (
     Data,
     Rule,
+    Weights,
     Work,
     data_of,
     laid_out,
@@ -48,7 +50,7 @@ class Pass:
         """Add the gradients by FFN and attention, from those by the outputs (P, C)."""
         gradient = laid_out(zeros_like(parameters))
         self.work.slopes[:] = by_output
-        backward(self.data, self.rule, self.members, True, True, self.work, gradient)
+        run_backward(self.data, self.rule, self.members, self.work, gradient)
         found = taken_back(gradient, parameters)
         into.ffn[...] += found.ffn
         into.attention[...] += found.attention
@@ -71,5 +73,17 @@ def run_experts(
     work.place[:] = np.arange(len(chosen))
     if rule.pooled:
         work.pooled[:, : data.tokens.shape[2]] = samples.sums(chosen)
-    forward(data, laid_out(parameters), rule, chosen, work)
+    run_forward(data, laid_out(parameters), rule, chosen, work)
     return work.outputs, Pass(data, rule, chosen, work)
+
+
+@kernel
+def run_forward(data: Data, weights: Weights, rule: Rule, members: Integers, work: Work) -> None:
+    """`passes.forward`, for a caller in Python."""
+    forward(data, weights, rule, members, work)
+
+
+@kernel
+def run_backward(data: Data, rule: Rule, members: Integers, work: Work, gradient: Weights) -> None:
+    """`passes.backward`, for a caller in Python."""
+    backward(data, rule, members, True, True, work, gradient)

@@ -5,8 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from motsim.minibatch.arguments import data_of, laid_out, rule_of, taken_back, workspace
-from motsim.minibatch.batches import score
+from motsim.minibatch.arguments import (
+    data_of,
+    laid_out,
+    rule_of,
+    standing,
+    taken_back,
+    workspace,
+)
 from motsim.minibatch.descent import descend
 from motsim.minibatch.losses import OutputLoss, loss_and_gradient, wrong
 from motsim.minibatch.network import Network, zeros_like
@@ -18,6 +24,7 @@ __all__ = ["Scores", "evaluate", "gradients"]
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 CHUNK = 64  # samples of an evaluation at a time: what they need stays in the cache
+NOTHING = np.empty((0, 0, 0)), np.empty((0, 0), dtype=np.int64)  # outputs that are not asked for
 
 
 @dataclass(frozen=True)
@@ -70,16 +77,15 @@ def gradients(
         False leaves that gradient zero and saves its work.
     """
     rule = rule_of(network, loss, routing)
-    weights, gradient = laid_out(parameters), laid_out(zeros_like(parameters))
+    gradient = laid_out(zeros_like(parameters))
+    training = standing(gradient, with_ffn, with_attention)
     batch = np.ascontiguousarray(chosen, dtype=np.int64)[None]
     drawn = np.zeros((0, 1, 1)) if noise is None else np.ascontiguousarray(noise)[None]
-    losses = np.empty(1)
+    work = workspace(network, rule, samples, len(chosen))
     descend(
-        data_of(samples), weights, gradient, (gradient, gradient), rule, (-1, -1, -1),
-        (0.0, 0.0, 0.0), (with_ffn, with_attention), batch, drawn, 0,
-        workspace(network, rule, samples, len(chosen)), losses,
-    )  # fmt: skip
-    return float(losses[0]), taken_back(gradient, parameters)
+        data_of(samples), laid_out(parameters), rule, batch, drawn, work, training, *NOTHING
+    )
+    return float(training.losses[0]), taken_back(gradient, parameters)
 
 
 @np.errstate(over="ignore", invalid="ignore")  # of a diverged model: a loss that is not finite
@@ -92,12 +98,19 @@ def evaluate(
     noise: Floats | None = None,
 ) -> Scores:
     """Loss, error and routing of samples; without noise, or with noise (s, M) as in training."""
-    outputs = np.empty((len(samples), network.num_outputs))
-    routed = np.zeros(len(samples), dtype=np.int64)
-    rule = rule_of(network)
-    work = workspace(network, rule, samples, min(CHUNK, len(samples)))
-    drawn = np.zeros((0, 1)) if noise is None else np.ascontiguousarray(noise)
-    score(data_of(samples), laid_out(parameters), rule, drawn, work, outputs, routed)
+    rule, size = rule_of(network), min(CHUNK, len(samples))
+    count = -(-len(samples) // size)
+    batches = np.minimum(np.arange(count * size), len(samples) - 1).reshape(count, size)
+    drawn = np.zeros((0, 1, 1)) if noise is None else noise[batches]
+    all_outputs = np.empty((count, size, network.num_outputs))
+    all_routed = np.zeros((count, size), dtype=np.int64)
+    weights, work = laid_out(parameters), workspace(network, rule, samples, size)
+    training = standing(weights)._replace(on=False)
+    descend(
+        data_of(samples), weights, rule, batches, drawn, work, training, all_outputs, all_routed
+    )
+    outputs = all_outputs.reshape(count * size, -1)[: len(samples)]
+    routed = all_routed.reshape(-1)[: len(samples)]
     losses, _ = loss_and_gradient(outputs, samples.targets, loss)
     missed = wrong(outputs, samples.targets)
     return Scores(float(missed.mean()), float(losses.mean()), missed, routed)

@@ -7,7 +7,7 @@ Scores and weights are held transposed, one row a key: a vector then holds queri
 is taken for eight of them at once.
 """
 
-from motsim.kernel_cache import kernel, kernel_cache
+from motsim.kernel_cache import kernel_cache
 
 with kernel_cache():
     from motsim.kernels.lanes import advance, number, pointer, put
@@ -18,12 +18,12 @@ from motsim.minibatch.kernels import (
     softmax_columns_gradient,
     sum_outputs,
 )
-from motsim.minibatch.tiles import internal, multiply
+from motsim.minibatch.tiles import inlined_whole, internal, multiply
 
 __all__ = ["backward", "forward"]
 
 
-@kernel
+@inlined_whole
 def forward(data, weights, rule, members, work):
     """Outputs of the pairs of `starts` and `place`; members (b,) are the batch's samples."""
     size = work.inputs.shape[0]
@@ -41,7 +41,7 @@ def forward(data, weights, rule, members, work):
                 forward_block(weights, rule, i, first, n, work)
 
 
-@kernel
+@inlined_whole
 def backward(data, rule, members, with_ffn, with_attention, work, gradient):
     """Add the gradients by FFN and attention, from the pairs' slopes, after `forward`."""
     size = work.inputs.shape[0]

@@ -2,8 +2,17 @@
 
 import numpy as np
 
-from motsim.minibatch.arguments import Weights, data_of, laid_out, rule_of, taken_back, workspace
+from motsim.minibatch.arguments import (
+    Training,
+    Weights,
+    data_of,
+    laid_out,
+    rule_of,
+    taken_back,
+    workspace,
+)
 from motsim.minibatch.descent import descend
+from motsim.minibatch.gradients import NOTHING
 from motsim.minibatch.losses import OutputLoss
 from motsim.minibatch.network import Network, zeros_like
 from motsim.minibatch.updates import Update, Updater
@@ -47,10 +56,12 @@ class Descent:
             Updater(rule, value)
             for rule, value in zip((ffn, attention, gate), self._weights, strict=True)
         ]
-        self._moments = tuple(Weights(*(mover.moments[k] for mover in movers)) for k in range(2))
-        self._codes = tuple(mover.code for mover in movers)
-        self._rates = tuple(float(mover.rule.rate) for mover in movers)
-        self._taken = 0
+        first, second = (Weights(*(mover.moments[k] for mover in movers)) for k in range(2))
+        codes, rates = zip(*((mover.code, float(mover.rule.rate)) for mover in movers), strict=True)
+        self._training = Training(
+            True, codes[0] >= 0, codes[1] >= 0, codes, rates, 0, self._gradient, first, second,
+            np.empty(0),
+        )  # fmt: skip
 
     def run(self, steps: int) -> None:
         """Take so many steps."""
@@ -58,12 +69,12 @@ class Descent:
         while steps > 0:
             now = min(steps, most)
             shape = now * self._noisy, self._size, self._experts
+            training = self._training._replace(losses=np.empty(now))
             descend(
-                self._data, self._weights, self._gradient, self._moments, self._rule, self._codes,
-                self._rates, (self._codes[0] >= 0, self._codes[1] >= 0), self._batches(now),
-                self._routing.draw(self._draw, shape), self._taken, self._work, np.empty(now),
+                self._data, self._weights, self._rule, self._batches(now),
+                self._routing.draw(self._draw, shape), self._work, training, *NOTHING,
             )  # fmt: skip
-            self._taken += now
+            self._training = training._replace(taken=training.taken + now)
             steps -= now
 
     def _batches(self, steps: int) -> np.ndarray:

@@ -4,6 +4,7 @@ A call of BLAS on matrices of a few dozen rows and columns costs as much as its 
 """
 
 import numba
+import numpy as np
 
 from motsim.kernel_cache import kernel_cache
 
@@ -23,6 +24,8 @@ __all__ = ["internal", "multiply", "padded"]
 
 #: For functions that only compiled ones call: compiled once, not inlined by force.
 internal = numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+#: For functions with one caller: written into it before anything is compiled.
+inlined_whole = numba.njit(error_model="numpy", inline="always")
 TWICE = 2 * WIDTH
 
 
@@ -31,13 +34,20 @@ def padded(size: int) -> int:
     return -(-size // WIDTH) * WIDTH
 
 
-@internal
+@inlined
 def multiply(a, across, along, b, out, rows, depth, columns, add):
     """out (rows, columns) becomes a b, or a b is added to it; columns are a multiple of eight.
 
     a (rows, depth) has its numbers `across` apart between rows and `along` between columns, so it
     may be a transpose; b (depth, columns) and out are contiguous. All three are addresses.
     """
+    # as plain numbers: numba would compile the product anew for each constant
+    in_tiles(a, np.int64(across), np.int64(along), b, out, rows, depth, columns, np.int64(add) > 0)
+
+
+@internal
+def in_tiles(a, across, along, b, out, rows, depth, columns, add):
+    """The product, tile by tile; a rest of rows one by one."""
     tiled = rows - rows % 4
     paired = columns - columns % TWICE
     for j in range(0, paired, TWICE):

@@ -54,8 +54,9 @@ class Updater:
     def step(self, gradient: Floats) -> None:
         """Move once. An expert without gradient does not move under `normalized_gd`."""
         self.steps += 1
-        flat = [a.reshape(-1) for a in (self.value, gradient, *self.moments)]
-        move(*flat, len(self.value), self.code, self.rule.rate, self.steps)
+        shape = (len(self.value), 1, -1) if self.value.size else (0, 1, 1)
+        parts = (a.reshape(shape) if a.size else a.reshape(0, 1, 1) for a in (self.value, gradient, *self.moments))
+        move(*parts, self.code, self.rule.rate, self.steps)
 
 
 def moments(rule: Update, value: Floats) -> list[Floats]:
@@ -70,32 +71,32 @@ def move(
     gradient: Floats,
     first: Floats,
     second: Floats,
-    experts: int,
     code: int,
     rate: float,
     step: int,
 ) -> None:
-    """Step number `step` (from 1) of a rule on flat arrays of so many experts.
+    """Step number `step` (from 1) of a rule on arrays (M, r, c), of M experts.
 
     code: place in OPTIMIZERS, or -1 for nothing. first and second: Adam's moments, else empty.
     """
     if code < 0 or value.size == 0:
         return
-    if code == 2:
-        adam(value, gradient, first, second, rate, step)
-        return
-    size = value.size // experts
-    for i in range(0, value.size, size):
+    for i in range(value.shape[0]):
+        if code == 2:
+            adam(value[i], gradient[i], first[i], second[i], rate, step)
+            continue
         pace = rate
         if code == 1:
             norm = 0.0
-            for k in range(i, i + size):
-                norm += gradient[k] * gradient[k]
+            for r in range(value.shape[1]):
+                for k in range(value.shape[2]):
+                    norm += gradient[i, r, k] * gradient[i, r, k]
             if not norm > 0.0:  # nor where it is NaN
                 continue
             pace = rate / np.sqrt(norm)
-        for k in range(i, i + size):
-            value[k] -= pace * gradient[k]
+        for r in range(value.shape[1]):
+            for k in range(value.shape[2]):
+                value[i, r, k] -= pace * gradient[i, r, k]
 
 
 @internal
@@ -106,7 +107,9 @@ def adam(
     a, b = DECAYS
     pace = rate / (1.0 - a**step)
     scale = 1.0 / (1.0 - b**step)
-    for k in range(value.size):
-        first[k] += (1.0 - a) * (gradient[k] - first[k])
-        second[k] += (1.0 - b) * (gradient[k] * gradient[k] - second[k])
-        value[k] -= pace * first[k] / (np.sqrt(scale * second[k]) + 1e-8)
+    for r in range(value.shape[0]):
+        for k in range(value.shape[1]):
+            g = gradient[r, k]
+            first[r, k] += (1.0 - a) * (g - first[r, k])
+            second[r, k] += (1.0 - b) * (g * g - second[r, k])
+            value[r, k] -= pace * first[r, k] / (np.sqrt(scale * second[r, k]) + 1e-8)
