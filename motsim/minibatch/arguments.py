@@ -143,17 +143,18 @@ class Work(NamedTuple):
 
 def data_of(samples: Samples) -> Data:
     """Return the samples as the kernels take them."""
-    floats = (samples.tokens, samples.token_sums, samples.task_tokens)
-    integers = (samples.rows, samples.tasks, samples.targets)
-    return Data(
-        *(np.ascontiguousarray(a, dtype=np.float64) for a in floats),
-        *(np.ascontiguousarray(a, dtype=np.int64) for a in integers),
+    tokens, sums, task_tokens = (
+        np.ascontiguousarray(a, dtype=np.float64)
+        for a in (samples.tokens, samples.token_sums, samples.task_tokens)
     )
+    rows, tasks, targets = (
+        np.ascontiguousarray(a, dtype=np.int64)
+        for a in (samples.rows, samples.tasks, samples.targets)
+    )
+    return Data(tokens, sums, task_tokens, rows, tasks, targets)
 
 
-def rule_of(
-    network: Network, loss: OutputLoss = "squared", routing: Routing | None = None
-) -> Rule:
+def rule_of(network: Network, loss: OutputLoss = "squared", routing: Routing | None = None) -> Rule:
     """Return the settings as the kernels take them."""
     model, routing = network.model, routing or Routing("sampled")
     return Rule(

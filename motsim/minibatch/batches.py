@@ -100,9 +100,7 @@ def batch_gradients(data, rule, members, work, training):
         loss += gate_gradient(rule, members.size, work, gradient)
     else:
         loss = heads_loss(data, rule, members, work)
-    backward(
-        data, rule, members, training.with_ffn, training.with_attention, work, gradient
-    )
+    backward(data, rule, members, training.with_ffn, training.with_attention, work, gradient)
     return loss
 
 

@@ -82,9 +82,7 @@ def gradients(
     batch = np.ascontiguousarray(chosen, dtype=np.int64)[None]
     drawn = np.zeros((0, 1, 1)) if noise is None else np.ascontiguousarray(noise)[None]
     work = workspace(network, rule, samples, len(chosen))
-    descend(
-        data_of(samples), laid_out(parameters), rule, batch, drawn, work, training, *NOTHING
-    )
+    descend(data_of(samples), laid_out(parameters), rule, batch, drawn, work, training, *NOTHING)
     return float(training.losses[0]), taken_back(gradient, parameters)
 
 

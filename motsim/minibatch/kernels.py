@@ -3,8 +3,6 @@
 Rows are padded to whole groups of eight (`tiles.padded`); what pads is zero or is not used.
 """
 
-import numpy as np
-
 from motsim.kernel_cache import kernel, kernel_cache
 
 with kernel_cache():
@@ -24,7 +22,6 @@ with kernel_cache():
         total,
         where_greater,
     )
-from motsim.minibatch.tiles import internal
 
 __all__ = [
     "by_activation",

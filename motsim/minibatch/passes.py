@@ -10,7 +10,16 @@ is taken for eight of them at once.
 from motsim.kernel_cache import kernel_cache
 
 with kernel_cache():
-    from motsim.kernels.lanes import advance, number, pointer, put
+    from motsim.kernels.lanes import (
+        WIDTH,
+        advance,
+        inlined,
+        load,
+        number,
+        pointer,
+        put,
+        store,
+    )
 from motsim.minibatch.kernels import (
     by_activation,
     products,
@@ -25,65 +34,75 @@ __all__ = ["backward", "forward"]
 
 @inlined_whole
 def forward(data, weights, rule, members, work):
-    """Outputs of the pairs of `starts` and `place`; members (b,) are the batch's samples."""
-    size = work.inputs.shape[0]
-    if rule.everyone:  # sequences once for all experts
-        for first in range(0, members.size, size):
-            n = min(size, members.size - first)
-            gather(data, rule, members, first, n, work)
-            for i in range(work.starts.size - 1):
-                forward_block(weights, rule, i, work.starts[i] + first, n, work)
-    else:
-        for i in range(work.starts.size - 1):
-            for first in range(work.starts[i], work.starts[i + 1], size):
-                n = min(size, work.starts[i + 1] - first)
-                gather(data, rule, members, first, n, work)
-                forward_block(weights, rule, i, first, n, work)
+    """Outputs of the pairs of `starts` and `place`; members (b,) are the batch's samples.
+
+    Where everyone sees all, a block of sequences is gathered once for all experts.
+    """
+    transposed = work.weights.shape[0] > 0
+    experts, size = work.starts.size - 1, work.inputs.shape[0]
+    blocks = -(-members.size // size)
+    for outer in range(blocks if rule.everyone else experts):
+        for inner in range(experts if rule.everyone else blocks):
+            i, block = (inner, outer) if rule.everyone else (outer, inner)
+            first = work.starts[i] + block * size
+            n = min(size, work.starts[i + 1] - first)
+            if n <= 0:
+                break
+            if inner == 0 or not rule.everyone:
+                gather(data, rule, members, first, n, transposed, work)
+            forward_block(weights, rule, i, first, n, work)
 
 
 @inlined_whole
 def backward(data, rule, members, with_ffn, with_attention, work, gradient):
     """Add the gradients by FFN and attention, from the pairs' slopes, after `forward`."""
-    size = work.inputs.shape[0]
-    if rule.everyone:
-        for first in range(0, members.size, size):
-            n = min(size, members.size - first)
-            gather(data, rule, members, first, n, work)
-            for i in range(work.starts.size - 1):
-                place = work.starts[i] + first
-                backward_block(rule, i, place, n, with_ffn, with_attention, work, gradient)
-    else:
-        for i in range(work.starts.size - 1):
-            for first in range(work.starts[i], work.starts[i + 1], size):
-                n = min(size, work.starts[i + 1] - first)
-                gather(data, rule, members, first, n, work)
-                backward_block(rule, i, first, n, with_ffn, with_attention, work, gradient)
+    transposed = members.size < 0  # never; a constant would be compiled on its own
+    experts, size = work.starts.size - 1, work.inputs.shape[0]
+    blocks = -(-members.size // size)
+    for outer in range(blocks if rule.everyone else experts):
+        for inner in range(experts if rule.everyone else blocks):
+            i, block = (inner, outer) if rule.everyone else (outer, inner)
+            first = work.starts[i] + block * size
+            n = min(size, work.starts[i + 1] - first)
+            if n <= 0:
+                break
+            if inner == 0 or not rule.everyone:
+                gather(data, rule, members, first, n, transposed, work)
+            backward_block(rule, i, first, n, with_ffn, with_attention, work, gradient)
 
 
 @internal
-def gather(data, rule, members, first, n, work):
+def gather(data, rule, members, first, n, transposed, work):
     """Sequences of n pairs from `first`, and their transposes; the last token tells the task."""
     length, wide = work.inputs.shape[1:]
     dim, step = data.tokens.shape[2], work.columns.shape[2]
-    attends = work.weights.shape[0] > 0
     for s in range(n):
-        sample = members[work.place[first + s]]
+        place = work.place[first + s]
         to = advance(pointer(work.inputs), s * length * wide)
         if rule.pooled:
-            row = advance(pointer(work.pooled), work.place[first + s] * wide)
-            for k in range(wide):
-                put(to, k, number(row, k))
+            copy(advance(pointer(work.pooled), place * wide), to, wide)
             continue
+        sample = members[place]
         row = advance(pointer(data.tokens), data.rows[sample] * length * dim)
-        across = advance(pointer(work.columns), s * wide * step)
         for q in range(length):
             if q == length - 1 and data.task_tokens.shape[0] > 0:
-                row = advance(pointer(data.task_tokens), data.tasks[sample] * dim - q * dim)
-            for k in range(dim):
-                put(to, q * wide + k, number(row, q * dim + k))
-            if attends:
+                row = advance(pointer(data.task_tokens), (data.tasks[sample] - q) * dim)
+            copy(advance(row, q * dim), advance(to, q * wide), dim)
+        if transposed:
+            across = advance(pointer(work.columns), s * wide * step)
+            for q in range(length):
                 for k in range(dim):
-                    put(across, k * step + q, number(row, q * dim + k))
+                    put(across, k * step + q, number(to, q * wide + k))
+
+
+@inlined
+def copy(row, to, size):
+    """Copy so many numbers."""
+    tiled = size - size % WIDTH
+    for k in range(0, tiled, WIDTH):
+        store(to, k, load(row, k))
+    for k in range(tiled, size):
+        put(to, k, number(row, k))
 
 
 @internal

@@ -55,7 +55,10 @@ class Updater:
         """Move once. An expert without gradient does not move under `normalized_gd`."""
         self.steps += 1
         shape = (len(self.value), 1, -1) if self.value.size else (0, 1, 1)
-        parts = (a.reshape(shape) if a.size else a.reshape(0, 1, 1) for a in (self.value, gradient, *self.moments))
+        parts = (
+            a.reshape(shape) if a.size else a.reshape(0, 1, 1)
+            for a in (self.value, gradient, *self.moments)
+        )
         move(*parts, self.code, self.rule.rate, self.steps)
 
 
