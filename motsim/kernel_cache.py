@@ -35,7 +35,8 @@ log = logging.getLogger(__name__)
 def cache_folder() -> Path:
     """Folder of this source's compiled kernels (``MOTSIM_CACHE_DIR`` moves its parent)."""
     digest = hashlib.blake2b(digest_size=10)
-    for source in sorted([*PACKAGE.glob("kernels/*.py"), *PACKAGE.glob("*/kernels.py")]):
+    places = ("kernels/*.py", "minibatch/*.py", "*/kernels.py")
+    for source in sorted({path for place in places for path in PACKAGE.glob(place)}):
         digest.update(source.relative_to(PACKAGE).as_posix().encode())
         digest.update(source.read_bytes())
     build = [numba.__version__, platform.python_version(), platform.machine(), str(PACKAGE)]

@@ -7,12 +7,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from motsim.minibatch.gradients import evaluate, gradients
+from motsim.minibatch.gradients import evaluate
 from motsim.minibatch.losses import OutputLoss, check_loss
 from motsim.minibatch.network import Network
-from motsim.minibatch.updates import Update, Updater
+from motsim.minibatch.stretches import Descent
+from motsim.minibatch.updates import Update
 from motsim.model import ModelParameters, Routing
-from motsim.randomness import generator
 from motsim.realdata.tasks import Samples
 
 __all__ = ["Fit", "Phase", "fit"]
@@ -100,26 +100,18 @@ def fit(
         Of the run; its "sampling" stream orders the samples.
     """
     check_loss(loss, network.num_outputs)
-    names = [f.name for f in start.__dataclass_fields__.values()]
-    value = ModelParameters(*(getattr(start, name).copy() for name in names))
-    order = generator(seed, "sampling")
-    draw = generator(seed, "routing")
     total = sum(phase.steps for phase in phases)
     wanted = sorted({0, total, *(step for step in looks if 0 < step < total)})
     record: list[tuple[int, str, float, float, ModelParameters]] = []
-    queue = np.zeros(0, dtype=np.int64)
-    size = min(batch_size, len(train))
+    descent = Descent(network, train, start, loss, routing, min(batch_size, len(train)), seed)
     step, best, status = 0, 0, "done"
     for place, phase in enumerate(phases):
-        rules = (phase.ffn, phase.attention, phase.gate)
-        movers = [
-            Updater(rule, getattr(value, name)) for rule, name in zip(rules, names, strict=True)
-        ]
-        last = place == len(phases) - 1
-        for _ in range(phase.steps + last):
+        descent.begin(phase.ffn, phase.attention, phase.gate)
+        end, last = step + phase.steps, place == len(phases) - 1
+        while step < end or last:
             if step == wanted[len(record)]:
-                seen = evaluate(network, value, validation, loss=loss)
-                kept = ModelParameters(*(getattr(value, name).copy() for name in names))
+                kept = descent.parameters
+                seen = evaluate(network, kept, validation, loss=loss)
                 record.append((step, phase.name, seen.loss, seen.error, kept))
                 if not np.isfinite(seen.loss):
                     status = "diverged"
@@ -131,21 +123,9 @@ def fit(
                     status = "stopped"
             if status != "done" or step == total:
                 break
-            if len(queue) < size:
-                queue = np.concatenate([queue, order.permutation(len(train))])
-            chosen, queue = queue[:size], queue[size:]
-            noise = None
-            if network.model.gated and routing.mode == "sampled":
-                noise = routing.draw(draw, (size, network.model.num_experts))
-            with np.errstate(over="ignore", invalid="ignore"):  # diverging is found at the looks
-                _, slope = gradients(
-                    network, value, train, chosen,
-                    loss=loss, routing=routing, noise=noise, with_ffn=phase.ffn.rate > 0,
-                    with_attention=phase.attention.rate > 0,
-                )  # fmt: skip
-                for mover, name in zip(movers, names, strict=True):
-                    mover.step(getattr(slope, name))
-            step += 1
+            stretch = min(wanted[len(record)], end) - step
+            descent.run(stretch)
+            step += stretch
         if status != "done":
             break
     steps, stages, losses, errors, snapshots = zip(*record, strict=True)

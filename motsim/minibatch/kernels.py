@@ -1,10 +1,7 @@
-"""Loops over sequences (L, d): gathering, products of one sequence, softmax over the last axis.
+"""Loops over one sequence (L, d) and its neurons; softmax over rows and over columns.
 
-They and the passes that call them are compiled together. Products of one sequence are loops
-because a call of BLAS costs more than they do, unless the sequence is long.
+Rows are padded to whole groups of eight (`tiles.padded`); what pads is zero or is not used.
 """
-
-import numpy as np
 
 from motsim.kernel_cache import kernel, kernel_cache
 
@@ -20,132 +17,95 @@ with kernel_cache():
         pointer,
         put,
         splat,
-        spread,
         store,
         total,
+        where_greater,
     )
 
 __all__ = [
     "by_activation",
-    "gather",
-    "mix",
     "products",
-    "same_samples",
     "softmax",
-    "softmax_gradient",
+    "softmax_columns",
+    "softmax_columns_gradient",
     "sum_outputs",
 ]
 
-LONG = 16  # tokens from which BLAS is faster for one sequence, too
-
-
-@kernel
-def gather(tokens, rows, task_tokens, tasks, out):
-    """Sequences `rows` into the first places of out; the last token of each tells its task."""
-    for s in range(rows.size):
-        out[s] = tokens[rows[s]]
-        if task_tokens.shape[0] > 0:
-            out[s, -1] = task_tokens[tasks[s]]
-
 
 @inlined
-def same_samples(rows, tasks, held, first, n):
-    """Whether n samples from `first` are those held (from, number): where each expert has all."""
-    start, size = held
-    if n > size:
-        return False
-    for s in range(n):
-        if rows[start + s] != rows[first + s] or tasks[start + s] != tasks[first + s]:
-            return False
-    return True
-
-
-@inlined
-def products(a, b, out):
-    """A (L, n) times b (L, n) transposed."""
-    length, width = a.shape
-    if length >= LONG:
-        np.dot(a, b.T, out)
-        return
-    tiled = width - width % WIDTH
+def products(a, b, out, length, width, step):
+    """A (L, width) times b (L, width) transposed, in rows `step` apart."""
     for q in range(length):
-        x = advance(pointer(a), q * width)
+        x = advance(a, q * width)
         for k in range(length):
-            y = advance(pointer(b), k * width)
+            y = advance(b, k * width)
             lanes = splat(0.0)
-            for j in range(0, tiled, WIDTH):
+            for j in range(0, width, WIDTH):
                 lanes = fma(load(x, j), load(y, j), lanes)
-            found = total(lanes)
-            for j in range(tiled, width):
-                found += number(x, j) * number(y, j)
-            put(pointer(out), q * length + k, found)
+            put(out, q * step + k, total(lanes))
 
 
 @inlined
-def mix(weights, x, out, transposed):
-    """Weights (L, L), or their transpose, times x (L, n)."""
-    length, width = x.shape
-    if length >= LONG:
-        if transposed:
-            np.dot(weights.T, x, out)
-        else:
-            np.dot(weights, x, out)
-        return
-    tiled = width - width % WIDTH
-    across, along = (1, length) if transposed else (length, 1)
-    for q in range(length):
-        w, y = advance(pointer(weights), q * across), advance(pointer(out), q * width)
-        for j in range(0, tiled, WIDTH):
-            lanes = splat(0.0)
-            for k in range(length):
-                lanes = fma(spread(w, k * along), load(pointer(x), k * width + j), lanes)
-            store(y, j, lanes)
-        for j in range(tiled, width):
-            found = 0.0
-            for k in range(length):
-                found += number(w, k * along) * number(pointer(x), k * width + j)
-            put(y, j, found)
-
-
-@inlined
-def sum_outputs(activations, cubic, sums, out):
-    """Sum over tokens of phi(u), then over the neurons of each output (C,)."""
-    length, neurons = activations.shape
-    each, tiled = neurons // out.size, neurons - neurons % WIDTH
-    for k in range(0, tiled, WIDTH):
+def sum_outputs(activations, length, width, each, cubic, sums, out):
+    """Sum over tokens of phi(u), then over the `each` neurons of each output (C,)."""
+    for k in range(0, width, WIDTH):
         lanes = splat(0.0)
         for query in range(length):
-            u = load(pointer(activations), query * neurons + k)
+            u = load(activations, query * width + k)
             lanes = fma(u * u, u, lanes) if cubic else lanes + u
-        store(pointer(sums), k, lanes)
-    for k in range(tiled, neurons):
-        found = 0.0
-        for query in range(length):
-            u = activations[query, k]
-            found += u * u * u if cubic else u
-        sums[k] = found
+        store(sums, k, lanes)
     for c in range(out.size):
         found = 0.0
         for k in range(c * each, (c + 1) * each):
-            found += sums[k]
+            found += number(sums, k)
         out[c] = found
 
 
 @inlined
-def by_activation(activations, cubic, by_output, by_neuron, out):
-    """Gradient (L, K) by the activations, from that by the outputs (C,)."""
-    length, neurons = activations.shape
-    each, tiled = neurons // by_output.size, neurons - neurons % WIDTH
+def by_activation(activations, length, width, each, cubic, by_output, by_neuron, out):
+    """Gradient (L, K) by the activations, from that by the outputs (C,).
+
+    by_neuron (K,) is filled in; its padding stays zero.
+    """
     for c in range(by_output.size):
         for k in range(c * each, (c + 1) * each):
-            by_neuron[k] = by_output[c] * 3.0 if cubic else by_output[c]
-    for query in range(length):
-        for k in range(0, tiled, WIDTH):
-            u = load(pointer(activations), query * neurons + k) if cubic else splat(1.0)
-            store(pointer(out), query * neurons + k, load(pointer(by_neuron), k) * (u * u))
-        for k in range(tiled, neurons):
-            v = activations[query, k] if cubic else 1.0
-            out[query, k] = by_neuron[k] * (v * v)
+            put(by_neuron, k, by_output[c] * 3.0 if cubic else by_output[c])
+    for k in range(0, width, WIDTH):
+        slope = load(by_neuron, k)
+        for query in range(length):
+            u = load(activations, query * width + k) if cubic else splat(1.0)
+            store(out, query * width + k, slope * (u * u))
+
+
+@inlined
+def softmax_columns(scores, length, step):
+    """Every column of scores (L, step) becomes its softmax."""
+    for j in range(0, step, WIDTH):
+        column = advance(scores, j)
+        largest = load(column, 0)
+        for k in range(1, length):
+            x = load(column, k * step)
+            largest = where_greater(x, largest, x, largest)
+        found = splat(0.0)
+        for k in range(length):
+            x = exponential_lanes(load(column, k * step) - largest)
+            found = found + x
+            store(column, k * step, x)
+        found = splat(1.0) / found
+        for k in range(length):
+            store(column, k * step, load(column, k * step) * found)
+
+
+@inlined
+def softmax_columns_gradient(weights, gradient, length, step):
+    """Gradient (L, step) by the weights, columns of a softmax, becomes that by the scores."""
+    for j in range(0, step, WIDTH):
+        p, g = advance(weights, j), advance(gradient, j)
+        mean = splat(0.0)
+        for k in range(length):
+            mean = fma(load(p, k * step), load(g, k * step), mean)
+        for k in range(length):
+            store(g, k * step, load(p, k * step) * (load(g, k * step) - mean))
 
 
 @kernel

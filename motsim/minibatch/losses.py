@@ -1,12 +1,18 @@
 """Loss of outputs (n, C), its gradient, and which outputs are wrong."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-__all__ = ["LOSSES", "OutputLoss", "check_loss", "loss_and_gradient", "wrong"]
+from motsim.kernel_cache import kernel_cache
+from motsim.minibatch.tiles import internal
+
+with kernel_cache():
+    from motsim.kernels.arithmetic import exponential
+
+__all__ = ["LOSSES", "OutputLoss", "check_loss", "loss_and_gradient", "output_loss", "wrong"]
 
 Floats = NDArray[np.float64]
 OutputLoss = Literal["squared", "logistic", "cross_entropy"]
@@ -40,6 +46,30 @@ def loss_and_gradient(
         return 0.5 * gap[:, 0] ** 2, gap
     margin = y * outputs
     return np.logaddexp(0.0, -margin)[:, 0], -y * expit(-margin)
+
+
+@internal
+def output_loss(outputs: Any, target: int, kind: int) -> float:
+    """Loss of one sample's outputs (C,), which become its gradient; kind: place in LOSSES."""
+    if kind == 0:
+        outputs[0] -= target
+        return 0.5 * outputs[0] * outputs[0]
+    if kind == 1:
+        margin = target * outputs[0]
+        small = exponential(-abs(margin))
+        outputs[0] = -target * (small if margin > 0.0 else 1.0) / (1.0 + small)
+        return max(-margin, 0.0) + np.log1p(small)
+    largest = outputs[0]
+    for c in range(1, outputs.size):
+        largest = max(largest, outputs[c])
+    total, chosen = 0.0, outputs[target] - largest
+    for c in range(outputs.size):
+        outputs[c] = exponential(outputs[c] - largest)
+        total += outputs[c]
+    for c in range(outputs.size):
+        outputs[c] /= total
+    outputs[target] -= 1.0
+    return np.log(total) - chosen
 
 
 def wrong(outputs: Floats, targets: NDArray[np.int64]) -> NDArray[np.bool_]:

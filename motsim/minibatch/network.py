@@ -15,6 +15,7 @@ __all__ = [
     "num_parameters",
     "start_parameters",
     "work",
+    "zeros_like",
 ]
 
 GateValue = Literal["probability", "logit"]
@@ -114,3 +115,8 @@ def start_parameters(
 def arrays(parameters: ModelParameters) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """FFN, attention and gate, in this order."""
     return parameters.ffn, parameters.attention, parameters.gate
+
+
+def zeros_like(parameters: ModelParameters) -> ModelParameters:
+    """Return zeros of the same shapes."""
+    return ModelParameters(*(np.zeros_like(a) for a in arrays(parameters)))

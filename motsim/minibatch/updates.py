@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motsim.kernel_cache import kernel
+from motsim.minibatch.tiles import internal
 from motsim.model import check_choice
 
 __all__ = ["FROZEN", "OPTIMIZERS", "Update", "Updater"]
@@ -43,43 +44,75 @@ class Updater:
         self.rule = rule
         self.value = value
         self.steps = 0
-        remember = rule.optimizer == "adam" and rule.rate > 0
-        self.moments = [np.zeros_like(value) for _ in range(2)] if remember else []
+        self.moments = moments(rule, value)
+
+    @property
+    def code(self) -> int:
+        """Place of the rule in `OPTIMIZERS`; -1: frozen."""
+        return OPTIMIZERS.index(self.rule.optimizer) if self.rule.rate > 0 else -1
 
     def step(self, gradient: Floats) -> None:
         """Move once. An expert without gradient does not move under `normalized_gd`."""
-        rate = self.rule.rate
-        if rate == 0:
-            return
-        if self.rule.optimizer == "gd":
-            self.value -= rate * gradient
-        elif self.rule.optimizer == "normalized_gd":
-            axes = tuple(range(1, gradient.ndim))
-            norms = np.sqrt((gradient**2).sum(axis=axes, keepdims=True))
-            self.value -= rate * np.divide(
-                gradient, norms, out=np.zeros_like(gradient), where=norms > 0
-            )
-        else:
-            self.steps += 1
-            flat = (a.reshape(-1) for a in (self.value, gradient, *self.moments))
-            adam(*flat, DECAYS, rate, self.steps)
+        self.steps += 1
+        shape = (len(self.value), 1, -1) if self.value.size else (0, 1, 1)
+        parts = (
+            a.reshape(shape) if a.size else a.reshape(0, 1, 1)
+            for a in (self.value, gradient, *self.moments)
+        )
+        move(*parts, self.code, self.rule.rate, self.steps)
+
+
+def moments(rule: Update, value: Floats) -> list[Floats]:
+    """What Adam remembers of an array; nothing for other rules."""
+    remember = rule.optimizer == "adam" and rule.rate > 0
+    return [np.zeros_like(value) if remember else value[:0].copy() for _ in range(2)]
 
 
 @kernel
-def adam(
+def move(
     value: Floats,
     gradient: Floats,
     first: Floats,
     second: Floats,
-    decays: tuple[float, float],
+    code: int,
     rate: float,
     step: int,
 ) -> None:
-    """Step number `step` (from 1) of Adam on flat arrays; decays (2,) of its two moments."""
-    a, b = decays
+    """Step number `step` (from 1) of a rule on arrays (M, r, c), of M experts.
+
+    code: place in OPTIMIZERS, or -1 for nothing. first and second: Adam's moments, else empty.
+    """
+    if code < 0 or value.size == 0:
+        return
+    for i in range(value.shape[0]):
+        if code == 2:
+            adam(value[i], gradient[i], first[i], second[i], rate, step)
+            continue
+        pace = rate
+        if code == 1:
+            norm = 0.0
+            for r in range(value.shape[1]):
+                for k in range(value.shape[2]):
+                    norm += gradient[i, r, k] * gradient[i, r, k]
+            if not norm > 0.0:  # nor where it is NaN
+                continue
+            pace = rate / np.sqrt(norm)
+        for r in range(value.shape[1]):
+            for k in range(value.shape[2]):
+                value[i, r, k] -= pace * gradient[i, r, k]
+
+
+@internal
+def adam(
+    value: Floats, gradient: Floats, first: Floats, second: Floats, rate: float, step: int
+) -> None:
+    """Adam with its usual constants."""
+    a, b = DECAYS
     pace = rate / (1.0 - a**step)
     scale = 1.0 / (1.0 - b**step)
-    for k in range(value.size):
-        first[k] += (1.0 - a) * (gradient[k] - first[k])
-        second[k] += (1.0 - b) * (gradient[k] * gradient[k] - second[k])
-        value[k] -= pace * first[k] / (np.sqrt(scale * second[k]) + 1e-8)
+    for r in range(value.shape[0]):
+        for k in range(value.shape[1]):
+            g = gradient[r, k]
+            first[r, k] += (1.0 - a) * (g - first[r, k])
+            second[r, k] += (1.0 - b) * (g * g - second[r, k])
+            value[r, k] -= pace * first[r, k] / (np.sqrt(scale * second[r, k]) + 1e-8)

@@ -62,12 +62,13 @@ class Samples:
         return len(self.task_tokens) or int(self.tasks.max()) + 1
 
     @cached_property
-    def _sums(self) -> Floats:
+    def token_sums(self) -> Floats:
+        """Sum of the tokens (n, d) of each sequence, without the task's."""
         return self.tokens.sum(axis=1)
 
     def sums(self, chosen: Integers) -> Floats:
         """Sum of the tokens (b, d) of some samples: what a gate sees."""
-        found = self._sums[self.rows[chosen]]
+        found = self.token_sums[self.rows[chosen]]
         if len(self.task_tokens):
             found += self.task_tokens[self.tasks[chosen]]
         return found
