@@ -27,6 +27,7 @@ __all__ = ["cache_folder", "compiled_here", "kernel", "kernel_cache", "rebuild"]
 
 PACKAGE = Path(__file__).parent
 DIGEST_SIZE = 16
+SOURCES = ("kernels/*.py", "*/kernels.py", "rehearsal/triangular.py")
 log = logging.getLogger(__name__)
 
 
@@ -34,7 +35,8 @@ log = logging.getLogger(__name__)
 def cache_folder() -> Path:
     """Folder of this source's compiled kernels (``MOTSIM_CACHE_DIR`` moves its parent)."""
     digest = hashlib.blake2b(digest_size=10)
-    for source in sorted([*PACKAGE.glob("kernels/*.py"), *PACKAGE.glob("*/kernels.py")]):
+    sources = (path for pattern in SOURCES for path in PACKAGE.glob(pattern))
+    for source in sorted(sources):
         digest.update(source.relative_to(PACKAGE).as_posix().encode())
         digest.update(source.read_bytes())
     build = [numba.__version__, platform.python_version(), platform.machine(), str(PACKAGE)]
