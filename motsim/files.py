@@ -7,6 +7,8 @@ import io
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from itertools import repeat
+from operator import ne
 from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import quote, unquote
@@ -40,9 +42,15 @@ class TableFile:
         """Of all that was written: 32 hexadecimal digits."""
         return self._digest.hexdigest()
 
-    def write(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Add rows; what a row does not have stays empty."""
-        self._lines([_text(row.get(column)) for column in self._columns] for row in rows)
+    def write(
+        self, columns: Mapping[str, Sequence[Any]], same: Mapping[str, Any], count: int
+    ) -> None:
+        """Add `count` rows by their columns, and the values that they all share; else empty."""
+        fields: list[Iterable[Any]] = [
+            _blank(columns[name]) if name in columns else repeat(_text(same.get(name)), count)
+            for name in self._columns
+        ]
+        self._lines(zip(*fields, strict=True))
 
     def write_text(self, text: str) -> None:
         """Add text as it is."""
@@ -51,7 +59,7 @@ class TableFile:
         self._digest.update(content)
         self._stream.write(content)
 
-    def _lines(self, rows: Iterable[Sequence[str]]) -> None:
+    def _lines(self, rows: Iterable[Sequence[Any]]) -> None:
         text = io.StringIO(newline="")
         csv.writer(text, lineterminator="\n").writerows(rows)
         self.write_text(text.getvalue())
@@ -78,6 +86,13 @@ class TableFile:
 def _text(value: Any) -> str:
     """Text of a value that reads back the same; nothing for None and NaN."""
     return "" if value is None or value != value else str(value)
+
+
+def _blank(values: Sequence[Any]) -> Sequence[Any]:
+    """Return values of which `csv` writes what `_text` gives: it leaves out None, but not NaN."""
+    if any(map(ne, values, values)):
+        return [None if value != value else value for value in values]
+    return values
 
 
 @contextmanager

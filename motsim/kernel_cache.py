@@ -28,6 +28,8 @@ __all__ = ["cache_folder", "compiled_here", "kernel", "kernel_cache", "rebuild"]
 PACKAGE = Path(__file__).parent
 DIGEST_SIZE = 16
 LEVEL = 2
+#: Every module with kernels, or with what they are made of.
+SOURCES = ("kernels/*.py", "minibatch/*.py", "rehearsal/kernels.py", "rehearsal/triangular.py")
 log = logging.getLogger(__name__)
 
 
@@ -35,8 +37,8 @@ log = logging.getLogger(__name__)
 def cache_folder() -> Path:
     """Folder of this source's compiled kernels (``MOTSIM_CACHE_DIR`` moves its parent)."""
     digest = hashlib.blake2b(digest_size=10)
-    places = ("kernels/*.py", "minibatch/*.py", "*/kernels.py")
-    for source in sorted({path for place in places for path in PACKAGE.glob(place)}):
+    sources = (path for pattern in SOURCES for path in PACKAGE.glob(pattern))
+    for source in sorted(sources):
         digest.update(source.relative_to(PACKAGE).as_posix().encode())
         digest.update(source.read_bytes())
     build = [numba.__version__, platform.python_version(), platform.machine(), str(PACKAGE)]

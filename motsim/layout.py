@@ -1,5 +1,7 @@
 """How models and points are laid out for the kernels: blocks of eight, in r coordinates."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -78,7 +80,7 @@ def kernel_batch(tokens: Floats, labels: Floats, weights: Floats) -> kernels.Bat
 
 def aligned_zeros(shape: int | tuple[int, ...]) -> Floats:
     """Zeros that start at a line of the cache, as vectors of eight should; untouched, no memory."""
-    size = int(np.prod(shape))
+    size = shape if isinstance(shape, int) else math.prod(shape)
     raw = np.zeros(size + LINE // 8)
     first = (-raw.ctypes.data % LINE) // 8
     return raw[first : first + size].reshape(shape)
@@ -103,10 +105,10 @@ def _in_blocks(axes: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.b
     rows of arrays would fall on the same lines of the cache.
     """
     width = kernels.WIDTH
-    _, group = np.unique(axes, axis=0, return_inverse=True)
-    group = group.ravel()
+    base = int(axes.max(initial=0)) + 1
+    group = axes @ base ** np.arange(axes.shape[1])[::-1]  # one number a row, in their order
     order = np.argsort(group, kind="stable")
-    counts = np.bincount(group)
+    counts = np.unique(group, return_counts=True)[1]
     room = -(-counts // width) * width
     if (room.sum() // width) % 16 == 0:
         room[-1] += width

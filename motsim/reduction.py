@@ -59,10 +59,18 @@ class Reduction:
         return small
 
     @np.errstate(over="ignore", invalid="ignore")
-    def lift(self, value: kernels.Parameters, start: ModelParameters) -> ModelParameters:
-        """Return full parameters: the start, moved by what happened in the span."""
+    def lift(
+        self,
+        value: kernels.Parameters,
+        start: ModelParameters,
+        first: kernels.Parameters | None = None,
+    ) -> ModelParameters:
+        """Return full parameters: the start, moved by what happened in the span.
+
+        `first` is the projected start, for a caller that has it.
+        """
         e = self.basis
-        first = self.project(start)
+        first = first or self.project(start)
         ffn = start.ffn + ((value.ffn - first.ffn) @ e.T).reshape(start.ffn.shape)
         attention = start.attention + e @ (value.attention - first.attention) @ e.T
         return ModelParameters(ffn, attention, start.gate + (value.gate - first.gate) @ e.T)
@@ -82,11 +90,9 @@ def reduce_problem(
     n = len(points.signals.class_signals)
     flat = points.tokens.reshape(-1, points.tokens.shape[-1])
     known = _axes(points.signals)
-    rest = np.unique(flat - (flat @ known.T) @ known, axis=0)
-    _, values, rows = np.linalg.svd(rest, full_matrices=False)
+    rest = flat - (flat @ known.T) @ known
     scale = max(float(np.abs(flat).max()), 1.0)
-    basis = np.concatenate([known, rows[values > TOLERANCE * max(values[0], scale)]]).T
-    basis = np.ascontiguousarray(basis)
+    basis = np.ascontiguousarray(np.concatenate([known, _directions(rest, scale)]).T)
     tokens = points.tokens @ basis
     tokens[np.abs(tokens) <= ROUNDING * scale] = 0.0  # on an axis to rounding: on it
     odd = use_mirror and points.mirrored and _mirror_holds(points, tokens, n)
@@ -105,6 +111,16 @@ def _axes(signals: Signals) -> Floats:
     if np.abs(both @ both.T - np.eye(len(both))).max() <= ROUNDING:
         return both
     return signals.class_signals
+
+
+def _directions(rest: Floats, scale: float) -> Floats:
+    """Orthonormal rows that span the rows of `rest`, up to rounding of numbers of size `scale`."""
+    # No singular value exceeds the Frobenius norm: rounding is told without sort and factors.
+    if np.linalg.norm(rest) < TOLERANCE * scale:
+        return rest[:0]
+    _, values, rows = np.linalg.svd(np.unique(rest, axis=0), full_matrices=False)
+    found: Floats = rows[values > TOLERANCE * max(values[0], scale)]
+    return found
 
 
 def _mirror_holds(points: Points, tokens: Floats, n: int) -> bool:

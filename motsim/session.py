@@ -63,7 +63,7 @@ class Session:
             finally:
                 self.progress.stop()
         with Store(self.folder) as store:
-            settled = store.settled()
+            settled = store.settled() if left else settled
             failed = [key for key in wanted if settled.get(key) in FAILED]
             return {run.key: run.result.metrics["error"] for run in store.read(failed)}
 

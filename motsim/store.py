@@ -197,7 +197,8 @@ class Store:
         StoreError
             If a run is damaged or missing.
         """
-        here = self.settled()
+        keys = list(keys)
+        here = self.settled() if keys else {}
         for key in keys:
             row = self._db.read(key) if key in here else None
             if row is not None:

@@ -7,6 +7,7 @@ file is replaced last and holds the digests of the others, so that a half replac
 """
 
 import hashlib
+import itertools
 import json
 import time
 from collections.abc import Iterator, Sequence
@@ -24,6 +25,7 @@ from motsim.store import SCHEMA, FinishedRun, Store
 __all__ = ["Tables", "TablesError", "export", "load_tables"]
 
 JOINED = "hits"
+KEPT_VALUES = 2_000_000  # of the runs of a sweep, at 32 bytes or less
 PATIENCE = 2.0  # seconds to wait for an export that is under way
 
 
@@ -68,8 +70,9 @@ class Tables:
 def export(store: Store, sweep: Sweep, tier: str, cells: Sequence[Cell], folder: Path) -> Tables:
     """Write the tables of a sweep's runs and return them as `load_tables` does.
 
-    Runs are read twice, first for the columns, so that few are in memory at a time. In the tables
-    beside the main one a label that is named like a column gets the ending ``_setting``.
+    Runs are looked at twice, first for the columns. Those that do not fit in `KEPT_VALUES` are
+    read twice, so that few are in memory at a time. In the tables beside the main one a label
+    that is named like a column gets the ending ``_setting``.
 
     Raises
     ------
@@ -78,13 +81,19 @@ def export(store: Store, sweep: Sweep, tier: str, cells: Sequence[Cell], folder:
     """
     labels = list(dict.fromkeys(label for cell in cells for label in cell.labels))
     shape = _Shape(labels)
-    count = 0
     versions: list[dict[str, str]] = []
-    for _, run in _runs(store, cells):
+    kept: list[tuple[Cell, FinishedRun]] = []
+    again: list[Cell] = []
+    room = KEPT_VALUES
+    for cell, run in _runs(store, cells):
         shape.add(run)
-        count += 1
         if run.versions not in versions:
             versions.append(run.versions)
+        room -= _size(run)
+        if room >= 0:
+            kept.append((cell, run))
+        else:
+            again.append(cell)
     meta = {
         "schema": SCHEMA,
         "sweep": sweep.name,
@@ -94,7 +103,7 @@ def export(store: Store, sweep: Sweep, tier: str, cells: Sequence[Cell], folder:
         "file": origin(sweep, folder),
         "labels": labels,
         "joined": list(shape.joined),
-        "runs": count,
+        "runs": len(kept) + len(again),
         "planned": len({cell.key for cell in cells}),
         "tables": sorted(shape.others),
         "settings": _shared(cells),
@@ -106,13 +115,18 @@ def export(store: Store, sweep: Sweep, tier: str, cells: Sequence[Cell], folder:
     main = TableFile(folder / f"{sweep.name}.csv", list(shape.main))
     description = TableFile(folder / f"{sweep.name}.json")
     with replace_all([main, *others.values(), description], store.exclusive):
-        for cell, run in _runs(store, cells):
+        for cell, run in itertools.chain(kept, _runs(store, again)):
             front = {label: cell.labels.get(label) for label in labels}
-            main.write(_main_rows(cell, run, front))
+            hits = run.result.tables.get(JOINED, {})
+            row = {**front, "run": cell.key[:12], "status": run.status, **run.result.metrics}
+            if _count(hits):
+                main.write(hits, row, _count(hits))
+            else:  # a run has a row even so
+                main.write({}, row, 1)
             for name, columns in run.result.tables.items():
                 if name != JOINED:
                     labelled = {shape.label(name, label): value for label, value in front.items()}
-                    others[name].write({**labelled, **row} for row in _rows(columns))
+                    others[name].write(columns, labelled, _count(columns))
         meta["digests"] = {"": main.digest, **{name: file.digest for name, file in others.items()}}
         description.write_text(json.dumps(meta, indent=1) + "\n")
     return load_tables(sweep.name, folder)
@@ -146,21 +160,20 @@ class _Shape:
 
 def _runs(store: Store, cells: Sequence[Cell]) -> Iterator[tuple[Cell, FinishedRun]]:
     """Each cell whose run is stored; two cells may share a run."""
-    here = store.settled()
-    wanted = [cell for cell in cells if cell.key in here]
-    yield from zip(wanted, store.read([cell.key for cell in wanted]), strict=True)
+    left = iter(cells)
+    for run in store.read([cell.key for cell in cells]):
+        yield next(cell for cell in left if cell.key == run.key), run
 
 
-def _main_rows(cell: Cell, run: FinishedRun, front: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    row = {**front, "run": cell.key[:12], "status": run.status, **run.result.metrics}
-    row.pop("traceback", None)
-    for values in list(_rows(run.result.tables.get(JOINED, {}))) or [{}]:
-        yield {**row, **values}
+def _count(columns: dict[str, list[Any]]) -> int:
+    """Return the number of rows."""
+    return len(next(iter(columns.values()), ()))
 
 
-def _rows(columns: dict[str, list[Any]]) -> Iterator[dict[str, Any]]:
-    for values in zip(*columns.values(), strict=True):
-        yield dict(zip(columns, values, strict=True))
+def _size(run: FinishedRun) -> int:
+    """Return about how many values a run holds."""
+    tables = run.result.tables.values()
+    return len(run.result.metrics) + sum(_count(columns) * len(columns) for columns in tables)
 
 
 def _shared(cells: Sequence[Cell]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -73,8 +74,13 @@ def thinned_steps(bounds: Sequence[StageBounds], last: int, count: int) -> NDArr
     """Steps to keep: for each stage, half of `count` evenly and half geometrically spaced."""
     kept = [np.array([0, last])]
     for stage in bounds:
-        length = stage.stop - stage.start
-        even = np.linspace(0, length, count // 2)
-        geometric = np.geomspace(1, max(length, 1), count // 2) - 1
-        kept.append(stage.start + np.concatenate([even, geometric]).astype(np.int64))
+        kept.append(stage.start + _spaced(stage.stop - stage.start, count))
     return np.unique(np.clip(np.concatenate(kept), 0, last))
+
+
+@lru_cache(maxsize=64)  # runs of one sweep share their stages
+def _spaced(length: int, count: int) -> NDArray[np.int64]:
+    """Steps of a stage of this length, from its start: see `thinned_steps`."""
+    even = np.linspace(0, length, count // 2)
+    geometric = np.geomspace(1, max(length, 1), count // 2) - 1
+    return np.concatenate([even, geometric]).astype(np.int64)

@@ -76,7 +76,8 @@ def train(
         check_routing(model, stage.routing)
     sampled = model.gated and any(s.routing.mode == "sampled" for s in stages)
     problem = reduce_problem(model, points, start, use_mirror=use_mirror and not sampled)
-    value = problem.project(start)
+    origin = problem.project(start)
+    value = kernels.Parameters(*(a.copy() for a in origin))
     gradient = kernels.Parameters(*(np.zeros_like(a) for a in value))
     work = kernel_workspace(model, problem.batch)
     rng = generator(seed, "routing")
@@ -89,7 +90,7 @@ def train(
     snapshots: dict[int, ModelParameters] = {}
     for stage in stages:
         first = step
-        snapshots[step] = problem.lift(value, start)
+        snapshots[step] = problem.lift(value, start, origin)
         rule = _rule(model, problem, loss, stage)
         scratch = _keep_attention(rule, value, problem.batch, work)
         while step < first + stage.steps and status == "max_steps":
@@ -108,7 +109,7 @@ def train(
             pieces.append(losses)
             step += taken
             if step in wanted:
-                snapshots[step] = problem.lift(value, start)
+                snapshots[step] = problem.lift(value, start, origin)
         bounds.append(StageBounds(stage.name, first, step))
         if status != "max_steps":
             break
@@ -133,7 +134,7 @@ def train(
         trace_steps=kept,
         trace_losses=curve[kept],
         stages=tuple(bounds),
-        parameters=problem.lift(value, start),
+        parameters=problem.lift(value, start, origin),
         snapshots=snapshots,
         final_loss=final,
     )

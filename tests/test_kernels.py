@@ -1,5 +1,6 @@
 """Outputs and gradients of every model against plain NumPy, on ordinary and degenerate points."""
 
+import re
 from dataclasses import replace
 
 import numba
@@ -9,7 +10,7 @@ import pytest
 from kernel_cases import IDS, SHAPES, Case
 
 from motsim.evaluation import evaluate, loss_and_gradients
-from motsim.kernel_cache import kernel_cache
+from motsim.kernel_cache import PACKAGE, SOURCES, kernel_cache
 from motsim.model import ModelParameters, Routing
 
 KINDS = ["mot", "single", "moe", "shared"]
@@ -168,3 +169,15 @@ def test_kernels_compile_at_level_two_and_other_functions_as_ever(monkeypatch):
     assert (ours(1.5), theirs(1.5)) == (3.0, 4.5)
     assert levels == [2, int(numba.config.OPT)]
     assert int(numba.config.OPT) == 3
+
+
+def test_a_change_in_any_module_with_kernels_changes_the_cache():
+    """Else an edited kernel would go on running as it was compiled before."""
+    followed = {path for place in SOURCES for path in PACKAGE.glob(place)}
+    with_kernels = {
+        path
+        for path in PACKAGE.rglob("*.py")
+        if re.search(r"^@(numba\.njit|kernel\b|inlined|internal|intrinsic)", path.read_text(), re.M)
+    }
+    assert with_kernels
+    assert with_kernels <= followed

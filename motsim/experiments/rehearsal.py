@@ -37,7 +37,7 @@ SCIENCE = (
     *(f"rehearsal/{module}.py" for module in (
         "arguments", "crossover", "drawn", "geometry", "kernels", "moments", "partitions",
         "phases", "planning", "records", "replay", "schedules", "search", "simulation", "theory",
-        "variance",
+        "triangular", "variance",
     )),
     "randomness.py",
     *(f"experiments/rehearsal{part}.py" for part in ("", "_settings", "_tables")),

@@ -5,14 +5,13 @@ An expert needs only its own t_k = w . x_k, and u_l = sum_k P[l, k] t_k, never z
 All functions work on one block of eight points, through addresses (`arguments.Points`).
 """
 
-import numba
-
 from motsim.kernels.arithmetic import exponential_lanes
 from motsim.kernels.lanes import (
     WIDTH,
     advance,
     fma,
     inlined,
+    internal,
     load,
     number,
     splat,
@@ -46,7 +45,7 @@ def softmax_over_keys(scores, length, out):
         store(out, k, load(out, k) * norm)
 
 
-@numba.njit(cache=True, error_model="numpy")
+@internal
 def block_weights(matrix, points, block, moved, scores, weights):
     """Attention weights (L, L, 8), queries before keys, of a block.
 

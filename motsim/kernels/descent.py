@@ -3,9 +3,9 @@
 import numba
 import numpy as np
 
-from motsim.kernels.lanes import WIDTH
+from motsim.kernels.lanes import WIDTH, internal
 from motsim.kernels.passes import pass_group, refresh_attention
-from motsim.kernels.phases import BACKWARD, BOTH, FORWARD
+from motsim.kernels.phases import BACKWARD, BOTH, DONE, FORWARD
 from motsim.kernels.routing import (
     add_load_balance,
     gate_gradient,
@@ -21,7 +21,7 @@ from motsim.kernels.routing import (
 from motsim.kernels.three import pass_three
 
 
-@numba.njit(cache=True, error_model="numpy")
+@internal
 def route(parameters, batch, rule, work, noise):
     """Fill h, pi and the training choice q of experts."""
     if not rule.gated:
@@ -43,7 +43,7 @@ def route(parameters, batch, rule, work, noise):
         softmax(work.logits, rule.routing_scale, work.choice)
 
 
-@numba.njit(cache=True, error_model="numpy")
+@internal
 def noise_free_loss(batch, rule, work):
     """Fill F, and return the noise-free expected loss."""
     if rule.gated and rule.top_k == 1:
@@ -100,15 +100,18 @@ def differentiate(parameters, batch, rule, work, noise, gradient):
     splits = rule.gated and not rule.sampled and (experts_train or gate_trains)
     route(parameters, batch, rule, work, noise)
     dense = serves_all(batch, rule, work)
-    pass_all(parameters, batch, rule, work, gradient, BOTH if splits else FORWARD, dense)
-    loss = noise_free_loss(batch, rule, work)
-    if not splits and (experts_train or gate_trains):
-        selected_coefficients(
-            (batch.labels, batch.weights), rule.logistic, work.gates, work.choice, work.outputs,
-            work.by_output, work.by_gate,
-        )  # fmt: skip
-        if experts_train:
-            pass_all(parameters, batch, rule, work, gradient, BACKWARD, dense)
+    loss, phase = 0.0, BOTH if splits else FORWARD
+    while phase != DONE:  # one call of the pass: a compiler writes it into each
+        pass_all(parameters, batch, rule, work, gradient, phase, dense)
+        if phase == BACKWARD:
+            break
+        loss = noise_free_loss(batch, rule, work)
+        if phase == FORWARD and (experts_train or gate_trains):
+            selected_coefficients(
+                (batch.labels, batch.weights), rule.logistic, work.gates, work.choice,
+                work.outputs, work.by_output, work.by_gate,
+            )  # fmt: skip
+        phase = BACKWARD if phase == FORWARD and experts_train else DONE
     if gate_trains:
         if rule.load_balance > 0.0:
             add_load_balance(

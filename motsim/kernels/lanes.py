@@ -17,6 +17,8 @@ WIDTH = 8
 inlined = numba.njit(
     error_model="numpy", forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True
 )
+#: For functions that only compiled ones call: compiled once, not inlined by force.
+internal = numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 VECTOR = ir.VectorType(ir.DoubleType(), WIDTH)
 BITS = ir.VectorType(ir.IntType(64), WIDTH)
 

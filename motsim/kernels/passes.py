@@ -5,6 +5,7 @@ the loss of a point splits over experts (expected routing), one pass does both d
 """
 
 import numba
+import numpy as np
 
 from motsim.kernels.arguments import point_addresses, scratch_addresses
 from motsim.kernels.attention import block_gradient, block_weights, score_gradient
@@ -142,7 +143,7 @@ def add_waiting(points, work, count, block):
         span = points.coordinates * points.others * WIDTH
         tokens = advance(points.tokens, (block - count) * span)
         add_moved(work.moved, count, tokens, points.others, points.coordinates, work.attention_sums)
-    return 0
+    return np.int64(0)
 
 
 @numba.njit(cache=True, error_model="numpy")
@@ -157,7 +158,7 @@ def pass_group(parameters, batch, rule, scratch, gradient, group, groups, phase,
     attention = advance(attention, group * coordinates * coordinates)
     matrix = group if scratch.weights.shape[0] > 1 else 0
     trains, backward = rule.attention_rate > 0.0, phase != FORWARD
-    at_a_time, waiting = scratch.moved.shape[0], 0
+    at_a_time, waiting = scratch.moved.shape[0], np.int64(0)  # no constant: see `phases`
     for block in range(blocks):
         if passed_over(points, rule, work, group * experts, experts, block):
             waiting = add_waiting(points, work, waiting, block)

@@ -16,6 +16,7 @@ from motsim.kernels.lanes import (
     any_at_least,
     fma,
     inlined,
+    internal,
     load,
     number,
     pointer,
@@ -70,7 +71,7 @@ def softmax(logits, scale, out):
             store(q, i, load(q, i) * norm)
 
 
-@numba.njit(cache=True, error_model="numpy")
+@internal
 def needed_blocks(choice, negligible):
     """Number of blocks of eight of q (M, B) in which it is at least `negligible` somewhere."""
     count, limit = 0, splat(negligible)

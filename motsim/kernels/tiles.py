@@ -3,13 +3,12 @@
 Blocks are (r, K, 8): r coordinates of K tokens; `step` = 8 K numbers lie between two coordinates.
 """
 
-import numba
-
 from motsim.kernels.lanes import (
     WIDTH,
     advance,
     fma,
     inlined,
+    internal,
     load,
     put,
     splat,
@@ -78,7 +77,7 @@ def move_four_by_two(rows, coordinates, token, step, out):
     store(out, 3 * step + WIDTH, w3)
 
 
-@numba.njit(cache=True, error_model="numpy")
+@internal
 def move_tokens(matrix, tokens, others, coordinates, out):
     """A x of the other tokens (r, K, 8) of a block, in tiles of four rows and two tokens."""
     step = others * WIDTH
@@ -157,7 +156,7 @@ def add_four_by_two(left, right, count, span, step, next_row, out):
     store(out, 3 * next_row + WIDTH, w3)
 
 
-@numba.njit(cache=True, error_model="numpy")
+@internal
 def add_moved(moved, count, tokens, others, coordinates, sums):
     """Add sum of moved[., a] x[., c] over the other tokens of `count` blocks to `sums`."""
     step = others * WIDTH

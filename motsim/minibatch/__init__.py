@@ -6,6 +6,11 @@ What is new is that only the routed expert of a sample runs, that an expert may 
 that gradients are taken on mini-batches.
 """
 
+from motsim.kernel_cache import kernel_cache
+
+with kernel_cache():  # all of them compile as `kernel_cache` has it
+    import motsim.minibatch.descent  # noqa: F401
+
 from motsim.minibatch.fitting import Fit, Phase, fit
 from motsim.minibatch.gradients import Scores, evaluate, gradients
 from motsim.minibatch.network import Network, matched_network, num_parameters

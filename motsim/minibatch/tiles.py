@@ -14,16 +14,15 @@ with kernel_cache():
         advance,
         fma,
         inlined,
+        internal,
         load,
         splat,
         spread,
         store,
     )
 
-__all__ = ["internal", "multiply", "padded"]
+__all__ = ["multiply", "padded"]
 
-#: For functions that only compiled ones call: compiled once, not inlined by force.
-internal = numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 #: For functions with one caller: written into it before anything is compiled.
 inlined_whole = numba.njit(error_model="numpy", inline="always")
 TWICE = 2 * WIDTH

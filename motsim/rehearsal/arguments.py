@@ -17,7 +17,9 @@ IntArray = npt.NDArray[np.int64]
 
 def integer(name: str, value: Any, minimum: int) -> int:
     """Return `value` as an int >= `minimum`, or raise TypeError / ValueError."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, SupportsIndex):
+    if type(value) is not int and (  # the check of a protocol is slow
+        isinstance(value, (bool, np.bool_)) or not isinstance(value, SupportsIndex)
+    ):
         raise TypeError(f"{name} must be an integer >= {minimum}, got {value!r}")
     number = operator.index(value)
     if number < minimum:

@@ -9,7 +9,9 @@ import numpy as np
 
 from motsim.kernel_cache import kernel
 from motsim.rehearsal.arguments import FloatArray, IntArray
+from motsim.rehearsal.triangular import triangular_fit
 
+FLAT = 6  # rows to each column beside the triangle from which the triangle is used: measured
 BLOCK = 64  # columns of the Gram matrix computed at a time; only its lower half is needed
 
 
@@ -119,6 +121,29 @@ def run_full(
 
 
 @kernel
+def triangular_residuals(
+    drawn: FloatArray,
+    noise: FloatArray,
+    truths: FloatArray,
+    fit: IntArray,
+    visible: FloatArray,
+    out: FloatArray,
+) -> None:
+    """Write y − Xᵀ w as `residuals` does, for rows that stand as in `triangular_fit`."""
+    row = place = 0
+    for b in range(fit.shape[0]):
+        for _ in range(fit[b, 2]):
+            total = noise[row]
+            for k in range(visible.size):
+                total -= drawn[place + k] * visible[k]
+            for k in range(truths.shape[1]):
+                total += drawn[place + k] * truths[fit[b, 0], k]
+            out[row] = total
+            place += visible.size + row
+            row += 1
+
+
+@kernel
 def run_reduced(
     normals: FloatArray,
     lengths: FloatArray,
@@ -134,11 +159,17 @@ def run_reduced(
 
     Coordinates: the r of the task vectors, one along the rest of w, and for a fit of K columns the
     K of its triangular factor (Bartlett): below the diagonal normal, on it `lengths` (chi). Where
-    fewer than K dimensions are left, all of them are drawn as normals.
+    fewer than K dimensions are left, all of them are drawn as normals. Fits of many rows keep the
+    triangle, others fill a matrix for BLAS: the same numbers but for rounding.
     """
     rank = truths.shape[1]
     head = min(rank + 1, dimension)
     other = dimension - head
+    most = 0
+    for f in range(fit_start.size - 1):
+        most = max(most, blocks[fit_start[f] : fit_start[f + 1], 2].sum())
+    across, factor = np.empty((head, most)), np.empty((most, most))
+    residual, step = np.empty(most), np.empty(head)
     for rep in range(normals.shape[0]):
         visible = np.zeros(head)
         used = 0
@@ -147,22 +178,37 @@ def run_reduced(
             for f in range(step_start[t], step_start[t + 1]):
                 fit = blocks[fit_start[f] : fit_start[f + 1]]
                 size = fit[:, 2].sum()
-                tail = min(size, other)
-                inputs = np.zeros((size, head + tail))
-                for i in range(size):
-                    drawn = head + (tail if size > other else i)
-                    inputs[i, :drawn] = normals[rep, used : used + drawn]
-                    used += drawn
-                    if size <= other:
-                        inputs[i, drawn] = lengths[rep, rows + i]
-                weights = np.zeros(head + tail)
-                weights[:head] = visible
                 labels = noise[rep, rows : rows + size]
-                residual = residuals(inputs, labels, truths, fit, weights)
-                interpolate(inputs, residual, weights)
-                visible[:rank] = weights[:rank]
+                tail = min(size, other)
+                last = used + size * head
+                last += size * other if size > other else size * (size - 1) // 2
+                drawn = normals[rep, used:last]
+                if size <= other and size >= FLAT * head:
+                    triangular_residuals(drawn, labels, truths, fit, visible, residual)
+                    rest = triangular_fit(
+                        drawn, lengths[rep, rows : rows + size], residual[:size], step, across,
+                        factor,
+                    )  # fmt: skip
+                    visible += step
+                    if head > rank:
+                        rest += visible[rank] ** 2
+                else:
+                    inputs = np.zeros((size, head + tail))
+                    place = 0
+                    for i in range(size):
+                        row = head + (tail if size > other else i)
+                        inputs[i, :row] = drawn[place : place + row]
+                        place += row
+                        if size <= other:
+                            inputs[i, row] = lengths[rep, rows + i]
+                    weights = np.zeros(head + tail)
+                    weights[:head] = visible
+                    interpolate(inputs, residuals(inputs, labels, truths, fit, weights), weights)
+                    visible[:rank] = weights[:rank]
+                    rest = np.sum(weights[rank:] ** 2)
                 if head > rank:
-                    visible[rank] = np.sqrt(np.sum(weights[rank:] ** 2))
+                    visible[rank] = np.sqrt(rest)
+                used = last
                 rows += size
             squared_errors(visible, truths, errors[rep, t])
 

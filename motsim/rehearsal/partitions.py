@@ -7,7 +7,7 @@ the best ordered partition of the rest: dynamic programming over subsets is exac
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -44,8 +44,19 @@ def best_step(
     `start` is Σ ω_j e_j before the step. With `new_task` its block must be in the first fit. Exact
     up to `EXACT_BLOCKS` blocks, beyond that a local search.
     """
+    return step_search(blocks, tasks, noise, weights, new_task)(start)
+
+
+def step_search(
+    blocks: tuple[Block, ...],
+    tasks: TaskGeometry,
+    noise: float,
+    weights: FloatArray,
+    new_task: int | None,
+) -> Callable[[float], tuple[float, Step]]:
+    """Return `best_step` as a function of the start, with all that does not depend on it ready."""
     if len(blocks) > EXACT_BLOCKS:
-        return _local_step(blocks, tasks, noise, weights, start, new_task)
+        return lambda start: _local_step(blocks, tasks, noise, weights, start, new_task)
     from motsim.rehearsal import kernels
 
     size = 1 << len(blocks)
@@ -55,14 +66,18 @@ def best_step(
     if new_task is not None:
         required = 1 << [task for task, _ in blocks].index(new_task)
     best, last = np.empty(size), np.empty(size, dtype=np.int64)
-    kernels.subset_chain(keep, shift, start, required, best, last)
-    whole = size - 1
-    fits: list[Fit] = []
-    while whole:
-        chosen = int(last[whole])
-        fits.append(tuple(b for i, b in enumerate(blocks) if chosen >> i & 1))
-        whole ^= chosen
-    return float(best[-1]), tuple(reversed(fits))
+
+    def search(start: float) -> tuple[float, Step]:
+        kernels.subset_chain(keep, shift, start, required, best, last)
+        whole = size - 1
+        fits: list[Fit] = []
+        while whole:
+            chosen = int(last[whole])
+            fits.append(tuple(b for i, b in enumerate(blocks) if chosen >> i & 1))
+            whole ^= chosen
+        return float(best[-1]), tuple(reversed(fits))
+
+    return search
 
 
 def _block_counts(blocks: tuple[Block, ...], tasks: TaskGeometry) -> FloatArray:

@@ -11,7 +11,13 @@ import numpy as np
 
 from motsim.rehearsal.arguments import FloatArray
 from motsim.rehearsal.geometry import TaskGeometry
-from motsim.rehearsal.partitions import EXACT_BLOCKS, best_step, linear_maps, ordered_partitions
+from motsim.rehearsal.partitions import (
+    EXACT_BLOCKS,
+    best_step,
+    linear_maps,
+    ordered_partitions,
+    step_search,
+)
 from motsim.rehearsal.records import expected_record
 from motsim.rehearsal.schedules import Block, Schedule, Step
 from motsim.rehearsal.theory import count_matrix, expected_fresh, fit_maps
@@ -86,11 +92,13 @@ class Search:
         # The best last step depends on the start only; it is monotone, so bound before solving
         best, winner = np.inf, -1
         last: Step = ()
-        floor = self.step(num - 1, past, float(starts.min()))[0]
+        new = num - 1 if self.new_task_first else None
+        finish = step_search(self.blocks[-1], self.tasks, self.noise, past, new)
+        floor = finish(float(starts.min()))[0]
         for state in np.argsort(-learned):
             if floor - learned[state] >= best:
                 break
-            value, step = self.step(num - 1, past, float(starts[state]))
+            value, step = finish(float(starts[state]))
             if value - learned[state] < best:
                 best, winner, last = value - float(learned[state]), int(state), step
         chosen: list[Step] = [last]

@@ -224,9 +224,10 @@ def _run_reduced(
     draws = int((columns * head + np.where(columns > other, columns * other, triangle)).sum())
     freedom = np.concatenate([np.maximum(other - np.arange(k), 1) for k in columns])
     inputs, labels, radii = _streams(seed, 3)
+    buffer = np.empty((_chunk_size(len(errors), draws + layout.rows), draws))
     for part in _chunks(len(errors), draws + layout.rows):
         count = part.stop - part.start
-        normals = inputs.standard_normal((count, draws))
+        normals = inputs.standard_normal(out=buffer[:count])
         label_noise = noise * labels.standard_normal((count, layout.rows))
         lengths = np.sqrt(radii.chisquare(freedom, (count, layout.rows)))
         kernels.run_reduced(
