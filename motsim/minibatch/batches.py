@@ -1,13 +1,10 @@
 """A batch through the gate and the experts, its loss, and the gradients."""
 
-from motsim.kernel_cache import kernel_cache
-
-with kernel_cache():
-    from motsim.kernels.lanes import pointer
+from motsim.kernels.lanes import internal, pointer
 from motsim.minibatch.kernels import softmax
 from motsim.minibatch.losses import output_loss
 from motsim.minibatch.passes import backward, forward
-from motsim.minibatch.tiles import inlined_whole, internal, multiply
+from motsim.minibatch.tiles import inlined_whole, multiply
 
 __all__ = ["batch_gradients", "batch_outputs", "run_batch"]
 

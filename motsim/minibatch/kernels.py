@@ -3,24 +3,22 @@
 Rows are padded to whole groups of eight (`tiles.padded`); what pads is zero or is not used.
 """
 
-from motsim.kernel_cache import kernel, kernel_cache
-
-with kernel_cache():
-    from motsim.kernels.arithmetic import exponential, exponential_lanes
-    from motsim.kernels.lanes import (
-        WIDTH,
-        advance,
-        fma,
-        inlined,
-        load,
-        number,
-        pointer,
-        put,
-        splat,
-        store,
-        total,
-        where_greater,
-    )
+from motsim.kernel_cache import kernel
+from motsim.kernels.arithmetic import exponential, exponential_lanes
+from motsim.kernels.lanes import (
+    WIDTH,
+    advance,
+    fma,
+    inlined,
+    load,
+    number,
+    pointer,
+    put,
+    splat,
+    store,
+    total,
+    where_greater,
+)
 
 __all__ = [
     "by_activation",

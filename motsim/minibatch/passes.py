@@ -7,19 +7,17 @@ Scores and weights are held transposed, one row a key: a vector then holds queri
 is taken for eight of them at once.
 """
 
-from motsim.kernel_cache import kernel_cache
-
-with kernel_cache():
-    from motsim.kernels.lanes import (
-        WIDTH,
-        advance,
-        inlined,
-        load,
-        number,
-        pointer,
-        put,
-        store,
-    )
+from motsim.kernels.lanes import (
+    WIDTH,
+    advance,
+    inlined,
+    internal,
+    load,
+    number,
+    pointer,
+    put,
+    store,
+)
 from motsim.minibatch.kernels import (
     by_activation,
     products,
@@ -27,7 +25,7 @@ from motsim.minibatch.kernels import (
     softmax_columns_gradient,
     sum_outputs,
 )
-from motsim.minibatch.tiles import inlined_whole, internal, multiply
+from motsim.minibatch.tiles import inlined_whole, multiply
 
 __all__ = ["backward", "forward"]
 

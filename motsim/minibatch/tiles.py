@@ -6,20 +6,17 @@ A call of BLAS on matrices of a few dozen rows and columns costs as much as its 
 import numba
 import numpy as np
 
-from motsim.kernel_cache import kernel_cache
-
-with kernel_cache():
-    from motsim.kernels.lanes import (
-        WIDTH,
-        advance,
-        fma,
-        inlined,
-        internal,
-        load,
-        splat,
-        spread,
-        store,
-    )
+from motsim.kernels.lanes import (
+    WIDTH,
+    advance,
+    fma,
+    inlined,
+    internal,
+    load,
+    splat,
+    spread,
+    store,
+)
 
 __all__ = ["multiply", "padded"]
 

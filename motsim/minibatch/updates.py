@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motsim.kernel_cache import kernel
-from motsim.minibatch.tiles import internal
+from motsim.kernels.lanes import internal
 from motsim.model import check_choice
 
 __all__ = ["FROZEN", "OPTIMIZERS", "Update", "Updater"]
