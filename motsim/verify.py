@@ -50,10 +50,10 @@ def _act(arguments: argparse.Namespace, progress: "Progress") -> int:
     from motsim.backends import open_backend
     from motsim.claims import claim_module, claim_names
     from motsim.extras import MissingExtraError
+    from motsim.judging import judge_claims
     from motsim.origins import check_origins
     from motsim.plan import SweepError, load_sweep, nearest
     from motsim.session import Session
-    from motsim.store import FAILED
     from motsim.summary import print_claims, print_verdicts
 
     for name in arguments.names:
@@ -65,20 +65,28 @@ def _act(arguments: argparse.Namespace, progress: "Progress") -> int:
         return 0
     sweeps = [load_sweep(name) for name in names]
     check_origins(sweeps, arguments.out)
-    verdicts, failed = {}, 0
     with open_backend(arguments.backend, arguments.jobs, arguments.scheduler) as backend:
         session = Session(arguments.out, backend, progress)
+        planned = []
         for sweep in sweeps:
             cells = sweep.cells(arguments.tier)
             try:
-                tables = session.tables(sweep, cells, arguments.tier)
+                if session.left(cells):
+                    session.compile(sweep)
             except MissingExtraError as error:
                 if arguments.names:
                     raise
                 progress.warn(f"{sweep.name}: skipped: {error}")
                 continue
-            failed += int(tables.runs["status"].isin(FAILED).sum())
-            verdicts[sweep.name] = claim_module(sweep.name).judge(tables)
+            planned.append((sweep, cells))
+        name = arguments.names[0] if len(arguments.names) == 1 else "verify"
+        session.compute_together(planned, f"{arguments.tier} tier", name)
+        progress.say("judging the claims")
+        judged = judge_claims(
+            [sweep.name for sweep, _ in planned], arguments.tier, arguments.out, backend
+        )
+    verdicts = {claim: found.findings for claim, found in judged.items()}
+    failed = sum(found.failed for found in judged.values())
     if arguments.json:
         print(
             json.dumps(

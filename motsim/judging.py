@@ -1,0 +1,52 @@
+"""Verdicts of claims from the runs in a store, several claims at a time."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from joblib import Parallel, delayed
+
+from motsim.backends import Backend
+from motsim.claims import Finding, claim_module
+from motsim.plan import Tier, load_sweep
+from motsim.store import FAILED, Store
+from motsim.tables import export
+from motsim.threads import one_thread
+from motsim.worker import prepare_worker
+
+__all__ = ["Judged", "judge_claims"]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What was found about one claim, and how many of its runs had failed."""
+
+    findings: tuple[Finding, ...]
+    failed: int
+
+
+def judge_claims(
+    names: Sequence[str], tier: Tier, folder: Path, backend: Backend
+) -> dict[str, Judged]:
+    """Export the tables of claims whose runs are in the store, and judge them.
+
+    On a cluster only this process sees the store, so it does it alone.
+    """
+    jobs = 1 if backend.remote else min(backend.jobs, len(names))
+    if jobs <= 1:
+        return {name: _judge(name, tier, folder) for name in names}
+    workers = Parallel(jobs, batch_size=1, initializer=prepare_worker, initargs=(os.getpid(),))
+    with backend.context():
+        found = workers(delayed(_judge)(name, tier, folder) for name in names)
+    return dict(zip(names, found, strict=True))
+
+
+def _judge(name: str, tier: Tier, folder: Path) -> Judged:
+    """One claim, with one thread: the same bits however many are judged at a time."""
+    module, sweep = claim_module(name), load_sweep(name)
+    with one_thread():
+        with Store(folder) as store:
+            tables = export(store, sweep, tier, sweep.cells(tier), folder)
+        failed = int(tables.runs["status"].isin(FAILED).sum())
+        return Judged(tuple(module.judge(tables)), failed)
