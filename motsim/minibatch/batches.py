@@ -3,15 +3,22 @@
 from motsim.kernels.lanes import internal, pointer
 from motsim.minibatch.kernels import softmax
 from motsim.minibatch.losses import output_loss
-from motsim.minibatch.passes import backward, forward
+from motsim.minibatch.passes import (
+    backward,
+    backward_block,
+    block_at,
+    count_blocks,
+    forward_block,
+    gather,
+)
 from motsim.minibatch.tiles import inlined_whole, multiply
 
-__all__ = ["batch_gradients", "batch_outputs", "run_batch"]
+__all__ = ["batch_gradients", "batch_outputs", "route_batch"]
 
 
 @inlined_whole
-def run_batch(data, weights, rule, members, noise, work):
-    """Outputs of all pairs of a batch, members (b,); noise (b, M), or (0, 0) for none."""
+def route_batch(data, weights, rule, members, noise, work):
+    """Which experts see which of a batch, members (b,); noise (b, M), or (0, 0) for none."""
     batch = members.size
     if rule.gated or rule.pooled:
         pool(data, members, work)
@@ -24,7 +31,6 @@ def run_batch(data, weights, rule, members, noise, work):
             work.starts[i + 1] = (i + 1) * batch
     else:
         group(batch, work)
-    forward(data, weights, rule, members, work)
 
 
 @internal
@@ -85,49 +91,70 @@ def group(batch, work):
 
 
 @inlined_whole
-def batch_gradients(data, rule, members, work, training):
-    """Loss of a batch; fills its gradients, after `run_batch`."""
+def batch_gradients(data, weights, rule, members, work, training):
+    """Loss of a batch; fills its gradients, after `route_batch`, and `forward` without a gate."""
     gradient = training.gradient
     if training.with_ffn:
         gradient.ffn[:] = 0.0
     if training.with_attention:
         gradient.attention[:] = 0.0
     if rule.gated:
-        loss = gated_loss(data, rule, members, work)
+        loss = gated_loss(data, weights, rule, members, work, training)
         loss += gate_gradient(rule, members.size, work, gradient)
     else:
         loss = heads_loss(data, rule, members, work)
-    backward(data, rule, members, training.with_ffn, training.with_attention, work, gradient)
+        backward(
+            data, rule, members, training.with_ffn, training.with_attention, work, gradient
+        )  # fmt: skip
+    return loss
+
+
+@inlined_whole
+def gated_loss(data, weights, rule, members, work, training):
+    """Mean loss of the pairs, and the experts' gradients, block by block.
+
+    The loss of a pair is its own, so both passes go over a block while it is in the cache.
+    """
+    if rule.everyone:
+        for s in range(members.size):
+            for i in range(work.shares.shape[1]):
+                work.shares[s, i] = work.logits[s, i] / rule.scale
+        softmax(work.shares[: members.size])
+    work.by_gate[:] = 0.0
+    work.load[:] = 0.0
+    loss, transposed = 0.0, work.weights.shape[0] > 0
+    for k in range(count_blocks(members.size, work)):
+        i, first, n, new = block_at(rule, members.size, k, work)
+        if n > 0:
+            if new:
+                gather(data, rule, members, first, n, transposed, work)
+            forward_block(weights, rule, i, first, n, work)
+            loss += pairs_loss(data, rule, members, i, first, n, work)
+            backward_block(
+                rule, i, first, n, training.with_ffn, training.with_attention, work,
+                training.gradient,
+            )  # fmt: skip
     return loss
 
 
 @internal
-def gated_loss(data, rule, members, work):
-    """Mean loss of the pairs; fills their slopes, the gradient by the gate's values, the load."""
-    batch, outputs = members.size, work.outputs.shape[1]
-    if rule.everyone:
-        for s in range(batch):
-            for i in range(work.shares.shape[1]):
-                work.shares[s, i] = work.logits[s, i] / rule.scale
-        softmax(work.shares[:batch])
-    work.by_gate[:] = 0.0
+def pairs_loss(data, rule, members, i, first, n, work):
+    """Mean loss of n pairs of expert i; fills their slopes, the gradient by the gate's values."""
     loss = 0.0
-    for i in range(work.starts.size - 1):
-        work.load[i] = 0.0
-        for p in range(work.starts[i], work.starts[i + 1]):
-            s = work.place[p]
-            share = (work.shares[s, i] if rule.everyone else 1.0) / batch
-            value = work.noisy[s, i] if rule.by_logit else work.chances[s, i]
-            for c in range(outputs):
-                work.slopes[p, c] = value * work.outputs[p, c]
-            loss += share * output_loss(work.slopes[p], data.targets[members[s]], rule.loss)
-            by_value = 0.0
-            for c in range(outputs):
-                slope = share * work.slopes[p, c]
-                by_value += slope * work.outputs[p, c]
-                work.slopes[p, c] = slope * value
-            work.by_gate[s, i] = by_value
-            work.load[i] += share
+    for p in range(first, first + n):
+        s = work.place[p]
+        share = (work.shares[s, i] if rule.everyone else 1.0) / members.size
+        value = work.noisy[s, i] if rule.by_logit else work.chances[s, i]
+        for c in range(work.outputs.shape[1]):
+            work.slopes[p, c] = value * work.outputs[p, c]
+        loss += share * output_loss(work.slopes[p], data.targets[members[s]], rule.loss)
+        by_value = 0.0
+        for c in range(work.outputs.shape[1]):
+            slope = share * work.slopes[p, c]
+            by_value += slope * work.outputs[p, c]
+            work.slopes[p, c] = slope * value
+        work.by_gate[s, i] = by_value
+        work.load[i] += share
     return loss
 
 
@@ -185,7 +212,7 @@ def sum_heads(batch, work):
 
 @inlined_whole
 def batch_outputs(rule, batch, work, outputs, routed):
-    """Outputs (b, C) of the samples, and the expert of each, after `run_batch`."""
+    """Outputs (b, C) of the samples, and the expert of each, after `route_batch` and `forward`."""
     if not rule.gated:
         sum_heads(batch, work)
     for p in range(batch):

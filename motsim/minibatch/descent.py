@@ -1,7 +1,8 @@
 """A stretch of batches as one compiled loop: steps of training, or outputs only."""
 
 from motsim.kernel_cache import kernel
-from motsim.minibatch.batches import batch_gradients, batch_outputs, run_batch
+from motsim.minibatch.batches import batch_gradients, batch_outputs, route_batch
+from motsim.minibatch.passes import forward
 from motsim.minibatch.updates import move
 
 __all__ = ["descend"]
@@ -18,9 +19,11 @@ def descend(data, weights, rule, batches, noise, work, training, outputs, routed
     for k in range(batches.shape[0]):
         members = batches[k]
         drawn = noise[k] if noise.shape[0] > 0 else work.logits[:0]
-        run_batch(data, weights, rule, members, drawn, work)
+        route_batch(data, weights, rule, members, drawn, work)
+        if not (training.on and rule.gated):
+            forward(data, weights, rule, members, work)
         if training.on:
-            training.losses[k] = batch_gradients(data, rule, members, work, training)
+            training.losses[k] = batch_gradients(data, weights, rule, members, work, training)
             step = training.taken + k + 1
             first, second = training.first, training.second
             move(

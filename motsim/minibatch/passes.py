@@ -27,26 +27,44 @@ from motsim.minibatch.kernels import (
 )
 from motsim.minibatch.tiles import inlined_whole, multiply
 
-__all__ = ["backward", "forward"]
+__all__ = [
+    "backward",
+    "backward_block",
+    "block_at",
+    "count_blocks",
+    "forward",
+    "forward_block",
+    "gather",
+]
+
+
+@inlined
+def count_blocks(batch, work):
+    """Number of blocks of all experts; some may be empty."""
+    return (work.starts.size - 1) * (-(-batch // work.inputs.shape[0]))
+
+
+@inlined
+def block_at(rule, batch, k, work):
+    """Expert, first pair and number of pairs of block k, and whether its sequences are new.
+
+    Where everyone sees all, a block of sequences is gathered once for all experts.
+    """
+    experts, size = work.starts.size - 1, work.inputs.shape[0]
+    blocks = -(-batch // size)
+    i, block = (k % experts, k // experts) if rule.everyone else (k // blocks, k % blocks)
+    first = work.starts[i] + block * size
+    return i, first, min(size, work.starts[i + 1] - first), i == 0 or not rule.everyone
 
 
 @inlined_whole
 def forward(data, weights, rule, members, work):
-    """Outputs of the pairs of `starts` and `place`; members (b,) are the batch's samples.
-
-    Where everyone sees all, a block of sequences is gathered once for all experts.
-    """
+    """Outputs of the pairs of `starts` and `place`; members (b,) are the batch's samples."""
     transposed = work.weights.shape[0] > 0
-    experts, size = work.starts.size - 1, work.inputs.shape[0]
-    blocks = -(-members.size // size)
-    for outer in range(blocks if rule.everyone else experts):
-        for inner in range(experts if rule.everyone else blocks):
-            i, block = (inner, outer) if rule.everyone else (outer, inner)
-            first = work.starts[i] + block * size
-            n = min(size, work.starts[i + 1] - first)
-            if n <= 0:
-                break
-            if inner == 0 or not rule.everyone:
+    for k in range(count_blocks(members.size, work)):
+        i, first, n, new = block_at(rule, members.size, k, work)
+        if n > 0:
+            if new:
                 gather(data, rule, members, first, n, transposed, work)
             forward_block(weights, rule, i, first, n, work)
 
@@ -55,16 +73,10 @@ def forward(data, weights, rule, members, work):
 def backward(data, rule, members, with_ffn, with_attention, work, gradient):
     """Add the gradients by FFN and attention, from the pairs' slopes, after `forward`."""
     transposed = members.size < 0  # never; a constant would be compiled on its own
-    experts, size = work.starts.size - 1, work.inputs.shape[0]
-    blocks = -(-members.size // size)
-    for outer in range(blocks if rule.everyone else experts):
-        for inner in range(experts if rule.everyone else blocks):
-            i, block = (inner, outer) if rule.everyone else (outer, inner)
-            first = work.starts[i] + block * size
-            n = min(size, work.starts[i + 1] - first)
-            if n <= 0:
-                break
-            if inner == 0 or not rule.everyone:
+    for k in range(count_blocks(members.size, work)):
+        i, first, n, new = block_at(rule, members.size, k, work)
+        if n > 0:
+            if new:
                 gather(data, rule, members, first, n, transposed, work)
             backward_block(rule, i, first, n, with_ffn, with_attention, work, gradient)
 

@@ -11,6 +11,7 @@ and `minibatch`. Losses are compared on the same noise.
 """
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from machine import HAS_TORCH, NO_TORCH, say, timed
@@ -19,9 +20,8 @@ from programs import train
 from step import step_counts, step_seconds, typical
 
 from motsim.experiments.mixture import Settings, build_model, prepare, stages
-from motsim.minibatch import Network, gradients
-from motsim.minibatch.updates import Update, Updater
-from motsim.model import ModelParameters
+from motsim.minibatch import FROZEN, Network, Update
+from motsim.minibatch.stretches import Descent
 from motsim.randomness import generator
 from motsim.realdata.tasks import Samples
 from motsim.training import warm_up
@@ -37,6 +37,7 @@ SETTINGS = {
     "routing_scale": 1.0, "init_std": 0.01, "specialise_rate": 0.05, "gate_rate": 0.1,
 }  # fmt: skip
 NEEDED, TOLERANCE = 5.0, 1e-9
+STREAMS = ("sampling", "routing")
 COMPARED_STEPS, ROUNDS, TARGET_SECONDS = 30, 5, 1.0
 
 
@@ -55,34 +56,33 @@ def by_engine(settings, points, start, steps):
 
 
 def by_minibatch(settings, points, start, steps):
-    """Loss of the routed experts at each step, by `minibatch.gradients` on all samples."""
-    stage = stages(settings)[0]
-    size, model = len(points.labels), build_model(settings)
-    rows = np.arange(size)
+    """Parameters at the end, by steps of `minibatch` on all samples, in a new order each epoch."""
+    stage, size, model = stages(settings)[0], len(points.labels), build_model(settings)
     samples = Samples(
-        points.tokens, rows, points.classes, points.labels.astype(np.int64),
+        points.tokens, np.arange(size), points.classes, points.labels.astype(np.int64),
         np.zeros((0, points.tokens.shape[2])), 1,
     )  # fmt: skip
-    value = ModelParameters(start.ffn.copy(), start.attention.copy(), start.gate.copy())
-    movers = [
-        (Updater(Update(stage.ffn.rate, "normalized_gd"), value.ffn), "ffn"),
-        (Updater(Update(stage.gate.rate), value.gate), "gate"),
-    ]
-    rng, losses = generator(0, "routing"), []
-    for _ in range(steps):
-        noise = np.ascontiguousarray(stage.routing.draw(rng, (settings.num_experts, size)).T)
-        loss, slope = gradients(
-            Network(model), value, samples, rows, loss=settings.loss, routing=stage.routing,
-            noise=noise, with_attention=False,
-        )  # fmt: skip
-        losses.append(loss)
-        for mover, name in movers:
-            mover.step(getattr(slope, name))
-    return np.array(losses), value
+    descent = Descent(Network(model), samples, start, settings.loss, stage.routing, size, seed=0)
+    descent.begin(Update(stage.ffn.rate, "normalized_gd"), FROZEN, Update(stage.gate.rate))
+    descent.run(steps)
+    return descent.parameters
+
+
+def minibatch_noise(settings, size):
+    """Return what draws the noise (M, P) of each step of `by_minibatch`, sample by sample."""
+    routing, order, rng = stages(settings)[0].routing, *map(partial(generator, 0), STREAMS)
+
+    def drawn():
+        places = order.permutation(size)
+        noise = np.empty((size, settings.num_experts))
+        noise[places] = routing.draw(rng, noise.shape)
+        return torch.from_numpy(noise.T.copy())
+
+    return drawn
 
 
 def dense_step(rates):
-    """Return the compiled step: (w, gate, tokens (d, L * P), ...) -> (w, gate, both losses).
+    """Return the compiled step: (w, gate, tokens (d, L * P), ...) -> (w, gate, noise-free loss).
 
     Points come last: a tenth faster than points first.
     """
@@ -98,7 +98,7 @@ def dense_step(rates):
         loss, expected = (
             torch.nn.functional.softplus(-labels * f).mean() for f in (routed, quiet.detach())
         )
-        return loss, torch.stack([loss.detach(), expected])
+        return loss, expected
 
     slope = torch.func.grad(objective, (0, 1), has_aux=True)
 
@@ -112,7 +112,7 @@ def dense_step(rates):
 
 
 def by_torch(settings, points, start, steps, step, noise_of):
-    """Losses (steps, 2), routed and noise-free, and the parameters at the end."""
+    """Noise-free losses before each step, and the parameters at the end."""
     tokens, labels = torch.from_numpy(points.tokens), torch.from_numpy(points.labels)
     sums, columns = tokens.sum(1).T.contiguous(), tokens.permute(2, 1, 0).flatten(1).contiguous()
     w, gate, losses = torch.tensor(start.ffn), torch.tensor(start.gate), []
@@ -144,9 +144,12 @@ def measure(quick):
         )
         say("comparing losses")
         (losses, (w, gate)), taken = timed(lambda: by_torch(*data, COMPARED_STEPS, step, drawn))
-        told = [by_engine(*data, COMPARED_STEPS), by_minibatch(*data, COMPARED_STEPS)]
-        pairs = [(told[0][0], losses[:, 1]), (told[1][0], losses[:, 0])]
-        pairs += [(value.ffn, w) for _, value in told] + [(value.gate, gate) for _, value in told]
+        quiet, value = by_engine(*data, COMPARED_STEPS)
+        pairs = [(quiet, losses), (value.ffn, w), (value.gate, gate)]
+        drawn = minibatch_noise(settings, size)
+        _, (w, gate) = by_torch(*data, COMPARED_STEPS, step, drawn)
+        value = by_minibatch(*data, COMPARED_STEPS)
+        pairs += [(value.ffn, w), (value.gate, gate)]
         apart = max(np.abs(a - b).max() / np.abs(b).max() for a, b in pairs)
         found.append(Requirement("routed: losses and parameters", TOLERANCE, apart, False))
         print(f"PyTorch: first {COMPARED_STEPS} steps {taken[0]:.1f} s, compilation included")
