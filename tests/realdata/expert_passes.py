@@ -1,14 +1,11 @@
-"""Experts on pairs of an expert and a sample that a caller names: one pass at a time.
-
-Training takes the same passes batch by batch (`descent`).
-"""
+"""The passes of `motsim.minibatch.passes` by themselves, on pairs of an expert and a sample."""
 
 from dataclasses import dataclass
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from motsim.kernel_cache import kernel
 from motsim.minibatch.arguments import (
     Data,
     Rule,
@@ -24,8 +21,6 @@ from motsim.minibatch.network import Network, zeros_like
 from motsim.minibatch.passes import backward, forward
 from motsim.model import ModelParameters
 from motsim.realdata.tasks import Samples
-
-__all__ = ["Pass", "run_experts"]
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -77,13 +72,13 @@ def run_experts(
     return work.outputs, Pass(data, rule, chosen, work)
 
 
-@kernel
+@numba.njit(error_model="numpy")
 def run_forward(data: Data, weights: Weights, rule: Rule, members: Integers, work: Work) -> None:
     """`passes.forward`, for a caller in Python."""
     forward(data, weights, rule, members, work)
 
 
-@kernel
+@numba.njit(error_model="numpy")
 def run_backward(data: Data, rule: Rule, members: Integers, work: Work, gradient: Weights) -> None:
     """`passes.backward`, for a caller in Python."""
     backward(data, rule, members, True, True, work, gradient)
