@@ -1,9 +1,10 @@
 """Sweeps run into one results folder by one command."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from motsim.backends import Backend
 from motsim.experiments import kind_module
@@ -44,57 +45,53 @@ class Session:
 
     def compute(self, sweep: Sweep, cells: Sequence[Cell], what: str) -> dict[str, str]:
         """Run what the store does not hold yet; return the error of every run that failed."""
-        self.compute_together([(sweep, cells)], what, sweep.name)
+        wanted = {cell.key for cell in cells}
+        self.run(sweep.name, len(wanted), self.prepare(sweep, cells, what))
         with Store(self.folder) as store:
             settled = store.settled()
-            failed = [cell.key for cell in cells if settled.get(cell.key) in FAILED]
+            failed = [key for key in wanted if settled.get(key) in FAILED]
             return {run.key: run.result.metrics["error"] for run in store.read(failed)}
 
-    def compute_together(
-        self, planned: Sequence[tuple[Sweep, Sequence[Cell]]], what: str, name: str
-    ) -> None:
-        """Run what the store does not hold yet of some sweeps, as one queue under one name.
+    def prepare(self, sweep: Sweep, cells: Sequence[Cell], what: str) -> dict[str, Cell]:
+        """Return the cells that the store does not hold yet, by key; compile what they need.
 
-        The longest runs of all come first: no core waits while one sweep ends.
+        Raises
+        ------
+        MissingExtraError
+            If something is left to run, and the kind's extra is not installed.
         """
-        wanted: dict[str, Cell] = {}
-        resumed = 0
-        for sweep, cells in planned:
-            new = {cell.key: cell for cell in cells}
-            left = self.left(new.values())
-            self.progress.say(
-                f"{sweep.name} ({what}): {len(new)} runs, {len(new) - len(left)} finished before"
-            )
-            if left:
-                self.compile(sweep)
-            resumed += sum(key not in left and key not in wanted for key in new)
-            wanted |= new
-        left = self.left(wanted.values())
-        if not left:
-            return
-        count = Count(name, self.backend.jobs, len(wanted), resumed)
-        count.expect(list(left.values()))
-        self.progress.start(count)
-        try:
-            run_cells(list(left.values()), self.folder, self.backend, self.progress.add)
-        finally:
-            self.progress.stop()
-
-    def left(self, cells: Iterable[Cell]) -> dict[str, Cell]:
-        """Cells that the store does not hold yet, by their keys."""
         wanted = {cell.key: cell for cell in cells}
         with Store(self.folder) as store:
             if self.retry_failed:
                 store.forget_failures(wanted)
             settled = store.settled()
-        return {key: cell for key, cell in wanted.items() if key not in settled}
+        left = {key: cell for key, cell in wanted.items() if key not in settled}
+        self.progress.say(
+            f"{sweep.name} ({what}): {len(wanted)} runs, {len(wanted) - len(left)} finished before"
+        )
+        if left:
+            self._compile(kind_module(sweep.file.kind))
+        return left
 
-    def compile(self, sweep: Sweep) -> None:
+    def run(self, name: str, total: int, left: Mapping[str, Cell]) -> None:
+        """Run what is left of `total` runs, of one sweep or several: one queue, one count."""
+        if not left:
+            return
+        cells = list(left.values())
+        count = Count(name, self.backend.jobs, total, total - len(cells))
+        count.expect(cells)
+        self.progress.start(count)
+        try:
+            run_cells(cells, self.folder, self.backend, self.progress.add)
+        finally:
+            self.progress.stop()
+
+    def _compile(self, kind: Any) -> None:
         """Compile before workers start, so that they all load one finished cache."""
         first = not compiled_here()
         if first:
             self.progress.say("compiling the kernels, once on this machine: about 20 s ...")
         begin = time.perf_counter()
-        kind_module(sweep.file.kind).compile_kernels()
+        kind.compile_kernels()
         if first:
             self.progress.say(f"compiled in {time.perf_counter() - begin:.0f} s")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from motsim.command import CommandParser, add_run_options, answer
 
 if TYPE_CHECKING:
+    from motsim.plan import Cell
     from motsim.progress import Progress
 
 __all__ = ["main"]
@@ -67,24 +68,24 @@ def _act(arguments: argparse.Namespace, progress: "Progress") -> int:
     check_origins(sweeps, arguments.out)
     with open_backend(arguments.backend, arguments.jobs, arguments.scheduler) as backend:
         session = Session(arguments.out, backend, progress)
-        planned = []
+        ready: list[str] = []
+        wanted: set[str] = set()
+        left: dict[str, Cell] = {}
         for sweep in sweeps:
             cells = sweep.cells(arguments.tier)
             try:
-                if session.left(cells):
-                    session.compile(sweep)
+                left |= session.prepare(sweep, cells, f"{arguments.tier} tier")
             except MissingExtraError as error:
                 if arguments.names:
                     raise
                 progress.warn(f"{sweep.name}: skipped: {error}")
                 continue
-            planned.append((sweep, cells))
-        name = arguments.names[0] if len(arguments.names) == 1 else "verify"
-        session.compute_together(planned, f"{arguments.tier} tier", name)
+            ready.append(sweep.name)
+            wanted.update(cell.key for cell in cells)
+        # one queue for all claims, the longest runs first: no core waits while one sweep ends
+        session.run(ready[0] if len(ready) == 1 else "verify", len(wanted), left)
         progress.say("judging the claims")
-        judged = judge_claims(
-            [sweep.name for sweep, _ in planned], arguments.tier, arguments.out, backend
-        )
+        judged = judge_claims(ready, arguments.tier, arguments.out, backend)
     verdicts = {claim: found.findings for claim, found in judged.items()}
     failed = sum(found.failed for found in judged.values())
     if arguments.json:
