@@ -1,5 +1,6 @@
 """What a model does at given parameters: its loss and gradients, and everything it says."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +17,7 @@ from motsim.layout import (
 from motsim.model import Loss, Model, ModelParameters, Routing, check_routing
 from motsim.points import Points
 
-__all__ = ["Evaluation", "evaluate", "loss_and_gradients"]
+__all__ = ["Evaluation", "evaluate", "evaluator", "loss_and_gradients"]
 
 Floats = NDArray[np.float64]
 MAX_WEIGHTS = 4_000_000  # attention weights computed at a time
@@ -109,36 +110,52 @@ def evaluate(
 
     `with_attention=False` leaves the attention weights out, which are most of the memory.
     """
+    return evaluator(model, points, loss=loss, with_attention=with_attention)(parameters)
+
+
+def evaluator(
+    model: Model, points: Points, *, loss: Loss = "squared", with_attention: bool = True
+) -> Callable[[ModelParameters], Evaluation]:
+    """Return `evaluate` as a function of the parameters; points that are few are laid out once."""
     pairs = model.num_experts * points.tokens.shape[1] ** 2
     at_a_time = max(64, MAX_WEIGHTS // pairs)
-    parts = [
-        _evaluate(model, parameters, points, slice(first, first + at_a_time), loss, with_attention)
-        for first in range(0, len(points.labels), at_a_time)
-    ]
+    parts = [slice(first, first + at_a_time) for first in range(0, len(points.labels), at_a_time)]
+    rule = kernel_rule(model, loss, Routing())
+    rule = rule._replace(ffn_rate=0.0, attention_rate=0.0, gate_rate=0.0)
+
+    def laid_out(part: slice) -> kernels.Batch:
+        return kernel_batch(points.tokens[part], points.labels[part], points.weights[part])
+
     if len(parts) == 1:
-        return parts[0]
-    rows = ("outputs", "logits", "gates", "routed", "prediction")
-    return Evaluation(
-        loss=sum(part.loss for part in parts),
-        attention=np.concatenate([part.attention for part in parts], axis=-1),
-        **{name: np.concatenate([getattr(part, name) for part in parts]) for name in rows},
-    )
+        batch = laid_out(parts[0])
+        work = kernel_workspace(model, batch)
+        return lambda parameters: _evaluate(parameters, batch, rule, work, with_attention)
+
+    def over_parts(parameters: ModelParameters) -> Evaluation:
+        found = []
+        for part in parts:
+            batch = laid_out(part)
+            work = kernel_workspace(model, batch)
+            found.append(_evaluate(parameters, batch, rule, work, with_attention))
+        rows = ("outputs", "logits", "gates", "routed", "prediction")
+        return Evaluation(
+            loss=sum(part.loss for part in found),
+            attention=np.concatenate([part.attention for part in found], axis=-1),
+            **{name: np.concatenate([getattr(part, name) for part in found]) for name in rows},
+        )
+
+    return over_parts
 
 
 def _evaluate(
-    model: Model,
     parameters: ModelParameters,
-    points: Points,
-    part: slice,
-    loss: Loss,
+    batch: kernels.Batch,
+    rule: kernels.Rule,
+    work: kernels.Workspace,
     with_attention: bool,
 ) -> Evaluation:
     """Some of the points; their part of the loss."""
-    rule = kernel_rule(model, loss, Routing())
-    rule = rule._replace(ffn_rate=0.0, attention_rate=0.0, gate_rate=0.0)
-    batch = kernel_batch(points.tokens[part], points.labels[part], points.weights[part])
     value = kernel_parameters(parameters)
-    work = kernel_workspace(model, batch)
     gradient = kernels.Parameters(*(np.zeros((0, *a.shape[1:])) for a in value))
     expected = kernels.gradients(value, batch, rule, work, np.zeros((0, 0)), gradient)
     at = positions(batch)

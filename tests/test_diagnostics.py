@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from motsim import evaluation
 from motsim.data import Mixture, Signals, make_signals
 from motsim.diagnostics import (
     coverage,
@@ -14,7 +15,7 @@ from motsim.diagnostics import (
     expert_classes,
     routing_accuracy,
 )
-from motsim.evaluation import evaluate
+from motsim.evaluation import evaluate, evaluator
 from motsim.model import Model, ModelParameters, initial_parameters
 from motsim.points import population
 
@@ -56,6 +57,26 @@ def test_expert_classes_by_hand():
     alignment = np.array([[3.0, 1.4], [1.0, 2.0], [1.0, 2.1], [0.0, 0.0]])
     assert expert_classes(alignment).tolist() == [0, -1, 1, -1]  # 2.0 is not more than twice
     assert expert_classes(alignment, dominance=1.5).tolist() == [0, 1, 1, -1]
+
+
+@pytest.mark.parametrize("at_a_time", [10**6, 64])
+def test_points_laid_out_once_or_in_parts_say_the_same(monkeypatch, at_a_time):
+    mixture = Mixture(3, 8)
+    points = population(mixture, make_signals(mixture, 0))
+    model = Model("mot", 3)
+    starts = [
+        initial_parameters(model, 8, init_std=0.3, attention_scale=1.0, seed=s) for s in (0, 1)
+    ]
+    want = [evaluate(model, start, points) for start in starts]
+    monkeypatch.setattr(evaluation, "MAX_WEIGHTS", at_a_time * 3 * 9)
+    assert (len(points.labels) > at_a_time) == (at_a_time == 64)
+    at = evaluator(model, points)
+    got = [at(start) for start in starts]
+    for one, other in zip(got, want, strict=True):
+        np.testing.assert_allclose(one.loss, other.loss, rtol=1e-14)
+        for name in ("outputs", "logits", "gates", "routed", "prediction", "attention"):
+            assert np.array_equal(getattr(one, name), getattr(other, name))
+    assert not np.array_equal(got[0].outputs, got[1].outputs)
 
 
 def test_routing_accuracy_and_coverage_by_hand():

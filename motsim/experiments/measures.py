@@ -6,7 +6,7 @@ from typing import Any, Literal
 import numpy as np
 
 from motsim.diagnostics import dispatch, expert_alignment
-from motsim.evaluation import Evaluation, evaluate
+from motsim.evaluation import Evaluation, evaluator
 from motsim.landscape import (
     class_gradients,
     expert_hessian,
@@ -54,10 +54,11 @@ def measure(
     """Return one tidy table a wanted measure, with columns step, stage and loss in front."""
     rows: dict[str, Rows] = {name: [] for name in wanted}
     snapshots = {**trace.snapshots, trace.num_steps: trace.parameters}
+    evaluate = evaluator(model, points, loss=loss)
     for step, parameters in sorted(snapshots.items()):
         if not parameters.is_finite():
             continue
-        evaluation = evaluate(model, parameters, points, loss=loss)
+        evaluation = evaluate(parameters)
         stage = _stage_at(trace.stages, step)
         front = {"step": step, "stage": stage, "loss": evaluation.loss}
         for name in wanted:
