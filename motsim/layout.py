@@ -47,11 +47,14 @@ def kernel_rule(model: Model, loss: Loss, routing: Routing) -> kernels.Rule:
     )
 
 
-def kernel_batch(tokens: Floats, labels: Floats, weights: Floats) -> kernels.Batch:
+def kernel_batch(
+    tokens: Floats, labels: Floats, weights: Floats, metric: Floats | None = None
+) -> kernels.Batch:
     """Lay points out for the kernels: tokens (P, L, r) in blocks of eight points.
 
-    Leading tokens that lie on one coordinate axis in every point are signal tokens; points of
-    equal axes share blocks, unless that would more than double the number of points.
+    `metric` is the Gram matrix of the coordinates' directions, unless they are orthonormal. Leading
+    tokens that lie on one coordinate axis in every point are signal tokens; points of equal axes
+    share blocks, unless that would more than double the number of points.
     """
     length, r = tokens.shape[1:]
     plain = _in_blocks(np.zeros((len(tokens), 0), dtype=np.int64))
@@ -75,6 +78,7 @@ def kernel_batch(tokens: Floats, labels: Floats, weights: Floats) -> kernels.Bat
         labels=aligned(labels[order]),
         weights=aligned(np.where(filled, 0.0, weights[order])),
         order=order,
+        metric=np.zeros((0, 0)) if metric is None else np.ascontiguousarray(metric),
     )
 
 
@@ -141,6 +145,7 @@ def kernel_workspace(model: Model, batch: kernels.Batch) -> kernels.Workspace:
         ffn_sums=aligned_zeros((rows, r, width)),
         attention_sums=aligned_zeros((r, r, width)),
         gate_sums=aligned_zeros((r, width)),
+        direction=aligned_zeros(max(neurons, (model.num_attentions + 1) * r) * r),
         outputs=aligned_zeros(by_point),
         logits=aligned_zeros(by_point),
         gates=aligned_zeros(by_point),

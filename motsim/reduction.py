@@ -1,6 +1,8 @@
 """Exact reductions of a training problem: fewer coordinates, and half the points.
 
-Coordinates: gradients lie in the span of the tokens, so descent never leaves (start + span).
+Coordinates: gradients lie in the span of the tokens, so descent never leaves (start + span). They
+are the products with every signal, also where signals are not orthogonal: each signal token is
+then a multiple of one axis, and a step goes along the gradient times the signals' Gram matrix.
 Mirror: an odd model (w orthogonal to every class signal, A and the gate block-wise) stays odd on
 a mirrored population, and each point contributes what its mirror does. Derived here:
 docs/theory.md §3, "Exact reductions".
@@ -22,6 +24,8 @@ __all__ = ["Reduction", "reduce_problem"]
 Floats = NDArray[np.float64]
 TOLERANCE = 1e-12
 ROUNDING = 1e-14
+#: Signals whose Gram matrix has a smaller eigenvalue are not coordinates: rounding would grow.
+INDEPENDENT = 1e-3
 
 
 @dataclass(frozen=True)
@@ -30,16 +34,21 @@ class Reduction:
 
     Attributes
     ----------
-    basis : (d, r) array
-        Orthonormal; the first `class_coordinates` columns are the class signals; the
-        classification signals follow if all signals are orthonormal.
+    directions : (d, r) array
+        Whose products with the parameters are the coordinates; a basis of the span of the tokens.
+        The first `class_coordinates` columns are the class signals; the classification signals
+        follow if they are independent; the rest is orthonormal.
+    dual : (d, r) array
+        Of the same span, with products delta_ab with the directions: tokens x have the coordinates
+        ``x @ dual``. Equal to `directions` where these are orthonormal.
     batch : kernels.Batch
     odd : bool
         Half the points stand for all, and odd parameters are kept odd exactly.
     class_coordinates : int
     """
 
-    basis: Floats
+    directions: Floats
+    dual: Floats
     batch: kernels.Batch
     odd: bool
     class_coordinates: int
@@ -47,7 +56,7 @@ class Reduction:
     @np.errstate(over="ignore", invalid="ignore")  # a diverged run is recorded, not warned of
     def project(self, parameters: ModelParameters) -> kernels.Parameters:
         """Return the parameters in reduced coordinates; exactly odd ones if `odd`."""
-        e, n = self.basis, self.class_coordinates
+        e, n = self.directions, self.class_coordinates
         small = kernel_parameters(
             ModelParameters(parameters.ffn @ e, e.T @ parameters.attention @ e, parameters.gate @ e)
         )
@@ -69,7 +78,7 @@ class Reduction:
 
         `first` is the projected start, for a caller that has it.
         """
-        e = self.basis
+        e = self.dual
         first = first or self.project(start)
         ffn = start.ffn + ((value.ffn - first.ffn) @ e.T).reshape(start.ffn.shape)
         attention = start.attention + e @ (value.attention - first.attention) @ e.T
@@ -89,28 +98,45 @@ def reduce_problem(
     """
     n = len(points.signals.class_signals)
     flat = points.tokens.reshape(-1, points.tokens.shape[-1])
-    known = _axes(points.signals)
-    rest = flat - (flat @ known.T) @ known
     scale = max(float(np.abs(flat).max()), 1.0)
-    basis = np.ascontiguousarray(np.concatenate([known, _directions(rest, scale)]).T)
-    tokens = points.tokens @ basis
-    tokens[np.abs(tokens) <= ROUNDING * scale] = 0.0  # on an axis to rounding: on it
+    known, independent = _known(points.signals)
+    rest = _directions(flat - (flat @ independent.T) @ known, scale)
+    directions, dual = (
+        np.ascontiguousarray(np.concatenate([part, rest]).T) for part in (known, independent)
+    )
+    tokens = points.tokens @ dual
+    metric, grown = None, 1.0
+    if independent is not known:
+        metric = np.eye(dual.shape[1])  # whose zeros are exact: odd parameters stay odd
+        metric[n : 2 * n, n : 2 * n] = known[n:] @ known[n:].T
+        grown = float(np.linalg.norm(dual, 2))
+    tokens[np.abs(tokens) <= ROUNDING * scale * grown] = 0.0  # on an axis to rounding: on it
     odd = use_mirror and points.mirrored and _mirror_holds(points, tokens, n)
-    odd = odd and _is_odd(start, basis, n)
+    odd = odd and _is_odd(start, directions, n)
     if not odd:
-        batch = kernel_batch(tokens, points.labels, points.weights)
-        return Reduction(basis, batch, False, n)
+        batch = kernel_batch(tokens, points.labels, points.weights, metric)
+        return Reduction(directions, dual, batch, False, n)
     half = len(tokens) // 2
-    batch = kernel_batch(tokens[:half], points.labels[:half], 2.0 * points.weights[:half])
-    return Reduction(basis, batch, True, n)
+    batch = kernel_batch(tokens[:half], points.labels[:half], 2.0 * points.weights[:half], metric)
+    return Reduction(directions, dual, batch, True, n)
 
 
-def _axes(signals: Signals) -> Floats:
-    """Orthonormal rows to begin the basis with: all signals if they are, else the class signals."""
-    both = np.concatenate([signals.class_signals, signals.classification_signals])
-    if np.abs(both @ both.T - np.eye(len(both))).max() <= ROUNDING:
-        return both
-    return signals.class_signals
+def _known(signals: Signals) -> tuple[Floats, Floats]:
+    """Rows to begin the directions with, and their dual rows; one array if they are orthonormal.
+
+    All signals where they are independent and the class signals orthogonal to all others, else the
+    class signals.
+    """
+    c, v = signals.class_signals, signals.classification_signals
+    both = np.concatenate([c, v])
+    gram = both @ both.T
+    if np.abs(gram - np.eye(len(both))).max() <= ROUNDING:
+        return both, both
+    n = len(c)
+    apart = np.abs(gram[:n] - np.eye(len(both))[:n]).max() <= ROUNDING
+    if apart and np.linalg.eigvalsh(gram[n:, n:])[0] >= INDEPENDENT:
+        return both, np.concatenate([c, np.linalg.solve(gram[n:, n:], v)])
+    return c, c
 
 
 def _directions(rest: Floats, scale: float) -> Floats:
@@ -136,8 +162,8 @@ def _mirror_holds(points: Points, tokens: Floats, n: int) -> bool:
 
 
 @np.errstate(over="ignore", invalid="ignore")
-def _is_odd(start: ModelParameters, basis: Floats, n: int) -> bool:
-    c, v = basis[:, :n], basis[:, n:]
+def _is_odd(start: ModelParameters, directions: Floats, n: int) -> bool:
+    c, v = directions[:, :n], directions[:, n:]
     cross = [
         (start.ffn @ c, start.ffn),
         (start.gate @ v, start.gate),

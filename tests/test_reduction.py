@@ -8,6 +8,7 @@ import pytest
 
 import motsim.reduction
 from motsim.data import Mixture, make_signals
+from motsim.layout import kernel_batch
 from motsim.model import Model, ModelParameters, Routing, initial_parameters
 from motsim.points import population, sample
 from motsim.reduction import reduce_problem
@@ -201,10 +202,58 @@ def test_coordinates_are_those_of_the_tokens(mixture, rank):
     model = Model("mot", 2)
     points, start = problem(model, 1, odd=False, **mixture)
     reduced = reduce_problem(model, points, start)
-    e = reduced.basis
-    assert e.shape == (7, rank)
-    np.testing.assert_allclose(e.T @ e, np.eye(rank), atol=1e-14)
-    np.testing.assert_allclose(points.tokens @ e @ e.T, points.tokens, atol=1e-13)
+    e, dual = reduced.directions, reduced.dual
+    assert e.shape == dual.shape == (7, rank)
+    np.testing.assert_allclose(e.T @ dual, np.eye(rank), atol=1e-14)
+    np.testing.assert_allclose(points.tokens @ dual @ e.T, points.tokens, atol=1e-13)
+    metric = reduced.batch.metric
+    assert metric.size == (rank**2 if mixture.get("similarity") == 0.6 else 0)
+    np.testing.assert_allclose(e.T @ e, metric if metric.size else np.eye(rank), atol=1e-14)
+
+
+#: Every part normalised in turn, with attention too; and plain descent of all.
+SIMILAR = [
+    [
+        Stage("ffn", 20, Descent(0.02, "normalized_gd"), FROZEN, Descent(0.1, "normalized_gd")),
+        Stage("attention", 20, FROZEN, Descent(0.02, "normalized_gd"), Descent(0.5)),
+    ],
+    [Stage("all", 40, Descent(0.02), Descent(0.02), Descent(0.5))],
+]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("stages", SIMILAR, ids=["normalised", "plain"])
+@pytest.mark.parametrize("mixture", [{}, NOISE], ids=["clean", "noise"])
+@pytest.mark.parametrize("similarity", [0.6, -0.5, 0.99])
+def test_products_with_similar_signals_are_coordinates(
+    similarity, mixture, stages, seed, monkeypatch
+):
+    model = (Model("mot", 3, "cubic", 2), Model("shared", 3, "linear"))[seed % 2]
+    points, start = problem(model, seed, odd=seed == 1, similarity=similarity, **mixture)
+    assert reduce_problem(model, points, start).batch.axes.shape[1] == 3
+    losses, got = full_curve(model, points, stages, start)
+
+    monkeypatch.setattr(motsim.reduction, "INDEPENDENT", np.inf)  # orthonormal coordinates
+    assert reduce_problem(model, points, start).batch.axes.shape[1] == 0
+    wanted, want = full_curve(model, points, stages, start)
+    np.testing.assert_allclose(losses, wanted, rtol=1e-9)
+    assert_same_parameters(got.parameters, want.parameters, rtol=1e-8, atol=1e-9)
+    monkeypatch.undo()
+
+    # Negative control: a step along the gradient itself, as if the signals were orthonormal.
+    def plain(*arguments):
+        return kernel_batch(*arguments[:3])
+
+    monkeypatch.setattr(motsim.reduction, "kernel_batch", plain)
+    wrong, _ = full_curve(model, points, stages, start)
+    assert np.abs(wrong / wanted - 1).max() > 1e-4
+
+
+def test_signals_that_are_nearly_dependent_are_not_coordinates():
+    model = Model("mot", 2)
+    for similarity, signals in ((0.998, 3), (0.9995, 0), (-0.9995, 0)):
+        points, start = problem(model, 0, odd=False, similarity=similarity)
+        assert reduce_problem(model, points, start).batch.axes.shape[1] == signals
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -213,7 +262,7 @@ def test_what_lies_off_the_tokens_is_kept(seed):
     model = Model("mot", 2)
     points, start = problem(model, seed, odd=False)
     reduced = reduce_problem(model, points, start)
-    off = np.eye(7) - reduced.basis @ reduced.basis.T
+    off = np.eye(7) - reduced.directions @ reduced.dual.T
     assert np.abs(start.ffn @ off).max() > 0.1
     end = train(model, points, as_stages(SCHEDULE), start).parameters
     np.testing.assert_allclose(end.ffn @ off, start.ffn @ off, atol=1e-14)

@@ -31,6 +31,7 @@ class Batch(NamedTuple):
     labels: np.ndarray  # (B,)
     weights: np.ndarray  # (B,)
     order: np.ndarray  # (B,) the point that each is; not used by kernels
+    metric: np.ndarray  # (r, r) Gram matrix of the coordinates' directions; (0, 0): the identity
 
 
 class Rule(NamedTuple):
@@ -72,6 +73,7 @@ class Workspace(NamedTuple):
     ffn_sums: np.ndarray  # (rows of a group, r, 8)
     attention_sums: np.ndarray  # (r, r, 8)
     gate_sums: np.ndarray  # (r, 8)
+    direction: np.ndarray  # room for a gradient times the metric, and for one matrix more
     outputs: np.ndarray  # (M, B): f
     logits: np.ndarray  # (M, B): h
     gates: np.ndarray  # (M, B): pi

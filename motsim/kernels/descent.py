@@ -132,41 +132,72 @@ def keep_odd(gradient, class_axes):
     gradient.gate[:, class_axes:] = 0.0
 
 
-@numba.njit(error_model="numpy", inline="always")
-def step_towards(value, gradient, rate, normalized):
-    """One descent step of a flat array; a zero gradient moves nothing."""
-    scale = rate
-    if normalized:
-        square = 0.0
-        for a in range(value.shape[0]):
-            square += gradient[a] * gradient[a]
-        if square == 0.0:
-            return
-        scale = rate / np.sqrt(square)
-    for a in range(value.shape[0]):
-        value[a] -= scale * gradient[a]
+@internal
+def multiply(left, right, out):
+    """Product of small matrices, always in the same order."""
+    for i in range(left.shape[0]):
+        for k in range(right.shape[1]):
+            value = 0.0
+            for a in range(left.shape[1]):
+                value += left[i, a] * right[a, k]
+            out[i, k] = value
+
+
+@internal
+def move(value, gradient, direction, parts, rate, normalized):
+    """One descent step of flat arrays; `parts` of them are normalised one by one.
+
+    The product of gradient and direction is the square of the gradient's length in d dimensions.
+    A zero gradient moves nothing.
+    """
+    size = value.shape[0] // parts if normalized else value.shape[0]
+    for first in range(0, value.shape[0], size):
+        scale = rate
+        if normalized:
+            square = 0.0
+            for a in range(first, first + size):
+                square += gradient[a] * direction[a]
+            if square == 0.0:
+                continue
+            scale = rate / np.sqrt(square)
+        for a in range(first, first + size):
+            value[a] -= scale * direction[a]
 
 
 @numba.njit(error_model="numpy", inline="always")
-def update(parameters, gradient, rule):
-    """Move every part that has a rate; experts and attention normalise one by one."""
-    coordinates = parameters.ffn.shape[1]
+def update(parameters, gradient, metric, rule, work):
+    """Move every part that has a rate; experts and attention normalise one by one.
+
+    Coordinates that are products with directions of Gram matrix G move along g G, a matrix of
+    them along G g G (docs/theory.md §3).
+    """
+    skewed, r = metric.shape[0] > 0, parameters.ffn.shape[1]
     if rule.ffn_rate > 0.0:
+        by_ffn = direction = gradient.ffn.ravel()
+        if skewed:
+            direction = work.direction[: by_ffn.shape[0]]
+            multiply(gradient.ffn, metric, direction.reshape(gradient.ffn.shape))
         experts = parameters.ffn.shape[0] // rule.neurons
-        ffn = parameters.ffn.reshape(experts, rule.neurons * coordinates)
-        by_ffn = gradient.ffn.reshape(experts, rule.neurons * coordinates)
-        for i in range(experts):
-            step_towards(ffn[i], by_ffn[i], rule.ffn_rate, rule.ffn_normalized)
+        move(parameters.ffn.ravel(), by_ffn, direction, experts, rule.ffn_rate, rule.ffn_normalized)
     if rule.attention_rate > 0.0:
-        for i in range(parameters.attention.shape[0]):
-            step_towards(
-                parameters.attention[i].ravel(), gradient.attention[i].ravel(),
-                rule.attention_rate, rule.attention_normalized,
-            )  # fmt: skip
+        by_attention = direction = gradient.attention.ravel()
+        matrices = parameters.attention.shape[0]
+        if skewed:
+            direction = work.direction[: by_attention.shape[0]]
+            half = work.direction[by_attention.shape[0] :][: r * r].reshape((r, r))
+            for i in range(matrices):
+                multiply(gradient.attention[i], metric, half)
+                multiply(metric, half, direction[i * r * r : (i + 1) * r * r].reshape((r, r)))
+        move(
+            parameters.attention.ravel(), by_attention, direction, matrices,
+            rule.attention_rate, rule.attention_normalized,
+        )  # fmt: skip
     if rule.gated and rule.gate_rate > 0.0:
-        step_towards(
-            parameters.gate.ravel(), gradient.gate.ravel(), rule.gate_rate, rule.gate_normalized
-        )
+        by_gate = direction = gradient.gate.ravel()
+        if skewed:
+            direction = work.direction[: by_gate.shape[0]]
+            multiply(gradient.gate, metric, direction.reshape(gradient.gate.shape))
+        move(parameters.gate.ravel(), by_gate, direction, 1, rule.gate_rate, rule.gate_normalized)
 
 
 @numba.njit(cache=True, error_model="numpy")
@@ -181,7 +212,7 @@ def descend(parameters, batch, rule, work, noise, gradient, stop_loss, losses):
         losses[t] = differentiate(parameters, batch, rule, work, drawn, gradient)
         if not (losses[t] > stop_loss and losses[t] < np.inf):
             return t
-        update(parameters, gradient, rule)
+        update(parameters, gradient, batch.metric, rule, work)
     return losses.shape[0]
 
 
