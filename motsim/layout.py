@@ -13,6 +13,7 @@ __all__ = [
     "kernel_parameters",
     "kernel_rule",
     "kernel_workspace",
+    "mixed_batch",
     "positions",
 ]
 
@@ -80,6 +81,16 @@ def kernel_batch(
         order=order,
         metric=np.zeros((0, 0)) if metric is None else np.ascontiguousarray(metric),
     )
+
+
+def mixed_batch(batch: kernels.Batch, weights: Floats) -> kernels.Batch:
+    """Return points of one token each: theirs, mixed by attention weights (B / 8, L, 8).
+
+    For experts only: the gate's logits still come from `token_sums`.
+    """
+    tokens = np.einsum("bkp,bakp->bap", weights, batch.tokens)[:, :, np.newaxis]
+    columns = tokens.transpose(1, 0, 2, 3).reshape(tokens.shape[1], -1)
+    return batch._replace(tokens=aligned(tokens), columns=aligned(columns))
 
 
 def aligned_zeros(shape: int | tuple[int, ...]) -> Floats:

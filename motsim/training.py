@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from motsim import kernels
 from motsim.data import Mixture, make_signals
 from motsim.kernel_cache import rebuild
-from motsim.layout import aligned, aligned_zeros, kernel_rule, kernel_workspace
+from motsim.layout import aligned, aligned_zeros, kernel_rule, kernel_workspace, mixed_batch
 from motsim.model import (
     Loss,
     Model,
@@ -92,15 +92,17 @@ def train(
         first = step
         snapshots[step] = problem.lift(value, start, origin)
         rule = _rule(model, problem, loss, stage)
-        scratch = _keep_attention(rule, value, problem.batch, work)
+        batch, scratch = problem.batch, _keep_attention(rule, value, problem.batch, work)
+        if _mixes_alike(rule, batch, scratch):
+            rule, batch = rule._replace(mixed=False), mixed_batch(batch, scratch.weights[0, :, 0])
+            products = aligned_zeros((len(work.other_products), len(batch.labels)))
+            scratch = scratch._replace(other_products=products)
         while step < first + stage.steps and status == "max_steps":
             upto = min([first + stage.steps, step + CHUNK_STEPS, *(w for w in wanted if w > step)])
             noise = _noise(stage, model, rng, problem.batch, upto - step)
             losses = np.empty(len(noise) if noise.size else upto - step)
             taken = int(
-                kernels.descend(
-                    value, problem.batch, rule, scratch, noise, gradient, stop_loss, losses
-                )
+                kernels.descend(value, batch, rule, scratch, noise, gradient, stop_loss, losses)
             )
             if taken < len(losses):  # stopped before a step: its loss counts, the rest is unset
                 final = float(losses[taken])
@@ -179,6 +181,15 @@ def _keep_attention(
     if not rule.cubic:
         work = work._replace(weights=aligned(work.weights.sum(axis=2, keepdims=True)))
     return work
+
+
+def _mixes_alike(rule: kernels.Rule, batch: kernels.Batch, work: kernels.Workspace) -> bool:
+    """Whether one frozen attention serves linear experts whose tokens are all off the axes.
+
+    Then every expert sees the same mixed token of a point, and its output is one product with it.
+    """
+    frozen = rule.mixed and rule.attention_rate == 0.0 and not rule.cubic
+    return frozen and len(work.weights) == 1 and batch.axes.shape[1] == 0
 
 
 def _in_memory(batch: kernels.Batch, work: kernels.Workspace) -> kernels.Workspace:

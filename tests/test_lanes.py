@@ -4,7 +4,7 @@ import numba
 import numpy as np
 import pytest
 
-from motsim.kernels.arithmetic import exponential, exponential_lanes
+from motsim.kernels.arithmetic import decay_lanes, exponential, exponential_lanes
 from motsim.kernels.lanes import (
     WIDTH,
     advance,
@@ -34,6 +34,12 @@ def one_at_a_time(values, out):
 def eight_at_a_time(values, out):
     for a in range(0, len(values), WIDTH):
         store(pointer(out), a, exponential_lanes(load(pointer(values), a)))
+
+
+@numba.njit(error_model="numpy")
+def eight_decays(values, out):
+    for a in range(0, len(values), WIDTH):
+        store(pointer(out), a, decay_lanes(load(pointer(values), a)))
 
 
 def exponential_of(kernel, values):
@@ -83,6 +89,19 @@ def test_exponential_of_a_lane_does_not_depend_on_its_neighbours():
     together = exponential_of(eight_at_a_time, values)
     alone = [exponential_of(eight_at_a_time, np.full(WIDTH, v))[0] for v in values]
     np.testing.assert_array_equal(together, alone)
+
+
+def test_decay_is_the_exponential_of_what_is_not_positive():
+    x = -np.concatenate([np.linspace(0.0, 750.0, 100_000), [5e-324, 1e300, np.inf, 708.0, 708.1]])
+    np.testing.assert_array_equal(
+        exponential_of(eight_decays, x), exponential_of(eight_at_a_time, x)
+    )
+    with np.errstate(invalid="ignore"):
+        made = np.float64(np.inf) - np.float64(np.inf)  # as kernels come by one
+    got = exponential_of(eight_decays, [np.nan, -1.0, made, -np.inf, -np.nan])
+    np.testing.assert_array_equal(got, [np.nan, np.exp(-1.0), np.nan, 0.0, np.nan])
+    # Negative control: a positive argument is not its business.
+    assert exponential_of(eight_decays, [800.0])[0] != np.inf
 
 
 # --- operations -----------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ An expert needs only its own t_k = w . x_k, and u_l = sum_k P[l, k] t_k, never z
 All functions work on one block of eight points, through addresses (`arguments.Points`).
 """
 
-from motsim.kernels.arithmetic import exponential_lanes
+from motsim.kernels.arithmetic import decay_lanes
 from motsim.kernels.lanes import (
     WIDTH,
     advance,
@@ -37,7 +37,7 @@ def softmax_over_keys(scores, length, out):
         top = where_greater(value, top, value, top)
     norm = splat(0.0)
     for k in range(0, length * WIDTH, WIDTH):
-        value = exponential_lanes(load(scores, k) - top)
+        value = decay_lanes(load(scores, k) - top)
         norm = norm + value
         store(out, k, value)
     norm = splat(1.0) / norm

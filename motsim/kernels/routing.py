@@ -9,7 +9,8 @@ import numba
 import numpy as np
 
 from motsim.kernels.arguments import point_addresses
-from motsim.kernels.arithmetic import exponential, exponential_lanes
+from motsim.kernels.arithmetic import decay_lanes, exponential
+from motsim.kernels.experts import FIRST, SECOND, THIRD, add_product
 from motsim.kernels.lanes import (
     WIDTH,
     advance,
@@ -33,19 +34,20 @@ from motsim.kernels.lanes import (
 def gate_logits(gate, batch, out):
     """h (M, B): the gate (M, r) times the sum of each point's tokens."""
     points = point_addresses(batch)
-    signals, experts = points.signals, out.shape[0]
     if points.others > 0:
         np.dot(gate, batch.token_sums, out)
-    else:
-        out[:] = 0.0
-    for i in range(experts):
+    if points.signals == 0:
+        return
+    for i in range(out.shape[0]):
         row = advance(pointer(gate), i * points.coordinates)
         logits = advance(pointer(out), i * points.blocks * WIDTH)
         for block in range(points.blocks):
-            value = load(logits, block * WIDTH)
-            for k in range(block * signals, (block + 1) * signals):
-                theta = spread(row, number(points.axes, k))
-                value = fma(load(points.amplitudes, k * WIDTH), theta, value)
+            axes = advance(points.axes, block * 3)
+            amplitudes = advance(points.amplitudes, block * 3 * WIDTH)
+            value = load(logits, block * WIDTH) if points.others > 0 else splat(0.0)
+            value = fma(load(amplitudes, FIRST), spread(row, number(axes, 0)), value)
+            value = fma(load(amplitudes, SECOND), spread(row, number(axes, 1)), value)
+            value = fma(load(amplitudes, THIRD), spread(row, number(axes, 2)), value)
             store(logits, block * WIDTH, value)
 
 
@@ -63,7 +65,7 @@ def softmax(logits, scale, out):
             top = where_greater(value, top, value, top)
         norm = splat(0.0)
         for i in range(0, end, size):
-            value = exponential_lanes((load(h, i) - top) * inverse)
+            value = decay_lanes((load(h, i) - top) * inverse)
             store(q, i, value)
             norm = norm + value
         norm = splat(1.0) / norm
@@ -154,7 +156,7 @@ def loss_slope_lanes(output, label, logistic):
         return output - label
     margin = label * output
     zero, one = splat(0.0), splat(1.0)
-    e = exponential_lanes(where_greater(margin, zero, zero - margin, margin))
+    e = decay_lanes(where_greater(margin, zero, zero - margin, margin))
     return (zero - label) * where_greater(margin, zero, e, one) / (one + e)
 
 
@@ -227,12 +229,12 @@ def gate_gradient(gates, by_gate, batch, sums, out):
     for i in range(experts):
         g, row = advance(pointer(by_gate), i * size), advance(pointer(out), i * coordinates)
         for block in range(points.blocks):
+            axes = advance(points.axes, block * 3)
+            amplitudes = advance(points.amplitudes, block * 3 * WIDTH)
             value = load(g, block * WIDTH)
-            for k in range(block * signals, (block + 1) * signals):
-                place = number(points.axes, k) * WIDTH
-                store(
-                    added, place, fma(load(points.amplitudes, k * WIDTH), value, load(added, place))
-                )
+            add_product(added, number(axes, 0), load(amplitudes, FIRST), value)
+            add_product(added, number(axes, 1), load(amplitudes, SECOND), value)
+            add_product(added, number(axes, 2), load(amplitudes, THIRD), value)
         for a in range(coordinates):
             put(row, a, number(row, a) + total(load(added, a * WIDTH)))
             store(added, a * WIDTH, splat(0.0))

@@ -7,7 +7,7 @@ does for eight points stays in registers. Same mathematics, same interface, one 
 import numba
 
 from motsim.kernels.arguments import point_addresses, scratch_addresses
-from motsim.kernels.arithmetic import exponential_lanes
+from motsim.kernels.arithmetic import decay_lanes
 from motsim.kernels.experts import FIRST, SECOND, THIRD, add_product
 from motsim.kernels.lanes import (
     WIDTH,
@@ -40,8 +40,8 @@ def softmax3(a, b, c):
     """Softmax of three scores with two exponentials: that of the largest is 1."""
     one, larger = splat(1.0), where_greater(a, b, a, b)
     top = where_greater(larger, c, larger, c)
-    first = exponential_lanes(where_equal(a, top, b, a) - top)
-    last = exponential_lanes(where_equal(c, top, b, c) - top)
+    first = decay_lanes(where_equal(a, top, b, a) - top)
+    last = decay_lanes(where_equal(c, top, b, c) - top)
     p, r = where_equal(a, top, one, first), where_equal(c, top, one, last)
     q = where_equal(a, top, first, where_equal(c, top, last, one))
     norm = one / (p + q + r)

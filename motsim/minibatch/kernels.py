@@ -4,7 +4,7 @@ Rows are padded to whole groups of eight (`tiles.padded`); what pads is zero or 
 """
 
 from motsim.kernel_cache import kernel
-from motsim.kernels.arithmetic import exponential, exponential_lanes
+from motsim.kernels.arithmetic import decay_lanes, exponential, exponential_lanes
 from motsim.kernels.lanes import (
     WIDTH,
     advance,
@@ -86,7 +86,7 @@ def softmax_columns(scores, length, step):
             largest = where_greater(x, largest, x, largest)
         found = splat(0.0)
         for k in range(length):
-            x = exponential_lanes(load(column, k * step) - largest)
+            x = decay_lanes(load(column, k * step) - largest)
             found = found + x
             store(column, k * step, x)
         found = splat(1.0) / found
