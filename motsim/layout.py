@@ -13,7 +13,6 @@ __all__ = [
     "kernel_parameters",
     "kernel_rule",
     "kernel_workspace",
-    "mixed_batch",
     "positions",
 ]
 
@@ -83,16 +82,6 @@ def kernel_batch(
     )
 
 
-def mixed_batch(batch: kernels.Batch, weights: Floats) -> kernels.Batch:
-    """Return points of one token each: theirs, mixed by attention weights (B / 8, L, 8).
-
-    For experts only: the gate's logits still come from `token_sums`.
-    """
-    tokens = np.einsum("bkp,bakp->bap", weights, batch.tokens)[:, :, np.newaxis]
-    columns = tokens.transpose(1, 0, 2, 3).reshape(tokens.shape[1], -1)
-    return batch._replace(tokens=aligned(tokens), columns=aligned(columns))
-
-
 def aligned_zeros(shape: int | tuple[int, ...]) -> Floats:
     """Zeros that start at a line of the cache, as vectors of eight should; untouched, no memory."""
     size = shape if isinstance(shape, int) else math.prod(shape)
@@ -149,13 +138,14 @@ def kernel_workspace(model: Model, batch: kernels.Batch) -> kernels.Workspace:
         products=aligned_zeros((rows, length, width)),
         mixed=aligned_zeros((rows, length, width)),
         other_products=aligned_zeros((neurons, others * blocks * width)),
-        other_gradient=aligned_zeros((neurons, r)),
+        other_gradient=aligned_zeros((2, neurons, r)),
         by_product=aligned_zeros((length, width)),
         by_score=aligned_zeros((length, length, width)),
         moved=aligned_zeros((at_a_time, r, others, width)),
-        ffn_sums=aligned_zeros((rows, r, width)),
+        ffn_sums=aligned_zeros((neurons, r, width)),
         attention_sums=aligned_zeros((r, r, width)),
-        gate_sums=aligned_zeros((r, width)),
+        gate_sums=aligned_zeros((model.num_experts, r, width)),
+        gate_part=aligned_zeros((model.num_experts, r)),
         direction=aligned_zeros(max(neurons, (model.num_attentions + 1) * r) * r),
         outputs=aligned_zeros(by_point),
         logits=aligned_zeros(by_point),
@@ -164,6 +154,7 @@ def kernel_workspace(model: Model, batch: kernels.Batch) -> kernels.Workspace:
         by_output=aligned_zeros(by_point),
         by_gate=aligned_zeros(by_point),
         final=aligned_zeros(len(batch.labels)),
+        part=np.array([0, blocks, 0]),
     )
 
 

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from motsim import kernels
 from motsim.data import Mixture, make_signals
 from motsim.kernel_cache import rebuild
-from motsim.layout import aligned, aligned_zeros, kernel_rule, kernel_workspace, mixed_batch
+from motsim.layout import aligned, aligned_zeros, kernel_rule, kernel_workspace
 from motsim.model import (
     Loss,
     Model,
@@ -17,6 +18,7 @@ from motsim.model import (
     check_routing,
     initial_parameters,
 )
+from motsim.parts import count_parts, padded, stage_parts
 from motsim.points import Points, population
 from motsim.randomness import generator
 from motsim.reduction import Reduction, reduce_problem
@@ -76,6 +78,8 @@ def train(
         check_routing(model, stage.routing)
     sampled = model.gated and any(s.routing.mode == "sampled" for s in stages)
     problem = reduce_problem(model, points, start, use_mirror=use_mirror and not sampled)
+    num_parts = count_parts(model, problem.batch)
+    problem = replace(problem, batch=padded(problem.batch, num_parts))
     origin = problem.project(start)
     value = kernels.Parameters(*(a.copy() for a in origin))
     gradient = kernels.Parameters(*(np.zeros_like(a) for a in value))
@@ -92,17 +96,16 @@ def train(
         first = step
         snapshots[step] = problem.lift(value, start, origin)
         rule = _rule(model, problem, loss, stage)
-        batch, scratch = problem.batch, _keep_attention(rule, value, problem.batch, work)
-        if _mixes_alike(rule, batch, scratch):
-            rule, batch = rule._replace(mixed=False), mixed_batch(batch, scratch.weights[0, :, 0])
-            products = aligned_zeros((len(work.other_products), len(batch.labels)))
-            scratch = scratch._replace(other_products=products)
+        scratch = _keep_attention(rule, value, problem.batch, work)
+        rule, parts, scratch = stage_parts(model, rule, problem.batch, scratch, num_parts)
         while step < first + stage.steps and status == "max_steps":
             upto = min([first + stage.steps, step + CHUNK_STEPS, *(w for w in wanted if w > step)])
             noise = _noise(stage, model, rng, problem.batch, upto - step)
             losses = np.empty(len(noise) if noise.size else upto - step)
             taken = int(
-                kernels.descend(value, batch, rule, scratch, noise, gradient, stop_loss, losses)
+                kernels.descend_in_parts(
+                    value, parts, rule, scratch, noise, gradient, stop_loss, losses
+                )
             )
             if taken < len(losses):  # stopped before a step: its loss counts, the rest is unset
                 final = float(losses[taken])
@@ -181,15 +184,6 @@ def _keep_attention(
     if not rule.cubic:
         work = work._replace(weights=aligned(work.weights.sum(axis=2, keepdims=True)))
     return work
-
-
-def _mixes_alike(rule: kernels.Rule, batch: kernels.Batch, work: kernels.Workspace) -> bool:
-    """Whether one frozen attention serves linear experts whose tokens are all off the axes.
-
-    Then every expert sees the same mixed token of a point, and its output is one product with it.
-    """
-    frozen = rule.mixed and rule.attention_rate == 0.0 and not rule.cubic
-    return frozen and len(work.weights) == 1 and batch.axes.shape[1] == 0
 
 
 def _in_memory(batch: kernels.Batch, work: kernels.Workspace) -> kernels.Workspace:

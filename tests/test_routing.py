@@ -78,14 +78,14 @@ def test_load_balance_and_gate_gradient(case):
     want = by_gate + balance
     add_load_balance(weights, choice, 0.7, 1, by_gate)
     np.testing.assert_allclose(by_gate, want, **TIGHT)
-    sums = np.zeros((case.coordinates, WIDTH))
+    work = kernel_workspace(case.model(), case.batch)
     out = np.full((case.experts, case.coordinates), np.nan)
-    gate_gradient(gates, by_gate, case.batch, sums, out)
+    gate_gradient(gates, by_gate, case.batch, work, out)
     by_h = gates * (want - (gates * want).sum(axis=0))
     np.testing.assert_allclose(by_gate, by_h, rtol=1e-11, atol=1e-14)
     token_sums = case.tokens.sum(axis=1)[case.batch.order]
     np.testing.assert_allclose(out, by_h @ token_sums, rtol=1e-11, atol=1e-12)
-    assert (sums == 0.0).all()  # ready for the next step
+    assert (work.gate_sums == 0.0).all()  # ready for the next step
 
 
 # --- routing --------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import numpy as np
 import numpy_reference as reference
 import pytest
 
+import motsim.parts
 import motsim.training
 from motsim.data import Mixture, make_signals
 from motsim.evaluation import evaluate, loss_and_gradients
@@ -20,6 +21,7 @@ from motsim.experiments.mixture import (
     stages,
 )
 from motsim.model import Model, ModelParameters, Routing, initial_parameters
+from motsim.parts import in_parts
 from motsim.points import population, sample
 from motsim.schedule import FROZEN, Descent, Stage
 from motsim.training import train
@@ -699,30 +701,32 @@ def test_linear_experts_that_share_attention_see_one_mixed_token(monkeypatch, ki
     ffn = Stage("ffn", 20, Descent(0.1, "normalized_gd"), FROZEN, Descent(1.0))
     rest = Stage("rest", 20, Descent(0.05), FROZEN, Descent(1.0), Routing(scale=0.05))
     seen = []
-    mixed = motsim.training.mixed_batch
+    mixed = motsim.parts.mixed_batch
 
     def watched(*arguments):
         seen.append(mixed(*arguments).tokens.shape)
         return mixed(*arguments)
 
-    monkeypatch.setattr(motsim.training, "mixed_batch", watched)
+    monkeypatch.setattr(motsim.parts, "mixed_batch", watched)
     got, trace = full_curve(model, points, [ffn, rest], start)
     assert [shape[2] for shape in seen] == [1, 1]
-    monkeypatch.setattr(motsim.training, "_mixes_alike", lambda *_: False)
+    monkeypatch.setattr(
+        motsim.training, "stage_parts", lambda m, r, b, w, _: (r, in_parts(b, 1), w)
+    )
     want, other = full_curve(model, points, [ffn, rest], start)
     np.testing.assert_allclose(got, want, rtol=1e-10)
     np.testing.assert_allclose(trace.parameters.ffn, other.parameters.ffn, rtol=1e-8, atol=1e-11)
     np.testing.assert_allclose(trace.parameters.gate, other.parameters.gate, atol=1e-10)
     # Negative control: another token, mixed by other weights, trains otherwise.
     monkeypatch.undo()
-    monkeypatch.setattr(motsim.training, "mixed_batch", lambda b, w: mixed(b, 1.001 * w))
+    monkeypatch.setattr(motsim.parts, "mixed_batch", lambda b, w: mixed(b, 1.001 * w))
     wrong, _ = full_curve(model, points, [ffn, rest], start)
     assert np.abs(wrong / want - 1).max() > 1e-5
 
 
 @pytest.mark.parametrize("activation", ["cubic", "linear"])
 def test_no_mixed_token_where_attention_trains_or_experts_are_cubic(monkeypatch, activation):
-    monkeypatch.setattr(motsim.training, "mixed_batch", None)  # would fail if it were called
+    monkeypatch.setattr(motsim.parts, "mixed_batch", None)  # would fail if it were called
     data = Mixture(4, 9, num_tokens=4, noise_std=0.2)
     points = sample(data, make_signals(data, 0), 24)  # too few for blocks of equal axes
     model = Model("mot", 4, activation)

@@ -8,7 +8,7 @@ from motsim.kernel_cache import kernel_cache
 
 with kernel_cache():
     from motsim.kernels.arguments import Batch, Parameters, Rule, Workspace
-    from motsim.kernels.descent import descend, gradients
+    from motsim.kernels.descent import descend, descend_in_parts, gradients
     from motsim.kernels.lanes import WIDTH
     from motsim.kernels.passes import refresh_attention
 
@@ -19,6 +19,7 @@ __all__ = [
     "Rule",
     "Workspace",
     "descend",
+    "descend_in_parts",
     "gradients",
     "refresh_attention",
 ]

@@ -34,6 +34,16 @@ class Batch(NamedTuple):
     metric: np.ndarray  # (r, r) Gram matrix of the coordinates' directions; (0, 0): the identity
 
 
+@inlined
+def part_of(parts, place):
+    """One part of points whose arrays have an axis of parts in front."""
+    return Batch(
+        parts.axes[place], parts.amplitudes[place], parts.tokens[place], parts.columns[place],
+        parts.token_sums[place], parts.labels[place], parts.weights[place], parts.order[place],
+        parts.metric,
+    )  # fmt: skip
+
+
 class Rule(NamedTuple):
     """What a step does; a rate of 0 freezes that part."""
 
@@ -58,7 +68,10 @@ class Rule(NamedTuple):
 
 
 class Workspace(NamedTuple):
-    """Scratch of a step; `weights` holds the frozen attention between steps."""
+    """Scratch of a step; `weights` holds the frozen attention between steps.
+
+    B and B / 8 are of one part, but in `weights`. What sums over points is 0 between steps.
+    """
 
     # (M or 1 or 0, B / 8, Q, L, 8): queries, keys; Q = L, or 1 where summed. 0: `three` takes them
     # anew in each pass
@@ -66,13 +79,14 @@ class Workspace(NamedTuple):
     products: np.ndarray  # (rows of a group, L, 8): t
     mixed: np.ndarray  # (rows of a group, L, 8): u, then the gradient by u
     other_products: np.ndarray  # (M * J, B / 8 * K * 8): t of the other tokens, and its gradient
-    other_gradient: np.ndarray  # (M * J, r) part of the gradient from the other tokens
+    other_gradient: np.ndarray  # (2, M * J, r) gradient by the other tokens: sum, and of one part
     by_product: np.ndarray  # (L, 8): gradient by t
     by_score: np.ndarray  # (L, L, 8): scores, then the gradient by them; queries, keys
     moved: np.ndarray  # (blocks at a time, r, K, 8): A x, then the keys weighted by `by_score`
-    ffn_sums: np.ndarray  # (rows of a group, r, 8)
+    ffn_sums: np.ndarray  # (M * J, r, 8)
     attention_sums: np.ndarray  # (r, r, 8)
-    gate_sums: np.ndarray  # (r, 8)
+    gate_sums: np.ndarray  # (M, r, 8)
+    gate_part: np.ndarray  # (M, r) of one part, by the other tokens
     direction: np.ndarray  # room for a gradient times the metric, and for one matrix more
     outputs: np.ndarray  # (M, B): f
     logits: np.ndarray  # (M, B): h
@@ -81,6 +95,7 @@ class Workspace(NamedTuple):
     by_output: np.ndarray  # (M, B)
     by_gate: np.ndarray  # (M, B)
     final: np.ndarray  # (B,): F with noise-free routing
+    part: np.ndarray  # (3,): first block of the part at work, blocks of all, parts to come
 
 
 class Points(NamedTuple):
@@ -115,6 +130,9 @@ class Scratch(NamedTuple):
     by_output: Any
     by_gate: Any
     queries: int
+    first: int  # block of the part at work
+    all_blocks: int  # of all parts
+    ends: bool  # no part is to come: sums over points are taken
     dense: bool  # no expert is passed over; t of the other tokens was computed for all at once
 
 
@@ -138,6 +156,5 @@ def scratch_addresses(work, dense):
         pointer(work.by_product), pointer(work.by_score), pointer(work.moved),
         pointer(work.ffn_sums), pointer(work.attention_sums), pointer(work.outputs),
         pointer(work.gates), pointer(work.choice), pointer(work.by_output), pointer(work.by_gate),
-        work.weights.shape[2],
-        dense,
+        work.weights.shape[2], work.part[0], work.part[1], work.part[2] == 0, dense,
     )  # fmt: skip

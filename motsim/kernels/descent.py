@@ -1,8 +1,13 @@
-"""Gradients of all parameters, and the loop of gradient steps over them."""
+"""Gradients of all parameters, and the loop of gradient steps over them.
+
+With expected routing and a frozen attention a step may go over the points in parts: all that it
+does for one part stays in the cache.
+"""
 
 import numba
 import numpy as np
 
+from motsim.kernels.arguments import Batch, part_of
 from motsim.kernels.lanes import WIDTH, internal
 from motsim.kernels.passes import pass_group, refresh_attention
 from motsim.kernels.phases import BACKWARD, BOTH, DONE, FORWARD
@@ -19,6 +24,7 @@ from motsim.kernels.routing import (
     total_loss,
 )
 from motsim.kernels.three import pass_three
+from motsim.kernels.updates import update
 
 
 @internal
@@ -85,15 +91,32 @@ def pass_all(parameters, batch, rule, work, gradient, phase, dense):
         else:
             pass_group(parameters, batch, rule, work, gradient, group, groups, phase, dense)
     if multiplies and phase != FORWARD and rule.ffn_rate > 0.0:
-        np.dot(work.other_products, batch.columns.T, work.other_gradient)
+        found, part = work.other_gradient[0], work.other_gradient[1]
+        np.dot(work.other_products, batch.columns.T, part)
         for row in range(gradient.ffn.shape[0]):
             for a in range(gradient.ffn.shape[1]):
-                gradient.ffn[row, a] += work.other_gradient[row, a]
+                found[row, a] += part[row, a]
+                if work.part[2] == 0:
+                    gradient.ffn[row, a] += found[row, a]
+                    found[row, a] = 0.0
 
 
 @numba.njit(error_model="numpy", inline="always")
-def differentiate(parameters, batch, rule, work, noise, gradient):
-    """Fill the gradients of the parts with a rate; return the noise-free expected loss."""
+def differentiate(parameters, parts, rule, work, noise, gradient):
+    """Fill the gradients of what has a rate; return the noise-free expected loss."""
+    count, loss = parts.axes.shape[0], 0.0
+    for place in range(count):
+        batch = part_of(parts, place)
+        work.part[0], work.part[2] = place * batch.axes.shape[0], count - 1 - place
+        loss += differentiate_part(parameters, batch, rule, work, noise, gradient)
+    if rule.class_axes > 0:
+        keep_odd(gradient, rule.class_axes)
+    return loss
+
+
+@numba.njit(error_model="numpy", inline="always")
+def differentiate_part(parameters, batch, rule, work, noise, gradient):
+    """Add what some of the points give; gradients are complete after the last part."""
     experts_train = rule.ffn_rate > 0.0 or rule.attention_rate > 0.0
     gate_trains = rule.gated and rule.gate_rate > 0.0
     # With expected routing the loss of a point is a sum over experts: one pass is enough.
@@ -117,9 +140,7 @@ def differentiate(parameters, batch, rule, work, noise, gradient):
             add_load_balance(
                 batch.weights, work.choice, rule.load_balance, rule.top_k, work.by_gate
             )
-        gate_gradient(work.gates, work.by_gate, batch, work.gate_sums, gradient.gate)
-    if rule.class_axes > 0:
-        keep_odd(gradient, rule.class_axes)
+        gate_gradient(work.gates, work.by_gate, batch, work, gradient.gate)
     return loss
 
 
@@ -132,95 +153,35 @@ def keep_odd(gradient, class_axes):
     gradient.gate[:, class_axes:] = 0.0
 
 
-@internal
-def multiply(left, right, out):
-    """Product of small matrices, always in the same order."""
-    for i in range(left.shape[0]):
-        for k in range(right.shape[1]):
-            value = 0.0
-            for a in range(left.shape[1]):
-                value += left[i, a] * right[a, k]
-            out[i, k] = value
-
-
-@internal
-def move(value, gradient, direction, parts, rate, normalized):
-    """One descent step of flat arrays; `parts` of them are normalised one by one.
-
-    The product of gradient and direction is the square of the gradient's length in d dimensions.
-    A zero gradient moves nothing.
-    """
-    size = value.shape[0] // parts if normalized else value.shape[0]
-    for first in range(0, value.shape[0], size):
-        scale = rate
-        if normalized:
-            square = 0.0
-            for a in range(first, first + size):
-                square += gradient[a] * direction[a]
-            if square == 0.0:
-                continue
-            scale = rate / np.sqrt(square)
-        for a in range(first, first + size):
-            value[a] -= scale * direction[a]
-
-
-@numba.njit(error_model="numpy", inline="always")
-def update(parameters, gradient, metric, rule, work):
-    """Move every part that has a rate; experts and attention normalise one by one.
-
-    Coordinates that are products with directions of Gram matrix G move along g G, a matrix of
-    them along G g G (docs/theory.md §3).
-    """
-    skewed, r = metric.shape[0] > 0, parameters.ffn.shape[1]
-    if rule.ffn_rate > 0.0:
-        by_ffn = direction = gradient.ffn.ravel()
-        if skewed:
-            direction = work.direction[: by_ffn.shape[0]]
-            multiply(gradient.ffn, metric, direction.reshape(gradient.ffn.shape))
-        experts = parameters.ffn.shape[0] // rule.neurons
-        move(parameters.ffn.ravel(), by_ffn, direction, experts, rule.ffn_rate, rule.ffn_normalized)
-    if rule.attention_rate > 0.0:
-        by_attention = direction = gradient.attention.ravel()
-        matrices = parameters.attention.shape[0]
-        if skewed:
-            direction = work.direction[: by_attention.shape[0]]
-            half = work.direction[by_attention.shape[0] :][: r * r].reshape((r, r))
-            for i in range(matrices):
-                multiply(gradient.attention[i], metric, half)
-                multiply(metric, half, direction[i * r * r : (i + 1) * r * r].reshape((r, r)))
-        move(
-            parameters.attention.ravel(), by_attention, direction, matrices,
-            rule.attention_rate, rule.attention_normalized,
-        )  # fmt: skip
-    if rule.gated and rule.gate_rate > 0.0:
-        by_gate = direction = gradient.gate.ravel()
-        if skewed:
-            direction = work.direction[: by_gate.shape[0]]
-            multiply(gradient.gate, metric, direction.reshape(gradient.gate.shape))
-        move(parameters.gate.ravel(), by_gate, direction, 1, rule.gate_rate, rule.gate_normalized)
-
-
 @numba.njit(cache=True, error_model="numpy")
-def descend(parameters, batch, rule, work, noise, gradient, stop_loss, losses):
+def descend_in_parts(parameters, parts, rule, work, noise, gradient, stop_loss, losses):
     """Take up to ``len(losses)`` steps in place; losses[t] is the loss before step t.
 
-    Stops before the step at which the loss is at most `stop_loss` or not finite. Returns the
-    number of steps taken. `noise` is (steps, M, B), or (1, 0, 0) where routing draws none.
+    The points are in parts, of which there is one unless routing is expected, without load
+    balance, and attention frozen. Stops before the step at which the loss is at most `stop_loss` or
+    not finite. Returns the number of steps taken. `noise` is (steps, M, B), or (1, 0, 0) where
+    routing draws none.
     """
     for t in range(losses.shape[0]):
         drawn = noise[min(t, noise.shape[0] - 1)]
-        losses[t] = differentiate(parameters, batch, rule, work, drawn, gradient)
+        losses[t] = differentiate(parameters, parts, rule, work, drawn, gradient)
         if not (losses[t] > stop_loss and losses[t] < np.inf):
             return t
-        update(parameters, gradient, batch.metric, rule, work)
+        update(parameters, gradient, parts.metric, rule, work)
     return losses.shape[0]
+
+
+def descend(parameters, batch, rule, work, noise, gradient, stop_loss, losses):
+    """The same over points in one part; plain Python around it."""
+    parts = Batch(*(array[np.newaxis] for array in batch[:-1]), batch.metric)
+    return descend_in_parts(parameters, parts, rule, work, noise, gradient, stop_loss, losses)
 
 
 def gradients(parameters, batch, rule, work, noise, gradient):
     """Fill the gradients at one place; return the noise-free expected loss there.
 
-    Plain Python around one step of `descend`, which is compiled once for both; the parameters move
-    by that step.
+    Around one step of `descend`, so that it is compiled once for both; the parameters move by that
+    step.
     """
     if rule.mixed:
         refresh_attention(parameters, batch, work)

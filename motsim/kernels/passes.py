@@ -90,10 +90,11 @@ def add_score_slopes(points, products, others, mixed, by_score):
 
 
 @inlined
-def backward_block(coefficient, points, rule, work, weights, block, slot, others):
+def backward_block(coefficient, points, rule, work, weights, block, first, slot, others):
     """Add one neuron's part of the gradients by its weights and by the scores.
 
-    The gradient by t of the other tokens overwrites t in `others`.
+    It is neuron `slot` of a group whose neurons begin at `first`. The gradient by t of the other
+    tokens overwrites t in `others`.
     """
     signals, coordinates = points.signals, points.coordinates
     row = slot * (signals + points.others) * WIDTH
@@ -110,7 +111,7 @@ def backward_block(coefficient, points, rule, work, weights, block, slot, others
         activation_gradient(coefficient, others, points.others, rule.cubic)
     if rule.ffn_rate == 0.0:
         return
-    sums = advance(work.ffn_sums, slot * coordinates * WIDTH)
+    sums = advance(work.ffn_sums, (first + slot) * coordinates * WIDTH)
     if signals > 0:
         axes = advance(points.axes, block * signals)
         amplitudes = advance(points.amplitudes, block * signals * WIDTH)
@@ -163,7 +164,8 @@ def pass_group(parameters, batch, rule, scratch, gradient, group, groups, phase,
         if passed_over(points, rule, work, group * experts, experts, block):
             waiting = add_waiting(points, work, waiting, block)
             continue
-        weights = advance(work.weights, (matrix * blocks + block) * work.queries * length * WIDTH)
+        place = matrix * work.all_blocks + work.first + block
+        weights = advance(work.weights, place * work.queries * length * WIDTH)
         if trains and phase == BOTH:
             weights = work.weights  # not needed again: always the same place
         moved = advance(work.moved, waiting * span)
@@ -194,7 +196,8 @@ def pass_group(parameters, batch, rule, scratch, gradient, group, groups, phase,
             for j in range(neurons):
                 row = e * neurons + j
                 others = other_place(points, work, group * experts * neurons, row, block)
-                backward_block(value, points, rule, work, weights, block, row, others)
+                first = group * experts * neurons
+                backward_block(value, points, rule, work, weights, block, first, row, others)
         if trains and backward:
             score_gradient(weights, length, work.by_score)
             block_gradient(work.by_score, points, block, moved, work.attention_sums)
@@ -202,9 +205,10 @@ def pass_group(parameters, batch, rule, scratch, gradient, group, groups, phase,
             if waiting == at_a_time:
                 waiting = add_waiting(points, work, waiting, block + 1)
     add_waiting(points, work, waiting, blocks)
-    if backward and rule.ffn_rate > 0.0:
+    if backward and rule.ffn_rate > 0.0 and work.ends:
         rows = experts * neurons * coordinates
-        totals(work.ffn_sums, rows, advance(pointer(gradient.ffn), group * rows))
+        sums = advance(work.ffn_sums, group * rows * WIDTH)
+        totals(sums, rows, advance(pointer(gradient.ffn), group * rows))
     if backward and trains:
         size = coordinates * coordinates
         totals(work.attention_sums, size, advance(pointer(gradient.attention), group * size))

@@ -203,15 +203,14 @@ def add_load_balance(weights, choice, coefficient, chosen, by_gate):
 
 
 @numba.njit(cache=True, error_model="numpy")
-def gate_gradient(gates, by_gate, batch, sums, out):
+def gate_gradient(gates, by_gate, batch, work, out):
     """Gradient (M, r) by the gate from the gradient by pi, which is overwritten by that by h.
 
-    `sums` (r, 8) is scratch, 0 before and after.
+    Of parts of the points it is the sum, complete after the last.
     """
     points = point_addresses(batch)
     experts, size = gates.shape
-    signals, coordinates = points.signals, points.coordinates
-    end = experts * size
+    coordinates, end = points.coordinates, experts * size
     for b in range(0, size, WIDTH):
         p, g = advance(pointer(gates), b), advance(pointer(by_gate), b)
         mean = splat(0.0)
@@ -219,22 +218,27 @@ def gate_gradient(gates, by_gate, batch, sums, out):
             mean = fma(load(p, i), load(g, i), mean)
         for i in range(0, end, size):
             store(g, i, load(p, i) * (load(g, i) - mean))
-    if points.others > 0:
-        np.dot(by_gate, batch.token_sums.T, out)
-    else:
+    if work.part[0] == 0:
         out[:] = 0.0
-    if signals == 0:
+    if points.others > 0:
+        np.dot(by_gate, batch.token_sums.T, work.gate_part)
+        for i in range(experts):
+            for a in range(coordinates):
+                out[i, a] += work.gate_part[i, a]
+    if points.signals == 0:
         return
-    added = pointer(sums)
     for i in range(experts):
-        g, row = advance(pointer(by_gate), i * size), advance(pointer(out), i * coordinates)
+        g = advance(pointer(by_gate), i * size)
+        sums = advance(pointer(work.gate_sums), i * coordinates * WIDTH)
         for block in range(points.blocks):
             axes = advance(points.axes, block * 3)
             amplitudes = advance(points.amplitudes, block * 3 * WIDTH)
             value = load(g, block * WIDTH)
-            add_product(added, number(axes, 0), load(amplitudes, FIRST), value)
-            add_product(added, number(axes, 1), load(amplitudes, SECOND), value)
-            add_product(added, number(axes, 2), load(amplitudes, THIRD), value)
-        for a in range(coordinates):
-            put(row, a, number(row, a) + total(load(added, a * WIDTH)))
-            store(added, a * WIDTH, splat(0.0))
+            add_product(sums, number(axes, 0), load(amplitudes, FIRST), value)
+            add_product(sums, number(axes, 1), load(amplitudes, SECOND), value)
+            add_product(sums, number(axes, 2), load(amplitudes, THIRD), value)
+        if work.part[2] == 0:
+            row = advance(pointer(out), i * coordinates)
+            for a in range(coordinates):
+                put(row, a, number(row, a) + total(load(sums, a * WIDTH)))
+                store(sums, a * WIDTH, splat(0.0))

@@ -117,7 +117,9 @@ def pass_three(parameters, batch, rule, scratch, gradient, group, phase, dense):
     trains, trains_ffn = rule.attention_rate > 0.0, rule.ffn_rate > 0.0
     every = work.queries == 3  # else the weights are summed over queries, experts are linear
     shared, keeps = scratch.weights.shape[0] == 1, scratch.weights.shape[0] > 0
-    weights = advance(work.weights, (0 if shared else group) * blocks * work.queries * 3 * WIDTH)
+    place = (0 if shared else group) * work.all_blocks + work.first
+    weights = advance(work.weights, place * work.queries * 3 * WIDTH)
+    all_sums = advance(work.ffn_sums, group * neurons * r * WIDTH)
     negligible, zero = splat(rule.negligible), splat(0.0)
     for block in range(blocks):
         place = (group * blocks + block) * WIDTH
@@ -175,7 +177,7 @@ def pass_three(parameters, batch, rule, scratch, gradient, group, phase, dense):
                 s1 = add3(s1, scores_slope(p1, g1, t))
                 s2 = add3(s2, scores_slope(p2, g2, t))
             if trains_ffn:
-                sums = advance(work.ffn_sums, j * r * WIDTH)
+                sums = advance(all_sums, j * r * WIDTH)
                 g = fma(p2[0], g2, fma(p1[0], g1, p0[0] * g0))
                 add_product(sums, x0, a[0], g)
                 g = fma(p2[1], g2, fma(p1[1], g1, p0[1] * g0))
@@ -186,7 +188,7 @@ def pass_three(parameters, batch, rule, scratch, gradient, group, phase, dense):
             add_scores(work.attention_sums, rows, x0, a, a[0], s0)
             add_scores(work.attention_sums, rows, x1, a, a[1], s1)
             add_scores(work.attention_sums, rows, x2, a, a[2], s2)
-    if phase != FORWARD and trains_ffn:
-        totals(work.ffn_sums, neurons * r, advance(pointer(gradient.ffn), group * neurons * r))
+    if phase != FORWARD and trains_ffn and work.ends:
+        totals(all_sums, neurons * r, advance(pointer(gradient.ffn), group * neurons * r))
     if phase != FORWARD and trains:
         totals(work.attention_sums, r * r, advance(pointer(gradient.attention), group * r * r))
