@@ -18,7 +18,8 @@ import pytest
 import motsim
 from motsim.backends import BACKENDS, BackendError, open_backend
 from motsim.command import add_run_options
-from motsim.runner import grouped
+from motsim.plan import load_sweep
+from motsim.runner import grouped, run_cells
 from motsim.store import Store
 from motsim.sweep import main, parser
 from tests.cluster import Cluster
@@ -93,6 +94,17 @@ def test_cheap_runs_go_together_and_dear_ones_alone(cost, most):
     groups = list(grouped(cells, jobs=2))
     assert [cell for group in groups for cell in group] == cells
     assert max(map(len, groups)) == most
+
+
+def test_the_longest_runs_go_first(kinds, tmp_path):
+    """So that no core waits at the end for a long one; with one job, in the order of ending."""
+    sweep = tmp_path / "probe.toml"
+    grid = "seconds = [0.01, 0.0, 0.04, 0.02]"
+    sweep.write_text(f'title = "P"\nkind = "probe"\nseeds = 1\n[grid]\n{grid}\n')
+    cells, ended = load_sweep(str(sweep)).cells(), []
+    run_cells(cells, tmp_path / "out", 1, lambda cell, *_: ended.append(cell.cost))
+    assert [cell.cost for cell in cells] != ended
+    assert ended == [0.04, 0.02, 0.01, 0.0]
 
 
 def test_few_runs_are_shared_out():

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import jax_oracle
 import numpy as np
 import pytest
+from scipy.special import softmax as softmax_of
 
 from motsim.minibatch import Network, Update, gradients
 from motsim.minibatch.gradients import evaluate
@@ -151,6 +152,30 @@ def test_what_is_not_asked_for_is_zero_and_the_rest_unchanged(name):
     assert not getattr(part, field).any()
     for other in {"ffn", "attention", "gate"} - {field}:
         np.testing.assert_array_equal(getattr(part, other), getattr(whole, other))
+
+
+@pytest.mark.parametrize("value", ["probability", "logit"])
+@pytest.mark.parametrize("mode", ["sampled", "expected"])
+def test_load_balance_is_its_formula(mode, value):
+    """kappa M sum_i load_i mean(pi_i), with the load held constant."""
+    network, parameters, inputs, targets, noise = problem(value=value)
+    (with_it, slope), (without, plain) = (
+        slopes(
+            network, parameters, inputs, targets, loss="logistic", noise=noise,
+            routing=Routing(mode, "gumbel", 0.7, load_balance=balance),
+        )
+        for balance in (0.3, 0.0)
+    )  # fmt: skip
+    pooled = inputs.sum(axis=1)
+    logits = pooled @ parameters.gate.T
+    chances = softmax_of(logits, axis=1)
+    shares = softmax_of(logits / 0.7, axis=1)
+    if mode == "sampled":
+        shares = np.eye(3)[(logits + noise).argmax(axis=1)]
+    load = shares.mean(axis=0)
+    assert with_it - without == pytest.approx(0.3 * 3 * load @ chances.mean(axis=0), rel=1e-10)
+    by_logit = 0.3 * 3 / len(inputs) * chances * (load - (chances @ load)[:, None])
+    np.testing.assert_allclose(slope.gate - plain.gate, by_logit.T @ pooled, atol=1e-12)
 
 
 def test_load_balance_by_differences():

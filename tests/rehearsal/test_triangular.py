@@ -43,4 +43,18 @@ def test_both_forms_of_a_fit_give_the_same_runs(monkeypatch):
     monkeypatch.setattr(kernels, "run_reduced", as_matrix)
     want = simulate_errors(*call, repetitions=20, method="reduced")
     np.testing.assert_allclose(got.errors, want.errors, rtol=1e-10)
-    assert (got.errors != want.errors).any()  # else the matrix was never used: rounding differs
+
+
+def test_the_triangle_serves_fits_of_many_rows_only(monkeypatch):
+    """Both forms give the same numbers, so which one ran has to be looked at."""
+    sizes, fit = [], kernels.triangular_fit
+
+    def watched(drawn, lengths, *rest):
+        sizes.append(len(lengths))
+        return fit(drawn, lengths, *rest)
+
+    monkeypatch.setattr(kernels, "triangular_fit", watched)
+    monkeypatch.setattr(kernels, "run_reduced", kernels.run_reduced.py_func)
+    limit = 3 * kernels.FLAT  # two tasks and the rest of w: 3 columns beside the triangle
+    simulate_errors(np.eye(2, 60), limit - 1, 1, 0.3, "concurrent", repetitions=3, method="reduced")
+    assert sizes == [limit] * 3  # of the fits of limit - 1 and limit rows, only the second
