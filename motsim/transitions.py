@@ -1,4 +1,4 @@
-"""Where experts cease to specialise as tasks grow similar: predictions.
+"""Where experts cease to specialise as tasks grow similar: predictions, and how to measure it.
 
 Derived in claims/similarity.py.
 """
@@ -7,7 +7,7 @@ import numpy as np
 
 from motsim.presets import PRESETS, gate_rate_rule
 
-__all__ = ["cubic_transition", "race"]
+__all__ = ["area", "crossing", "cubic_transition", "race"]
 
 
 def cubic_transition(num_classes: int) -> float:
@@ -33,3 +33,29 @@ def race(similarity: float, num_classes: int, num_experts: int, *, feedback: boo
     mean = start.mean(axis=2, keepdims=True)
     winners = np.sort((mean + boost * (start - mean)).argmax(axis=1), axis=1)
     return float((np.diff(winners, axis=1) > 0).all(axis=1).mean())
+
+
+def crossing(values: np.ndarray, similarity: np.ndarray) -> float:
+    """Similarity where the mean share (S, R) falls through 1/2; NaN if it does not.
+
+    The mean is made monotone by running pools from its top, then interpolated.
+    """
+    if not len(values):
+        return float("nan")
+    mean = values.mean(axis=0)
+    start = int(mean.argmax())
+    above, below = np.minimum.accumulate(mean[start:]), np.maximum.accumulate(mean[start:][::-1])
+    mean, rho = (above + below[::-1]) / 2, similarity[start:]
+    if mean[0] < 0.5 or mean[-1] > 0.5:
+        return float("nan")
+    i = int(np.flatnonzero(mean >= 0.5)[-1])
+    if i + 1 == len(mean):
+        return float(rho[i])
+    weight = (mean[i] - 0.5) / (mean[i] - mean[i + 1])
+    return float(rho[i] + weight * (rho[i + 1] - rho[i]))
+
+
+def area(chance: np.ndarray, similarity: np.ndarray) -> np.ndarray:
+    """Similarity at which specialisation ends, on average: first rho + integral of the share."""
+    gaps = np.diff(similarity)
+    return np.asarray(similarity[0] + ((chance[..., 1:] + chance[..., :-1]) / 2 * gaps).sum(-1))

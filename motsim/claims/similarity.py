@@ -42,7 +42,7 @@ from motsim.claims import Claim, Finding, Verdict
 from motsim.claims.rates import case_decision
 from motsim.intervals import MIN_SEEDS, above, bootstrap, mean_interval
 from motsim.tables import Tables
-from motsim.transitions import cubic_transition, race
+from motsim.transitions import area, crossing, cubic_transition, race
 
 __all__ = ["CASES", "CLAIM", "crossing", "judge", "shares"]
 
@@ -94,32 +94,6 @@ def shares(tables: Tables, case: str) -> pd.DataFrame:
         index="seed", columns="similarity", values="share", aggfunc="first"
     )
     return wide.dropna()
-
-
-def crossing(values: np.ndarray, similarity: np.ndarray) -> float:
-    """Similarity where the mean share (S, R) falls through 1/2; NaN if it does not.
-
-    The mean is made monotone by running pools from its top, then interpolated.
-    """
-    if not len(values):
-        return float("nan")
-    mean = values.mean(axis=0)
-    start = int(mean.argmax())
-    above, below = np.minimum.accumulate(mean[start:]), np.maximum.accumulate(mean[start:][::-1])
-    mean, rho = (above + below[::-1]) / 2, similarity[start:]
-    if mean[0] < 0.5 or mean[-1] > 0.5:
-        return float("nan")
-    i = int(np.flatnonzero(mean >= 0.5)[-1])
-    if i + 1 == len(mean):
-        return float(rho[i])
-    weight = (mean[i] - 0.5) / (mean[i] - mean[i + 1])
-    return float(rho[i] + weight * (rho[i + 1] - rho[i]))
-
-
-def area(chance: np.ndarray, similarity: np.ndarray) -> np.ndarray:
-    """Similarity at which specialisation ends, on average: first rho + integral of the share."""
-    gaps = np.diff(similarity)
-    return np.asarray(similarity[0] + ((chance[..., 1:] + chance[..., :-1]) / 2 * gaps).sum(-1))
 
 
 def judge(tables: Tables) -> list[Finding]:
