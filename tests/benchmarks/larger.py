@@ -42,8 +42,19 @@ def stage_programs(settings, points, start, stage):
         def seconds(n, library=library, options=options):
             return baseline_seconds(library, options, settings, points, start, stage, n)
 
-        found[label] = lambda f=seconds: step_seconds(f, others)
+        found[label] = lambda f=seconds: if_memory_allows(lambda: step_seconds(f, others))
     return found
+
+
+def if_memory_allows(measured):
+    """Seconds of an opponent, NaN if it asks for more memory than there is (PyTorch, stage III)."""
+    try:
+        return measured()
+    except (MemoryError, RuntimeError) as error:
+        if "memory" not in str(error).lower():
+            raise
+        say(str(error).splitlines()[0])
+        return np.full(2, np.nan)
 
 
 def measure(quick):
