@@ -12,8 +12,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from motsim.store import FAILED
-from motsim.tables import Tables, TablesError
+from motsim.results.store import FAILED
+from motsim.results.tables import Tables, TablesError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

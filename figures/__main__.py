@@ -7,7 +7,7 @@ from pathlib import Path
 from figures import draw, figure_names
 from motsim.command import CommandParser
 from motsim.plan import nearest
-from motsim.tables import TablesError, load_tables
+from motsim.results.tables import TablesError, load_tables
 
 __all__ = ["main"]
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from figures import style
 from motsim.claims.attention_floor import REPLICATES, floors, noise_weight, predicted_floor
 from motsim.intervals import mean_interval
-from motsim.tables import Tables
+from motsim.results.tables import Tables
 
 __all__ = ["draw"]
 

@@ -9,7 +9,7 @@ from scipy.special import gammaln
 from figures import style
 from motsim.claims.coverage import shares
 from motsim.occupancy import coupon_collector
-from motsim.tables import Tables
+from motsim.results.tables import Tables
 
 __all__ = ["draw", "regime_shares"]
 

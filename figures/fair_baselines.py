@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 
 from figures import style
 from motsim.claims.fair_baselines import ADVANTAGE, REFERENCE, TARGETS, step_ratio
-from motsim.tables import Tables
+from motsim.results.tables import Tables
 
 __all__ = ["draw"]
 

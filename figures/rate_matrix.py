@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from figures import style
 from motsim.claims.rate_matrix import cell, decision
 from motsim.rates import RateDecision
-from motsim.tables import Tables
+from motsim.results.tables import Tables
 
 __all__ = ["draw"]
 

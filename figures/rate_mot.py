@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from figures import style
 from motsim.claims.rate_mot import START, TOLERANCE, constant_finding, one_number, settings
 from motsim.claims.rates import curves, usable
-from motsim.tables import Tables
+from motsim.results.tables import Tables
 
 __all__ = ["draw"]
 

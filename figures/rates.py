@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from figures import style
 from motsim.claims.rates import fitted_curve
-from motsim.tables import Tables
+from motsim.results.tables import Tables
 
 __all__ = ["draw", "hitting_times", "loss_curves"]
 

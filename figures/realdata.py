@@ -8,7 +8,7 @@ from matplotlib.ticker import MultipleLocator
 
 from figures import style
 from motsim.intervals import mean_interval
-from motsim.tables import Tables
+from motsim.results.tables import Tables
 
 __all__ = ["LOOK", "bands", "draw", "errors", "percent_axis"]
 

@@ -15,7 +15,7 @@ from motsim.claims.realdata_experts import (
     relative_entropy,
 )
 from motsim.intervals import mean_interval
-from motsim.tables import Tables
+from motsim.results.tables import Tables
 
 __all__ = ["draw", "heat_map", "interval_line"]
 

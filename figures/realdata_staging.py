@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 
 from figures import style
 from figures.realdata import bands, percent_axis
-from motsim.tables import Tables
+from motsim.results.tables import Tables
 
 __all__ = ["draw"]
 

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from figures import style
 from motsim.claims.realdata_synthetic import PUBLISHED, accuracies, entropies
 from motsim.intervals import mean_interval
-from motsim.tables import Tables
+from motsim.results.tables import Tables
 
 __all__ = ["draw", "values"]
 

@@ -10,7 +10,7 @@ from figures import style
 from figures.rehearsal_theory import LOOK, QUANTITY
 from motsim.claims._simulation import LIMIT, QUANTITIES, pooled, usable
 from motsim.claims.rehearsal_crossover import CROSSING, cells, crossing, difference
-from motsim.tables import Tables
+from motsim.results.tables import Tables
 
 __all__ = ["draw"]
 

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from figures import style
 from motsim.claims.rehearsal_deep import differences, settings
 from motsim.intervals import mean_interval
-from motsim.tables import Tables
+from motsim.results.tables import Tables
 
 __all__ = ["accuracies", "draw", "gaps", "overwriting"]
 

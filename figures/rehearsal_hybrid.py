@@ -8,7 +8,7 @@ from figures import style
 from figures.rehearsal_theory import LOOK, QUANTITY
 from motsim.claims._simulation import LIMIT, QUANTITIES
 from motsim.claims.rehearsal_hybrid import points
-from motsim.tables import Tables
+from motsim.results.tables import Tables
 
 __all__ = ["compare", "draw"]
 

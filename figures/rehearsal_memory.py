@@ -8,7 +8,7 @@ from figures import style
 from figures.rehearsal_theory import LOOK
 from motsim.claims._simulation import LIMIT, pooled, usable
 from motsim.claims.rehearsal_memory import SETTING, excess
-from motsim.tables import Tables
+from motsim.results.tables import Tables
 
 __all__ = ["draw"]
 

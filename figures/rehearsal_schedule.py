@@ -9,7 +9,7 @@ from figures import style
 from figures.rehearsal_hybrid import compare
 from motsim.claims._simulation import QUANTITIES
 from motsim.claims.rehearsal_schedule import points
-from motsim.tables import Tables
+from motsim.results.tables import Tables
 
 __all__ = ["draw"]
 

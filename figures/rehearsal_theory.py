@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from figures import style
 from motsim.claims._simulation import LIMIT, usable
 from motsim.claims.rehearsal_theory import deviations
-from motsim.tables import Tables
+from motsim.results.tables import Tables
 
 __all__ = ["LOOK", "draw"]
 

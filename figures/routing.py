@@ -7,7 +7,7 @@ from matplotlib.image import AxesImage
 
 from figures import style
 from motsim.claims.routing import accuracy_course, dispatch_matrix
-from motsim.tables import Tables
+from motsim.results.tables import Tables
 
 __all__ = ["accuracy", "draw", "heat_map"]
 

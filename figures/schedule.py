@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from figures import style
 from motsim.claims.schedule import EXPONENT, log_loss, thresholds
-from motsim.tables import Tables
+from motsim.results.tables import Tables
 
 __all__ = ["draw"]
 

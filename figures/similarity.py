@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from figures import style
 from motsim.claims.similarity import CASES, shares
 from motsim.intervals import mean_interval, share_interval
-from motsim.tables import Tables
+from motsim.results.tables import Tables
 from motsim.transitions import cubic_transition, race
 
 __all__ = ["draw"]

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from figures import style
 from motsim.claims.simple_data import AMPLITUDES, ENOUGH, floor, labelled
-from motsim.tables import Tables
+from motsim.results.tables import Tables
 
 __all__ = ["draw", "losses", "used"]
 

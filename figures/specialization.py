@@ -7,7 +7,7 @@ from matplotlib.image import AxesImage
 
 from figures import style
 from motsim.claims.specialization import ENTROPY_SHARE, LOAD, alignment_matrix, final_state
-from motsim.tables import Tables
+from motsim.results.tables import Tables
 
 __all__ = ["draw", "entropies", "heat_map"]
 

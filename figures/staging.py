@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from figures import style
-from motsim.tables import Tables
+from motsim.results.tables import Tables
 
 __all__ = ["draw"]
 

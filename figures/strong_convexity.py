@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from figures import style
 from motsim.claims.strong_convexity import late_rows, predicted
-from motsim.tables import Tables
+from motsim.results.tables import Tables
 
 __all__ = ["draw"]
 

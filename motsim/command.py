@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:  # a command answers --help without loading numpy
-    from motsim.progress import Progress
+    from motsim.running.progress import Progress
 
 __all__ = ["CommandParser", "add_run_options", "answer", "positive_integer"]
 
@@ -87,7 +87,7 @@ def answer(
     2: the call or a file was wrong; 1: a run or the cluster failed; 130 and 143: interrupted by
     the keyboard or by SIGTERM, after the command that goes on.
     """
-    from motsim.folder import StoreError, check_folder
+    from motsim.results.folder import StoreError, check_folder
 
     try:
         if writes:
@@ -95,10 +95,10 @@ def answer(
     except StoreError as error:
         print(f"{program}: {error}", file=sys.stderr)
         return 2
-    from motsim.backends import BackendError
     from motsim.extras import MissingExtraError
     from motsim.plan import SweepError
-    from motsim.progress import MODES
+    from motsim.running.backends import BackendError
+    from motsim.running.progress import MODES
 
     progress = MODES[arguments.progress]()
     handler = signal.signal(signal.SIGTERM, _terminate)

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from joblib import Parallel, delayed
 
-from motsim.backends import Backend
 from motsim.claims import Finding, claim_module
 from motsim.plan import Tier, load_sweep
-from motsim.store import FAILED, Store
-from motsim.tables import export
+from motsim.results.store import FAILED, Store
+from motsim.results.tables import export
+from motsim.running.backends import Backend
+from motsim.running.worker import prepare_worker
 from motsim.threads import one_thread
-from motsim.worker import prepare_worker
 
 __all__ = ["Judged", "judge_claims"]
 

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from motsim.experiments import kind_module
-from motsim.keys import run_key
+from motsim.results.keys import run_key
 from motsim.sweep_file import SweepError, SweepFile, Tier, TierTable, nearest
 
 __all__ = [

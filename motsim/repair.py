@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from motsim.command import CommandParser
-from motsim.database import Database
-from motsim.folder import StoreError, check_folder, no_room
-from motsim.migration import FIRST_COLUMNS, first_row
-from motsim.row import Row
-from motsim.safeguards import row_checksum
+from motsim.results.database import Database
+from motsim.results.folder import StoreError, check_folder, no_room
+from motsim.results.migration import FIRST_COLUMNS, first_row
+from motsim.results.row import Row
+from motsim.results.safeguards import row_checksum
 
 __all__ = ["main", "repair"]
 

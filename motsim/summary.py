@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from motsim.claims import Claim, Finding
-from motsim.tables import Tables
+from motsim.results.tables import Tables
 
 __all__ = ["print_claims", "print_findings", "print_hitting_times", "print_verdicts"]
 

@@ -10,9 +10,9 @@ from motsim.command import CommandParser, add_run_options, answer, positive_inte
 
 if TYPE_CHECKING:  # the command answers --help without loading numpy
     from motsim.plan import Cell, Sweep
-    from motsim.progress import Progress
-    from motsim.session import Session
-    from motsim.tables import Tables
+    from motsim.results.tables import Tables
+    from motsim.running.progress import Progress
+    from motsim.running.session import Session
 
 __all__ = ["CommandParser", "main"]
 
@@ -65,7 +65,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _shard(text: str) -> Any:
-    from motsim.shards import Shard
+    from motsim.running.shards import Shard
 
     return Shard.parse(text)
 
@@ -81,18 +81,18 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _act(arguments: argparse.Namespace, progress: "Progress") -> int:
     """Do what the options ask for."""
-    from motsim.backends import open_backend
     from motsim.origins import check_origins
     from motsim.plan import load_sweep, parse_override
-    from motsim.preview import dry_run, listed
-    from motsim.session import Session
+    from motsim.running.backends import open_backend
+    from motsim.running.preview import dry_run, listed
+    from motsim.running.session import Session
 
     if arguments.schema:
         from motsim.sweep_schema import sweep_schema
 
         return _print_lines([sweep_schema()])
     if arguments.status:
-        from motsim.status import describe
+        from motsim.running.status import describe
 
         return _print_lines(describe(arguments.out, arguments.names))
     jobs = arguments.jobs or os.cpu_count() or 1
@@ -128,9 +128,9 @@ def _collect(
     progress: "Progress",
 ) -> int:
     """Merge stores; export and report the named sweeps, as far as they are complete."""
-    from motsim.shards import collect
-    from motsim.store import Store
-    from motsim.tables import export
+    from motsim.results.store import Store
+    from motsim.results.tables import export
+    from motsim.running.shards import collect
 
     folder: Path = arguments.out
     print(f"{collect(arguments.collect, folder)} runs added to {folder / 'results.db'}")
@@ -181,7 +181,7 @@ def _report(
 ) -> int:
     """Say where the tables are, which runs failed, what the verdicts are; draw the figure."""
     from motsim.claims import claim_module, claim_names
-    from motsim.store import FAILED
+    from motsim.results.store import FAILED
     from motsim.summary import print_findings, print_hitting_times
 
     print(f"tables: {arguments.out / sweep.name}.csv")
@@ -206,7 +206,7 @@ def _report(
 
 def _draw(name: str, tables: "Tables", folder: Path, progress: "Progress") -> None:
     from figures import draw, figure_names
-    from motsim.tables import TablesError
+    from motsim.results.tables import TablesError
 
     if name not in figure_names():
         return

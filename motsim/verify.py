@@ -10,7 +10,7 @@ from motsim.command import CommandParser, add_run_options, answer
 
 if TYPE_CHECKING:
     from motsim.plan import Cell
-    from motsim.progress import Progress
+    from motsim.running.progress import Progress
 
 __all__ = ["main"]
 
@@ -48,13 +48,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _act(arguments: argparse.Namespace, progress: "Progress") -> int:
     """Do what the options ask for."""
-    from motsim.backends import open_backend
     from motsim.claims import claim_module, claim_names
     from motsim.extras import MissingExtraError
     from motsim.judging import judge_claims
     from motsim.origins import check_origins
     from motsim.plan import SweepError, load_sweep, nearest
-    from motsim.session import Session
+    from motsim.running.backends import open_backend
+    from motsim.running.session import Session
     from motsim.summary import print_claims, print_verdicts
 
     for name in arguments.names:

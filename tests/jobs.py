@@ -2,8 +2,8 @@
 
 from motsim.experiments import kind_module
 from motsim.plan import Cell
-from motsim.runner import run_cells
-from motsim.store import Store, run_key
+from motsim.results.store import Store, run_key
+from motsim.running.runner import run_cells
 
 
 def results_by_jobs(kind, made, folder):

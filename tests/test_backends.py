@@ -16,11 +16,11 @@ import pandas as pd
 import pytest
 
 import motsim
-from motsim.backends import BACKENDS, BackendError, open_backend
 from motsim.command import add_run_options
 from motsim.plan import load_sweep
-from motsim.runner import grouped, run_cells
-from motsim.store import Store
+from motsim.results.store import Store
+from motsim.running.backends import BACKENDS, BackendError, open_backend
+from motsim.running.runner import grouped, run_cells
 from motsim.sweep import main, parser
 from tests.cluster import Cluster
 
@@ -270,7 +270,7 @@ def test_a_run_that_kills_workers_is_given_up_and_the_others_finish(probe, tmp_p
 WITHOUT_COLLECT = """
 import sys
 from joblib._dask import DaskDistributedBackend
-from motsim import dask_backend
+from motsim.running import dask_backend
 from motsim.sweep import main
 dask_backend.RepairedDaskBackend._collect = DaskDistributedBackend._collect
 raise SystemExit(main(sys.argv[1:]))
@@ -345,7 +345,7 @@ IMPATIENT = {"DASK_MOTSIM__NO_WORKER_TIMEOUT": "2s"}
 #: As joblib has it: nobody looks whether the cluster still has a worker.
 WITHOUT_WATCH = """
 import sys
-from motsim import dask_backend
+from motsim.running import dask_backend
 from motsim.sweep import main
 async def never(self, patience):
     pass

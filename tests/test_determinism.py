@@ -72,8 +72,8 @@ for worker in workers:
 UNPROTECTED = """
 import sys
 from contextlib import nullcontext
-import motsim.worker
-motsim.worker.one_thread = nullcontext
+import motsim.running.worker
+motsim.running.worker.one_thread = nullcontext
 from motsim.sweep import main
 raise SystemExit(main(sys.argv[1:]))
 """

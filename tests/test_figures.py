@@ -11,7 +11,7 @@ from figures import draw, drawn
 from figures.__main__ import main
 from figures.inline import alternative, inline_svg
 from motsim.experiments.result import Result
-from motsim.tables import Tables, TablesError
+from motsim.results.tables import Tables, TablesError
 
 
 @pytest.fixture(scope="module")

@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from motsim.backends import Backend
 from motsim.experiments.result import Result
 from motsim.judging import judge_claims
 from motsim.plan import load_sweep
-from motsim.runner import run_cells
-from motsim.store import Store
+from motsim.results.store import Store
+from motsim.running.backends import Backend
+from motsim.running.runner import run_cells
 from motsim.verify import main
 
 NAMES = ["rehearsal-theory", "rehearsal-memory"]

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from motsim import progress
-from motsim.progress import MODES, BarProgress, Count, spell
+from motsim.running import progress
+from motsim.running.progress import MODES, BarProgress, Count, spell
 from motsim.sweep import main
 
 SWEEP = """

@@ -29,8 +29,8 @@ from motsim.plan import load_sweep
 from motsim.report.__main__ import main
 from motsim.report.page import render
 from motsim.report.sections import collect
-from motsim.store import Store
-from motsim.tables import export
+from motsim.results.store import Store
+from motsim.results.tables import export
 
 HOSTILE = "<script>document.title = 'broken into'</script><img src=x onerror=alert(1)>"
 MINE = """

@@ -7,8 +7,8 @@ import pytest
 
 from motsim.experiments.result import Result
 from motsim.plan import load_sweep
-from motsim.shards import Shard, collect
-from motsim.store import Store, StoreError
+from motsim.results.store import Store, StoreError
+from motsim.running.shards import Shard, collect
 from motsim.sweep import main
 
 SWEEP = "title = 'P'\nkind = 'probe'\nseeds = 10\n[grid]\nlevel = [0, 1, 2]\n"

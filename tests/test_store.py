@@ -8,14 +8,14 @@ from dataclasses import replace
 
 import pytest
 
-import motsim.database
-import motsim.folder
-import motsim.keys
+import motsim.results.database
+import motsim.results.folder
+import motsim.results.keys
 from motsim.experiments.mixture import SCIENCE, Settings
 from motsim.experiments.result import Result
-from motsim.keys import science_hash
-from motsim.ownership import is_alive, myself
-from motsim.store import SCHEMA, Store, StoreError, WorkerDiedError, run_key
+from motsim.results.keys import science_hash
+from motsim.results.ownership import is_alive, myself
+from motsim.results.store import SCHEMA, Store, StoreError, WorkerDiedError, run_key
 
 RESULT = Result(
     "reached",
@@ -82,7 +82,7 @@ def test_only_failures_are_forgotten(tmp_path, status):
 
 def dead_owner():
     """An owner that has ended: a child process names itself and exits."""
-    code = "from motsim.ownership import myself; print(myself())"
+    code = "from motsim.results.ownership import myself; print(myself())"
     return subprocess.run(
         [sys.executable, "-c", code], check=True, capture_output=True, text=True
     ).stdout.strip()
@@ -101,7 +101,11 @@ def test_a_run_is_claimed_once(tmp_path):
 
 def test_a_live_owner_keeps_its_run(tmp_path):
     sleeper = subprocess.Popen(
-        [sys.executable, "-c", "from motsim.ownership import myself as m; print(m()); input()"],
+        [
+            sys.executable,
+            "-c",
+            "from motsim.results.ownership import myself as m; print(m()); input()",
+        ],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -210,7 +214,9 @@ def test_a_folder_that_is_a_file_is_refused(tmp_path):
 
 
 def test_a_folder_without_write_permission_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(motsim.folder.os, "access", lambda path, mode: False)  # also for root
+    monkeypatch.setattr(
+        motsim.results.folder.os, "access", lambda path, mode: False
+    )  # also for root
     with pytest.raises(StoreError, match="cannot be written; choose another with --out"):
         Store(tmp_path)
     assert list(tmp_path.iterdir()) == []
@@ -284,7 +290,7 @@ def package(tmp_path, monkeypatch):
     (tmp_path / "kernels").mkdir()
     for name in ("kernels/a.py", "kernels/b.py", "data.py", "tables.py"):
         (tmp_path / name).write_text("x = 1\n")
-    monkeypatch.setattr(motsim.keys, "PACKAGE", tmp_path)
+    monkeypatch.setattr(motsim.results.keys, "PACKAGE", tmp_path)
     science_hash.cache_clear()
     yield tmp_path
     science_hash.cache_clear()
@@ -304,15 +310,15 @@ def test_a_change_of_science_code_is_another_key(package, name):
 def test_the_rule_of_keys_is_part_of_the_key_and_the_schema_is_not(monkeypatch):
     """A store of another schema is migrated: its runs must be found again."""
     before = key_of()
-    monkeypatch.setattr(motsim.database, "SCHEMA", SCHEMA + 1)
+    monkeypatch.setattr(motsim.results.database, "SCHEMA", SCHEMA + 1)
     assert key_of() == before
-    monkeypatch.setattr(motsim.keys, "KEYS", 0)
+    monkeypatch.setattr(motsim.results.keys, "KEYS", 0)
     assert key_of() != before
 
 
 def test_science_names_exist():
     for name in SCIENCE:
-        assert (motsim.keys.PACKAGE / name).exists(), name
+        assert (motsim.results.keys.PACKAGE / name).exists(), name
 
 
 # --- from one store to another --------------------------------------------------------------------
@@ -367,7 +373,7 @@ def test_many_short_commits_wait_for_the_disk_once(tmp_path):
 
 def test_eight_processes_may_make_one_store(tmp_path):
     code = (
-        "import sys; from pathlib import Path; from motsim.store import Store\n"
+        "import sys; from pathlib import Path; from motsim.results.store import Store\n"
         "with Store(Path(sys.argv[1])) as store: assert store.claim(sys.argv[2])"
     )
     for number in range(3):

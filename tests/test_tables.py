@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import motsim.tables
+import motsim.results.tables
 from motsim.experiments.result import Result
-from motsim.ownership import myself
 from motsim.plan import load_sweep
-from motsim.store import SCHEMA, Store
-from motsim.tables import Tables, TablesError, export, load_tables
+from motsim.results.ownership import myself
+from motsim.results.store import SCHEMA, Store
+from motsim.results.tables import Tables, TablesError, export, load_tables
 
 TEXT = """
 title = "Two cases"
@@ -228,7 +228,7 @@ def test_meta_holds_the_settings_that_all_runs_share(tmp_path, sweep):
 
 
 def test_tables_of_two_exports_are_not_combined(tmp_path, sweep, monkeypatch):
-    monkeypatch.setattr(motsim.tables, "PATIENCE", 0.05)
+    monkeypatch.setattr(motsim.results.tables, "PATIENCE", 0.05)
     folder = tmp_path / "out"
     fill(folder, sweep)
     old = files(folder)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Literal, Protocol
 
-from motsim.tables import Tables
+from motsim.results.tables import Tables
 
 __all__ = ["Claim", "ClaimModule", "Finding", "Verdict", "claim_module", "claim_names"]
 

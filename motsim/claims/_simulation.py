@@ -12,7 +12,7 @@ import pandas as pd
 
 from motsim.claims import Finding, Verdict
 from motsim.intervals import MIN_SEEDS
-from motsim.tables import Tables
+from motsim.results.tables import Tables
 
 __all__ = ["LIMIT", "QUANTITIES", "Agreement", "agreement", "gaps", "missing", "pooled", "usable"]
 

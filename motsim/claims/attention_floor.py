@@ -27,7 +27,7 @@ import pandas as pd
 
 from motsim.claims import Claim, Finding, Verdict
 from motsim.intervals import above, mean_interval
-from motsim.tables import Tables
+from motsim.results.tables import Tables
 
 __all__ = ["CLAIM", "floors", "judge", "noise_weight", "predicted_floor"]
 

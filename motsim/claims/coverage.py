@@ -43,7 +43,7 @@ from scipy import stats
 from motsim.claims import Claim, Finding, Verdict
 from motsim.intervals import mean_interval, share_interval
 from motsim.occupancy import coupon_collector, distinct_choices
-from motsim.tables import Tables
+from motsim.results.tables import Tables
 
 __all__ = ["CLAIM", "EXPECTED", "judge", "shares"]
 

@@ -23,7 +23,7 @@ import pandas as pd
 from motsim.claims import Claim, Finding, Verdict
 from motsim.claims._missing import nothing
 from motsim.intervals import MIN_SEEDS, above
-from motsim.tables import Tables
+from motsim.results.tables import Tables
 
 __all__ = ["CLAIM", "best_rate", "judge", "log_steps", "ratio_interval", "step_ratio"]
 

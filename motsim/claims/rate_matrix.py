@@ -20,7 +20,7 @@ from motsim.claims import Claim, Finding, Verdict
 from motsim.claims._missing import nothing
 from motsim.claims.rates import case_decision, rate_finding
 from motsim.rates import RateDecision
-from motsim.tables import Tables
+from motsim.results.tables import Tables
 
 __all__ = ["CLAIM", "cell", "judge"]
 

@@ -27,7 +27,7 @@ from motsim.claims._missing import nothing
 from motsim.claims.rates import curves, rate_finding, usable
 from motsim.intervals import mean_interval
 from motsim.rates import fit_law
-from motsim.tables import Tables
+from motsim.results.tables import Tables
 
 __all__ = ["CLAIM", "dominance", "dominance_exponents", "hitting_exponents", "judge"]
 

@@ -6,7 +6,7 @@ import pandas as pd
 from motsim.claims import Claim, Finding, Verdict
 from motsim.claims._missing import nothing
 from motsim.rates import MISSING, RateDecision, decide, fit_law, supports
-from motsim.tables import Tables
+from motsim.results.tables import Tables
 
 __all__ = ["CLAIM", "case_decision", "curves", "fitted_curve", "judge", "rate_finding", "usable"]
 

@@ -26,7 +26,7 @@ import pandas as pd
 from motsim.claims import Claim, Finding, Verdict
 from motsim.claims._missing import nothing
 from motsim.intervals import mean_interval
-from motsim.tables import Tables
+from motsim.results.tables import Tables
 
 __all__ = ["CLAIM", "EXPECTED", "gains", "judge", "mixtures", "relative_entropy"]
 

@@ -20,7 +20,7 @@ import pandas as pd
 
 from motsim.claims import Claim, Finding, Verdict
 from motsim.claims._simulation import LIMIT, enough, gaps, missing, pooled, usable
-from motsim.tables import Tables
+from motsim.results.tables import Tables
 
 __all__ = ["CLAIM", "EXPECTED", "cells", "crossing", "judge", "side"]
 

@@ -27,7 +27,7 @@ from motsim.claims._simulation import (
     pooled,
     usable,
 )
-from motsim.tables import Tables
+from motsim.results.tables import Tables
 
 __all__ = ["CLAIM", "EXPECTED", "judge", "points"]
 

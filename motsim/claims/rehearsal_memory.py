@@ -19,7 +19,7 @@ import pandas as pd
 
 from motsim.claims import Claim, Finding, Verdict
 from motsim.claims._simulation import LIMIT, QUANTITIES, agreement, enough, missing, pooled, usable
-from motsim.tables import Tables
+from motsim.results.tables import Tables
 
 __all__ = ["CLAIM", "EXPECTED", "TWO_TASKS", "excess", "judge"]
 

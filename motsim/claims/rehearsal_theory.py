@@ -16,7 +16,7 @@ import pandas as pd
 
 from motsim.claims import Claim, Finding, Verdict
 from motsim.claims._simulation import QUANTITIES, Agreement, agreement, missing, usable
-from motsim.tables import Tables
+from motsim.results.tables import Tables
 
 __all__ = ["CLAIM", "EXPECTED", "deviations", "judge"]
 

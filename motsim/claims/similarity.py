@@ -41,7 +41,7 @@ import pandas as pd
 from motsim.claims import Claim, Finding, Verdict
 from motsim.claims.rates import case_decision
 from motsim.intervals import MIN_SEEDS, above, bootstrap, mean_interval
-from motsim.tables import Tables
+from motsim.results.tables import Tables
 from motsim.transitions import area, crossing, cubic_transition, race
 
 __all__ = ["CASES", "CLAIM", "crossing", "judge", "shares"]

@@ -27,7 +27,7 @@ import pandas as pd
 
 from motsim.claims import Claim, Finding, Verdict
 from motsim.intervals import MIN_SEEDS, mean_interval, share_interval
-from motsim.tables import Tables
+from motsim.results.tables import Tables
 
 __all__ = ["AMPLITUDES", "CLAIM", "EXPECTED", "floor", "judge", "labelled"]
 

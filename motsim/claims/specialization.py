@@ -28,7 +28,7 @@ import pandas as pd
 from motsim.claims import Claim, Finding, Verdict
 from motsim.diagnostics import expert_classes
 from motsim.intervals import MIN_SEEDS, above, share_interval
-from motsim.tables import Tables
+from motsim.results.tables import Tables
 
 __all__ = ["CLAIM", "EXPECTED", "alignment_matrix", "final_state", "judge"]
 

@@ -21,7 +21,7 @@ from motsim.claims import Claim, Finding, Verdict
 from motsim.claims._missing import nothing
 from motsim.claims.fair_baselines import ADVANTAGE, step_ratio
 from motsim.intervals import above, share_interval
-from motsim.tables import Tables
+from motsim.results.tables import Tables
 
 __all__ = ["CLAIM", "judge", "specialised"]
 

@@ -13,9 +13,9 @@ from urllib.parse import quote
 from motsim.claims import Claim, Finding, claim_module, claim_names
 from motsim.plan import SweepError, load_sweep
 from motsim.report.provenance import commands_of, source_of, sweep_file, versions_of
-from motsim.store import FAILED
+from motsim.results.store import FAILED
+from motsim.results.tables import Tables, TablesError, load_tables
 from motsim.sweep import HEADLINE
-from motsim.tables import Tables, TablesError, load_tables
 
 __all__ = ["Picture", "Section", "collect", "stored_names", "valid_names"]
 

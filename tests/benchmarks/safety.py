@@ -29,9 +29,9 @@ os.environ["PYTHONPATH"] = os.pathsep.join([str(FAULTS / "site"), str(ROOT)])
 from motsim.experiments import trial  # noqa: E402
 from motsim.experiments.result import Result  # noqa: E402
 from motsim.plan import load_sweep  # noqa: E402
-from motsim.runner import run_cells  # noqa: E402
-from motsim.store import Store  # noqa: E402
-from motsim.tables import export  # noqa: E402
+from motsim.results.store import Store  # noqa: E402
+from motsim.results.tables import export  # noqa: E402
+from motsim.running.runner import run_cells  # noqa: E402
 
 SHORT = Result("done", {"total": 0.1, "first": 0.3}, {})
 #: As large as a run of the headline sweep: hitting times and a loss curve of 200 points.

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from motsim.plan import load_sweep
-from motsim.runner import run_cells
-from motsim.store import Store
-from motsim.tables import export
+from motsim.results.store import Store
+from motsim.results.tables import export
+from motsim.running.runner import run_cells
 
 #: Networks take minutes: the tests train these cases, `-m slow` all.
 BOUNDED = {

@@ -5,7 +5,7 @@ import pytest
 
 from motsim.claims.coverage import judge
 from motsim.occupancy import coupon_collector, distinct_choices
-from motsim.tables import Tables
+from motsim.results.tables import Tables
 
 
 def verdicts(findings):

@@ -11,7 +11,7 @@ from figures import check, drawn, figure_names
 from figures.inline import inline_svg
 from motsim.claims import claim_module
 from motsim.extras import MissingExtraError
-from motsim.tables import Tables, TablesError
+from motsim.results.tables import Tables, TablesError
 
 LAST_RESORT = "not what its figure needs"
 

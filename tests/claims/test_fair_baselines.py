@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from motsim.claims.fair_baselines import judge
-from motsim.tables import Tables
+from motsim.results.tables import Tables
 
 
 def verdicts(findings):

@@ -3,7 +3,7 @@
 import pytest
 
 from motsim.claims.rate_matrix import judge
-from motsim.tables import Tables
+from motsim.results.tables import Tables
 
 GATED = ("mot", "moe", "shared")
 

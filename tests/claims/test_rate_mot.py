@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from motsim.claims.rate_mot import judge, one_number
-from motsim.tables import Tables
+from motsim.results.tables import Tables
 
 
 def verdicts(findings):

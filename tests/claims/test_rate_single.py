@@ -1,7 +1,7 @@
 """Powers of single transformers and their mechanism, and data that must turn the verdicts."""
 
 from motsim.claims.rate_single import judge
-from motsim.tables import Tables
+from motsim.results.tables import Tables
 
 
 def verdicts(findings):

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from motsim.claims.realdata_experts import judge
-from motsim.tables import Tables
+from motsim.results.tables import Tables
 from tests.claims.realdata_extra import needs_data
 
 pytestmark = needs_data

@@ -8,7 +8,7 @@ import pytest
 
 from motsim.claims.rehearsal_deep import judge
 from motsim.experiments.deep import MODULES
-from motsim.tables import Tables
+from motsim.results.tables import Tables
 
 pytestmark = pytest.mark.skipif(
     any(find_spec(module) is None for module in MODULES),

@@ -5,7 +5,7 @@ import pytest
 
 from motsim.claims.simple_data import AMPLITUDES, judge
 from motsim.plan import load_sweep
-from motsim.tables import Tables
+from motsim.results.tables import Tables
 
 
 def verdicts(findings):

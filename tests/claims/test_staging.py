@@ -3,7 +3,7 @@
 import pytest
 
 from motsim.claims.staging import judge
-from motsim.tables import Tables
+from motsim.results.tables import Tables
 
 
 def verdicts(findings):

@@ -9,13 +9,13 @@ from collections import Counter
 
 import pytest
 
-import motsim.keys
-from motsim.database import Database
+import motsim.results.keys
 from motsim.experiments.result import Result
 from motsim.repair import main as repair_command
-from motsim.row import Row
-from motsim.safeguards import Tally
-from motsim.store import SCHEMA, Store, StoreError, run_key
+from motsim.results.database import Database
+from motsim.results.row import Row
+from motsim.results.safeguards import Tally
+from motsim.results.store import SCHEMA, Store, StoreError, run_key
 from tests.faults.harness import FIXTURES, choices, sound
 
 RUNS = 60
@@ -294,6 +294,6 @@ def test_f17_newer_schema_is_refused_and_left_alone(tmp_path, record):
 
 def test_f17_control_a_key_with_the_schema_would_lose_every_run(tmp_path, monkeypatch):
     folder = old_store(tmp_path)
-    monkeypatch.setattr(motsim.keys, "KEYS", SCHEMA)
+    monkeypatch.setattr(motsim.results.keys, "KEYS", SCHEMA)
     with Store(folder) as store:
         assert list(store.read(old_keys())) == []

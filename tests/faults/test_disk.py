@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from motsim.mounts import network_file_system
-from motsim.store import Store
+from motsim.results.mounts import network_file_system
+from motsim.results.store import Store
 from tests.faults.harness import ROOT, Bench, end, sound
 
 SMALL, LARGE = "size=256k", "size=64m"
@@ -167,7 +167,7 @@ def test_f7_refused_before_anything_is_loaded(tmp_path, record):
     seconds = time.monotonic() - begin
     assert done.returncode == 2
     loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
-    assert "motsim.folder" in loaded  # control: the list is one of modules
+    assert "motsim.results.folder" in loaded  # control: the list is one of modules
     assert not {"numba", "numpy", "pandas", "joblib"} & loaded
     record("F7", f"motsim.sweep --out FILE: refused after {seconds:.2f} s")
 
@@ -197,7 +197,7 @@ def mounted(tmp_path, monkeypatch):
         table = tmp_path / "mountinfo"
         place = str(tmp_path / "my disk").replace(" ", r"\040")
         table.write_text(TABLE.format(mount=place, kind=kind))
-        monkeypatch.setattr("motsim.mounts.TABLE", table)
+        monkeypatch.setattr("motsim.results.mounts.TABLE", table)
         return folder
 
     return make
@@ -231,5 +231,5 @@ def test_a_store_on_a_network_keeps_a_rollback_journal_and_says_so_once(mounted,
 
 
 def test_a_machine_that_does_not_tell_counts_as_local(tmp_path, monkeypatch):
-    monkeypatch.setattr("motsim.mounts.TABLE", tmp_path / "missing")
+    monkeypatch.setattr("motsim.results.mounts.TABLE", tmp_path / "missing")
     assert network_file_system(tmp_path) is None

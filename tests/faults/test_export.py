@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from motsim.tables import TablesError, load_tables
+from motsim.results.tables import TablesError, load_tables
 from tests.faults.harness import SITE, Bench, choices, end
 
 NAMES = ("bench.csv", "bench.numbers.csv", "bench.json")

@@ -8,7 +8,7 @@ import time
 import psutil
 import pytest
 
-from motsim.store import Store
+from motsim.results.store import Store
 from tests.faults.harness import Bench, choices, end, recomputed, sound, workers_of
 
 JOBS = 2

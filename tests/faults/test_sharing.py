@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-import motsim.store
-from motsim.ownership import is_alive
-from motsim.store import Store
+import motsim.results.store
+from motsim.results.ownership import is_alive
+from motsim.results.store import Store
 from tests.faults.harness import ROOT, Bench, choices, end, recomputed
 
 TEN_YEARS = 315e6  # seconds
@@ -52,7 +52,7 @@ def test_f8_control_without_claims_runs_are_computed_twice(tmp_path, record):
 HOLDER = """
 import sys, time
 from pathlib import Path
-from motsim.store import Store
+from motsim.results.store import Store
 store = Store(Path(sys.argv[1]))
 store.claim("k")
 store._db.rows("BEGIN IMMEDIATE")
@@ -88,7 +88,7 @@ def test_f9_dead_owner_frees_its_run_at_once(tmp_path, rounds, record):
 
 def test_f9_control_a_lock_that_outlives_its_owner_stays(tmp_path, monkeypatch):
     killed_holder(tmp_path)
-    monkeypatch.setattr(motsim.store, "is_alive", lambda owner: True)
+    monkeypatch.setattr(motsim.results.store, "is_alive", lambda owner: True)
     with Store(tmp_path) as store:
         assert not store.claim("k")
 
@@ -131,6 +131,6 @@ def test_f29_control_claims_by_the_clock_are_taken_twice(tmp_path, record):
 
 def test_this_process_is_alive():
     """Control of the owner's test itself: one that is never true would free every run."""
-    from motsim.ownership import myself
+    from motsim.results.ownership import myself
 
     assert is_alive(myself())

@@ -19,7 +19,7 @@ from motsim.model import Model, Routing
 from motsim.plan import SweepError, load_sweep
 from motsim.realdata import write_archive
 from motsim.realdata.tasks import Samples
-from motsim.store import run_key
+from motsim.results.store import run_key
 
 needs_extra = pytest.mark.skipif(
     any(find_spec(module) is None for module in MODULES),

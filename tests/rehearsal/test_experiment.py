@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from motsim.experiments.rehearsal import Settings, cost, predict, run
 from motsim.experiments.rehearsal_settings import problem, stream
 from motsim.rehearsal import equicorrelated_tasks, expected_errors, find_crossover
-from motsim.store import run_key
+from motsim.results.store import run_key
 
 
 @pytest.mark.parametrize(

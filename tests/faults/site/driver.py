@@ -20,7 +20,7 @@ def install():
         most = int(os.environ["MOTSIM_FAULT_FILE_SIZE"])
         resource.setrlimit(resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))
     from motsim.experiments import kind_module
-    from motsim.store import Store
+    from motsim.results.store import Store
 
     note = kind_module("trial").note
     commit = Store.commit
@@ -37,7 +37,7 @@ def install():
 
 def commit_later(note):
     """Runs are acknowledged at once, and written when there are twenty of them."""
-    from motsim.store import Store
+    from motsim.results.store import Store
 
     commit, waiting = Store.commit, []
 
@@ -54,22 +54,22 @@ def commit_later(note):
 
 def no_death_signal(note):
     """Workers are not told when their parent dies."""
-    import motsim.runner
+    import motsim.running.runner
 
-    motsim.runner.prepare_worker = lambda *arguments: None
+    motsim.running.runner.prepare_worker = lambda *arguments: None
 
 
 def no_look_at_the_parent(note):
     """A worker asks to be told of its parent's death, though that may have been."""
-    import motsim.runner
+    import motsim.running.runner
 
-    prepare = motsim.runner.prepare_worker
-    motsim.runner.prepare_worker = lambda parent: prepare(os.getppid())
+    prepare = motsim.running.runner.prepare_worker
+    motsim.running.runner.prepare_worker = lambda parent: prepare(os.getppid())
 
 
 def no_claims(note):
     """A run belongs to whoever comes."""
-    from motsim.store import Store
+    from motsim.results.store import Store
 
     Store.claim = lambda self, key: True
     Store.suspects = lambda self: set()
@@ -77,26 +77,26 @@ def no_claims(note):
 
 def claims_for_ever(note):
     """A run that was begun stays with whoever began it, as with a plain lock file."""
-    import motsim.store
+    import motsim.results.store
 
-    motsim.store.is_alive = lambda owner: True
+    motsim.results.store.is_alive = lambda owner: True
 
 
 def claims_by_clock(note):
     """A claim holds for a minute of the wall clock."""
     import time
 
-    import motsim.store
+    import motsim.results.store
 
     begin = float(os.environ.get("MOTSIM_FAULT_BEGIN", "0"))
-    motsim.store.is_alive = lambda owner: time.time() - begin < 60.0
+    motsim.results.store.is_alive = lambda owner: time.time() - begin < 60.0
 
 
 def no_limit_of_tries(note):
     """A run whose worker died is tried again and again."""
-    import motsim.store
+    import motsim.results.store
 
-    motsim.store.MAX_TRIES = 10**9
+    motsim.results.store.MAX_TRIES = 10**9
 
 
 def no_signal_handler(note):
@@ -108,9 +108,9 @@ def no_signal_handler(note):
 
 def give_up(note):
     """One bad run ends the sweep."""
-    import motsim.runner
+    import motsim.running.runner
 
-    execute = motsim.runner.execute
+    execute = motsim.running.runner.execute
 
     def strict(*arguments):
         found = execute(*arguments)
@@ -118,12 +118,12 @@ def give_up(note):
             os._exit(3)
         return found
 
-    motsim.runner.execute = strict
+    motsim.running.runner.execute = strict
 
 
 def write_in_place(note):
     """Tables are written where they are."""
-    from motsim.files import TableFile
+    from motsim.results.files import TableFile
 
     def begin(self):
         self.part = self.path

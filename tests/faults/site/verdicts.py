@@ -17,9 +17,9 @@ import numpy as np
 from motsim.claims import claim_module
 from motsim.experiments import kind_module
 from motsim.plan import load_sweep
-from motsim.runner import run_cells
-from motsim.store import Store
-from motsim.tables import export
+from motsim.results.store import Store
+from motsim.results.tables import export
+from motsim.running.runner import run_cells
 
 
 def move_start(module):

@@ -4,10 +4,10 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from motsim.row import Row
+from motsim.results.row import Row
 
 if TYPE_CHECKING:
-    from motsim.database import Database
+    from motsim.results.database import Database
 
 __all__ = ["first_row", "migrate"]
 

@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 
 from joblib.externals.loky import process_executor
 
-from motsim.backends import BackendError
 from motsim.experiments import kind_module
 from motsim.experiments.result import Result
 from motsim.plan import Cell
-from motsim.store import Store, WorkerDiedError, run_key
+from motsim.results.store import Store, WorkerDiedError, run_key
+from motsim.running.backends import BackendError
 from motsim.threads import one_thread
 
 __all__ = ["Done", "execute", "execute_away", "prepare_worker", "worker_died"]

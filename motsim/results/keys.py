@@ -10,7 +10,7 @@ from typing import Any
 __all__ = ["run_key", "science_hash"]
 
 KEYS = 1  # version of the rule that makes keys; not that of the file, which may be migrated
-PACKAGE = Path(__file__).parent
+PACKAGE = Path(__file__).parents[1]
 
 
 @cache

@@ -11,7 +11,7 @@ from typing import Any
 from tqdm import tqdm
 
 from motsim.plan import Cell
-from motsim.store import FAILED
+from motsim.results.store import FAILED
 
 __all__ = ["MODES", "BarProgress", "Count", "JsonProgress", "PlainProgress", "Progress", "spell"]
 

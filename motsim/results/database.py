@@ -1,6 +1,6 @@
 """The SQLite file under a store: opened, checked against losses, brought to the present schema.
 
-`motsim.safeguards` says what finds the losses that SQLite itself does not notice.
+`motsim.results.safeguards` says what finds the losses that SQLite itself does not notice.
 """
 
 import contextlib
@@ -13,10 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from motsim.folder import BUSY, StoreError, check_folder, damaged, no_room, trouble
-from motsim.mounts import network_file_system
-from motsim.row import TABLES, Row
-from motsim.safeguards import Tally, fold, row_checksum
+from motsim.results.folder import BUSY, StoreError, check_folder, damaged, no_room, trouble
+from motsim.results.mounts import network_file_system
+from motsim.results.row import TABLES, Row
+from motsim.results.safeguards import Tally, fold, row_checksum
 
 __all__ = ["SCHEMA", "Database", "Row", "StoreError", "check_folder", "no_room"]
 
@@ -72,7 +72,7 @@ class Database:
                     raise self.damaged(f"empty, though {self.tally.commits()} commits were made")
                 self.create()
             elif found < SCHEMA:
-                from motsim.migration import migrate
+                from motsim.results.migration import migrate
 
                 migrate(self)
             self.rows(f"PRAGMA user_version={SCHEMA}")

@@ -8,7 +8,7 @@ from typing import get_args
 
 from motsim.origins import origin_path
 from motsim.plan import Sweep, SweepError, Tier, load_sweep, sweep_names
-from motsim.store import FAILED, Store, StoreError
+from motsim.results.store import FAILED, Store, StoreError
 
 __all__ = ["describe"]
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from joblib._dask import DaskDistributedBackend
 
-from motsim.backends import BackendError
+from motsim.running.backends import BackendError
 
 __all__ = ["RepairedDaskBackend", "identify", "no_worker_seconds"]
 

@@ -1,7 +1,7 @@
 """Finished runs on disk: one SQLite file a results folder, one transaction a run.
 
 A run is found by a key over its complete settings and the science code, so a changed setting or a
-changed kernel never meets an old result. `motsim.database` keeps the file.
+changed kernel never meets an old result. `motsim.results.database` keeps the file.
 """
 
 import json
@@ -16,10 +16,10 @@ from types import TracebackType
 from typing import Any, Self
 
 from motsim import __version__
-from motsim.database import SCHEMA, Database, Row, StoreError, check_folder
 from motsim.experiments.result import Result
-from motsim.keys import run_key
-from motsim.ownership import is_alive, myself
+from motsim.results.database import SCHEMA, Database, Row, StoreError, check_folder
+from motsim.results.keys import run_key
+from motsim.results.ownership import is_alive, myself
 
 __all__ = [
     "FAILED",

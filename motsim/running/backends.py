@@ -102,7 +102,7 @@ def _dask(stack: ExitStack, jobs: int | None, scheduler: str | None) -> Backend:
         )
     from distributed import Client
 
-    from motsim.dask_backend import RepairedDaskBackend, identify, no_worker_seconds
+    from motsim.running.dask_backend import RepairedDaskBackend, identify, no_worker_seconds
 
     no_worker_seconds()  # a wrong setting is refused before anything runs
     for name in list(logging.root.manager.loggerDict):
@@ -139,7 +139,7 @@ def _ray(stack: ExitStack, jobs: int | None, scheduler: str | None) -> Backend:
     import ray
     from ray.exceptions import RayError
 
-    from motsim.ray_backend import StreamingRayBackend
+    from motsim.running.ray_backend import StreamingRayBackend
 
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing leaves the machine unasked
     if scheduler is None:

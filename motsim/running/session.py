@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from motsim.backends import Backend
 from motsim.experiments import kind_module
 from motsim.kernel_cache import compiled_here
 from motsim.plan import Cell, Sweep
-from motsim.progress import Count, Progress
-from motsim.runner import run_cells
-from motsim.store import FAILED, Store
-from motsim.tables import Tables, export
+from motsim.results.store import FAILED, Store
+from motsim.results.tables import Tables, export
+from motsim.running.backends import Backend
+from motsim.running.progress import Count, Progress
+from motsim.running.runner import run_cells
 
 __all__ = ["Session"]
 

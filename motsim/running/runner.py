@@ -9,10 +9,10 @@ from typing import Any
 
 from joblib import Parallel, delayed
 
-from motsim.backends import Backend, BackendError
 from motsim.plan import Cell
-from motsim.store import MAX_TRIES, Store
-from motsim.worker import Done, execute, execute_away, prepare_worker, worker_died
+from motsim.results.store import MAX_TRIES, Store
+from motsim.running.backends import Backend, BackendError
+from motsim.running.worker import Done, execute, execute_away, prepare_worker, worker_died
 
 __all__ = ["run_cells"]
 

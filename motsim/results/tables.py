@@ -17,10 +17,10 @@ from typing import Any
 
 import pandas as pd
 
-from motsim.files import TableFile, clean, replace_all
 from motsim.origins import origin
 from motsim.plan import Cell, Sweep
-from motsim.store import SCHEMA, FinishedRun, Store
+from motsim.results.files import TableFile, clean, replace_all
+from motsim.results.store import SCHEMA, FinishedRun, Store
 
 __all__ = ["Tables", "TablesError", "export", "load_tables"]
 

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from motsim.plan import Cell, Sweep, SweepError, load_sweep, sweep_names
-from motsim.progress import spell
-from motsim.store import Store
+from motsim.results.store import Store
+from motsim.running.progress import spell
 
 __all__ = ["dry_run", "listed"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Self
 
 from motsim.plan import Cell
-from motsim.store import Store, StoreError
+from motsim.results.store import Store, StoreError
 
 __all__ = ["Shard", "collect"]
 

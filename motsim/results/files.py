@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import quote, unquote
 
-from motsim.folder import StoreError, no_room
-from motsim.ownership import is_alive, myself
+from motsim.results.folder import StoreError, no_room
+from motsim.results.ownership import is_alive, myself
 
 __all__ = ["TableFile", "clean", "replace_all"]
 

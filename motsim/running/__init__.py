@@ -1,0 +1,1 @@
+"""Runs of a sweep over processes and machines, with what the user sees of them."""
