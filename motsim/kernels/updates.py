@@ -1,6 +1,5 @@
 """What a step does with the gradients: descent of every part, in orthonormal coordinates or not."""
 
-import numba
 import numpy as np
 
 from motsim.kernels.lanes import internal
@@ -38,7 +37,7 @@ def move(value, gradient, direction, parts, rate, normalized):
             value[a] -= scale * direction[a]
 
 
-@numba.njit(error_model="numpy", inline="always")
+@internal
 def update(parameters, gradient, metric, rule, work):
     """Move every part that has a rate; experts and attention normalise one by one.
 
