@@ -133,6 +133,8 @@ def kernel_workspace(model: Model, batch: kernels.Batch) -> kernels.Workspace:
     by_point = (model.num_experts, len(batch.labels))
     neurons = model.num_experts * model.num_neurons
     at_a_time = max(1, min(blocks, 4096 // max(1, r * others)))  # 256 KiB
+    part = aligned_zeros(3).view(np.int64)
+    part[1] = blocks
     return kernels.Workspace(
         weights=aligned_zeros((model.num_attentions, blocks, length, length, width)),
         products=aligned_zeros((rows, length, width)),
@@ -154,7 +156,7 @@ def kernel_workspace(model: Model, batch: kernels.Batch) -> kernels.Workspace:
         by_output=aligned_zeros(by_point),
         by_gate=aligned_zeros(by_point),
         final=aligned_zeros(len(batch.labels)),
-        part=np.array([0, blocks, 0]),
+        part=part,
     )
 
 
