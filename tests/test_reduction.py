@@ -230,7 +230,9 @@ def test_products_with_similar_signals_are_coordinates(
 ):
     model = (Model("mot", 3, "cubic", 2), Model("shared", 3, "linear"))[seed % 2]
     points, start = problem(model, seed, odd=seed == 1, similarity=similarity, **mixture)
-    assert reduce_problem(model, points, start).batch.axes.shape[1] == 3
+    reduced = reduce_problem(model, points, start)
+    assert reduced.batch.axes.shape[1] == 3
+    assert reduced.odd == (seed == 1 and not mixture)  # halved by the mirror too
     losses, got = full_curve(model, points, stages, start)
 
     monkeypatch.setattr(motsim.reduction, "INDEPENDENT", np.inf)  # orthonormal coordinates
