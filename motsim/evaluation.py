@@ -123,20 +123,16 @@ def evaluator(
     rule = kernel_rule(model, loss, Routing())
     rule = rule._replace(ffn_rate=0.0, attention_rate=0.0, gate_rate=0.0)
 
-    def laid_out(part: slice) -> kernels.Batch:
-        return kernel_batch(points.tokens[part], points.labels[part], points.weights[part])
+    def laid_out(part: slice) -> tuple[kernels.Batch, kernels.Workspace]:
+        batch = kernel_batch(points.tokens[part], points.labels[part], points.weights[part])
+        return batch, kernel_workspace(model, batch)
 
     if len(parts) == 1:
-        batch = laid_out(parts[0])
-        work = kernel_workspace(model, batch)
-        return lambda parameters: _evaluate(parameters, batch, rule, work, with_attention)
+        kept = laid_out(parts[0])
+        return lambda parameters: _evaluate(parameters, *kept, rule, with_attention)
 
     def over_parts(parameters: ModelParameters) -> Evaluation:
-        found = []
-        for part in parts:
-            batch = laid_out(part)
-            work = kernel_workspace(model, batch)
-            found.append(_evaluate(parameters, batch, rule, work, with_attention))
+        found = [_evaluate(parameters, *laid_out(part), rule, with_attention) for part in parts]
         rows = ("outputs", "logits", "gates", "routed", "prediction")
         return Evaluation(
             loss=sum(part.loss for part in found),
@@ -150,8 +146,8 @@ def evaluator(
 def _evaluate(
     parameters: ModelParameters,
     batch: kernels.Batch,
-    rule: kernels.Rule,
     work: kernels.Workspace,
+    rule: kernels.Rule,
     with_attention: bool,
 ) -> Evaluation:
     """Some of the points; their part of the loss."""

@@ -73,8 +73,9 @@ def stage_parts(
     frozen = rule.attention_rate == 0.0
     divides = frozen and rule.gated and not rule.sampled and rule.load_balance == 0.0
     count = count if divides and (rule.ffn_rate > 0.0 or rule.gate_rate > 0.0) else 1
-    alike = frozen and rule.mixed and not rule.cubic and len(scratch.weights) == 1
-    if alike := alike and batch.axes.shape[1] == 0:
+    linear = rule.mixed and not rule.cubic
+    alike = frozen and linear and len(scratch.weights) == 1 and batch.axes.shape[1] == 0
+    if alike:
         rule, batch = rule._replace(mixed=False), mixed_batch(batch, scratch.weights[0, :, 0])
     parts = in_parts(batch, count)
     if alike or count > 1:
