@@ -13,7 +13,6 @@ from motsim.kernels.lanes import (
     inlined,
     lanes,
     splat,
-    where_at_most,
     where_greater,
 )
 
@@ -107,11 +106,13 @@ SHIFT = 6755399441055744.0  # 1.5 * 2^52: adding it rounds to an integer, kept i
 
 
 @inlined
-def power_lanes(x):
-    """e^x for -708 <= x <= 709."""
-    shifted = x * splat(LOG2_E) + splat(SHIFT)
+def decay_lanes(x):
+    """e^x to about 1 ulp for x <= 0, as softmax and losses need it; 0 below -708; NaN stays NaN."""
+    low = splat(-708.0)
+    clipped = where_greater(low, x, low, x)  # NaN is not below: it passes
+    shifted = clipped * splat(LOG2_E) + splat(SHIFT)
     k = splat(SHIFT) - shifted
-    t = fma(k, splat(LN2_HIGH), x)
+    t = fma(k, splat(LN2_HIGH), clipped)
     t = fma(k, splat(LN2_LOW), t)
     p = fma(splat(Q9), t, splat(Q8))
     p = fma(p, t, splat(Q7))
@@ -123,21 +124,4 @@ def power_lanes(x):
     p = fma(p, t, splat(Q1))
     p = fma(p, t, splat(Q0))
     p = fma(p * t, t, t) + splat(1.0)
-    return times_power_of_two(p, shifted)
-
-
-@inlined
-def exponential_lanes(x):
-    """e^x to about 1 ulp for x <= 709; exactly 0 below -708; NaN and +inf pass through."""
-    high, low = splat(709.0), splat(-708.0)
-    clipped = where_greater(x, low, x, low)
-    clipped = where_greater(clipped, high, high, clipped)
-    value = where_greater(low, x, splat(0.0), power_lanes(clipped))
-    return where_at_most(x, high, value, x * splat(1e308))
-
-
-@inlined
-def decay_lanes(x):
-    """The same for x <= 0, in fewer instructions; NaN stays NaN."""
-    low = splat(-708.0)
-    return where_greater(low, x, splat(0.0), power_lanes(where_greater(low, x, low, x)))
+    return where_greater(low, x, splat(0.0), times_power_of_two(p, shifted))

@@ -149,7 +149,6 @@ def _comparison(operation, one):
 _add, _subtract, _multiply, _divide = (_binary(name) for name in ("fadd", "fsub", "fmul", "fdiv"))
 where_greater = _comparison(">", "x where a > b, else y; y where one is NaN.")
 where_equal = _comparison("==", "x where a == b, else y.")
-where_at_most = _comparison("<=", "x where a <= b, else y; y where one is NaN.")
 
 
 def _operator(function, implementation):

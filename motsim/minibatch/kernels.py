@@ -4,7 +4,7 @@ Rows are padded to whole groups of eight (`tiles.padded`); what pads is zero or 
 """
 
 from motsim.kernel_cache import kernel
-from motsim.kernels.arithmetic import decay_lanes, exponential, exponential_lanes
+from motsim.kernels.arithmetic import decay_lanes, exponential
 from motsim.kernels.lanes import (
     WIDTH,
     advance,
@@ -118,7 +118,7 @@ def softmax(scores):
             scores[r, k] -= largest
     place, tiled = pointer(scores), scores.size - scores.size % WIDTH
     for k in range(0, tiled, WIDTH):
-        store(place, k, exponential_lanes(load(place, k)))
+        store(place, k, decay_lanes(load(place, k)))
     for k in range(tiled, scores.size):
         put(place, k, exponential(number(place, k)))
     for r in range(rows):
