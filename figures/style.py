@@ -66,10 +66,17 @@ def legend(owner: Axes | Figure, **options: Any) -> None:
 
 
 def label_stages(ax: Axes, stages: list[tuple[str, float, float]]) -> None:
-    """Shade the stages (name, start, stop) of a logarithmic step axis; name them on top."""
+    """Shade the stages (name, start, stop) of a logarithmic step axis; name them on top.
+
+    The second name ends where its stage does and the third begins with its own: both stages
+    can be narrower than their names.
+    """
     for place, (name, start, stop) in enumerate(stages):
         ax.axvspan(start, stop, color="0.5", alpha=0.10 if place % 2 == 0 else 0.0, lw=0)
-        ax.text(
-            (start * stop) ** 0.5, 1.01, name, transform=ax.get_xaxis_transform(), ha="center",
-            va="bottom", fontsize=6.5, color=GREY,
+        x, ha, shift = {1: (stop, "right", -1.5), 2: (start, "left", 1.5)}.get(
+            place, ((start * stop) ** 0.5, "center", 0.0)
+        )
+        ax.annotate(
+            name, (x, 1.0), (shift, 1.5), xycoords=ax.get_xaxis_transform(),
+            textcoords="offset points", ha=ha, va="bottom", fontsize=6.5, color=GREY,
         )  # fmt: skip
