@@ -1,6 +1,7 @@
 """Fixtures shared by all tests."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,10 @@ import motsim.experiments
 
 KINDS = Path(__file__).parent / "kinds"
 FAULT_SEED = os.environ.get("MOTSIM_FAULT_SEED", "0")
+
+# A shell starts what it sends to the background deaf to Ctrl-C, and programs under test with it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
