@@ -158,6 +158,8 @@ def _evaluate(
     length = work.weights.shape[3]
     attention = np.zeros((len(work.weights), length, length, 0))
     if with_attention:
+        if kernels.only_signals(batch):  # whose outputs are computed without
+            kernels.refresh_attention(value, batch, work)
         shape = (*attention.shape[:3], len(batch.labels))
         attention = work.weights.transpose(0, 3, 2, 1, 4).reshape(shape)[..., at]
     logits = work.logits[:, at].T

@@ -137,6 +137,7 @@ def kernel_workspace(model: Model, batch: kernels.Batch) -> kernels.Workspace:
     part[1] = blocks
     return kernels.Workspace(
         weights=aligned_zeros((model.num_attentions, blocks, length, length, width)),
+        moments=aligned_zeros((1, 1, 10 if model.activation == "cubic" else 3, width)),
         products=aligned_zeros((rows, length, width)),
         mixed=aligned_zeros((rows, length, width)),
         other_products=aligned_zeros((neurons, others * blocks * width)),

@@ -81,7 +81,7 @@ def stage_parts(
     if alike or count > 1:
         one = parts._replace(**{name: getattr(parts, name)[0] for name in POINTS})
         own = kernel_workspace(model, one)
-        scratch = own._replace(weights=scratch.weights, part=scratch.part)
+        scratch = own._replace(weights=scratch.weights, moments=scratch.moments, part=scratch.part)
     return rule, parts, scratch
 
 

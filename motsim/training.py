@@ -1,6 +1,7 @@
 """Staged gradient descent with a gate trained throughout; one run gives one frozen `Trace`."""
 
 import logging
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -166,30 +167,44 @@ def _rule(model: Model, problem: Reduction, loss: Loss, stage: Stage) -> kernels
 def _keep_attention(
     rule: kernels.Rule, value: kernels.Parameters, batch: kernels.Batch, work: kernels.Workspace
 ) -> kernels.Workspace:
-    """Scratch with the attention weights of a stage: where they are frozen, computed here, once.
+    """Scratch with what a stage needs of its attention: where it is frozen, computed here, once.
 
     Equal attentions are kept once; for linear experts the sum over queries is all that is needed.
+    Points of three signal tokens need the moments of what they attend to.
     """
-    if not rule.mixed:
-        return work
     if rule.attention_rate > 0.0:
         return _in_memory(batch, work)
+    if kernels.only_signals(batch):
+        return _keep_moments(rule, value, batch, work)
+    if not rule.mixed:
+        return work
     if (value.attention == value.attention[0]).all():
         work = work._replace(weights=work.weights[:1])
     elif not rule.cubic:
         return work._replace(weights=_summed_attention(value, batch, work))
-    else:
-        work = _in_memory(batch, work)
     kernels.refresh_attention(value, batch, work)
     if not rule.cubic:
         work = work._replace(weights=aligned(work.weights.sum(axis=2, keepdims=True)))
     return work
 
 
+def _keep_moments(
+    rule: kernels.Rule, value: kernels.Parameters, batch: kernels.Batch, work: kernels.Workspace
+) -> kernels.Workspace:
+    """Scratch with the moments of a stage, unless they are too many."""
+    alike = (value.attention == value.attention[:1]).all()
+    shape = (1 if alike else len(value.attention), len(batch.axes), *work.moments.shape[2:])
+    if 8 * math.prod(shape) > MAX_KEPT:
+        return work
+    work = work._replace(moments=aligned_zeros(shape))
+    kernels.refresh_moments(value, batch, rule, work.moments)
+    return work
+
+
 def _in_memory(batch: kernels.Batch, work: kernels.Workspace) -> kernels.Workspace:
     """Scratch without attention weights where they are too many and a pass can do without."""
-    own, signals = len(work.weights) == len(work.outputs), batch.axes.shape[1]
-    if own and signals == 3 and batch.tokens.shape[2] == 0 and work.weights.nbytes > MAX_KEPT:
+    own = len(work.weights) == len(work.outputs)
+    if own and kernels.only_signals(batch) and work.weights.nbytes > MAX_KEPT:
         return work._replace(weights=work.weights[:0])
     return work
 

@@ -1,4 +1,4 @@
-"""The pass written out for three signal tokens against the general one, on the same blocks."""
+"""The passes written out for three signal tokens against the general one, on the same blocks."""
 
 from itertools import product
 
@@ -8,20 +8,34 @@ import pytest
 from kernel_cases import random_tokens
 
 from motsim import kernels
+from motsim.kernels.frozen import pass_frozen
 from motsim.kernels.passes import pass_group
 from motsim.kernels.phases import BACKWARD, BOTH, FORWARD
 from motsim.kernels.three import pass_three
-from motsim.layout import aligned, kernel_batch, kernel_parameters, kernel_rule, kernel_workspace
+from motsim.layout import (
+    aligned,
+    aligned_zeros,
+    kernel_batch,
+    kernel_parameters,
+    kernel_rule,
+    kernel_workspace,
+)
 from motsim.model import Model, ModelParameters, Routing
 
-PASSES = [pass_group, pass_three]
 EXPERTS, COORDINATES, POINTS = 3, 5, 60
-#: activation, attention: trained, frozen, one for all experts, or summed over the queries
+#: activation, attention: trained, frozen, one for all experts, or none; of frozen attention the
+#: general pass may keep sums over the queries, and the other one may keep nothing
 ATTENTIONS = [
-    *product(("linear", "cubic"), ("trained", "frozen", "equal")),
-    ("linear", "summed"),
-    ("linear", "equal and summed"),
+    *product(("linear", "cubic"), ("trained", "frozen", "equal", "none", "frozen, not kept")),
+    ("linear", "frozen, summed"),
+    ("linear", "equal, summed"),
+    ("cubic", "equal, not kept"),
 ]
+
+
+def passes(attention):
+    """The general pass, and the one written out."""
+    return [pass_group, pass_three if attention == "trained" else pass_frozen]
 
 
 class Problem:
@@ -35,9 +49,9 @@ class Problem:
         self.rng, self.attention = rng, attention
         self.batch = kernel_batch(tokens, rng.choice([-1.0, 1.0], size), np.full(size, 1 / size))
         assert self.batch.axes.shape[1] == 3
-        self.model = Model("mot", EXPERTS, activation, neurons)
+        self.model = Model("moe" if attention == "none" else "mot", EXPERTS, activation, neurons)
         r = tokens.shape[2]
-        matrices = rng.standard_normal((EXPERTS, r, r))
+        matrices = rng.standard_normal((self.model.num_attentions, r, r))
         if "equal" in attention:
             matrices[:] = matrices[0]
         self.parameters = kernel_parameters(
@@ -50,8 +64,13 @@ class Problem:
         shape = (3, EXPERTS, len(self.batch.labels))
         self.gates, self.choice, self.by_output = rng.uniform(0.1, 1.0, shape)
 
+    def rule(self, loss="squared"):
+        """Every part trained that is not frozen."""
+        rate = 1.0 if self.attention == "trained" else 0.0
+        return kernel_rule(self.model, loss, Routing())._replace(attention_rate=rate)
+
     def workspace(self):
-        """Scratch with the attention that a stage keeps."""
+        """Scratch with what a stage keeps of its attention."""
         work = kernel_workspace(self.model, self.batch)
         if self.attention == "trained":
             work.weights[:] = np.nan  # to be computed
@@ -63,27 +82,34 @@ class Problem:
             if "summed" in self.attention:
                 weights = aligned(weights.sum(axis=2, keepdims=True))
             work = work._replace(weights=weights)
+        if self.attention != "trained" and "not kept" not in self.attention:
+            sets = 1 if self.attention in ("equal", "equal, summed", "none") else EXPERTS
+            blocks, (terms, width) = len(self.batch.axes), work.moments.shape[2:]
+            work = work._replace(moments=aligned_zeros((sets, blocks, terms, width)))
+            kernels.refresh_moments(self.parameters, self.batch, self.rule(), work.moments)
         work.gates[:], work.choice[:] = self.gates, self.choice
         return work
 
+    def call(self, one_pass, rule, work, gradient, phase, dense):
+        """One phase for all experts."""
+        arguments = self.parameters, self.batch, rule, work, gradient
+        if one_pass is pass_frozen:
+            one_pass(*arguments, phase, dense)
+            return
+        for group in range(EXPERTS):
+            groups = () if one_pass is pass_three else (EXPERTS,)
+            one_pass(*arguments, group, *groups, phase, dense)
+
     def run(self, one_pass, phases, *, logistic=False, ffn_rate=1.0, negligible=0.0):
         """What a pass leaves behind: results and gradients by name."""
-        rule = kernel_rule(self.model, "logistic" if logistic else "squared", Routing())._replace(
-            ffn_rate=ffn_rate,
-            attention_rate=1.0 if self.attention == "trained" else 0.0,
-            negligible=negligible,
-        )
+        rule = self.rule("logistic" if logistic else "squared")
+        rule = rule._replace(ffn_rate=ffn_rate, negligible=negligible)
         work = self.workspace()
         gradient = kernels.Parameters(*(np.full_like(a, np.nan) for a in self.parameters))
         for phase in phases:
             if phase == BACKWARD:
                 work.by_output[:] = self.by_output
-            for group in range(EXPERTS):
-                groups = () if one_pass is pass_three else (EXPERTS,)
-                one_pass(
-                    self.parameters, self.batch, rule, work, gradient, group, *groups, phase,
-                    negligible == 0.0,
-                )  # fmt: skip
+            self.call(one_pass, rule, work, gradient, phase, negligible == 0.0)
         assert (work.ffn_sums == 0.0).all()  # ready for the next step
         assert (work.attention_sums == 0.0).all()
         found = {"outputs": work.outputs}
@@ -115,16 +141,17 @@ ALL_PHASES = [[FORWARD], [FORWARD, BACKWARD], [BOTH]]
 def test_both_passes_agree(activation, attention, neurons, phases):
     for seed, logistic in enumerate((False, True)):
         case = Problem(activation, attention, neurons, seed)
-        general, three = (case.run(p, phases, logistic=logistic) for p in PASSES)
-        assert distance(three, general) < 1e-13
+        one, other = passes(attention)
+        general = case.run(one, phases, logistic=logistic)
+        assert distance(case.run(other, phases, logistic=logistic), general) < 1e-13
         # Negative control: weights off by 1e-6 are far outside the tolerance.
         parts = [case.parameters.ffn[0]]
-        if attention == "trained":
-            parts.append(case.parameters.attention[1])
+        if attention != "none":
+            parts.append(case.parameters.attention[0])
         for part in parts:
             kept = part.copy()
             part *= 1 + 1e-6 * case.rng.standard_normal(part.shape)
-            moved = case.run(pass_three, phases, logistic=logistic)
+            moved = case.run(other, phases, logistic=logistic)
             assert distance(moved, general) > 1e-9
             part[:] = kept
 
@@ -133,14 +160,15 @@ def test_both_passes_agree(activation, attention, neurons, phases):
 @pytest.mark.parametrize("activation", ["linear", "cubic"])
 def test_both_passes_agree_where_only_attention_trains(activation, phases):
     case = Problem(activation, "trained", 2)
-    general, three = (case.run(p, phases, ffn_rate=0.0) for p in PASSES)
+    general, three = (case.run(p, phases, ffn_rate=0.0) for p in passes("trained"))
     assert distance(three, general) < 1e-13
     assert "by_ffn" not in three
 
 
 def test_one_pass_does_what_two_do():
     """Forward, the coefficients, backward: the same as both at once."""
-    for one_pass, attention in product(PASSES, ("trained", "frozen")):
+    cases = [(a, p) for a in ("trained", "frozen") for p in passes(a)]
+    for attention, one_pass in cases:
         case = Problem("cubic", attention, 2)
         together = case.run(one_pass, [BOTH])
         by_gate, outputs = together.pop("by_gate"), together["outputs"]
@@ -175,7 +203,7 @@ def test_attention_of_three_with_ties_and_large_scores(scale):
     tokens = rng.integers(-2, 3, (200, 3, 1)) * np.eye(3)[axes]
     case = Problem("linear", "trained", tokens=tokens)
     case.parameters.attention[:] = scale * rng.integers(-1, 2, (EXPERTS, 3, 3))
-    general, three = (case.run(p, [FORWARD])["weights"] for p in PASSES)
+    general, three = (case.run(p, [FORWARD])["weights"] for p in passes("trained"))
     np.testing.assert_allclose(three, general, rtol=1e-13, atol=1e-300)
     np.testing.assert_allclose(three.sum(axis=3), 1.0, rtol=1e-15)
     patterns = {
@@ -189,21 +217,19 @@ def test_attention_of_three_with_ties_and_large_scores(scale):
         assert set(np.unique(three.round(12))) == {0.0, round(1 / 3, 12), 0.5, 1.0}
 
 
-@pytest.mark.parametrize("one_pass", PASSES, ids=["general", "three"])
+@pytest.mark.parametrize(
+    ("one_pass", "attention"),
+    [(pass_group, "trained"), (pass_three, "trained"), (pass_frozen, "frozen, not kept")],
+    ids=["general", "three", "frozen"],
+)
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_what_is_not_finite_stays_in_its_lane(one_pass, bad):
-    case = Problem("cubic", "trained")
+def test_what_is_not_finite_stays_in_its_lane(one_pass, attention, bad):
+    case = Problem("cubic", attention)
     clean = case.run(one_pass, [FORWARD])["outputs"]
     for token in range(3):
         case.batch.amplitudes[1, token, 4] = bad
-        rule = kernel_rule(case.model, "squared", Routing())
         work = case.workspace()
-        for group in range(EXPERTS):
-            groups = () if one_pass is pass_three else (EXPERTS,)
-            one_pass(
-                case.parameters, case.batch, rule, work, case.parameters, group, *groups, FORWARD,
-                True,
-            )  # fmt: skip
+        case.call(one_pass, case.rule(), work, case.parameters, FORWARD, True)
         lane = np.zeros(len(case.batch.labels), dtype=bool)
         lane[kernels.WIDTH + 4] = True
         assert not np.isfinite(work.outputs[:, lane]).any()
@@ -271,14 +297,15 @@ def test_weights_that_are_not_kept_are_computed_in_each_pass(activation, routing
         loss = kernels.gradients(value, batch, rule, scratch, noise, gradient)
         return [np.array(loss), *gradient]
 
-    kept = kernel_workspace(model, batch)
-    bare = kernel_workspace(model, batch)
-    bare = bare._replace(weights=bare.weights[:0])
+    kept = bare = kernel_workspace(model, batch)
+    if attention_rate == 0.0:
+        shape = (EXPERTS, len(batch.axes), *kept.moments.shape[2:])
+        kept = kept._replace(moments=aligned_zeros(shape))
+        kernels.refresh_moments(start, batch, rule, kept.moments)
+    else:
+        bare = bare._replace(weights=bare.weights[:0])
     for a, b in zip(found(kept), found(bare), strict=True):
         np.testing.assert_allclose(b, a, rtol=1e-12, atol=1e-13 * np.abs(a).max())
-    spoilt = kept._replace(weights=np.full_like(kept.weights, 0.5))
-    if attention_rate == 0.0:  # what is kept is read: other weights, another loss
-        value, gradient = (kernels.Parameters(*(a.copy() for a in start)) for _ in range(2))
-        losses = np.empty(1)
-        kernels.descend(value, batch, rule, spoilt, noise[None], gradient, -1.0, losses)
-        assert losses[0] != found(bare)[0]
+    if attention_rate == 0.0:  # what is kept is read: other moments, another loss
+        kept.moments[:] *= 1.001
+        assert found(kept)[0] != pytest.approx(found(bare)[0], rel=1e-9)

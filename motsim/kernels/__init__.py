@@ -7,8 +7,9 @@ Points go eight at a time (`lanes`), in blocks that share the axes of their sign
 from motsim.kernel_cache import kernel_cache
 
 with kernel_cache():
-    from motsim.kernels.arguments import Batch, Parameters, Rule, Workspace
+    from motsim.kernels.arguments import Batch, Parameters, Rule, Workspace, only_signals
     from motsim.kernels.descent import descend, descend_in_parts, gradients
+    from motsim.kernels.frozen import refresh_moments
     from motsim.kernels.lanes import WIDTH
     from motsim.kernels.passes import refresh_attention
 
@@ -21,5 +22,7 @@ __all__ = [
     "descend",
     "descend_in_parts",
     "gradients",
+    "only_signals",
     "refresh_attention",
+    "refresh_moments",
 ]

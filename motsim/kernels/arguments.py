@@ -8,6 +8,7 @@ share the axes of their signal tokens. Row ``i * J + j`` is neuron j of expert i
 from typing import Any, NamedTuple
 
 import numpy as np
+from numba.extending import register_jitable
 
 from motsim.kernels.lanes import inlined, pointer
 
@@ -76,6 +77,8 @@ class Workspace(NamedTuple):
     # (M or 1 or 0, B / 8, Q, L, 8): queries, keys; Q = L, or 1 where summed. 0: `three` takes them
     # anew in each pass
     weights: np.ndarray
+    # (M or 1, B / 8, 10 or 3, 8) for `frozen`; (1, 1, 10 or 3, 8): it takes them anew in each pass
+    moments: np.ndarray
     products: np.ndarray  # (rows of a group, L, 8): t
     mixed: np.ndarray  # (rows of a group, L, 8): u, then the gradient by u
     other_products: np.ndarray  # (M * J, B / 8 * K * 8): t of the other tokens, and its gradient
@@ -98,6 +101,12 @@ class Workspace(NamedTuple):
     part: np.ndarray  # (3,): first block of the part at work, blocks of all, parts to come
 
 
+@register_jitable
+def only_signals(batch):
+    """Whether points have three signal tokens and no others."""
+    return batch.axes.shape[-1] == 3 and batch.tokens.shape[-2] == 0
+
+
 class Points(NamedTuple):
     """Addresses and sizes of a `Batch`, for the innermost kernels."""
 
@@ -116,6 +125,7 @@ class Scratch(NamedTuple):
     """Addresses of a `Workspace`, and the number of queries it keeps of each point."""
 
     weights: Any
+    moments: Any
     products: Any
     other_products: Any
     mixed: Any
@@ -130,6 +140,7 @@ class Scratch(NamedTuple):
     by_output: Any
     by_gate: Any
     queries: int
+    terms: int  # 10 or 3 moments of each point
     first: int  # block of the part at work
     all_blocks: int  # of all parts
     ends: bool  # no part is to come: sums over points are taken
@@ -151,10 +162,11 @@ def point_addresses(batch):
 def scratch_addresses(work, dense):
     """`Scratch` of a `Workspace`."""
     return Scratch(
-        pointer(work.weights), pointer(work.products),
+        pointer(work.weights), pointer(work.moments), pointer(work.products),
         pointer(work.other_products), pointer(work.mixed),
         pointer(work.by_product), pointer(work.by_score), pointer(work.moved),
         pointer(work.ffn_sums), pointer(work.attention_sums), pointer(work.outputs),
         pointer(work.gates), pointer(work.choice), pointer(work.by_output), pointer(work.by_gate),
-        work.weights.shape[2], work.part[0], work.part[1], work.part[2] == 0, dense,
+        work.weights.shape[2], work.moments.shape[2],
+        work.part[0], work.part[1], work.part[2] == 0, dense,
     )  # fmt: skip

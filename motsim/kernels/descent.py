@@ -7,7 +7,8 @@ does for one part stays in the cache.
 import numba
 import numpy as np
 
-from motsim.kernels.arguments import Batch, part_of
+from motsim.kernels.arguments import Batch, only_signals, part_of
+from motsim.kernels.frozen import pass_frozen
 from motsim.kernels.lanes import WIDTH, internal
 from motsim.kernels.passes import pass_group, refresh_attention
 from motsim.kernels.phases import BACKWARD, BOTH, DONE, FORWARD
@@ -81,10 +82,12 @@ def pass_all(parameters, batch, rule, work, gradient, phase, dense):
     multiplies = dense and batch.tokens.shape[2] > 0
     if multiplies and phase != BACKWARD:
         np.dot(parameters.ffn, batch.columns, work.other_products)
+    if only_signals(batch) and rule.attention_rate == 0.0:
+        pass_frozen(parameters, batch, rule, work, gradient, phase, dense)
+        return
     experts = work.outputs.shape[0]
     groups = parameters.attention.shape[0] if rule.mixed else experts
-    three = batch.axes.shape[1] == 3 and batch.tokens.shape[2] == 0
-    three = three and rule.mixed and groups == experts
+    three = only_signals(batch) and groups == experts
     for group in range(groups):
         if three:
             pass_three(parameters, batch, rule, work, gradient, group, phase, dense)
@@ -183,7 +186,7 @@ def gradients(parameters, batch, rule, work, noise, gradient):
     Around one step of `descend`, so that it is compiled once for both; the parameters move by that
     step.
     """
-    if rule.mixed:
+    if rule.mixed and not only_signals(batch):
         refresh_attention(parameters, batch, work)
     losses = np.empty(1)
     descend(parameters, batch, rule, work, noise[np.newaxis], gradient, -1.0, losses)

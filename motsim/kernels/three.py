@@ -1,4 +1,4 @@
-"""The pass of `passes` written out for points of three signal tokens and nothing else.
+"""The pass of `passes` written out for points of three signal tokens, attention trained.
 
 This is the population without noise tokens, where most runs spend their time: all that an expert
 does for eight points stays in registers. Same mathematics, same interface, one expert a group.
@@ -26,7 +26,7 @@ from motsim.kernels.lanes import (
 )
 from motsim.kernels.phases import BACKWARD, BOTH, FORWARD
 from motsim.kernels.routing import expected_coefficient
-from motsim.kernels.tiles import add_to, totals
+from motsim.kernels.tiles import totals
 
 
 @inlined
@@ -49,12 +49,22 @@ def softmax3(a, b, c):
 
 
 @inlined
-def query_weights(matrix, rows, axis, amplitudes, amplitude):
-    """Attention weights of one query over the three keys; `rows` are offsets of their rows of A."""
-    a = amplitudes[0] * amplitude * spread(matrix, rows[0] + axis)
-    b = amplitudes[1] * amplitude * spread(matrix, rows[1] + axis)
-    c = amplitudes[2] * amplitude * spread(matrix, rows[2] + axis)
+def query_weights(matrix, rows, axis, e):
+    """Attention weights of one query over the three keys.
+
+    `rows` are offsets of the keys' rows of A, `e` the products of two amplitudes.
+    """
+    a = e[0] * spread(matrix, rows[0] + axis)
+    b = e[1] * spread(matrix, rows[1] + axis)
+    c = e[2] * spread(matrix, rows[2] + axis)
     return softmax3(a, b, c)
+
+
+@inlined
+def amplitude_products(a):
+    """Products of two amplitudes, a row for each query."""
+    b, c, d = a[0] * a[1], a[0] * a[2], a[1] * a[2]
+    return (a[0] * a[0], b, c), (b, a[1] * a[1], d), (c, d, a[2] * a[2])
 
 
 @inlined
@@ -86,25 +96,14 @@ def slope_of(c, u, cubic):
 
 
 @inlined
-def scores_slope(p, g, t):
-    """Gradient by the scores of one query, from its weights p and the gradient g by its u."""
-    a, b, c = g * t[0], g * t[1], g * t[2]
-    mean = fma(p[2], c, fma(p[1], b, p[0] * a))
-    return p[0] * (a - mean), p[1] * (b - mean), p[2] * (c - mean)
+def add_scores(sums, rows, axis, e, p, g, t, u):
+    """Add S'[l, k] x_k x_l^T of one query to the sums of the gradient by A.
 
-
-@inlined
-def add3(a, b):
-    """Sum of triples."""
-    return a[0] + b[0], a[1] + b[1], a[2] + b[2]
-
-
-@inlined
-def add_scores(sums, rows, axis, amplitudes, amplitude, s):
-    """Add S'[l, k] x_k x_l^T of one query to the sums of the gradient by A."""
-    add_to(sums, (rows[0] + axis) * WIDTH, s[0] * amplitudes[0] * amplitude)
-    add_to(sums, (rows[1] + axis) * WIDTH, s[1] * amplitudes[1] * amplitude)
-    add_to(sums, (rows[2] + axis) * WIDTH, s[2] * amplitudes[2] * amplitude)
+    g is the gradient by u = sum_k p_k t_k, so that by the score of key k is g p_k (t_k - u).
+    """
+    add_product(sums, rows[0] + axis, e[0], p[0] * g * (t[0] - u))
+    add_product(sums, rows[1] + axis, e[1], p[1] * g * (t[1] - u))
+    add_product(sums, rows[2] + axis, e[2], p[2] * g * (t[2] - u))
 
 
 @numba.njit(cache=True, error_model="numpy")
@@ -114,12 +113,9 @@ def pass_three(parameters, batch, rule, scratch, gradient, group, phase, dense):
     blocks, r, neurons, cubic = points.blocks, points.coordinates, rule.neurons, rule.cubic
     ffn = advance(pointer(parameters.ffn), group * neurons * r)
     matrix = advance(pointer(parameters.attention), group * r * r)
-    trains, trains_ffn = rule.attention_rate > 0.0, rule.ffn_rate > 0.0
-    every = work.queries == 3  # else the weights are summed over queries, experts are linear
-    shared, keeps = scratch.weights.shape[0] == 1, scratch.weights.shape[0] > 0
-    place = (0 if shared else group) * work.all_blocks + work.first
-    weights = advance(work.weights, place * work.queries * 3 * WIDTH)
-    all_sums = advance(work.ffn_sums, group * neurons * r * WIDTH)
+    trains_ffn, keeps = rule.ffn_rate > 0.0, scratch.weights.shape[0] > 0
+    weights = advance(work.weights, group * blocks * 9 * WIDTH)
+    all_sums, sums = advance(work.ffn_sums, group * neurons * r * WIDTH), work.attention_sums
     negligible, zero = splat(rule.negligible), splat(0.0)
     for block in range(blocks):
         place = (group * blocks + block) * WIDTH
@@ -131,19 +127,19 @@ def pass_three(parameters, batch, rule, scratch, gradient, group, phase, dense):
         x0, x1, x2 = number(axes, 0), number(axes, 1), number(axes, 2)
         rows = (x0 * r, x1 * r, x2 * r)
         a = load3(advance(points.amplitudes, block * 3 * WIDTH))
-        kept = advance(weights, block * work.queries * 3 * WIDTH)
-        if not keeps or (trains and phase != BACKWARD):
-            p0 = query_weights(matrix, rows, x0, a, a[0])
-            p1 = query_weights(matrix, rows, x1, a, a[1])
-            p2 = query_weights(matrix, rows, x2, a, a[2])
+        e0, e1, e2 = amplitude_products(a)
+        kept = advance(weights, block * 9 * WIDTH)
+        if phase != BACKWARD or not keeps:
+            p0 = query_weights(matrix, rows, x0, e0)
+            p1 = query_weights(matrix, rows, x1, e1)
+            p2 = query_weights(matrix, rows, x2, e2)
             if keeps and phase == FORWARD:
                 store3(kept, p0)
                 store3(advance(kept, 3 * WIDTH), p1)
                 store3(advance(kept, 6 * WIDTH), p2)
         else:
-            p0 = load3(kept)
-            p1 = load3(advance(kept, 3 * WIDTH)) if every else p0
-            p2 = load3(advance(kept, 6 * WIDTH)) if every else p0
+            p0, p1 = load3(kept), load3(advance(kept, 3 * WIDTH))
+            p2 = load3(advance(kept, 6 * WIDTH))
         t, u = (zero, zero, zero), (zero, zero, zero)
         if phase != BACKWARD:
             f = zero
@@ -151,7 +147,7 @@ def pass_three(parameters, batch, rule, scratch, gradient, group, phase, dense):
                 w = advance(ffn, j * r)
                 t = (a[0] * spread(w, x0), a[1] * spread(w, x1), a[2] * spread(w, x2))
                 u = (dot3(p0, t), dot3(p1, t), dot3(p2, t))
-                f = f + (activated(u, cubic) if every else u[0])
+                f = f + activated(u, cubic)
             store(work.outputs, place, f)
         if phase == FORWARD:
             continue
@@ -159,7 +155,6 @@ def pass_three(parameters, batch, rule, scratch, gradient, group, phase, dense):
             c = expected_coefficient(points, rule.logistic, work, place, block * WIDTH)
         else:
             c = load(work.by_output, place)
-        s0, s1, s2 = (zero, zero, zero), (zero, zero, zero), (zero, zero, zero)
         for j in range(neurons):
             if phase == BACKWARD or neurons > 1:
                 w = advance(ffn, j * r)
@@ -170,25 +165,18 @@ def pass_three(parameters, batch, rule, scratch, gradient, group, phase, dense):
                 slope_of(c, u[1], cubic),
                 slope_of(c, u[2], cubic),
             )
-            if not every:
-                g1, g2 = zero, zero
-            if trains:
-                s0 = add3(s0, scores_slope(p0, g0, t))
-                s1 = add3(s1, scores_slope(p1, g1, t))
-                s2 = add3(s2, scores_slope(p2, g2, t))
+            add_scores(sums, rows, x0, e0, p0, g0, t, u[0])
+            add_scores(sums, rows, x1, e1, p1, g1, t, u[1])
+            add_scores(sums, rows, x2, e2, p2, g2, t, u[2])
             if trains_ffn:
-                sums = advance(all_sums, j * r * WIDTH)
+                own = advance(all_sums, j * r * WIDTH)
                 g = fma(p2[0], g2, fma(p1[0], g1, p0[0] * g0))
-                add_product(sums, x0, a[0], g)
+                add_product(own, x0, a[0], g)
                 g = fma(p2[1], g2, fma(p1[1], g1, p0[1] * g0))
-                add_product(sums, x1, a[1], g)
+                add_product(own, x1, a[1], g)
                 g = fma(p2[2], g2, fma(p1[2], g1, p0[2] * g0))
-                add_product(sums, x2, a[2], g)
-        if trains:
-            add_scores(work.attention_sums, rows, x0, a, a[0], s0)
-            add_scores(work.attention_sums, rows, x1, a, a[1], s1)
-            add_scores(work.attention_sums, rows, x2, a, a[2], s2)
-    if phase != FORWARD and trains_ffn and work.ends:
-        totals(all_sums, neurons * r, advance(pointer(gradient.ffn), group * neurons * r))
-    if phase != FORWARD and trains:
-        totals(work.attention_sums, r * r, advance(pointer(gradient.attention), group * r * r))
+                add_product(own, x2, a[2], g)
+    if phase != FORWARD:
+        if trains_ffn:
+            totals(all_sums, neurons * r, advance(pointer(gradient.ffn), group * neurons * r))
+        totals(sums, r * r, advance(pointer(gradient.attention), group * r * r))

@@ -1,0 +1,179 @@
+"""The pass over points of three signal tokens where attention is frozen.
+
+With frozen weights P, z_l = (P[l, k] a_k)_k and w on the three axes of a block, f = sum_l (z_l w)^3
+is a cubic form w . D, D = sum_l z_l (z_l . w)^2, and its gradient by w is 3 D. The ten numbers
+sum_l z_la z_lb z_lc depend on the point alone and are computed once a stage. Linear experts need
+D = sum_l z_l only, which is their gradient (docs/theory.md §3).
+"""
+
+import numba
+
+from motsim.kernels.arguments import point_addresses, scratch_addresses
+from motsim.kernels.experts import FIRST, SECOND, THIRD, add_product
+from motsim.kernels.lanes import (
+    WIDTH,
+    advance,
+    any_at_least,
+    fma,
+    inlined,
+    internal,
+    load,
+    number,
+    pointer,
+    splat,
+    spread,
+    store,
+)
+from motsim.kernels.phases import BACKWARD, BOTH, FORWARD
+from motsim.kernels.routing import expected_coefficient
+from motsim.kernels.three import dot3, load3, query_weights
+from motsim.kernels.tiles import add_to, totals
+
+
+@internal
+def block_moments(matrix, mixed, cubic, points, block, out):
+    """Moments of z (10 or 3, 8) of one block; `matrix` (r, r) is A, if there is attention.
+
+    Of cubic experts those of order three, 000 001 002 011 012 022 111 112 122 222; of linear ones
+    the sums.
+    """
+    r, axes = points.coordinates, advance(points.axes, block * 3)
+    rows = (number(axes, 0) * r, number(axes, 1) * r, number(axes, 2) * r)
+    amplitudes = advance(points.amplitudes, block * 3 * WIDTH)
+    a, zero = load3(amplitudes), splat(0.0)
+    for at in range(0, (10 if cubic else 3) * WIDTH, WIDTH):
+        store(out, at, zero)
+    for query in range(3):
+        own = load(amplitudes, query * WIDTH)
+        if mixed:
+            e = (own * a[0], own * a[1], own * a[2])
+            p = query_weights(matrix, rows, number(axes, query), e)
+            z = (p[0] * a[0], p[1] * a[1], p[2] * a[2])
+        else:
+            z = (
+                own if query == 0 else zero,
+                own if query == 1 else zero,
+                own if query == 2 else zero,
+            )
+        if cubic:
+            add_moments(z, out)
+        else:
+            add_to(out, FIRST, z[0])
+            add_to(out, SECOND, z[1])
+            add_to(out, THIRD, z[2])
+
+
+@inlined
+def add_moments(z, out):
+    """Add the ten products of three of z."""
+    z00, z01, z02, z12, z22 = z[0] * z[0], z[0] * z[1], z[0] * z[2], z[1] * z[2], z[2] * z[2]
+    add_to(out, 0, z00 * z[0])
+    add_to(out, WIDTH, z00 * z[1])
+    add_to(out, 2 * WIDTH, z00 * z[2])
+    add_to(out, 3 * WIDTH, z01 * z[1])
+    add_to(out, 4 * WIDTH, z01 * z[2])
+    add_to(out, 5 * WIDTH, z02 * z[2])
+    add_to(out, 6 * WIDTH, z[1] * z[1] * z[1])
+    add_to(out, 7 * WIDTH, z12 * z[1])
+    add_to(out, 8 * WIDTH, z12 * z[2])
+    add_to(out, 9 * WIDTH, z22 * z[2])
+
+
+@inlined
+def contracted(moments, w, cubic):
+    """D: f = w . D; the gradient of f is 3 D if cubic, else D."""
+    if not cubic:
+        return load3(moments)
+    q00, q11, q22 = w[0] * w[0], w[1] * w[1], w[2] * w[2]
+    double = w[0] + w[0]
+    q01, q02, q12 = double * w[1], double * w[2], (w[1] + w[1]) * w[2]
+    m001, m002 = load(moments, WIDTH), load(moments, 2 * WIDTH)
+    m011, m012, m022 = (
+        load(moments, 3 * WIDTH),
+        load(moments, 4 * WIDTH),
+        load(moments, 5 * WIDTH),
+    )
+    m112, m122 = load(moments, 7 * WIDTH), load(moments, 8 * WIDTH)
+    a = fma(m001, q01, load(moments, 0) * q00)
+    b = fma(m011, q01, m001 * q00)
+    c = fma(m012, q01, m002 * q00)
+    a, b, c = fma(m002, q02, a), fma(m012, q02, b), fma(m022, q02, c)
+    a, b, c = fma(m011, q11, a), fma(load(moments, 6 * WIDTH), q11, b), fma(m112, q11, c)
+    a, b, c = fma(m012, q12, a), fma(m112, q12, b), fma(m122, q12, c)
+    return fma(m022, q22, a), fma(m122, q22, b), fma(load(moments, 9 * WIDTH), q22, c)
+
+
+@numba.njit(cache=True, error_model="numpy")
+def pass_frozen(parameters, batch, rule, scratch, gradient, phase, dense):
+    """Outputs, and gradients unless FORWARD, of all experts; see `passes.pass_group`."""
+    points, work = point_addresses(batch), scratch_addresses(scratch, dense)
+    blocks, r, neurons, cubic = points.blocks, points.coordinates, rule.neurons, rule.cubic
+    sets, anew = scratch.moments.shape[0], scratch.moments.shape[:2] == (1, 1)
+    trains = phase != FORWARD and rule.ffn_rate > 0.0
+    matrix, own = pointer(parameters.attention), parameters.attention.shape[0] > 1
+    size, zero = work.terms * WIDTH, splat(0.0)
+    negligible, factor = splat(rule.negligible), splat(3.0 if cubic else 1.0)
+    for i in range(scratch.outputs.shape[0]):
+        weights = advance(pointer(parameters.ffn), i * neurons * r)
+        all_sums = advance(work.ffn_sums, i * neurons * r * WIDTH)
+        moments = work.moments
+        if not anew:
+            mine = (i if sets > 1 else 0) * work.all_blocks
+            moments = advance(moments, (mine + work.first) * size)
+        for block in range(blocks):
+            place = (i * blocks + block) * WIDTH
+            if not dense and not any_at_least(load(work.choice, place), negligible):
+                store(work.outputs, place, zero)
+                store(work.by_gate, place, zero)
+                continue
+            if anew:
+                block_moments(
+                    advance(matrix, i * r * r if own else 0), rule.mixed, cubic, points, block,
+                    moments,
+                )  # fmt: skip
+            at = advance(moments, 0 if anew else block * size)
+            axes = advance(points.axes, block * 3)
+            x0, x1, x2 = number(axes, 0), number(axes, 1), number(axes, 2)
+            d = (zero, zero, zero)
+            if phase != BACKWARD:
+                f = zero
+                for j in range(neurons):
+                    row = advance(weights, j * r)
+                    w = (spread(row, x0), spread(row, x1), spread(row, x2))
+                    d = contracted(at, w, cubic)
+                    f = f + dot3(w, d)
+                store(work.outputs, place, f)
+            if phase == FORWARD:
+                continue
+            if phase == BOTH:
+                c = expected_coefficient(points, rule.logistic, work, place, block * WIDTH)
+            else:
+                c = load(work.by_output, place)
+            if not trains:
+                continue
+            c = c * factor
+            for j in range(neurons):
+                if phase == BACKWARD or neurons > 1:
+                    row = advance(weights, j * r)
+                    w = (spread(row, x0), spread(row, x1), spread(row, x2))
+                    d = contracted(at, w, cubic)
+                sums = advance(all_sums, j * r * WIDTH)
+                add_product(sums, x0, c, d[0])
+                add_product(sums, x1, c, d[1])
+                add_product(sums, x2, c, d[2])
+        if trains and work.ends:
+            totals(all_sums, neurons * r, advance(pointer(gradient.ffn), i * neurons * r))
+
+
+@numba.njit(cache=True, error_model="numpy")
+def refresh_moments(parameters, batch, rule, moments):
+    """Fill the moments (M or 1, B / 8, 10 or 3, 8) of frozen attention."""
+    points = point_addresses(batch)
+    sets, blocks, terms, _ = moments.shape
+    matrix, out = pointer(parameters.attention), pointer(moments)
+    for _ in range(sets):
+        for block in range(blocks):
+            block_moments(matrix, rule.mixed, rule.cubic, points, block, out)
+            out = advance(out, terms * WIDTH)
+        if sets > 1:
+            matrix = advance(matrix, points.coordinates * points.coordinates)
