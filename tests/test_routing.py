@@ -65,6 +65,24 @@ def test_softmax_of_extreme_logits():
     np.testing.assert_allclose(out[:, 3:], 1 / 3, rtol=1e-15)  # the neighbours feel nothing
 
 
+def test_softmax_leaves_out_what_is_negligible_and_nothing_else():
+    """Eight neighbours far below the top are exactly 0; the other bits are the same."""
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=(6, 4 * WIDTH))
+    logits[2, WIDTH : 2 * WIDTH] -= 100.0  # e^-100 is below 1e-40
+    logits[3, : WIDTH - 1] -= 100.0  # seven of eight are not enough
+    logits[4, 2 * WIDTH :] -= 80.0  # e^-80 is not below
+    whole, out = np.full_like(logits, np.nan), np.full_like(logits, np.nan)
+    softmax(logits, 1.0, whole)
+    softmax(logits, 1.0, out, 1e-40)
+    assert (out == 0.0).sum() == WIDTH
+    assert (out[2, WIDTH : 2 * WIDTH] == 0.0).all()
+    np.testing.assert_array_equal(out[out > 0.0], whole[out > 0.0])
+    logits[2, WIDTH] = np.nan  # a run that diverged must show it
+    softmax(logits, 1.0, out, 1e-40)
+    assert np.isnan(out[:, WIDTH]).all()
+
+
 def test_load_balance_and_gate_gradient(case):
     size = case.by_expert[1]
     gates, choice = case.rng.dirichlet(np.ones(case.experts), (2, size)).transpose(0, 2, 1).copy()

@@ -47,7 +47,7 @@ def route(parameters, batch, rule, work, noise):
             for b in range(work.gates.shape[1]):
                 work.choice[i, b] = work.gates[i, b]
     else:
-        softmax(work.logits, rule.routing_scale, work.choice)
+        softmax(work.logits, rule.routing_scale, work.choice, rule.negligible)
 
 
 @internal

@@ -52,11 +52,14 @@ def gate_logits(gate, batch, out):
 
 
 @numba.njit(cache=True, error_model="numpy")
-def softmax(logits, scale, out):
-    """Softmax over the rows of logits / scale, both (M, B), B a multiple of 8."""
+def softmax(logits, scale, out, negligible=0.0):
+    """Softmax over the rows of logits / scale, both (M, B), B a multiple of 8.
+
+    Eight neighbours that would all be below `negligible` are 0; it is less than the rounding of 1.
+    """
     experts, size = logits.shape
-    inverse = splat(1.0 / scale)
-    end = experts * size
+    inverse, end = splat(1.0 / scale), experts * size
+    least = splat(min(math.log(negligible), 0.0) if negligible > 0.0 else -math.inf)
     for b in range(0, size, WIDTH):
         h, q = advance(pointer(logits), b), advance(pointer(out), b)
         top = load(h, 0)
@@ -65,7 +68,8 @@ def softmax(logits, scale, out):
             top = where_greater(value, top, value, top)
         norm = splat(0.0)
         for i in range(0, end, size):
-            value = decay_lanes((load(h, i) - top) * inverse)
+            value = (load(h, i) - top) * inverse
+            value = decay_lanes(value) if any_at_least(value, least) else splat(0.0)
             store(q, i, value)
             norm = norm + value
         norm = splat(1.0) / norm
@@ -108,18 +112,20 @@ def selected_output(mask, gates, outputs, out):
 
 @numba.njit(cache=True, error_model="numpy")
 def top_output(logits, gates, outputs, out):
-    """F (B,) = pi_m f_m of the expert m with the largest logit, ties to the lowest row."""
+    """F (B,) = pi_m f_m of the expert m with the largest logit, ties to the lowest row.
+
+    B is a multiple of 8.
+    """
     experts, size = logits.shape
-    top = np.empty(size)
-    for b in range(size):
-        top[b] = logits[0, b]
-        out[b] = gates[0, b] * outputs[0, b]
-    for i in range(1, experts):
-        h, p, f = logits[i], gates[i], outputs[i]
-        for b in range(size):
-            better = h[b] > top[b]
-            top[b] = h[b] if better else top[b]
-            out[b] = p[b] * f[b] if better else out[b]
+    for b in range(0, size, WIDTH):
+        h, p = advance(pointer(logits), b), advance(pointer(gates), b)
+        f = advance(pointer(outputs), b)
+        top, value = load(h, 0), load(p, 0) * load(f, 0)
+        for i in range(size, experts * size, size):
+            other = load(h, i)
+            value = where_greater(other, top, load(p, i) * load(f, i), value)
+            top = where_greater(other, top, other, top)
+        store(pointer(out), b, value)
 
 
 @numba.njit(cache=True, error_model="numpy", inline="always")
@@ -211,13 +217,26 @@ def gate_gradient(gates, by_gate, batch, work, out):
     points = point_addresses(batch)
     experts, size = gates.shape
     coordinates, end = points.coordinates, experts * size
-    for b in range(0, size, WIDTH):
-        p, g = advance(pointer(gates), b), advance(pointer(by_gate), b)
+    span = coordinates * WIDTH
+    for block in range(points.blocks):
+        p, g = advance(pointer(gates), block * WIDTH), advance(pointer(by_gate), block * WIDTH)
         mean = splat(0.0)
         for i in range(0, end, size):
             mean = fma(load(p, i), load(g, i), mean)
+        if points.signals == 0:
+            for i in range(0, end, size):
+                store(g, i, load(p, i) * (load(g, i) - mean))
+            continue
+        axes, sums = advance(points.axes, block * 3), pointer(work.gate_sums)
+        amplitudes = advance(points.amplitudes, block * 3 * WIDTH)
+        x, y, z = load(amplitudes, FIRST), load(amplitudes, SECOND), load(amplitudes, THIRD)
         for i in range(0, end, size):
-            store(g, i, load(p, i) * (load(g, i) - mean))
+            value = load(p, i) * (load(g, i) - mean)
+            store(g, i, value)
+            add_product(sums, number(axes, 0), x, value)
+            add_product(sums, number(axes, 1), y, value)
+            add_product(sums, number(axes, 2), z, value)
+            sums = advance(sums, span)
     if work.part[0] == 0:
         out[:] = 0.0
     if points.others > 0:
@@ -225,20 +244,8 @@ def gate_gradient(gates, by_gate, batch, work, out):
         for i in range(experts):
             for a in range(coordinates):
                 out[i, a] += work.gate_part[i, a]
-    if points.signals == 0:
-        return
-    for i in range(experts):
-        g = advance(pointer(by_gate), i * size)
-        sums = advance(pointer(work.gate_sums), i * coordinates * WIDTH)
-        for block in range(points.blocks):
-            axes = advance(points.axes, block * 3)
-            amplitudes = advance(points.amplitudes, block * 3 * WIDTH)
-            value = load(g, block * WIDTH)
-            add_product(sums, number(axes, 0), load(amplitudes, FIRST), value)
-            add_product(sums, number(axes, 1), load(amplitudes, SECOND), value)
-            add_product(sums, number(axes, 2), load(amplitudes, THIRD), value)
-        if work.part[2] == 0:
-            row = advance(pointer(out), i * coordinates)
-            for a in range(coordinates):
-                put(row, a, number(row, a) + total(load(sums, a * WIDTH)))
-                store(sums, a * WIDTH, splat(0.0))
+    if points.signals > 0 and work.part[2] == 0:
+        row, sums = pointer(out), pointer(work.gate_sums)
+        for a in range(experts * coordinates):
+            put(row, a, number(row, a) + total(load(sums, a * WIDTH)))
+            store(sums, a * WIDTH, splat(0.0))
