@@ -99,6 +99,8 @@ def train(
         rule = _rule(model, problem, loss, stage)
         scratch = _keep_attention(rule, value, problem.batch, work)
         rule, parts, scratch = stage_parts(model, rule, problem.batch, scratch, num_parts)
+        if rule.routing_scale == 1.0 and not rule.sampled:  # q is pi
+            scratch = scratch._replace(choice=scratch.gates)
         while step < first + stage.steps and status == "max_steps":
             upto = min([first + stage.steps, step + CHUNK_STEPS, *(w for w in wanted if w > step)])
             noise = _noise(stage, model, rng, problem.batch, upto - step)

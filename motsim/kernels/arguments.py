@@ -94,7 +94,7 @@ class Workspace(NamedTuple):
     outputs: np.ndarray  # (M, B): f
     logits: np.ndarray  # (M, B): h
     gates: np.ndarray  # (M, B): pi
-    choice: np.ndarray  # (M, B): q, or the mask of selected experts
+    choice: np.ndarray  # (M, B): q (may be `gates` where it is pi), or the mask of selected experts
     by_output: np.ndarray  # (M, B)
     by_gate: np.ndarray  # (M, B)
     final: np.ndarray  # (B,): F with noise-free routing

@@ -9,7 +9,7 @@ import numpy as np
 
 from motsim.kernels.arguments import Batch, only_signals, part_of
 from motsim.kernels.frozen import pass_frozen
-from motsim.kernels.lanes import WIDTH, internal
+from motsim.kernels.lanes import WIDTH, internal, load, pointer, same_place, store
 from motsim.kernels.passes import pass_group, refresh_attention
 from motsim.kernels.phases import BACKWARD, BOTH, DONE, FORWARD
 from motsim.kernels.routing import (
@@ -43,9 +43,9 @@ def route(parameters, batch, rule, work, noise):
                 work.by_gate[i, b] = work.logits[i, b] + noise[i, b]
         top_mask(work.by_gate, rule.top_k, work.choice)
     elif rule.routing_scale == 1.0:
-        for i in range(work.gates.shape[0]):  # one array into another compiles for a second
-            for b in range(work.gates.shape[1]):
-                work.choice[i, b] = work.gates[i, b]
+        if not same_place(pointer(work.gates), pointer(work.choice)):
+            for place in range(0, work.gates.size, WIDTH):
+                store(pointer(work.choice), place, load(pointer(work.gates), place))
     else:
         softmax(work.logits, rule.routing_scale, work.choice, rule.negligible)
 

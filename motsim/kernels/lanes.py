@@ -65,6 +65,16 @@ def advance(typing_context, place, offset):
 
 
 @intrinsic
+def same_place(typing_context, a, b):
+    """Whether two addresses are equal."""
+
+    def codegen(context, builder, signature, args):
+        return builder.icmp_unsigned("==", *args)
+
+    return types.boolean(a, b), codegen
+
+
+@intrinsic
 def number(typing_context, place, offset):
     """The number at `offset`."""
 
