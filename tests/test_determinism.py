@@ -23,7 +23,8 @@ size = {sizes}
 mood = ["good", "threads"]
 """
 ROOT = Path(__file__).resolve().parents[1]
-cores = pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one core: BLAS has one thread")
+usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+cores = pytest.mark.skipif((usable or 1) < 2, reason="one core: BLAS has one thread")
 #: Between two tasks a library with its own BLAS comes; prints the most threads inside the second.
 LATER = """
 import numpy, os, sys
