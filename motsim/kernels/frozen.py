@@ -9,7 +9,7 @@ D = sum_l z_l only, which is their gradient (docs/theory.md §3).
 import numba
 
 from motsim.kernels.arguments import point_addresses, scratch_addresses
-from motsim.kernels.experts import FIRST, SECOND, THIRD, add_product
+from motsim.kernels.experts import add_product
 from motsim.kernels.lanes import (
     WIDTH,
     advance,
@@ -26,8 +26,8 @@ from motsim.kernels.lanes import (
 )
 from motsim.kernels.phases import BACKWARD, BOTH, FORWARD
 from motsim.kernels.routing import expected_coefficient
-from motsim.kernels.three import dot3, load3, query_weights
-from motsim.kernels.tiles import add_to, totals
+from motsim.kernels.three import amplitude_products, dot3, load3, query_weights, store3
+from motsim.kernels.tiles import totals
 
 
 @internal
@@ -38,45 +38,33 @@ def block_moments(matrix, mixed, cubic, points, block, out):
     the sums.
     """
     r, axes = points.coordinates, advance(points.axes, block * 3)
-    rows = (number(axes, 0) * r, number(axes, 1) * r, number(axes, 2) * r)
-    amplitudes = advance(points.amplitudes, block * 3 * WIDTH)
-    a, zero = load3(amplitudes), splat(0.0)
-    for at in range(0, (10 if cubic else 3) * WIDTH, WIDTH):
-        store(out, at, zero)
-    for query in range(3):
-        own = load(amplitudes, query * WIDTH)
-        if mixed:
-            e = (own * a[0], own * a[1], own * a[2])
-            p = query_weights(matrix, rows, number(axes, query), e)
-            z = (p[0] * a[0], p[1] * a[1], p[2] * a[2])
-        else:
-            z = (
-                own if query == 0 else zero,
-                own if query == 1 else zero,
-                own if query == 2 else zero,
-            )
-        if cubic:
-            add_moments(z, out)
-        else:
-            add_to(out, FIRST, z[0])
-            add_to(out, SECOND, z[1])
-            add_to(out, THIRD, z[2])
+    x0, x1, x2 = number(axes, 0), number(axes, 1), number(axes, 2)
+    a = load3(advance(points.amplitudes, block * 3 * WIDTH))
+    if mixed:
+        e, rows = amplitude_products(a), (x0 * r, x1 * r, x2 * r)
+        p = query_weights(matrix, rows, x0, e[0])
+        q = query_weights(matrix, rows, x1, e[1])
+        s = query_weights(matrix, rows, x2, e[2])
+        x = (p[0] * a[0], q[0] * a[0], s[0] * a[0])  # z of the three queries, by axes
+        y = (p[1] * a[1], q[1] * a[1], s[1] * a[1])
+        z = (p[2] * a[2], q[2] * a[2], s[2] * a[2])
+    else:
+        zero = splat(0.0)
+        x, y, z = (a[0], zero, zero), (zero, a[1], zero), (zero, zero, a[2])
+    if not cubic:
+        store3(out, (x[0] + x[1] + x[2], y[0] + y[1] + y[2], z[0] + z[1] + z[2]))
+        return
+    xx, xy, yy, zz = products(x, x), products(x, y), products(y, y), products(z, z)
+    store3(out, (dot3(xx, x), dot3(xx, y), dot3(xx, z)))
+    store3(advance(out, 3 * WIDTH), (dot3(yy, x), dot3(xy, z), dot3(zz, x)))
+    store3(advance(out, 6 * WIDTH), (dot3(yy, y), dot3(yy, z), dot3(zz, y)))
+    store(out, 9 * WIDTH, dot3(zz, z))
 
 
 @inlined
-def add_moments(z, out):
-    """Add the ten products of three of z."""
-    z00, z01, z02, z12, z22 = z[0] * z[0], z[0] * z[1], z[0] * z[2], z[1] * z[2], z[2] * z[2]
-    add_to(out, 0, z00 * z[0])
-    add_to(out, WIDTH, z00 * z[1])
-    add_to(out, 2 * WIDTH, z00 * z[2])
-    add_to(out, 3 * WIDTH, z01 * z[1])
-    add_to(out, 4 * WIDTH, z01 * z[2])
-    add_to(out, 5 * WIDTH, z02 * z[2])
-    add_to(out, 6 * WIDTH, z[1] * z[1] * z[1])
-    add_to(out, 7 * WIDTH, z12 * z[1])
-    add_to(out, 8 * WIDTH, z12 * z[2])
-    add_to(out, 9 * WIDTH, z22 * z[2])
+def products(a, b):
+    """Of triples, one by one."""
+    return a[0] * b[0], a[1] * b[1], a[2] * b[2]
 
 
 @inlined
