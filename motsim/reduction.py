@@ -3,6 +3,7 @@
 Coordinates: gradients lie in the span of the tokens, so descent never leaves (start + span). They
 are the products with every signal, also where signals are not orthogonal: each signal token is
 then a multiple of one axis, and a step goes along the gradient times the signals' Gram matrix.
+Equal points are one of their total weight.
 Mirror: an odd model (w orthogonal to every class signal, A and the gate block-wise) stays odd on
 a mirrored population, and each point contributes what its mirror does. Derived here:
 docs/theory.md §3, "Exact reductions".
@@ -114,7 +115,10 @@ def reduce_problem(
     odd = use_mirror and points.mirrored and _mirror_holds(points, tokens, n)
     odd = odd and _is_odd(start, directions, n)
     if not odd:
-        batch = kernel_batch(tokens, points.labels, points.weights, metric)
+        labels, weights = points.labels, points.weights
+        if use_mirror and not points.mirrored:  # a population holds no equal points
+            tokens, labels, weights = _merged(tokens, labels, weights)
+        batch = kernel_batch(tokens, labels, weights, metric)
         return Reduction(directions, dual, batch, False, n)
     half = len(tokens) // 2
     batch = kernel_batch(tokens[:half], points.labels[:half], 2.0 * points.weights[:half], metric)
@@ -147,6 +151,19 @@ def _directions(rest: Floats, scale: float) -> Floats:
     _, values, rows = np.linalg.svd(np.unique(rest, axis=0), full_matrices=False)
     found: Floats = rows[values > TOLERANCE * max(values[0], scale)]
     return found
+
+
+def _merged(tokens: Floats, labels: Floats, weights: Floats) -> tuple[Floats, Floats, Floats]:
+    """Points of which equal ones are one, with their total weight, in the order of the first."""
+    rows = np.column_stack([tokens.reshape(len(tokens), -1), labels]) + 0.0  # no -0.0
+    as_bytes = np.ascontiguousarray(rows).view(f"V{rows.dtype.itemsize * rows.shape[1]}").ravel()
+    _, first, which = np.unique(as_bytes, return_index=True, return_inverse=True)
+    if len(first) == len(rows):
+        return tokens, labels, weights
+    order = np.argsort(first)
+    kept, totals = first[order], np.zeros(len(first))
+    np.add.at(totals, which, weights)
+    return tokens[kept], labels[kept], totals[order]
 
 
 def _mirror_holds(points: Points, tokens: Floats, n: int) -> bool:

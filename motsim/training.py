@@ -65,7 +65,7 @@ def train(
     seed : int
         Of the run; its "routing" stream draws the noise of sampled routing.
     use_mirror : bool
-        Use the exact halving of the population where it applies.
+        Use the exact halving of the population where it applies, and take equal points as one.
 
     Raises
     ------

@@ -279,3 +279,40 @@ def test_frozen_everything_changes_nothing():
     points, start = problem(model, 0, odd=True)
     trace = train(model, points, [Stage("none", 5, FROZEN, FROZEN, FROZEN)], start)
     assert_same_parameters(trace.parameters, start, rtol=0, atol=0)
+
+
+# --- equal points ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("activation", ["linear", "cubic"])
+def test_equal_points_of_a_sample_are_one(monkeypatch, activation):
+    """400 points, of which at most 8 differ: the curve of all of them, at the price of 8."""
+    model = Model("mot", 3, activation)
+    data = Mixture(2, 7, distractor_amplitude=(2.0, 2.0))
+    points = sample(data, make_signals(data, 0), 400, seed=0)
+    start = initial_parameters(model, 7, init_std=0.6, attention_scale=0.7, seed=0)
+    merged, every = (reduce_problem(model, points, start, use_mirror=m) for m in (True, False))
+    different = {(*x.ravel(), y) for x, y in zip(points.tokens, points.labels, strict=True)}
+    assert (merged.batch.weights > 0).sum() == len(different) <= 8
+    assert (every.batch.weights > 0).sum() == 400
+    assert merged.batch.weights.sum() == pytest.approx(1.0, rel=1e-14)
+    want, _ = full_curve(model, points, as_stages(SCHEDULE), start, use_mirror=False)
+    got, _ = full_curve(model, points, as_stages(SCHEDULE), start)
+    np.testing.assert_allclose(got, want, rtol=1e-11)
+    # Negative control: each as if it had been drawn equally often.
+    once = motsim.reduction._merged
+    monkeypatch.setattr(
+        motsim.reduction, "_merged", lambda *a: (*(m := once(*a))[:2], np.full(len(m[2]), 1 / 8))
+    )
+    wrong, _ = full_curve(model, points, as_stages(SCHEDULE), start)
+    assert np.abs(wrong / want - 1).max() > 1e-3
+
+
+def test_sampled_routing_keeps_equal_points():
+    """Each draws noise of its own."""
+    model, data = Model("mot", 3), Mixture(2, 7, distractor_amplitude=(2.0, 2.0))
+    points = sample(data, make_signals(data, 0), 40, seed=0)
+    start = initial_parameters(model, 7, init_std=0.6, attention_scale=0.7, seed=0)
+    stage = Stage("all", 3, Descent(0.1), FROZEN, Descent(1.0), Routing("sampled"))
+    one, other = (full_curve(model, points, [stage], start, use_mirror=m)[0] for m in (True, False))
+    np.testing.assert_array_equal(one, other)
