@@ -155,14 +155,13 @@ def _directions(rest: Floats, scale: float) -> Floats:
 
 def _merged(tokens: Floats, labels: Floats, weights: Floats) -> tuple[Floats, Floats, Floats]:
     """Points of which equal ones are one, with their total weight, in the order of the first."""
-    rows = np.column_stack([tokens.reshape(len(tokens), -1), labels]) + 0.0  # no -0.0
-    as_bytes = np.ascontiguousarray(rows).view(f"V{rows.dtype.itemsize * rows.shape[1]}").ravel()
-    _, first, which = np.unique(as_bytes, return_index=True, return_inverse=True)
+    rows = np.column_stack([tokens.reshape(len(tokens), -1), labels])
+    _, first, which = np.unique(rows, axis=0, return_index=True, return_inverse=True)
     if len(first) == len(rows):
         return tokens, labels, weights
     order = np.argsort(first)
     kept, totals = first[order], np.zeros(len(first))
-    np.add.at(totals, which, weights)
+    np.add.at(totals, which.ravel(), weights)  # of shape (B, 1) in numpy 2.0
     return tokens[kept], labels[kept], totals[order]
 
 

@@ -1,9 +1,9 @@
 """The pass over points of three signal tokens where attention is frozen.
 
-With frozen weights P, z_l = (P[l, k] a_k)_k and w on the three axes of a block, f = sum_l (z_l w)^3
-is a cubic form w . D, D = sum_l z_l (z_l . w)^2, and its gradient by w is 3 D. The ten numbers
-sum_l z_la z_lb z_lc depend on the point alone and are computed once a stage. Linear experts need
-D = sum_l z_l only, which is their gradient (docs/theory.md §3).
+With frozen weights P, z_l = (P[l, k] a_k)_k and w on the three axes of a block, an expert
+f = sum_l (z_l . w)^3 is a cubic form w . D, D = sum_l z_l (z_l . w)^2, and its gradient is 3 D. The
+ten numbers sum_l z_la z_lb z_lc depend on the point alone and are computed once a stage. Linear
+experts need D = sum_l z_l only, which is their gradient (docs/theory.md §3).
 """
 
 import numba
@@ -13,7 +13,6 @@ from motsim.kernels.experts import add_product
 from motsim.kernels.lanes import (
     WIDTH,
     advance,
-    any_at_least,
     fma,
     inlined,
     internal,
@@ -24,6 +23,7 @@ from motsim.kernels.lanes import (
     spread,
     store,
 )
+from motsim.kernels.passes import passed_over
 from motsim.kernels.phases import BACKWARD, BOTH, FORWARD
 from motsim.kernels.routing import expected_coefficient
 from motsim.kernels.three import amplitude_products, dot3, load3, query_weights, store3
@@ -100,7 +100,7 @@ def pass_frozen(parameters, batch, rule, scratch, gradient, phase, dense):
     trains = phase != FORWARD and rule.ffn_rate > 0.0
     matrix, own = pointer(parameters.attention), parameters.attention.shape[0] > 1
     size, zero = work.terms * WIDTH, splat(0.0)
-    negligible, factor = splat(rule.negligible), splat(3.0 if cubic else 1.0)
+    factor = splat(3.0 if cubic else 1.0)
     for i in range(scratch.outputs.shape[0]):
         weights = advance(pointer(parameters.ffn), i * neurons * r)
         all_sums = advance(work.ffn_sums, i * neurons * r * WIDTH)
@@ -110,9 +110,7 @@ def pass_frozen(parameters, batch, rule, scratch, gradient, phase, dense):
             moments = advance(moments, (mine + work.first) * size)
         for block in range(blocks):
             place = (i * blocks + block) * WIDTH
-            if not dense and not any_at_least(load(work.choice, place), negligible):
-                store(work.outputs, place, zero)
-                store(work.by_gate, place, zero)
+            if passed_over(points, rule, work, i, 1, block):
                 continue
             if anew:
                 block_moments(

@@ -12,7 +12,6 @@ from motsim.kernels.experts import FIRST, SECOND, THIRD, add_product
 from motsim.kernels.lanes import (
     WIDTH,
     advance,
-    any_at_least,
     fma,
     inlined,
     load,
@@ -24,6 +23,7 @@ from motsim.kernels.lanes import (
     where_equal,
     where_greater,
 )
+from motsim.kernels.passes import passed_over
 from motsim.kernels.phases import BACKWARD, BOTH, FORWARD
 from motsim.kernels.routing import expected_coefficient
 from motsim.kernels.tiles import totals
@@ -116,12 +116,10 @@ def pass_three(parameters, batch, rule, scratch, gradient, group, phase, dense):
     trains_ffn, keeps = rule.ffn_rate > 0.0, scratch.weights.shape[0] > 0
     weights = advance(work.weights, group * blocks * 9 * WIDTH)
     all_sums, sums = advance(work.ffn_sums, group * neurons * r * WIDTH), work.attention_sums
-    negligible, zero = splat(rule.negligible), splat(0.0)
+    zero = splat(0.0)
     for block in range(blocks):
         place = (group * blocks + block) * WIDTH
-        if not dense and not any_at_least(load(work.choice, place), negligible):
-            store(work.outputs, place, zero)
-            store(work.by_gate, place, zero)
+        if passed_over(points, rule, work, group, 1, block):
             continue
         axes = advance(points.axes, block * 3)
         x0, x1, x2 = number(axes, 0), number(axes, 1), number(axes, 2)
