@@ -1,0 +1,114 @@
+"""Where a step's time goes, motsim alone; run from the repository's root.
+
+    python tests/benchmarks/pieces.py [--larger]
+
+Microseconds a step of every stage, then of the kernels of a stage I step, N = 4, M = 16: the least
+of many repeats. To compare two commits run it in both checkouts in turns: a whole process can
+differ by a quarter from the next one by where its arrays lie.
+"""
+
+import sys
+import time
+from functools import partial
+
+import numba
+from machine import describe, one_thread
+from step import STAGES, motsim_seconds, step_counts, step_seconds
+
+from motsim import training
+from motsim.experiments.mixture import Settings, build_model, prepare, stages
+from motsim.kernels import Parameters, descent, routing, updates
+from motsim.kernels.phases import BOTH
+from motsim.reduction import reduce_problem
+
+CASES = {
+    "cubic, M = 16": {"preset": "cubic"},
+    "linear, M = 32": {"preset": "linear", "num_experts": 32},
+    "cubic, M = 16, L = 5": {"preset": "cubic", "num_tokens": 5, "noise_std": 0.3},
+}
+LARGER = {
+    "N = 16, M = 64, d = 64, L = 16": {
+        "preset": "cubic", "num_classes": 16, "num_experts": 64, "dim": 64, "num_tokens": 16,
+        "noise_std": 0.3,
+    }
+}  # fmt: skip
+REPEATS, CALLS = 20, 300
+
+
+@numba.njit
+def route(count, value, batch, rule, work, gradient, noise):
+    for _ in range(count):
+        descent.route(value, batch, rule, work, noise)
+
+
+@numba.njit
+def experts(count, value, batch, rule, work, gradient, noise):
+    for _ in range(count):
+        descent.pass_all(value, batch, rule, work, gradient, BOTH, True)
+
+
+@numba.njit
+def loss(count, value, batch, rule, work, gradient, noise):
+    for _ in range(count):
+        descent.noise_free_loss(batch, rule, work)
+
+
+@numba.njit
+def gate(count, value, batch, rule, work, gradient, noise):
+    for _ in range(count):
+        routing.gate_gradient(work.gates, work.by_gate, batch, work, gradient.gate)
+
+
+@numba.njit
+def update(count, value, batch, rule, work, gradient, noise):
+    for _ in range(count):
+        updates.update(value, gradient, batch.metric, rule, work)
+
+
+def kernels_of_a_step(settings):
+    """Name -> least microseconds a call, where stage I ends."""
+    model, stage = build_model(settings), stages(settings)[0]
+    points, start = prepare(settings)
+    end = training.train(model, points, [stage], start).parameters
+    problem = reduce_problem(model, points, end)
+    value, batch = problem.project(end), problem.batch
+    rule = training._rule(model, problem, "squared", stage)
+    work = training._keep_attention(rule, value, batch, training.kernel_workspace(model, batch))
+    gradient = Parameters(*(0.0 * array for array in value))
+    found = {}
+    for kernel in (route, experts, loss, gate, update):
+        arguments = value, batch, rule, work, gradient, value.gate[:0]
+        kernel(1, *arguments)
+        taken = []
+        for _ in range(REPEATS):
+            begin = time.perf_counter()
+            kernel(CALLS, *arguments)
+            taken.append(time.perf_counter() - begin)
+        found[kernel.__name__] = 1e6 * min(taken) / CALLS
+    return found
+
+
+def main():
+    one_thread()
+    print(describe())
+    training.warm_up()
+    larger = "--larger" in sys.argv[1:]
+    for name, overrides in (LARGER if larger else CASES).items():
+        settings = Settings(**overrides)
+        points, start = prepare(settings)
+        line = f"{name:32}"
+        for stage in ("I", "III") if larger else STAGES:
+            run = partial(motsim_seconds, settings, points, start, stage)
+            counts = step_counts(run, 0.05)
+            rounds = 3 if larger else REPEATS
+            least = min(step_seconds(run, counts)[0] for _ in range(rounds))
+            line += f"{stage:>5}{1e6 * least:10.2f}"
+        print(line, flush=True)
+    if not larger:
+        print(
+            "stage I: ", "  ".join(f"{k} {v:.2f}" for k, v in kernels_of_a_step(Settings()).items())
+        )
+
+
+if __name__ == "__main__":
+    main()
