@@ -33,7 +33,7 @@ CHUNK_STEPS = 4096
 # Under plain descent an expert whose routing probability is below this at every point moves by
 # less than rounding: its gradient is at most this times that of a routed expert.
 NEGLIGIBLE = 1e-40
-MAX_KEPT = 1 << 26  # bytes of attention weights
+MAX_KEPT = 1 << 27  # bytes of attention weights, or of moments
 CHUNK_NOISE = 4_000_000  # routing-noise numbers drawn at a time
 
 
@@ -195,7 +195,7 @@ def _keep_moments(
 ) -> kernels.Workspace:
     """Scratch with the moments of a stage, unless they are too many."""
     alike = (value.attention == value.attention[:1]).all()
-    shape = (1 if alike else len(value.attention), len(batch.axes), *work.moments.shape[2:])
+    shape = (len(batch.axes), 1 if alike else len(value.attention), *work.moments.shape[2:])
     if 8 * math.prod(shape) > MAX_KEPT:
         return work
     work = work._replace(moments=aligned_zeros(shape))

@@ -85,7 +85,7 @@ class Problem:
         if self.attention != "trained" and "not kept" not in self.attention:
             sets = 1 if self.attention in ("equal", "equal, summed", "none") else EXPERTS
             blocks, (terms, width) = len(self.batch.axes), work.moments.shape[2:]
-            work = work._replace(moments=aligned_zeros((sets, blocks, terms, width)))
+            work = work._replace(moments=aligned_zeros((blocks, sets, terms, width)))
             kernels.refresh_moments(self.parameters, self.batch, self.rule(), work.moments)
         work.gates[:], work.choice[:] = self.gates, self.choice
         return work
@@ -299,7 +299,7 @@ def test_weights_that_are_not_kept_are_computed_in_each_pass(activation, routing
 
     kept = bare = kernel_workspace(model, batch)
     if attention_rate == 0.0:
-        shape = (EXPERTS, len(batch.axes), *kept.moments.shape[2:])
+        shape = (len(batch.axes), EXPERTS, *kept.moments.shape[2:])
         kept = kept._replace(moments=aligned_zeros(shape))
         kernels.refresh_moments(start, batch, rule, kept.moments)
     else:

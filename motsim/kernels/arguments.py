@@ -77,7 +77,7 @@ class Workspace(NamedTuple):
     # (M or 1 or 0, B / 8, Q, L, 8): queries, keys; Q = L, or 1 where summed. 0: `three` takes them
     # anew in each pass
     weights: np.ndarray
-    # (M or 1, B / 8, 10 or 3, 8) for `frozen`; (1, 1, 10 or 3, 8): it takes them anew in each pass
+    # (B / 8, M or 1, 10 or 3, 8) for `frozen`; (1, 1, 10 or 3, 8): it takes them anew in each pass
     moments: np.ndarray
     products: np.ndarray  # (rows of a group, L, 8): t
     mixed: np.ndarray  # (rows of a group, L, 8): u, then the gradient by u
@@ -90,6 +90,7 @@ class Workspace(NamedTuple):
     attention_sums: np.ndarray  # (r, r, 8)
     gate_sums: np.ndarray  # (M, r, 8)
     gate_part: np.ndarray  # (M, r) of one part, by the other tokens
+    ffn_across: np.ndarray  # (M / 8, r + 9, 8) for `fused`: (M / 8, r, 8), then (M / 8, 9, 8)
     direction: np.ndarray  # room for a gradient times the metric, and for one matrix more
     outputs: np.ndarray  # (M, B): f
     logits: np.ndarray  # (M, B): h

@@ -9,6 +9,7 @@ import numpy as np
 
 from motsim.kernels.arguments import Batch, only_signals, part_of
 from motsim.kernels.frozen import pass_frozen
+from motsim.kernels.fused import fuses, pass_fused
 from motsim.kernels.lanes import WIDTH, internal, load, pointer, same_place, store
 from motsim.kernels.passes import pass_group, refresh_attention
 from motsim.kernels.phases import BACKWARD, BOTH, DONE, FORWARD
@@ -120,6 +121,9 @@ def differentiate(parameters, parts, rule, work, noise, gradient):
 @numba.njit(error_model="numpy", inline="always")
 def differentiate_part(parameters, batch, rule, work, noise, gradient):
     """Add what some of the points give; gradients are complete after the last part."""
+    if fuses(batch, rule, work):
+        pass_fused(parameters, batch, rule, work, gradient)
+        return total_loss(work.final, batch.labels, batch.weights, rule.logistic)
     experts_train = rule.ffn_rate > 0.0 or rule.attention_rate > 0.0
     gate_trains = rule.gated and rule.gate_rate > 0.0
     # With expected routing the loss of a point is a sum over experts: one pass is enough.

@@ -68,27 +68,35 @@ def products(a, b):
 
 
 @inlined
-def contracted(moments, w, cubic):
-    """D: f = w . D; the gradient of f is 3 D if cubic, else D."""
-    if not cubic:
-        return load3(moments)
-    q00, q11, q22 = w[0] * w[0], w[1] * w[1], w[2] * w[2]
-    double = w[0] + w[0]
-    q01, q02, q12 = double * w[1], double * w[2], (w[1] + w[1]) * w[2]
+def products_of_two(w):
+    """Products of two weights: squares, and twice 01, 02, 12."""
+    a, b = w[0] + w[0], w[1] + w[1]
+    return (w[0] * w[0], w[1] * w[1], w[2] * w[2]), (a * w[1], a * w[2], b * w[2])
+
+
+@inlined
+def cubic_form(moments, squares, mixed):
+    """D of cubic experts from the products of two weights."""
     m001, m002 = load(moments, WIDTH), load(moments, 2 * WIDTH)
-    m011, m012, m022 = (
-        load(moments, 3 * WIDTH),
-        load(moments, 4 * WIDTH),
-        load(moments, 5 * WIDTH),
-    )
-    m112, m122 = load(moments, 7 * WIDTH), load(moments, 8 * WIDTH)
+    m011, m012, m022 = load3(advance(moments, 3 * WIDTH))
+    m111, m112, m122 = load3(advance(moments, 6 * WIDTH))
+    (q00, q11, q22), (q01, q02, q12) = squares, mixed
     a = fma(m001, q01, load(moments, 0) * q00)
     b = fma(m011, q01, m001 * q00)
     c = fma(m012, q01, m002 * q00)
     a, b, c = fma(m002, q02, a), fma(m012, q02, b), fma(m022, q02, c)
-    a, b, c = fma(m011, q11, a), fma(load(moments, 6 * WIDTH), q11, b), fma(m112, q11, c)
+    a, b, c = fma(m011, q11, a), fma(m111, q11, b), fma(m112, q11, c)
     a, b, c = fma(m012, q12, a), fma(m112, q12, b), fma(m122, q12, c)
     return fma(m022, q22, a), fma(m122, q22, b), fma(load(moments, 9 * WIDTH), q22, c)
+
+
+@inlined
+def contracted(moments, w, cubic):
+    """D: f = w . D; the gradient of f is 3 D if cubic, else D."""
+    if not cubic:
+        return load3(moments)
+    squares, mixed = products_of_two(w)
+    return cubic_form(moments, squares, mixed)
 
 
 @numba.njit(cache=True, error_model="numpy")
@@ -96,30 +104,27 @@ def pass_frozen(parameters, batch, rule, scratch, gradient, phase, dense):
     """Outputs, and gradients unless FORWARD, of all experts; see `passes.pass_group`."""
     points, work = point_addresses(batch), scratch_addresses(scratch, dense)
     blocks, r, neurons, cubic = points.blocks, points.coordinates, rule.neurons, rule.cubic
-    sets, anew = scratch.moments.shape[0], scratch.moments.shape[:2] == (1, 1)
+    experts, sets = scratch.outputs.shape[0], scratch.moments.shape[1]
+    anew = scratch.moments.shape[:2] == (1, 1)
     trains = phase != FORWARD and rule.ffn_rate > 0.0
     matrix, own = pointer(parameters.attention), parameters.attention.shape[0] > 1
     size, zero = work.terms * WIDTH, splat(0.0)
     factor = splat(3.0 if cubic else 1.0)
-    for i in range(scratch.outputs.shape[0]):
-        weights = advance(pointer(parameters.ffn), i * neurons * r)
-        all_sums = advance(work.ffn_sums, i * neurons * r * WIDTH)
-        moments = work.moments
-        if not anew:
-            mine = (i if sets > 1 else 0) * work.all_blocks
-            moments = advance(moments, (mine + work.first) * size)
-        for block in range(blocks):
+    for block in range(blocks):
+        axes = advance(points.axes, block * 3)
+        x0, x1, x2 = number(axes, 0), number(axes, 1), number(axes, 2)
+        kept = advance(work.moments, 0 if anew else (work.first + block) * sets * size)
+        for i in range(experts):
             place = (i * blocks + block) * WIDTH
             if passed_over(points, rule, work, i, 1, block):
                 continue
             if anew:
                 block_moments(
                     advance(matrix, i * r * r if own else 0), rule.mixed, cubic, points, block,
-                    moments,
+                    kept,
                 )  # fmt: skip
-            at = advance(moments, 0 if anew else block * size)
-            axes = advance(points.axes, block * 3)
-            x0, x1, x2 = number(axes, 0), number(axes, 1), number(axes, 2)
+            at = advance(kept, i * size if sets > 1 else 0)
+            weights = advance(pointer(parameters.ffn), i * neurons * r)
             d = (zero, zero, zero)
             if phase != BACKWARD:
                 f = zero
@@ -143,23 +148,22 @@ def pass_frozen(parameters, batch, rule, scratch, gradient, phase, dense):
                     row = advance(weights, j * r)
                     w = (spread(row, x0), spread(row, x1), spread(row, x2))
                     d = contracted(at, w, cubic)
-                sums = advance(all_sums, j * r * WIDTH)
+                sums = advance(work.ffn_sums, (i * neurons + j) * r * WIDTH)
                 add_product(sums, x0, c, d[0])
                 add_product(sums, x1, c, d[1])
                 add_product(sums, x2, c, d[2])
-        if trains and work.ends:
-            totals(all_sums, neurons * r, advance(pointer(gradient.ffn), i * neurons * r))
+    if trains and work.ends:
+        totals(work.ffn_sums, experts * neurons * r, pointer(gradient.ffn))
 
 
 @numba.njit(cache=True, error_model="numpy")
 def refresh_moments(parameters, batch, rule, moments):
-    """Fill the moments (M or 1, B / 8, 10 or 3, 8) of frozen attention."""
+    """Fill the moments (B / 8, M or 1, 10 or 3, 8) of frozen attention."""
     points = point_addresses(batch)
-    sets, blocks, terms, _ = moments.shape
-    matrix, out = pointer(parameters.attention), pointer(moments)
-    for _ in range(sets):
-        for block in range(blocks):
+    blocks, sets, terms, _ = moments.shape
+    r, out = points.coordinates, pointer(moments)
+    for block in range(blocks):
+        for i in range(sets):
+            matrix = advance(pointer(parameters.attention), i * r * r if sets > 1 else 0)
             block_moments(matrix, rule.mixed, rule.cubic, points, block, out)
             out = advance(out, terms * WIDTH)
-        if sets > 1:
-            matrix = advance(matrix, points.coordinates * points.coordinates)

@@ -51,6 +51,12 @@ def gate_logits(gate, batch, out):
             store(logits, block * WIDTH, value)
 
 
+@inlined
+def least_exponent(negligible):
+    """Exponent below which e to it is negligible."""
+    return splat(min(math.log(negligible), 0.0) if negligible > 0.0 else -math.inf)
+
+
 @numba.njit(cache=True, error_model="numpy")
 def softmax(logits, scale, out, negligible=0.0):
     """Softmax over the rows of logits / scale, both (M, B), B a multiple of 8.
@@ -59,7 +65,7 @@ def softmax(logits, scale, out, negligible=0.0):
     """
     experts, size = logits.shape
     inverse, end = splat(1.0 / scale), experts * size
-    least = splat(min(math.log(negligible), 0.0) if negligible > 0.0 else -math.inf)
+    least = least_exponent(negligible)
     for b in range(0, size, WIDTH):
         h, q = advance(pointer(logits), b), advance(pointer(out), b)
         top = load(h, 0)

@@ -1,0 +1,172 @@
+"""The step that takes gate and experts together against the sweeps it replaces, bit for bit."""
+
+from itertools import product
+
+import numba
+import numpy as np
+import pytest
+from kernel_cases import random_tokens
+
+from motsim import kernels
+from motsim.kernels import descent, fused, routing
+from motsim.kernels.phases import BOTH
+from motsim.layout import (
+    aligned_zeros,
+    kernel_batch,
+    kernel_parameters,
+    kernel_rule,
+    kernel_workspace,
+)
+from motsim.model import Model, ModelParameters, Routing
+from motsim.parts import in_parts
+
+COORDINATES, POINTS = 6, 150
+#: How unlike the experts' logits are: one for all points, some for each, one each.
+GATES = {"equal": 0.0, "soft": 1.0, "sharp": 60.0}
+
+
+@numba.njit
+def step_in_sweeps(parameters, batch, rule, work, gradient):
+    """What `descent.differentiate_part` does where it cannot fuse."""
+    descent.route(parameters, batch, rule, work, np.zeros((0, 0)))
+    dense = descent.serves_all(batch, rule, work)
+    descent.pass_all(parameters, batch, rule, work, gradient, BOTH, dense)
+    loss = descent.noise_free_loss(batch, rule, work)
+    routing.gate_gradient(work.gates, work.by_gate, batch, work, gradient.gate)
+    return loss
+
+
+@numba.njit
+def step_fused(parameters, batch, rule, work, gradient):
+    """The same fused, NaN where it is not."""
+    if not fused.fuses(batch, rule, work):
+        return np.nan
+    return fused.pass_fused(parameters, batch, rule, work, gradient)
+
+
+class Case:
+    """A model with different experts on points of three signal tokens."""
+
+    def __init__(self, activation="cubic", attention="own", experts=11, gate="soft", scale=1.0):
+        rng = np.random.default_rng([7, experts])
+        tokens = random_tokens(rng, POINTS, 3, COORDINATES, "axes")
+        labels, weights = rng.choice([-1.0, 1.0], POINTS), rng.uniform(0.5, 1.5, POINTS) / POINTS
+        self.batch = kernel_batch(tokens, labels, weights)
+        kind = "moe" if attention == "none" else "mot"
+        self.model = Model(kind, experts, activation)
+        self.routing, self.sets = Routing(scale=scale), experts if attention == "own" else 1
+        r = COORDINATES
+        matrices = rng.standard_normal((self.model.num_attentions, r, r))
+        if attention == "equal":
+            matrices[:] = matrices[0]
+        logits = GATES[gate] * rng.standard_normal((experts, r))
+        self.parameters = kernel_parameters(
+            ModelParameters(rng.standard_normal((experts, 1, r)), matrices, logits)
+        )
+
+    def rule(self, logistic=False, negligible=0.0):
+        rule = kernel_rule(self.model, "logistic" if logistic else "squared", self.routing)
+        return rule._replace(attention_rate=0.0, negligible=negligible)
+
+    def workspace(self, batch, blocks):
+        """Scratch, not empty, with the moments of `blocks` blocks."""
+        work = kernel_workspace(self.model, batch)
+        shape = (blocks, self.sets, *work.moments.shape[2:])
+        work = work._replace(moments=aligned_zeros(shape))
+        kernels.refresh_moments(self.parameters, self.batch, self.rule(), work.moments)
+        for name in ("logits", "gates", "choice", "by_gate", "outputs", "final", "ffn_across"):
+            getattr(work, name)[:] = np.nan
+        return work
+
+    def results(self, step, rule, parts=1):
+        """Losses of the parts, outputs, gradients by weights and gate, and the sums left."""
+        batches = in_parts(self.batch, parts)
+        whole, losses, outputs = len(self.batch.axes), [], []
+        one = self.batch._replace(
+            **{n: getattr(batches, n)[0] for n in self.batch._fields if n != "metric"}
+        )
+        work = self.workspace(one, whole)
+        gradient = kernels.Parameters(*(np.full_like(a, np.nan) for a in self.parameters))
+        work.part[1] = whole
+        for k in range(parts):
+            batch = one._replace(
+                **{n: getattr(batches, n)[k] for n in self.batch._fields if n != "metric"}
+            )
+            work.part[0], work.part[2] = k * (whole // parts), parts - 1 - k
+            losses.append(step(self.parameters, batch, rule, work, gradient))
+            outputs.append(work.final.copy())
+        return {
+            "losses": np.array(losses), "outputs": np.concatenate(outputs),
+            "ffn": gradient.ffn, "gate": gradient.gate,
+            "sums left": np.append(work.ffn_sums.ravel(), work.gate_sums),
+        }  # fmt: skip
+
+
+def assert_same(case, rule, parts=1):
+    want = case.results(step_in_sweeps, rule, parts)
+    got = case.results(step_fused, rule, parts)
+    for name, value in want.items():
+        assert np.isfinite(value).all(), name
+        np.testing.assert_array_equal(got[name], value, err_msg=name)
+    assert not want["sums left"].any()
+    return want
+
+
+@pytest.mark.parametrize(
+    ("activation", "attention", "logistic"),
+    list(product(("cubic", "linear"), ("own", "equal", "none"), (False, True))),
+)
+@pytest.mark.parametrize("gate", GATES)
+def test_the_same_bits(activation, attention, logistic, gate):
+    """q is pi, sharper, or so sharp that experts are passed over; several numbers of experts."""
+    for experts, scale in product((1, 3, 8, 11), (1.0, 0.3)):
+        case = Case(activation, attention, experts, gate, scale)
+        for negligible in (0.0, 1e-3):
+            assert_same(case, case.rule(logistic, negligible))
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.3])
+def test_the_same_bits_in_parts(scale):
+    case = Case(scale=scale)
+    blocks = len(case.batch.axes)
+    parts = next(n for n in (2, 3, 5, 7) if blocks % n == 0)
+    want = assert_same(case, case.rule(negligible=1e-3), parts)
+    whole = assert_same(case, case.rule(negligible=1e-3))
+    np.testing.assert_array_equal(want["ffn"], whole["ffn"])
+    np.testing.assert_array_equal(want["gate"], whole["gate"])
+
+
+def test_experts_are_passed_over_and_not_all():
+    """The cases above reach both branches: the limit changes gradients, and leaves some."""
+    for gate, changes in (("equal", False), ("sharp", True)):
+        case = Case(gate=gate, scale=0.3)
+        free, limited = (case.results(step_fused, case.rule(negligible=n)) for n in (0.0, 1e-3))
+        assert (free["ffn"] != limited["ffn"]).any() == changes
+        assert limited["ffn"].any()
+
+
+def test_equal_logits_choose_the_lowest_expert():
+    case = Case(gate="equal", experts=3)
+    found = case.results(step_fused, case.rule())["outputs"]
+    case.parameters.ffn[1:] *= 2.0
+    np.testing.assert_array_equal(case.results(step_fused, case.rule())["outputs"], found)
+    case.parameters.ffn[0] *= 2.0
+    assert (case.results(step_fused, case.rule())["outputs"] != found).any()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"attention_rate": 0.1}, {"gated": False}, {"sampled": True}, {"load_balance": 0.1},
+        {"ffn_rate": 0.0}, {"gate_rate": 0.0}, {"top_k": 2}, {"neurons": 2},
+    ],
+    ids=lambda change: next(iter(change)),
+)  # fmt: skip
+def test_what_is_not_fused(change):
+    """Any of these needs the sweeps; `test_passes` and `test_training` show what they give."""
+    case = Case()
+    work = case.workspace(case.batch, len(case.batch.axes))
+    rule = case.rule()
+    assert fused.fuses(case.batch, rule, work)
+    assert not fused.fuses(case.batch, rule._replace(**change), work)
+    assert not fused.fuses(case.batch, rule, kernel_workspace(case.model, case.batch))
