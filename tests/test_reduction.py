@@ -316,3 +316,11 @@ def test_sampled_routing_keeps_equal_points():
     stage = Stage("all", 3, Descent(0.1), FROZEN, Descent(1.0), Routing("sampled"))
     one, other = (full_curve(model, points, [stage], start, use_mirror=m)[0] for m in (True, False))
     np.testing.assert_array_equal(one, other)
+
+
+def test_equal_tokens_of_unlike_labels_stay_two_points():
+    tokens = np.zeros((3, 3, 2))
+    x, y, w = motsim.reduction._merged(tokens, np.array([1.0, -1.0, 1.0]), np.full(3, 1 / 3))
+    np.testing.assert_array_equal(y, [1.0, -1.0])
+    np.testing.assert_allclose(w, [2 / 3, 1 / 3])
+    assert x.shape == (2, 3, 2)

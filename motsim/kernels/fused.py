@@ -56,7 +56,10 @@ class Rows(NamedTuple):
 
 @numba.njit(error_model="numpy", inline="always")
 def fuses(batch, rule, work):
-    """Whether `pass_fused` takes a step."""
+    """Whether `pass_fused` takes a step: of training, since only stages keep moments.
+
+    Evaluations read outputs and gates of all points, which it leaves to the sweeps.
+    """
     kept = work.moments.shape[:2] != (1, 1)
     frozen = only_signals(batch) and rule.attention_rate == 0.0
     expected = rule.gated and not rule.sampled and rule.load_balance == 0.0

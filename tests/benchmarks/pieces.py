@@ -2,9 +2,9 @@
 
     python tests/benchmarks/pieces.py [--larger]
 
-Microseconds a step of every stage, then of the kernels of a stage I step, N = 4, M = 16: the least
-of many repeats. To compare two commits run it in both checkouts in turns: a whole process can
-differ by a quarter from the next one by where its arrays lie.
+Microseconds a step of every stage, then of a stage I step, N = 4, M = 16: all but its update in one
+loop, and by the kernels that do the same in sweeps. The least of many repeats. To compare two
+commits run it in both checkouts in turns: processes differ by a quarter by where their arrays lie.
 """
 
 import sys
@@ -17,13 +17,15 @@ from step import STAGES, motsim_seconds, step_counts, step_seconds
 
 from motsim import training
 from motsim.experiments.mixture import Settings, build_model, prepare, stages
-from motsim.kernels import Parameters, descent, routing, updates
+from motsim.kernels import Parameters, descent, fused, routing, updates
 from motsim.kernels.phases import BOTH
 from motsim.reduction import reduce_problem
 
 CASES = {
     "cubic, M = 16": {"preset": "cubic"},
     "linear, M = 32": {"preset": "linear", "num_experts": 32},
+    "cubic, M = 512": {"preset": "cubic", "num_experts": 512},
+    "cubic, N = 16, M = 64": {"preset": "cubic", "num_classes": 16, "num_experts": 64, "dim": 64},
     "cubic, M = 16, L = 5": {"preset": "cubic", "num_tokens": 5, "noise_std": 0.3},
 }
 LARGER = {
@@ -33,6 +35,12 @@ LARGER = {
     }
 }  # fmt: skip
 REPEATS, CALLS = 20, 300
+
+
+@numba.njit
+def whole(count, value, batch, rule, work, gradient, noise):
+    for _ in range(count):
+        fused.pass_fused(value, batch, rule, work, gradient)
 
 
 @numba.njit
@@ -76,7 +84,7 @@ def kernels_of_a_step(settings):
     work = training._keep_attention(rule, value, batch, training.kernel_workspace(model, batch))
     gradient = Parameters(*(0.0 * array for array in value))
     found = {}
-    for kernel in (route, experts, loss, gate, update):
+    for kernel in (whole, route, experts, loss, gate, update):
         arguments = value, batch, rule, work, gradient, value.gate[:0]
         kernel(1, *arguments)
         taken = []
@@ -105,9 +113,8 @@ def main():
             line += f"{stage:>5}{1e6 * least:10.2f}"
         print(line, flush=True)
     if not larger:
-        print(
-            "stage I: ", "  ".join(f"{k} {v:.2f}" for k, v in kernels_of_a_step(Settings()).items())
-        )
+        found = kernels_of_a_step(Settings()).items()
+        print("stage I: ", "  ".join(f"{name} {taken:.2f}" for name, taken in found))
 
 
 if __name__ == "__main__":
