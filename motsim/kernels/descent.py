@@ -122,8 +122,7 @@ def differentiate(parameters, parts, rule, work, noise, gradient):
 def differentiate_part(parameters, batch, rule, work, noise, gradient):
     """Add what some of the points give; gradients are complete after the last part."""
     if fuses(batch, rule, work):
-        pass_fused(parameters, batch, rule, work, gradient)
-        return total_loss(work.final, batch.labels, batch.weights, rule.logistic)
+        return pass_fused(parameters, batch, rule, work, gradient)
     experts_train = rule.ffn_rate > 0.0 or rule.attention_rate > 0.0
     gate_trains = rule.gated and rule.gate_rate > 0.0
     # With expected routing the loss of a point is a sum over experts: one pass is enough.

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import numba
 
 from motsim.kernels.arguments import only_signals, point_addresses, scratch_addresses
-from motsim.kernels.arithmetic import decay_lanes
 from motsim.kernels.experts import add_product
 from motsim.kernels.frozen import cubic_form, products_of_two
 from motsim.kernels.lanes import (
@@ -29,7 +28,7 @@ from motsim.kernels.lanes import (
     store,
     where_greater,
 )
-from motsim.kernels.routing import least_exponent, loss_slope_lanes, total_loss
+from motsim.kernels.routing import exponentials, least_exponent, loss_slope_lanes, total_loss
 from motsim.kernels.three import dot3, load3, store3
 from motsim.kernels.tiles import totals
 
@@ -110,29 +109,6 @@ def fill_logits(gate, r, block, rows):
 
 
 @inlined
-def fill_gates(top, rows):
-    """Fill e^(h - top); returns 1 / their sum."""
-    norm = splat(0.0)
-    for place in range(0, rows.experts * WIDTH, WIDTH):
-        value = decay_lanes(load(rows.logits, place) - top)
-        store(rows.gates, place, value)
-        norm = norm + value
-    return splat(1.0) / norm
-
-
-@inlined
-def fill_choice(top, inverse, least, rows):
-    """Fill e^((h - top) / scale), 0 where all eight are below e^least; returns 1 / their sum."""
-    norm = splat(0.0)
-    for place in range(0, rows.experts * WIDTH, WIDTH):
-        value = (load(rows.logits, place) - top) * inverse
-        value = decay_lanes(value) if any_at_least(value, least) else splat(0.0)
-        store(rows.choice, place, value)
-        norm = norm + value
-    return splat(1.0) / norm
-
-
-@inlined
 def serve(block, rule, rows, norms, moments, apart, sums, span):
     """Normalise `gates`, fill `by_gate`, and add to the sums of the gradient by the weights.
 
@@ -188,6 +164,7 @@ def pass_fused(parameters, batch, rule, scratch, gradient):
     points, work = point_addresses(batch), scratch_addresses(scratch, False)
     experts, sets, r = scratch.outputs.shape[0], scratch.moments.shape[1], points.coordinates
     size, span, ffn = work.terms * WIDTH, r * WIDTH, pointer(scratch.ffn_across)
+    one, every, end = splat(1.0), splat(-math.inf), experts * WIDTH
     inverse, least = splat(1.0 / rule.routing_scale), least_exponent(rule.negligible)
     gate, gate_sums = pointer(parameters.gate), pointer(scratch.gate_sums)
     transpose(pointer(parameters.ffn), experts, r, ffn)
@@ -205,10 +182,10 @@ def pass_fused(parameters, batch, rule, scratch, gradient):
         )  # fmt: skip
         fill_ffn(ffn, r, block, rule.cubic, rows)
         top = fill_logits(gate, r, block, rows)
-        norm = fill_gates(top, rows)
+        norm = exponentials(rows.logits, top, one, every, WIDTH, end, rows.gates)
         norms = norm, norm
         if rule.routing_scale != 1.0:
-            norms = norm, fill_choice(top, inverse, least, rows)
+            norms = norm, exponentials(rows.logits, top, inverse, least, WIDTH, end, rows.choice)
         apart = size if sets > 1 else 0
         mean, final = serve(block, rule, rows, norms, moments, apart, work.ffn_sums, span)
         store(pointer(scratch.final), place * WIDTH, final)
