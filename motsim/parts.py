@@ -53,6 +53,8 @@ def in_parts(batch: kernels.Batch, count: int) -> kernels.Batch:
 
     def divided(name: str, axis: int = 0) -> Floats:
         array = getattr(batch, name)
+        if count == 1:
+            return array[np.newaxis]
         before, size, after = array.shape[:axis], array.shape[axis], array.shape[axis + 1 :]
         parts = array.reshape(*before, count, size // count, *after)
         return np.ascontiguousarray(np.moveaxis(parts, axis, 0))

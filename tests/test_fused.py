@@ -9,6 +9,7 @@ from kernel_cases import random_tokens
 
 from motsim import kernels
 from motsim.kernels import descent, fused, routing
+from motsim.kernels.arguments import part_of
 from motsim.kernels.phases import BOTH
 from motsim.layout import (
     aligned_zeros,
@@ -26,8 +27,9 @@ GATES = {"equal": 0.0, "soft": 1.0, "sharp": 60.0}
 
 
 @numba.njit
-def step_in_sweeps(parameters, batch, rule, work, gradient):
+def step_in_sweeps(parameters, parts, place, rule, work, gradient):
     """What `descent.differentiate_part` does where it cannot fuse."""
+    batch = part_of(parts, place)
     descent.route(parameters, batch, rule, work, np.zeros((0, 0)))
     dense = descent.serves_all(batch, rule, work)
     descent.pass_all(parameters, batch, rule, work, gradient, BOTH, dense)
@@ -37,11 +39,11 @@ def step_in_sweeps(parameters, batch, rule, work, gradient):
 
 
 @numba.njit
-def step_fused(parameters, batch, rule, work, gradient):
+def step_fused(parameters, parts, place, rule, work, gradient):
     """The same fused, NaN where it is not."""
-    if not fused.fuses(batch, rule, work):
+    if not fused.fuses(parts, rule, work):
         return np.nan
-    return fused.pass_fused(parameters, batch, rule, work, gradient)
+    return fused.pass_fused(parameters, parts, place, rule, work, gradient)
 
 
 class Case:
@@ -89,11 +91,8 @@ class Case:
         gradient = kernels.Parameters(*(np.full_like(a, np.nan) for a in self.parameters))
         work.part[1] = whole
         for k in range(parts):
-            batch = one._replace(
-                **{n: getattr(batches, n)[k] for n in self.batch._fields if n != "metric"}
-            )
             work.part[0], work.part[2] = k * (whole // parts), parts - 1 - k
-            losses.append(step(self.parameters, batch, rule, work, gradient))
+            losses.append(step(self.parameters, batches, k, rule, work, gradient))
             outputs.append(work.final.copy())
         return {
             "losses": np.array(losses), "outputs": np.concatenate(outputs),
@@ -152,6 +151,16 @@ def test_equal_logits_choose_the_lowest_expert():
     np.testing.assert_array_equal(case.results(step_fused, case.rule())["outputs"], found)
     case.parameters.ffn[0] *= 2.0
     assert (case.results(step_fused, case.rule())["outputs"] != found).any()
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.3])
+@pytest.mark.parametrize("which", [0, 2, slice(None)])
+def test_gates_that_are_no_numbers_show_in_the_loss(scale, which):
+    """By which a run is known to diverge."""
+    case = Case(experts=3, scale=scale)
+    case.parameters.gate[which] = np.nan
+    for step in (step_in_sweeps, step_fused):
+        assert np.isnan(case.results(step, case.rule(negligible=1e-3))["losses"]).all()
 
 
 @pytest.mark.parametrize(

@@ -7,20 +7,17 @@ import pytest
 from motsim.kernels.arithmetic import decay_lanes, exponential
 from motsim.kernels.lanes import (
     WIDTH,
-    advance,
     any_at_least,
     fma,
-    load,
-    number,
-    pointer,
-    put,
     splat,
-    spread,
-    store,
+    splat_like,
+    sum_fma,
     total,
+    where_any,
     where_equal,
     where_greater,
 )
+from motsim.kernels.places import advance, load, number, pointer, put, spread, store, two
 
 
 @numba.njit(error_model="numpy")
@@ -182,3 +179,62 @@ def test_any_at_least():
             assert any_of(other, 0.2)
         other[lane] = -np.inf
         assert not any_of(other, 0.2)
+
+
+# --- two blocks together --------------------------------------------------------------------------
+
+
+@numba.njit(error_model="numpy")
+def of_two_blocks(values, out):
+    """What `of_one_block` does with each, of two at once; rows of `values` are x, y, z."""
+    x, y, z = pointer(values), advance(pointer(values), 16), advance(pointer(values), 32)
+    combine(two(x, 8), two(y, 8), two(z, 8), two(pointer(out), 48))
+
+
+@numba.njit(error_model="numpy")
+def of_one_block(values, block, out):
+    place = advance(pointer(values), 8 * block)
+    to = advance(pointer(out), 48 * block)
+    combine(place, advance(place, 16), advance(place, 32), to)
+
+
+@numba.njit(error_model="numpy")
+def combine(at_x, at_y, at_z, to):
+    x, y, z = load(at_x, 0), load(at_y, 0), load(at_z, 0)
+    store(to, 0, fma(x, y, z) / (x - y * z))
+    store(to, 8, where_greater(x, y, decay_lanes(x), splat(2.0)))
+    store(to, 16, where_equal(x, splat_like(0.5, x), y, z))
+    store(to, 24, where_any(x, splat(1.5), y))
+    store(to, 32, splat(7.0))
+    store(to, 40, splat_like(1.0 if any_at_least(x, splat(1.5)) else 0.0, x))
+
+
+def test_two_blocks_are_each_what_one_is():
+    rng = np.random.default_rng(3)
+    for high in ((False, False), (False, True), (True, False), (True, True)):
+        values = rng.uniform(-3.0, 1.4, (3, 2, WIDTH))
+        values[0, 0, 1] = 0.5
+        values[0, :, 2] = np.where(high, 1.6, values[0, :, 2])
+        together, alone = np.zeros((2, 2, 6, WIDTH))
+        of_two_blocks(values.reshape(3, -1), together)
+        for block in range(2):
+            of_one_block(values.reshape(3, -1), block, alone)
+            assert (alone[block, 3] == (values[1, block] if high[block] else 0.0)).all()
+        np.testing.assert_array_equal(together[:, :5], alone[:, :5])
+        assert (alone[:, 5, 0] == high).all()
+        assert (together[:, 5] == any(high)).all()  # whether anywhere in both
+
+
+@numba.njit(error_model="numpy")
+def sum_of_two(values, apart, out):
+    place, by = pointer(values), advance(pointer(values), 2 * apart)
+    store(pointer(out), 0, sum_fma(load(two(place, apart), 0), load(two(by, apart), 0), splat(1.0)))
+
+
+def test_the_second_block_is_added_after_the_first():
+    """Rounded each time: 1 + 2^-53 is 1, and (1 + 2^-52) + 2^-53 is 1 + 2^-51."""
+    for products, want in (((-53, -52), 1.0 + 2.0**-52), ((-52, -53), 1.0 + 2.0**-51)):
+        values, out = np.ones((2, 2, WIDTH)), np.zeros(WIDTH)
+        values[1] = 2.0 ** np.array(products)[:, np.newaxis]
+        sum_of_two(values.reshape(-1), WIDTH, out)
+        np.testing.assert_array_equal(out, want)

@@ -8,7 +8,8 @@ from kernel_cases import IDS, SHAPES, Case
 
 from motsim.evaluation import evaluate
 from motsim.kernels.arguments import point_addresses, scratch_addresses
-from motsim.kernels.lanes import WIDTH, store
+from motsim.kernels.lanes import WIDTH
+from motsim.kernels.places import store
 from motsim.kernels.routing import (
     add_load_balance,
     expected_coefficient,

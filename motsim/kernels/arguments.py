@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba.extending import register_jitable
 
-from motsim.kernels.lanes import inlined, pointer
+from motsim.kernels.lanes import inlined
+from motsim.kernels.places import advance, pointer
 
 
 class Parameters(NamedTuple):
@@ -91,6 +92,7 @@ class Workspace(NamedTuple):
     gate_sums: np.ndarray  # (M, r, 8)
     gate_part: np.ndarray  # (M, r) of one part, by the other tokens
     ffn_across: np.ndarray  # (M / 8, r + 9, 8) for `fused`: (M / 8, r, 8), then (M / 8, 9, 8)
+    listed: np.ndarray  # (M,) numbers of experts
     direction: np.ndarray  # room for a gradient times the metric, and for one matrix more
     outputs: np.ndarray  # (M, B): f
     logits: np.ndarray  # (M, B): h
@@ -156,6 +158,21 @@ def point_addresses(batch):
         pointer(batch.axes), pointer(batch.amplitudes), pointer(batch.tokens),
         pointer(batch.labels), pointer(batch.weights),
         blocks, batch.axes.shape[1], others, coordinates,
+    )  # fmt: skip
+
+
+@inlined
+def part_addresses(parts, place):
+    """`Points` of one part of points whose arrays have an axis of parts in front."""
+    _, blocks, coordinates, others, width = parts.tokens.shape
+    signals, first = parts.axes.shape[-1], place * blocks
+    return Points(
+        advance(pointer(parts.axes), first * signals),
+        advance(pointer(parts.amplitudes), first * signals * width),
+        advance(pointer(parts.tokens), first * coordinates * others * width),
+        advance(pointer(parts.labels), first * width),
+        advance(pointer(parts.weights), first * width),
+        blocks, signals, others, coordinates,
     )  # fmt: skip
 
 

@@ -5,16 +5,7 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-from motsim.kernels.lanes import (
-    BITS,
-    VECTOR,
-    WIDTH,
-    fma,
-    inlined,
-    lanes,
-    splat,
-    where_greater,
-)
+from motsim.kernels.lanes import fma, inlined, splat, where_greater
 
 LOG2_E = 1.4426950408889634
 LN2_HIGH = 6.93147180369123816490e-01
@@ -80,11 +71,13 @@ def times_power_of_two(typing_context, value, shifted):
     """Value * 2^k, where k is in the low bits of `shifted` = 1.5 * 2^52 + k."""
 
     def codegen(context, builder, signature, args):
-        value, shifted = (builder.bitcast(a, BITS) for a in args)
-        shift = ir.Constant(BITS, [52] * WIDTH)
-        return builder.bitcast(builder.add(value, builder.shl(shifted, shift)), VECTOR)
+        kind, width = args[0].type, args[0].type.count
+        bits = ir.VectorType(ir.IntType(64), width)
+        value, shifted = (builder.bitcast(a, bits) for a in args)
+        shift = ir.Constant(bits, [52] * width)
+        return builder.bitcast(builder.add(value, builder.shl(shifted, shift)), kind)
 
-    return lanes(lanes, lanes), codegen
+    return value(value, shifted), codegen
 
 
 # e^t = 1 + t + t^2 q(t) for |t| <= ln 2 / 2: Chebyshev interpolation of q, degree 9; the error is

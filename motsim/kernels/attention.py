@@ -6,19 +6,8 @@ All functions work on one block of eight points, through addresses (`arguments.P
 """
 
 from motsim.kernels.arithmetic import decay_lanes
-from motsim.kernels.lanes import (
-    WIDTH,
-    advance,
-    fma,
-    inlined,
-    internal,
-    load,
-    number,
-    splat,
-    spread,
-    store,
-    where_greater,
-)
+from motsim.kernels.lanes import WIDTH, fma, inlined, internal, splat, where_greater
+from motsim.kernels.places import advance, load, number, spread, store
 from motsim.kernels.tiles import (
     add_to,
     dot_moved,

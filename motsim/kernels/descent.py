@@ -10,9 +10,10 @@ import numpy as np
 from motsim.kernels.arguments import Batch, only_signals, part_of
 from motsim.kernels.frozen import pass_frozen
 from motsim.kernels.fused import fuses, pass_fused
-from motsim.kernels.lanes import WIDTH, internal, load, pointer, same_place, store
+from motsim.kernels.lanes import WIDTH, internal
 from motsim.kernels.passes import pass_group, refresh_attention
 from motsim.kernels.phases import BACKWARD, BOTH, DONE, FORWARD
+from motsim.kernels.places import load, pointer, same_place, store
 from motsim.kernels.routing import (
     add_load_balance,
     gate_gradient,
@@ -109,10 +110,14 @@ def pass_all(parameters, batch, rule, work, gradient, phase, dense):
 def differentiate(parameters, parts, rule, work, noise, gradient):
     """Fill the gradients of what has a rate; return the noise-free expected loss."""
     count, loss = parts.axes.shape[0], 0.0
+    together = fuses(parts, rule, work)
     for place in range(count):
-        batch = part_of(parts, place)
-        work.part[0], work.part[2] = place * batch.axes.shape[0], count - 1 - place
-        loss += differentiate_part(parameters, batch, rule, work, noise, gradient)
+        work.part[0], work.part[2] = place * parts.axes.shape[1], count - 1 - place
+        if together:
+            loss += pass_fused(parameters, parts, place, rule, work, gradient)
+        else:
+            batch = part_of(parts, place)
+            loss += differentiate_part(parameters, batch, rule, work, noise, gradient)
     if rule.class_axes > 0:
         keep_odd(gradient, rule.class_axes)
     return loss
@@ -121,8 +126,6 @@ def differentiate(parameters, parts, rule, work, noise, gradient):
 @numba.njit(error_model="numpy", inline="always")
 def differentiate_part(parameters, batch, rule, work, noise, gradient):
     """Add what some of the points give; gradients are complete after the last part."""
-    if fuses(batch, rule, work):
-        return pass_fused(parameters, batch, rule, work, gradient)
     experts_train = rule.ffn_rate > 0.0 or rule.attention_rate > 0.0
     gate_trains = rule.gated and rule.gate_rate > 0.0
     # With expected routing the loss of a point is a sum over experts: one pass is enough.

@@ -4,7 +4,8 @@ f_i = sum_l sum_j phi(u_ijl), u_l = sum_k P[l, k] t_k, t_k = w . x_k; phi is u^3
 The three signal tokens are written out, the others are loops.
 """
 
-from motsim.kernels.lanes import WIDTH, advance, fma, inlined, load, number, splat, spread, store
+from motsim.kernels.lanes import WIDTH, fma, inlined, splat, sum_fma
+from motsim.kernels.places import advance, load, number, spread, store
 
 FIRST, SECOND, THIRD = 0, WIDTH, 2 * WIDTH
 
@@ -115,7 +116,7 @@ def unmix(points, weights, queries, mixed, by_product, others):
 def add_product(sums, axis, amplitude, slope):
     """Add amplitude * slope to the sums of one coordinate."""
     place = axis * WIDTH
-    store(sums, place, fma(amplitude, slope, load(sums, place)))
+    store(sums, place, sum_fma(amplitude, slope, load(sums, place)))
 
 
 @inlined

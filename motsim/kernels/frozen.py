@@ -10,21 +10,10 @@ import numba
 
 from motsim.kernels.arguments import point_addresses, scratch_addresses
 from motsim.kernels.experts import add_product
-from motsim.kernels.lanes import (
-    WIDTH,
-    advance,
-    fma,
-    inlined,
-    internal,
-    load,
-    number,
-    pointer,
-    splat,
-    spread,
-    store,
-)
+from motsim.kernels.lanes import WIDTH, fma, inlined, internal, splat
 from motsim.kernels.passes import passed_over
 from motsim.kernels.phases import BACKWARD, BOTH, FORWARD
+from motsim.kernels.places import advance, load, number, pointer, spread, store
 from motsim.kernels.routing import expected_coefficient
 from motsim.kernels.three import amplitude_products, dot3, load3, query_weights, store3
 from motsim.kernels.tiles import totals

@@ -2,55 +2,17 @@
 
 For three signal tokens under frozen attention, one neuron an expert, and expected routing. What
 `routing` and `frozen` do in sweeps over arrays of a number for each pair of expert and point stays
-in the nearest cache here. The same operations in the same order: the same bits.
+in the nearest cache here (`blocks`). The same operations in the same order: the same bits.
 """
-
-import math
-from typing import Any, NamedTuple
 
 import numba
 
-from motsim.kernels.arguments import only_signals, point_addresses, scratch_addresses
-from motsim.kernels.experts import add_product
-from motsim.kernels.frozen import cubic_form, products_of_two
-from motsim.kernels.lanes import (
-    WIDTH,
-    advance,
-    any_at_least,
-    fma,
-    inlined,
-    load,
-    number,
-    pointer,
-    put,
-    splat,
-    spread,
-    store,
-    where_greater,
-)
-from motsim.kernels.routing import exponentials, least_exponent, loss_slope_lanes, total_loss
-from motsim.kernels.three import dot3, load3, store3
+from motsim.kernels.arguments import only_signals, part_addresses, scratch_addresses
+from motsim.kernels.blocks import Block, Experts, take
+from motsim.kernels.lanes import WIDTH, inlined
+from motsim.kernels.places import advance, number, pointer, put, two
+from motsim.kernels.routing import total_loss
 from motsim.kernels.tiles import totals
-
-
-class Block(NamedTuple):
-    """Eight points: what they share, and what each has."""
-
-    axes: Any  # three coordinates
-    amplitudes: Any  # three times (8,)
-    labels: Any  # (8,)
-    weights: Any  # (8,)
-
-
-class Rows(NamedTuple):
-    """Addresses of what a block needs of every expert; filled anew for each block."""
-
-    logits: Any  # (M, 8): h
-    gates: Any  # (M, 8): pi
-    choice: Any  # (M, 8): q, unless it is pi
-    by_gate: Any  # (M, 8)
-    ffn: Any  # (M / 8, 9, 8): of eight experts w on the three axes, products of two of them
-    experts: int  # M
 
 
 @numba.njit(error_model="numpy", inline="always")
@@ -76,122 +38,58 @@ def transpose(ffn, experts, r, out):
 
 
 @inlined
-def fill_ffn(transposed, r, block, cubic, rows):
-    """Fill the weights of all experts on the axes of a block, and their products if cubic."""
-    x0, x1, x2 = block.axes
-    out = rows.ffn
-    for _ in range(0, rows.experts, WIDTH):
-        w = (
-            load(transposed, x0 * WIDTH),
-            load(transposed, x1 * WIDTH),
-            load(transposed, x2 * WIDTH),
-        )
-        store3(out, w)
-        if cubic:
-            squares, mixed = products_of_two(w)
-            store3(advance(out, 3 * WIDTH), squares)
-            store3(advance(out, 6 * WIDTH), mixed)
-        transposed, out = advance(transposed, r * WIDTH), advance(out, 9 * WIDTH)
+def same_axes(axes, blocks, place):
+    """Whether the next block has the axes of this one, three different ones."""
+    if place + 1 == blocks:
+        return False
+    here, there = advance(axes, place * 3), advance(axes, place * 3 + 3)
+    a, b, c = number(here, 0), number(here, 1), number(here, 2)
+    same = number(there, 0) == a and number(there, 1) == b and number(there, 2) == c
+    return same and a != b and b != c and c != a
 
 
 @inlined
-def fill_logits(gate, r, block, rows):
-    """Fill h of a block; returns the largest."""
-    x, axes, top = block.amplitudes, block.axes, splat(-math.inf)
-    for place in range(0, rows.experts * WIDTH, WIDTH):
-        value = fma(x[0], spread(gate, axes[0]), splat(0.0))
-        value = fma(x[1], spread(gate, axes[1]), value)
-        value = fma(x[2], spread(gate, axes[2]), value)
-        store(rows.logits, place, value)
-        top = where_greater(value, top, value, top)
-        gate = advance(gate, r)
-    return top
-
-
-@inlined
-def serve(block, rule, rows, norms, moments, apart, sums, span):
-    """Normalise `gates`, fill `by_gate`, and add to the sums of the gradient by the weights.
-
-    `norms` are of pi and q; from one expert to the next are `apart` numbers of moments and `span`
-    of sums. Returns the mean over experts of the gradient by pi, and F with noise-free routing.
-    """
-    factor, zero, negligible = splat(3.0 if rule.cubic else 1.0), splat(0.0), splat(rule.negligible)
-    mean, top, final = zero, splat(-math.inf), zero
-    scaled = rule.routing_scale != 1.0
-    for i in range(rows.experts):
-        place = i * WIDTH
-        p = load(rows.gates, place) * norms[0]
-        store(rows.gates, place, p)
-        q = load(rows.choice, place) * norms[1] if scaled else p
-        f, by_gate = zero, zero
-        if any_at_least(q, negligible):
-            w = advance(rows.ffn, (i // WIDTH) * (9 * WIDTH) + i % WIDTH)
-            d = load3(moments)
-            if rule.cubic:
-                squares = spread(w, 3 * WIDTH), spread(w, 4 * WIDTH), spread(w, 5 * WIDTH)
-                mixed = spread(w, 6 * WIDTH), spread(w, 7 * WIDTH), spread(w, 8 * WIDTH)
-                d = cubic_form(moments, squares, mixed)
-            f = dot3((spread(w, 0), spread(w, WIDTH), spread(w, 2 * WIDTH)), d)
-            slope = block.weights * q * loss_slope_lanes(p * f, block.labels, rule.logistic)
-            by_gate, c = slope * f, slope * p * factor
-            add_product(sums, block.axes[0], c, d[0])
-            add_product(sums, block.axes[1], c, d[1])
-            add_product(sums, block.axes[2], c, d[2])
-        store(rows.by_gate, place, by_gate)
-        mean = fma(p, by_gate, mean)
-        h = load(rows.logits, place)
-        final = where_greater(h, top, p * f, final)
-        top = where_greater(h, top, h, top)
-        moments, sums = advance(moments, apart), advance(sums, span)
-    return mean, final
-
-
-@inlined
-def add_gate(block, rows, mean, sums, span):
-    """Add to the sums of the gradient by the gate."""
-    x, axes = block.amplitudes, block.axes
-    for place in range(0, rows.experts * WIDTH, WIDTH):
-        value = load(rows.gates, place) * (load(rows.by_gate, place) - mean)
-        add_product(sums, axes[0], x[0], value)
-        add_product(sums, axes[1], x[1], value)
-        add_product(sums, axes[2], x[2], value)
-        sums = advance(sums, span)
+def two_blocks(block, moments, row):
+    """A block and the next, whose moments and rows are that many numbers on."""
+    return Block(
+        two(block.amplitudes, 3 * WIDTH), two(block.labels, WIDTH), two(block.weights, WIDTH),
+        two(block.moments, moments), two(block.final, WIDTH), two(block.logits, row),
+        two(block.gates, row), two(block.choice, row), two(block.by_gate, row),
+    )  # fmt: skip
 
 
 @numba.njit(cache=True, error_model="numpy")
-def pass_fused(parameters, batch, rule, scratch, gradient):
-    """Add what some of the points give to gradients by weights and gate; return their loss."""
-    points, work = point_addresses(batch), scratch_addresses(scratch, False)
-    experts, sets, r = scratch.outputs.shape[0], scratch.moments.shape[1], points.coordinates
-    size, span, ffn = work.terms * WIDTH, r * WIDTH, pointer(scratch.ffn_across)
-    one, every, end = splat(1.0), splat(-math.inf), experts * WIDTH
-    inverse, least = splat(1.0 / rule.routing_scale), least_exponent(rule.negligible)
-    gate, gate_sums = pointer(parameters.gate), pointer(scratch.gate_sums)
-    transpose(pointer(parameters.ffn), experts, r, ffn)
-    rows = Rows(
-        pointer(scratch.logits), work.gates, work.choice, work.by_gate,
-        advance(ffn, scratch.ffn_across.shape[0] * span), experts,
+def pass_fused(parameters, parts, part, rule, scratch, gradient):
+    """Add what a part of the points gives to gradients by weights and gate; return its loss."""
+    points, work = part_addresses(parts, part), scratch_addresses(scratch, False)
+    count, sets, r = scratch.outputs.shape[0], scratch.moments.shape[1], points.coordinates
+    terms, columns = work.terms * WIDTH, pointer(scratch.ffn_across)
+    experts = Experts(
+        columns, advance(columns, scratch.ffn_across.shape[0] * r * WIDTH),
+        pointer(parameters.gate), work.ffn_sums, pointer(scratch.gate_sums),
+        pointer(scratch.listed), count, r, terms if sets > 1 else 0,
     )  # fmt: skip
-    moments = advance(work.moments, work.first * sets * size)
-    for place in range(points.blocks):
-        x = advance(points.axes, place * 3)
+    transpose(pointer(parameters.ffn), count, r, columns)
+    for i in range(count):
+        put(experts.listed, i, i)
+    place = 0
+    while place < points.blocks:
+        at = advance(points.axes, place * 3)
+        axes = number(at, 0), number(at, 1), number(at, 2)
         block = Block(
-            (number(x, 0), number(x, 1), number(x, 2)),
-            load3(advance(points.amplitudes, place * 3 * WIDTH)),
-            load(points.labels, place * WIDTH), load(points.weights, place * WIDTH),
+            advance(points.amplitudes, place * 3 * WIDTH), advance(points.labels, place * WIDTH),
+            advance(points.weights, place * WIDTH),
+            advance(work.moments, (work.first + place) * sets * terms),
+            advance(pointer(scratch.final), place * WIDTH),
+            pointer(scratch.logits), work.gates, work.choice, work.by_gate,
         )  # fmt: skip
-        fill_ffn(ffn, r, block, rule.cubic, rows)
-        top = fill_logits(gate, r, block, rows)
-        norm = exponentials(rows.logits, top, one, every, WIDTH, end, rows.gates)
-        norms = norm, norm
-        if rule.routing_scale != 1.0:
-            norms = norm, exponentials(rows.logits, top, inverse, least, WIDTH, end, rows.choice)
-        apart = size if sets > 1 else 0
-        mean, final = serve(block, rule, rows, norms, moments, apart, work.ffn_sums, span)
-        store(pointer(scratch.final), place * WIDTH, final)
-        add_gate(block, rows, mean, gate_sums, span)
-        moments = advance(moments, sets * size)
+        if same_axes(points.axes, points.blocks, place):
+            take(rule, axes, two_blocks(block, sets * terms, count * WIDTH), experts)
+            place += 2
+        else:
+            take(rule, axes, block, experts)
+            place += 1
     if work.ends:
-        totals(work.ffn_sums, experts * r, pointer(gradient.ffn))
-        totals(gate_sums, experts * r, pointer(gradient.gate))
-    return total_loss(scratch.final, batch.labels, batch.weights, rule.logistic)
+        totals(work.ffn_sums, count * r, pointer(gradient.ffn))
+        totals(experts.gate_sums, count * r, pointer(gradient.gate))
+    return total_loss(scratch.final, parts.labels[part], parts.weights[part], rule.logistic)

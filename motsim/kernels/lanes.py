@@ -1,7 +1,8 @@
 """Eight points at a time: a numba type for eight float64, and the operations on it.
 
 One vector register (or two, or four) holds eight points, whatever the processor; sums over points
-have a fixed order, so results do not depend on what a compiler makes of a loop.
+have a fixed order, so results do not depend on what a compiler makes of a loop. Sixteen numbers are
+the eights of two blocks; an operation takes both, and eight beside sixteen are those of each.
 """
 
 import operator
@@ -19,18 +20,22 @@ inlined = numba.njit(
 )
 #: For functions that only compiled ones call: compiled once, not inlined by force.
 internal = numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-VECTOR = ir.VectorType(ir.DoubleType(), WIDTH)
-BITS = ir.VectorType(ir.IntType(64), WIDTH)
+
+
+def vector(width):
+    """LLVM's type."""
+    return ir.VectorType(ir.DoubleType(), width)
 
 
 class Lanes(types.Type):
-    """Eight float64."""
+    """Eight float64, or sixteen: those of two blocks."""
 
-    def __init__(self):
-        super().__init__(name="Lanes")
+    def __init__(self, width=WIDTH):
+        super().__init__(name=f"Lanes{width}")
+        self.width = width
 
 
-lanes = Lanes()
+lanes, twins = Lanes(), Lanes(2 * WIDTH)
 
 
 @register_default(Lanes)
@@ -38,85 +43,32 @@ class LanesModel(models.PrimitiveModel):
     """How numba holds them: an LLVM vector."""
 
     def __init__(self, dmm, fe_type):
-        super().__init__(dmm, fe_type, VECTOR)
+        super().__init__(dmm, fe_type, vector(fe_type.width))
 
 
-@intrinsic
-def pointer(typing_context, array):
-    """Address of the first number of a C-contiguous array of any shape.
-
-    Kernels pass addresses, not arrays: numba counts references to an array at every use.
-    """
-
-    def codegen(context, builder, signature, args):
-        return context.make_array(signature.args[0])(context, builder, args[0]).data
-
-    return types.CPointer(array.dtype)(array), codegen
+def picked(builder, a, b, chosen):
+    """LLVM vector of the chosen numbers of two vectors."""
+    mask = ir.Constant(ir.VectorType(ir.IntType(32), len(chosen)), list(chosen))
+    return builder.shuffle_vector(a, b, mask)
 
 
-@intrinsic
-def advance(typing_context, place, offset):
-    """The address `offset` numbers on."""
-
-    def codegen(context, builder, signature, args):
-        return builder.gep(args[0], [args[1]])
-
-    return place(place, types.intp), codegen
+def halves(builder, value):
+    """The two LLVM vectors of half the width."""
+    half = value.type.count // 2
+    return (picked(builder, value, value, range(first, first + half)) for first in (0, half))
 
 
-@intrinsic
-def same_place(typing_context, a, b):
-    """Whether two addresses are equal."""
-
-    def codegen(context, builder, signature, args):
-        return builder.icmp_unsigned("==", *args)
-
-    return types.boolean(a, b), codegen
-
-
-@intrinsic
-def number(typing_context, place, offset):
-    """The number at `offset`."""
-
-    def codegen(context, builder, signature, args):
-        return builder.load(builder.gep(args[0], [args[1]]))
-
-    return place.dtype(place, types.intp), codegen
+def _widened(builder, values):
+    """All as wide as the widest: eight numbers are those of either block."""
+    width = max(v.type.count for v in values)
+    return [
+        v if v.type.count == width else picked(builder, v, v, [*range(WIDTH), *range(WIDTH)])
+        for v in values
+    ]
 
 
-@intrinsic
-def put(typing_context, place, offset, value):
-    """Write one number to `offset`."""
-
-    def codegen(context, builder, signature, args):
-        builder.store(args[2], builder.gep(args[0], [args[1]]))
-        return context.get_dummy_value()
-
-    return types.void(place, types.intp, place.dtype), codegen
-
-
-@intrinsic
-def load(typing_context, place, offset):
-    """Eight numbers from `offset`."""
-
-    def codegen(context, builder, signature, args):
-        value = builder.load(builder.bitcast(builder.gep(args[0], [args[1]]), VECTOR.as_pointer()))
-        value.align = 8
-        return value
-
-    return lanes(place, types.intp), codegen
-
-
-@intrinsic
-def store(typing_context, place, offset, value):
-    """Write eight numbers from `offset`."""
-
-    def codegen(context, builder, signature, args):
-        to = builder.bitcast(builder.gep(args[0], [args[1]]), VECTOR.as_pointer())
-        builder.store(args[2], to).align = 8
-        return context.get_dummy_value()
-
-    return types.void(place, types.intp, lanes), codegen
+def _widest(*kinds):
+    return max(kinds, key=lambda kind: kind.width)
 
 
 @intrinsic
@@ -124,21 +76,31 @@ def splat(typing_context, number):
     """The same number eight times."""
 
     def codegen(context, builder, signature, args):
-        zero = ir.Constant(ir.IntType(32), 0)
-        one = builder.insert_element(ir.Constant(VECTOR, ir.Undefined), args[0], zero)
-        mask = ir.Constant(ir.VectorType(ir.IntType(32), WIDTH), [0] * WIDTH)
-        return builder.shuffle_vector(one, ir.Constant(VECTOR, ir.Undefined), mask)
+        zero, none = ir.Constant(ir.IntType(32), 0), ir.Constant(vector(WIDTH), ir.Undefined)
+        return picked(builder, builder.insert_element(none, args[0], zero), none, [0] * WIDTH)
 
     return lanes(types.float64), codegen
+
+
+@intrinsic
+def splat_like(typing_context, number, other):
+    """The same number as often as `other` has numbers."""
+
+    def codegen(context, builder, signature, args):
+        kind, zero = args[1].type, ir.Constant(ir.IntType(32), 0)
+        none = ir.Constant(kind, ir.Undefined)
+        return picked(builder, builder.insert_element(none, args[0], zero), none, [0] * kind.count)
+
+    return other(types.float64, other), codegen
 
 
 def _binary(name):
     @intrinsic
     def operation(typing_context, a, b):
         def codegen(context, builder, signature, args):
-            return getattr(builder, name)(*args)
+            return getattr(builder, name)(*_widened(builder, args))
 
-        return lanes(lanes, lanes), codegen
+        return _widest(a, b)(a, b), codegen
 
     return operation
 
@@ -147,10 +109,10 @@ def _comparison(operation, one):
     @intrinsic
     def select(typing_context, a, b, x, y):
         def codegen(context, builder, signature, args):
-            a, b, x, y = args
+            a, b, x, y = _widened(builder, args)
             return builder.select(builder.fcmp_ordered(operation, a, b), x, y)
 
-        return lanes(lanes, lanes, lanes, lanes), codegen
+        return _widest(a, b, x, y)(a, b, x, y), codegen
 
     select.__doc__ = one
     return select
@@ -175,16 +137,38 @@ _operator(operator.mul, _multiply)
 _operator(operator.truediv, _divide)
 
 
+def _fma(builder, values):
+    kind = values[0].type
+    function = cgutils.get_or_insert_function(
+        builder.module, ir.FunctionType(kind, [kind] * 3), f"llvm.fma.v{kind.count}f64"
+    )
+    return builder.call(function, values)
+
+
 @intrinsic
 def fma(typing_context, a, b, c):
     """a * b + c with one rounding, whatever the processor."""
 
     def codegen(context, builder, signature, args):
-        kind = ir.FunctionType(VECTOR, [VECTOR] * 3)
-        function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.fma.v{WIDTH}f64")
-        return builder.call(function, args)
+        return _fma(builder, _widened(builder, args))
 
-    return lanes(lanes, lanes, lanes), codegen
+    return _widest(a, b, c)(a, b, c), codegen
+
+
+@intrinsic
+def sum_fma(typing_context, a, b, c):
+    """a * b + c of eight numbers c; of two blocks the second product is added after the first."""
+
+    def codegen(context, builder, signature, args):
+        *factors, value = args
+        factors = _widened(builder, factors)
+        if factors[0].type.count == WIDTH:
+            return _fma(builder, [*factors, value])
+        for pair in zip(*(halves(builder, f) for f in factors), strict=True):
+            value = _fma(builder, [*pair, value])
+        return value
+
+    return lanes(a, b, c), codegen
 
 
 @intrinsic
@@ -192,10 +176,31 @@ def any_at_least(typing_context, a, b):
     """Whether a >= b somewhere, or one is NaN."""
 
     def codegen(context, builder, signature, args):
-        mask = builder.bitcast(builder.fcmp_unordered(">=", *args), ir.IntType(WIDTH))
-        return builder.icmp_unsigned("!=", mask, ir.Constant(ir.IntType(WIDTH), 0))
+        a, b = _widened(builder, args)
+        kind = ir.IntType(a.type.count)
+        mask = builder.bitcast(builder.fcmp_unordered(">=", a, b), kind)
+        return builder.icmp_unsigned("!=", mask, ir.Constant(kind, 0))
 
-    return types.boolean(lanes, lanes), codegen
+    return types.boolean(a, b), codegen
+
+
+@intrinsic
+def where_any(typing_context, a, b, x):
+    """For each eight: x where a >= b somewhere, or one is NaN; else 0."""
+
+    def codegen(context, builder, signature, args):
+        def eight(a, b, x):
+            mask = builder.bitcast(builder.fcmp_unordered(">=", a, b), ir.IntType(WIDTH))
+            some = builder.icmp_unsigned("!=", mask, ir.Constant(mask.type, 0))
+            return builder.select(some, x, ir.Constant(x.type, [0.0] * WIDTH))
+
+        args = _widened(builder, args)
+        if args[0].type.count == WIDTH:
+            return eight(*args)
+        first, second = (eight(*h) for h in zip(*(halves(builder, v) for v in args), strict=True))
+        return picked(builder, first, second, range(2 * WIDTH))
+
+    return _widest(a, b, x)(a, b, x), codegen
 
 
 @intrinsic
@@ -206,17 +211,7 @@ def total(typing_context, a):
         value, width = args[0], WIDTH
         while width > 1:
             width //= 2
-            halves = [
-                ir.Constant(ir.VectorType(ir.IntType(32), width), list(range(first, first + width)))
-                for first in (0, width)
-            ]
-            value = builder.fadd(*(builder.shuffle_vector(value, value, half) for half in halves))
+            value = builder.fadd(*halves(builder, value))
         return builder.extract_element(value, ir.Constant(ir.IntType(32), 0))
 
     return types.float64(lanes), codegen
-
-
-@inlined
-def spread(place, offset):
-    """The number at `offset`, eight times."""
-    return splat(number(place, offset))

@@ -22,18 +22,9 @@ from motsim.kernels.experts import (
     signal_products,
     unmix,
 )
-from motsim.kernels.lanes import (
-    WIDTH,
-    advance,
-    any_at_least,
-    fma,
-    inlined,
-    load,
-    pointer,
-    splat,
-    store,
-)
+from motsim.kernels.lanes import WIDTH, any_at_least, fma, inlined, splat
 from motsim.kernels.phases import BACKWARD, BOTH, FORWARD
+from motsim.kernels.places import advance, load, pointer, store
 from motsim.kernels.routing import expected_coefficient
 from motsim.kernels.tiles import add_moved, totals
 

@@ -13,21 +13,15 @@ from motsim.kernels.arithmetic import decay_lanes, exponential
 from motsim.kernels.experts import FIRST, SECOND, THIRD, add_product
 from motsim.kernels.lanes import (
     WIDTH,
-    advance,
     any_at_least,
     fma,
     inlined,
     internal,
-    load,
-    number,
-    pointer,
-    put,
     splat,
-    spread,
-    store,
     total,
     where_greater,
 )
+from motsim.kernels.places import advance, load, number, pointer, put, spread, store
 
 
 @numba.njit(cache=True, error_model="numpy")

@@ -9,22 +9,10 @@ import numba
 from motsim.kernels.arguments import point_addresses, scratch_addresses
 from motsim.kernels.arithmetic import decay_lanes
 from motsim.kernels.experts import FIRST, SECOND, THIRD, add_product
-from motsim.kernels.lanes import (
-    WIDTH,
-    advance,
-    fma,
-    inlined,
-    load,
-    number,
-    pointer,
-    splat,
-    spread,
-    store,
-    where_equal,
-    where_greater,
-)
+from motsim.kernels.lanes import WIDTH, fma, inlined, splat, where_equal, where_greater
 from motsim.kernels.passes import passed_over
 from motsim.kernels.phases import BACKWARD, BOTH, FORWARD
+from motsim.kernels.places import advance, load, number, pointer, spread, store
 from motsim.kernels.routing import expected_coefficient
 from motsim.kernels.tiles import totals
 

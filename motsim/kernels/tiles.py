@@ -3,19 +3,8 @@
 Blocks are (r, K, 8): r coordinates of K tokens; `step` = 8 K numbers lie between two coordinates.
 """
 
-from motsim.kernels.lanes import (
-    WIDTH,
-    advance,
-    fma,
-    inlined,
-    internal,
-    load,
-    put,
-    splat,
-    spread,
-    store,
-    total,
-)
+from motsim.kernels.lanes import WIDTH, fma, inlined, internal, splat, total
+from motsim.kernels.places import advance, load, put, spread, store
 
 
 @inlined

@@ -2,7 +2,8 @@
 
 import math
 
-from motsim.kernels.lanes import advance, internal, number, pointer, put
+from motsim.kernels.lanes import internal
+from motsim.kernels.places import advance, number, pointer, put
 
 
 @internal

@@ -1,6 +1,7 @@
 """A batch through the gate and the experts, its loss, and the gradients."""
 
-from motsim.kernels.lanes import internal, pointer
+from motsim.kernels.lanes import internal
+from motsim.kernels.places import pointer
 from motsim.minibatch.kernels import softmax
 from motsim.minibatch.losses import output_loss
 from motsim.minibatch.passes import (

@@ -5,20 +5,8 @@ Rows are padded to whole groups of eight (`tiles.padded`); what pads is zero or 
 
 from motsim.kernel_cache import kernel
 from motsim.kernels.arithmetic import decay_lanes, exponential
-from motsim.kernels.lanes import (
-    WIDTH,
-    advance,
-    fma,
-    inlined,
-    load,
-    number,
-    pointer,
-    put,
-    splat,
-    store,
-    total,
-    where_greater,
-)
+from motsim.kernels.lanes import WIDTH, fma, inlined, splat, total, where_greater
+from motsim.kernels.places import advance, load, number, pointer, put, store
 
 __all__ = [
     "by_activation",

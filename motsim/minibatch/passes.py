@@ -7,17 +7,8 @@ Scores and weights are held transposed, one row a key: a vector then holds queri
 is taken for eight of them at once.
 """
 
-from motsim.kernels.lanes import (
-    WIDTH,
-    advance,
-    inlined,
-    internal,
-    load,
-    number,
-    pointer,
-    put,
-    store,
-)
+from motsim.kernels.lanes import WIDTH, inlined, internal
+from motsim.kernels.places import advance, load, number, pointer, put, store
 from motsim.minibatch.kernels import (
     by_activation,
     products,

@@ -6,17 +6,8 @@ A call of BLAS on matrices of a few dozen rows and columns costs as much as its 
 import numba
 import numpy as np
 
-from motsim.kernels.lanes import (
-    WIDTH,
-    advance,
-    fma,
-    inlined,
-    internal,
-    load,
-    splat,
-    spread,
-    store,
-)
+from motsim.kernels.lanes import WIDTH, fma, inlined, internal, splat
+from motsim.kernels.places import advance, load, spread, store
 
 __all__ = ["multiply", "padded"]
 

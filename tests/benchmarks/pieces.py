@@ -19,6 +19,7 @@ from motsim import training
 from motsim.experiments.mixture import Settings, build_model, prepare, stages
 from motsim.kernels import Parameters, descent, fused, routing, updates
 from motsim.kernels.phases import BOTH
+from motsim.parts import in_parts
 from motsim.reduction import reduce_problem
 
 CASES = {
@@ -38,37 +39,37 @@ REPEATS, CALLS = 20, 300
 
 
 @numba.njit
-def whole(count, value, batch, rule, work, gradient, noise):
+def whole(count, value, batch, parts, rule, work, gradient, noise):
     for _ in range(count):
-        fused.pass_fused(value, batch, rule, work, gradient)
+        fused.pass_fused(value, parts, 0, rule, work, gradient)
 
 
 @numba.njit
-def route(count, value, batch, rule, work, gradient, noise):
+def route(count, value, batch, parts, rule, work, gradient, noise):
     for _ in range(count):
         descent.route(value, batch, rule, work, noise)
 
 
 @numba.njit
-def experts(count, value, batch, rule, work, gradient, noise):
+def experts(count, value, batch, parts, rule, work, gradient, noise):
     for _ in range(count):
         descent.pass_all(value, batch, rule, work, gradient, BOTH, True)
 
 
 @numba.njit
-def loss(count, value, batch, rule, work, gradient, noise):
+def loss(count, value, batch, parts, rule, work, gradient, noise):
     for _ in range(count):
         descent.noise_free_loss(batch, rule, work)
 
 
 @numba.njit
-def gate(count, value, batch, rule, work, gradient, noise):
+def gate(count, value, batch, parts, rule, work, gradient, noise):
     for _ in range(count):
         routing.gate_gradient(work.gates, work.by_gate, batch, work, gradient.gate)
 
 
 @numba.njit
-def update(count, value, batch, rule, work, gradient, noise):
+def update(count, value, batch, parts, rule, work, gradient, noise):
     for _ in range(count):
         updates.update(value, gradient, batch.metric, rule, work)
 
@@ -85,7 +86,7 @@ def kernels_of_a_step(settings):
     gradient = Parameters(*(0.0 * array for array in value))
     found = {}
     for kernel in (whole, route, experts, loss, gate, update):
-        arguments = value, batch, rule, work, gradient, value.gate[:0]
+        arguments = value, batch, in_parts(batch, 1), rule, work, gradient, value.gate[:0]
         kernel(1, *arguments)
         taken = []
         for _ in range(REPEATS):

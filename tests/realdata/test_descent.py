@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import motsim.minibatch.stretches
-from motsim.kernels.lanes import pointer
+from motsim.kernels.places import pointer
 from motsim.layout import aligned_zeros
 from motsim.minibatch import FROZEN, Network, Phase, Update, fit, gradients
 from motsim.minibatch.network import start_parameters
