@@ -150,7 +150,7 @@ def kernel_workspace(model: Model, batch: kernels.Batch) -> kernels.Workspace:
         gate_sums=aligned_zeros((model.num_experts, r, width)),
         gate_part=aligned_zeros((model.num_experts, r)),
         ffn_across=aligned_zeros((-(-model.num_experts // width), r + 9, width)),
-        listed=np.zeros(model.num_experts, dtype=np.int64),
+        listed=aligned_zeros(model.num_experts).view(np.int64),
         direction=aligned_zeros(max(neurons, (model.num_attentions + 1) * r) * r),
         outputs=aligned_zeros(by_point),
         logits=aligned_zeros(by_point),

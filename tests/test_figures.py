@@ -5,7 +5,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from matplotlib.figure import Figure
-from test_report import headline, store_mine, store_tables
+from report_pages import headline, store_mine, store_tables
 
 from figures import draw, drawn
 from figures.__main__ import main

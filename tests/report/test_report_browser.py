@@ -1,0 +1,186 @@
+"""A browser shows the report well: legible, sortable, by keyboard, on paper."""
+
+import re
+
+import pytest
+from page_checks import (
+    bad_ids,
+    chromium,
+    console_errors,
+    emulate,
+    too_faint,
+    too_small,
+    too_wide,
+)
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    with chromium(tmp_path_factory.mktemp("profile")) as driver:
+        yield driver
+
+
+@pytest.fixture
+def shown(browser, page):
+    emulate(browser)
+    console_errors(browser)  # forget those of other pages
+    browser.get(page.as_uri())
+    return browser
+
+
+BROKEN = """<!doctype html><meta name="viewport" content="width=device-width">
+<style>body {background: #fff} @media (prefers-color-scheme: dark) {body {background: #333}}</style>
+<p id="a" style="color: #888">faint</p><p id="a" style="font-size: 10px">small</p>
+<div style="width: 2000px">wide</div>
+<svg viewBox="0 0 500 100" width="300"><text x="0" y="20" style="font-size: 8px">drawn</text></svg>
+<a href="#b">nowhere</a><script>throw new Error("on purpose")</script>"""
+
+
+def test_the_checks_see_a_broken_page(browser, tmp_path):
+    """Negative control of all checks below."""
+    (tmp_path / "broken.html").write_text(BROKEN)
+    emulate(browser, 360)
+    browser.get((tmp_path / "broken.html").as_uri())
+    assert "on purpose" in console_errors(browser)[0]
+    assert any("DIV" in line for line in too_wide(browser))
+    assert [line for line in too_small(browser, drawn=False) if "'small' 10.0" in line]
+    assert [line for line in too_small(browser, drawn=True) if "'drawn' 4.8" in line]
+    assert any("'faint' 3.5" in line for line in too_faint(browser))
+    emulate(browser, 360, "dark")
+    assert any("'wide' 1.6" in line for line in too_faint(browser))  # black on dark grey
+    assert bad_ids(browser) == ["twice: a", "nowhere: b"]
+
+
+def test_no_errors_and_sound_ids(shown):
+    assert console_errors(shown) == []
+    assert bad_ids(shown) == []
+    assert shown.title.startswith("motsim report: 7 hold")  # not broken into
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1280])
+def test_everything_is_legible(shown, width, scheme):
+    emulate(shown, width, scheme)
+    shown.refresh()
+    assert too_wide(shown) == []
+    assert too_faint(shown) == []
+    assert too_small(shown, drawn=False) == []
+    if width < 1000:
+        assert too_small(shown, drawn=True)  # fitted to the width, until it is enlarged
+        for button in shown.find_elements("css selector", "button.enlarge"):
+            button.click()
+        assert too_wide(shown) == []
+    assert too_small(shown) == []
+
+
+def test_without_its_script_the_page_shows_all(browser, page, tmp_path):
+    text = re.sub(r"<script>.*?</script>", "", page.read_text(), flags=re.DOTALL)
+    (tmp_path / "plain.html").write_text(text)
+    emulate(browser, 360)
+    browser.get((tmp_path / "plain.html").as_uri())
+    assert too_small(browser) == []
+    assert too_wide(browser) == []
+    assert not browser.find_element("tag name", "form").is_displayed()
+    assert len(column(browser, "case")) == 9
+
+
+def column(browser, name):
+    """Seen texts of a column of the table of all findings."""
+    cells = browser.find_elements("css selector", f"table.sortable td.{name}")
+    return [cell.text for cell in cells if cell.is_displayed()]
+
+
+def head(browser, name):
+    heads = browser.find_elements("css selector", "table.sortable thead th")
+    return next(each for each in heads if each.text.startswith(name))
+
+
+def test_sorting_up_down_by_number_and_by_word(shown):
+    unsorted = column(shown, "case")
+    value = head(shown, "Value")
+    button = value.find_element("tag name", "button")
+    button.click()
+    assert value.get_attribute("aria-sort") == "ascending"
+    script = """return [...document.querySelectorAll("table.sortable td.number")].map(
+        (cell) => cell.dataset.sort === "" ? null : Number(cell.dataset.sort))"""
+    up = shown.execute_script(script)
+    numbers = [number for number in up if number is not None]
+    assert up[-1] is None  # no number goes last
+    assert numbers == sorted(numbers)
+    assert max(numbers) > 10 > 1 > min(numbers)  # where the order of words is another
+    button.click()
+    assert value.get_attribute("aria-sort") == "descending"
+    down = shown.execute_script(script)
+    assert down == [*reversed(numbers), None]
+    case = head(shown, "Case")
+    case.find_element("tag name", "button").click()
+    assert value.get_attribute("aria-sort") == "none"
+    assert (
+        column(shown, "case") == sorted(unsorted, key=lambda c: c.replace("16", "99")) != unsorted
+    )
+
+
+def test_filtering_by_verdict_claim_and_text(shown):
+    from selenium.webdriver.support.select import Select
+
+    def said():
+        return shown.find_element("tag name", "output").text
+
+    assert said() == "9 of 9 findings"
+    Select(shown.find_element("name", "verdict")).select_by_visible_text("fails")
+    assert column(shown, "case") == ["mot-logistic"]
+    assert said() == "1 of 9 findings"
+    shown.find_element("css selector", "button[type=reset]").click()
+    shown.find_element("name", "text").send_keys("SINGLE logistic")
+    assert len(column(shown, "case")) == 3
+    Select(shown.find_element("name", "recorded")).select_by_visible_text("not as recorded")
+    assert column(shown, "case") == []
+    assert said() == "0 of 9 findings"
+
+
+def test_the_keyboard_suffices(shown):
+    from selenium.webdriver import ActionChains, Keys
+
+    def press(*keys):
+        ActionChains(shown).send_keys(*keys).perform()
+
+    def here(script="return document.activeElement.textContent.trim()"):
+        return shown.execute_script(script)
+
+    press(Keys.TAB)
+    assert here() == "Skip to the findings"
+    press(Keys.ENTER)
+    assert here("return document.activeElement.id") == "main"
+    seen = []
+    for _ in range(60):
+        press(Keys.TAB)
+        seen.append(
+            here("return document.activeElement.tagName + document.activeElement.className")
+        )
+        outline = here("return getComputedStyle(document.activeElement).outlineStyle")
+        assert outline != "none", seen
+        if here("return document.activeElement.name || ''") == "verdict":
+            press("f")
+            assert column(shown, "case") == ["mot-logistic"]
+            press("a")
+        if here() == "Value":
+            press(Keys.SPACE)
+            assert head(shown, "Value").get_attribute("aria-sort") == "ascending"
+        if seen[-1].startswith("SUMMARY"):
+            press(Keys.ENTER)
+            assert here("return document.activeElement.parentElement.open")
+            break
+    assert {"SELECT", "INPUT", "BUTTON", "DIVscroll tall", "DIVpicture"} <= set(seen)
+
+
+def test_it_prints_whole(shown):
+    emulate(shown, 794, media="print")
+    assert too_wide(shown) == []
+    assert too_faint(shown) == []
+    assert not shown.find_element("tag name", "form").is_displayed()
+    assert len(column(shown, "case")) == 9
+    box = shown.find_element("css selector", ".scroll.tall")
+    assert shown.execute_script(
+        "return arguments[0].scrollHeight <= arguments[0].offsetHeight", box
+    )
+    assert shown.execute_cdp_cmd("Page.printToPDF", {})["data"].startswith("JVBERi")  # %PDF
