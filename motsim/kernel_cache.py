@@ -78,8 +78,8 @@ def kernel_cache() -> Iterator[None]:
 class _QuickCompiler(dispatcher._FunctionCompiler):  # type: ignore[name-defined]
     """numba's compiler of one function, at optimisation level 1.
 
-    The kernels are vectors by their source, so level 3 gives the same bits and no more speed; it
-    takes half as long again.
+    The kernels are vectors by their source: level 3 gives the same bits and next to no more speed,
+    and takes half as long again.
     """
 
     def _compile_core(self, *arguments: Any) -> Any:
