@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba.extending import register_jitable
 
-from motsim.kernels.lanes import inlined
+from motsim.kernels.lanes import WIDTH, inlined
 from motsim.kernels.places import advance, pointer
 
 
@@ -92,7 +92,7 @@ class Workspace(NamedTuple):
     gate_sums: np.ndarray  # (M, r, 8)
     gate_part: np.ndarray  # (M, r) of one part, by the other tokens
     ffn_across: np.ndarray  # (M / 8, r + 9, 8) for `fused`: (M / 8, r, 8), then (M / 8, 9, 8)
-    listed: np.ndarray  # (M,) numbers of experts
+    listed: np.ndarray  # (M,) experts that a block needs, for `fused`
     direction: np.ndarray  # room for a gradient times the metric, and for one matrix more
     outputs: np.ndarray  # (M, B): f
     logits: np.ndarray  # (M, B): h
@@ -151,27 +151,16 @@ class Scratch(NamedTuple):
 
 
 @inlined
-def point_addresses(batch):
-    """`Points` of a `Batch`."""
-    blocks, coordinates, others, _ = batch.tokens.shape
+def point_addresses(batch, part=0):
+    """`Points` of a `Batch`, or of one part where its arrays have an axis of parts in front."""
+    blocks, coordinates, others, _ = batch.tokens.shape[-4:]
+    signals, first = batch.axes.shape[-1], part * blocks
     return Points(
-        pointer(batch.axes), pointer(batch.amplitudes), pointer(batch.tokens),
-        pointer(batch.labels), pointer(batch.weights),
-        blocks, batch.axes.shape[1], others, coordinates,
-    )  # fmt: skip
-
-
-@inlined
-def part_addresses(parts, place):
-    """`Points` of one part of points whose arrays have an axis of parts in front."""
-    _, blocks, coordinates, others, width = parts.tokens.shape
-    signals, first = parts.axes.shape[-1], place * blocks
-    return Points(
-        advance(pointer(parts.axes), first * signals),
-        advance(pointer(parts.amplitudes), first * signals * width),
-        advance(pointer(parts.tokens), first * coordinates * others * width),
-        advance(pointer(parts.labels), first * width),
-        advance(pointer(parts.weights), first * width),
+        advance(pointer(batch.axes), first * signals),
+        advance(pointer(batch.amplitudes), first * signals * WIDTH),
+        advance(pointer(batch.tokens), first * coordinates * others * WIDTH),
+        advance(pointer(batch.labels), first * WIDTH),
+        advance(pointer(batch.weights), first * WIDTH),
         blocks, signals, others, coordinates,
     )  # fmt: skip
 

@@ -7,7 +7,7 @@ in the nearest cache here (`blocks`). The same operations in the same order: the
 
 import numba
 
-from motsim.kernels.arguments import only_signals, part_addresses, scratch_addresses
+from motsim.kernels.arguments import only_signals, point_addresses, scratch_addresses
 from motsim.kernels.blocks import Block, Experts, take
 from motsim.kernels.lanes import WIDTH, inlined
 from motsim.kernels.places import advance, number, pointer, put, two
@@ -61,7 +61,7 @@ def two_blocks(block, moments, row):
 @numba.njit(cache=True, error_model="numpy")
 def pass_fused(parameters, parts, part, rule, scratch, gradient):
     """Add what a part of the points gives to gradients by weights and gate; return its loss."""
-    points, work = part_addresses(parts, part), scratch_addresses(scratch, False)
+    points, work = point_addresses(parts, part), scratch_addresses(scratch, False)
     count, sets, r = scratch.outputs.shape[0], scratch.moments.shape[1], points.coordinates
     terms, columns = work.terms * WIDTH, pointer(scratch.ffn_across)
     experts = Experts(

@@ -171,15 +171,18 @@ def sum_fma(typing_context, a, b, c):
     return lanes(a, b, c), codegen
 
 
+def _somewhere(builder, a, b):
+    kind = ir.IntType(a.type.count)
+    mask = builder.bitcast(builder.fcmp_unordered(">=", a, b), kind)
+    return builder.icmp_unsigned("!=", mask, ir.Constant(kind, 0))
+
+
 @intrinsic
 def any_at_least(typing_context, a, b):
     """Whether a >= b somewhere, or one is NaN."""
 
     def codegen(context, builder, signature, args):
-        a, b = _widened(builder, args)
-        kind = ir.IntType(a.type.count)
-        mask = builder.bitcast(builder.fcmp_unordered(">=", a, b), kind)
-        return builder.icmp_unsigned("!=", mask, ir.Constant(kind, 0))
+        return _somewhere(builder, *_widened(builder, args))
 
     return types.boolean(a, b), codegen
 
@@ -190,9 +193,7 @@ def where_any(typing_context, a, b, x):
 
     def codegen(context, builder, signature, args):
         def eight(a, b, x):
-            mask = builder.bitcast(builder.fcmp_unordered(">=", a, b), ir.IntType(WIDTH))
-            some = builder.icmp_unsigned("!=", mask, ir.Constant(mask.type, 0))
-            return builder.select(some, x, ir.Constant(x.type, [0.0] * WIDTH))
+            return builder.select(_somewhere(builder, a, b), x, ir.Constant(x.type, [0.0] * WIDTH))
 
         args = _widened(builder, args)
         if args[0].type.count == WIDTH:

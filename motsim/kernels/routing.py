@@ -51,21 +51,6 @@ def least_exponent(negligible):
     return splat(min(math.log(negligible), 0.0) if negligible > 0.0 else -math.inf)
 
 
-@inlined
-def exponentials(logits, top, inverse, least, step, end, out):
-    """Fill e^((h - top) / scale), 0 where all eight are below e^least; returns 1 / their sum.
-
-    From one expert to the next are `step` numbers.
-    """
-    norm = splat(0.0)
-    for place in range(0, end, step):
-        value = (load(logits, place) - top) * inverse
-        value = decay_lanes(value) if any_at_least(value, least) else splat(0.0)
-        store(out, place, value)
-        norm = norm + value
-    return splat(1.0) / norm
-
-
 @numba.njit(cache=True, error_model="numpy")
 def softmax(logits, scale, out, negligible=0.0):
     """Softmax over the rows of logits / scale, both (M, B), B a multiple of 8.
@@ -81,7 +66,13 @@ def softmax(logits, scale, out, negligible=0.0):
         for i in range(size, end, size):
             value = load(h, i)
             top = where_greater(value, top, value, top)
-        norm = exponentials(h, top, inverse, least, size, end, q)
+        norm = splat(0.0)
+        for i in range(0, end, size):
+            value = (load(h, i) - top) * inverse
+            value = decay_lanes(value) if any_at_least(value, least) else splat(0.0)
+            store(q, i, value)
+            norm = norm + value
+        norm = splat(1.0) / norm
         for i in range(0, end, size):
             store(q, i, load(q, i) * norm)
 

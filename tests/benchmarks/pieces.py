@@ -2,9 +2,10 @@
 
     python tests/benchmarks/pieces.py [--larger]
 
-Microseconds a step of every stage, then of a stage I step, N = 4, M = 16: all but its update in one
-loop, and by the kernels that do the same in sweeps. The least of many repeats. To compare two
-commits run it in both checkouts in turns: processes differ by a quarter by where their arrays lie.
+Microseconds a step of every stage. Then, N = 4, M = 16, of a step where each stage of a run ends:
+all but its update in one loop, and by the kernels that do the same in sweeps; and milliseconds of
+that run. The least of many repeats. To compare two commits run it in both checkouts in turns:
+processes differ by a quarter by where their arrays lie.
 """
 
 import sys
@@ -12,12 +13,12 @@ import time
 from functools import partial
 
 import numba
-from machine import describe, one_thread
+from machine import describe, one_thread, timed
 from step import STAGES, motsim_seconds, step_counts, step_seconds
 
 from motsim import training
 from motsim.experiments.mixture import Settings, build_model, prepare, stages
-from motsim.kernels import Parameters, descent, fused, routing, updates
+from motsim.kernels import WIDTH, Parameters, descent, fused, routing, updates
 from motsim.kernels.phases import BOTH
 from motsim.parts import in_parts
 from motsim.reduction import reduce_problem
@@ -74,18 +75,23 @@ def update(count, value, batch, parts, rule, work, gradient, noise):
         updates.update(value, gradient, batch.metric, rule, work)
 
 
-def kernels_of_a_step(settings):
-    """Name -> least microseconds a call, where stage I ends."""
-    model, stage = build_model(settings), stages(settings)[0]
+def kernels_of_a_step(settings, last):
+    """Where stage `last` (0, 1, 2) of a run ends: name -> least microseconds a call.
+
+    And the share of blocks of eight points in which an expert is served, of all pairs of both.
+    """
+    model, schedule = build_model(settings), stages(settings)
     points, start = prepare(settings)
-    end = training.train(model, points, [stage], start).parameters
+    end = training.train(model, points, schedule[: last + 1], start).parameters
     problem = reduce_problem(model, points, end)
     value, batch = problem.project(end), problem.batch
-    rule = training._rule(model, problem, "squared", stage)
+    rule = training._rule(model, problem, "squared", schedule[last])
     work = training._keep_attention(rule, value, batch, training.kernel_workspace(model, batch))
     gradient = Parameters(*(0.0 * array for array in value))
     found = {}
     for kernel in (whole, route, experts, loss, gate, update):
+        if kernel is whole and not fused.fuses(batch, rule, work):
+            continue
         arguments = value, batch, in_parts(batch, 1), rule, work, gradient, value.gate[:0]
         kernel(1, *arguments)
         taken = []
@@ -94,7 +100,17 @@ def kernels_of_a_step(settings):
             kernel(CALLS, *arguments)
             taken.append(time.perf_counter() - begin)
         found[kernel.__name__] = 1e6 * min(taken) / CALLS
-    return found
+        if kernel is route:
+            most = work.choice.reshape(len(work.choice), -1, WIDTH).max(axis=2)
+            share = float((most >= rule.negligible).mean())
+    return found, share
+
+
+def milliseconds_of_a_run(settings):
+    """Least milliseconds of a call of `train`, all stages."""
+    points, start = prepare(settings)
+    run = partial(training.train, build_model(settings), points, stages(settings), start)
+    return 1e3 * min(timed(run)[1][0] for _ in range(REPEATS))
 
 
 def main():
@@ -114,8 +130,12 @@ def main():
             line += f"{stage:>5}{1e6 * least:10.2f}"
         print(line, flush=True)
     if not larger:
-        found = kernels_of_a_step(Settings()).items()
-        print("stage I: ", "  ".join(f"{name} {taken:.2f}" for name, taken in found))
+        settings = Settings(specialise_steps=2000, align_steps=200, converge_steps=2000)
+        for last, stage in enumerate(STAGES):
+            found, share = kernels_of_a_step(settings, last)
+            line = "  ".join(f"{name} {taken:.2f}" for name, taken in found.items())
+            print(f"stage {stage:3} ends: {line}  served {100 * share:.0f} %")
+        print(f"(2000, 200, 2000) steps: {milliseconds_of_a_run(settings):.1f} ms")
 
 
 if __name__ == "__main__":
