@@ -1,6 +1,7 @@
 """Outputs and gradients of every model against plain NumPy, on ordinary and degenerate points."""
 
 import re
+import sys
 from dataclasses import replace
 
 import numba
@@ -9,12 +10,18 @@ import numpy_reference as reference
 import pytest
 from kernel_cases import IDS, SHAPES, Case
 
+from motsim import kernels
 from motsim.evaluation import evaluate, loss_and_gradients
 from motsim.kernel_cache import PACKAGE, SOURCES, kernel_cache
+from motsim.kernels.lanes import cached
+from motsim.layout import kernel_parameters, kernel_rule, kernel_workspace
 from motsim.model import ModelParameters, Routing
+from motsim.parts import in_parts
 
 KINDS = ["mot", "single", "moe", "shared"]
 TIGHT = {"rtol": 1e-12, "atol": 1e-13}
+#: How a function of a kernel is decorated.
+MADE = re.compile(r"^@(numba\.njit|(kernel|cached|inlined|internal|intrinsic|written_out)\b)", re.M)
 
 
 @pytest.fixture(params=SHAPES, ids=IDS)
@@ -174,10 +181,46 @@ def test_kernels_compile_at_level_one_and_other_functions_as_ever(monkeypatch):
 def test_a_change_in_any_module_with_kernels_changes_the_cache():
     """Else an edited kernel would go on running as it was compiled before."""
     followed = {path for place in SOURCES for path in PACKAGE.glob(place)}
-    with_kernels = {
-        path
-        for path in PACKAGE.rglob("*.py")
-        if re.search(r"^@(numba\.njit|kernel\b|inlined|internal|intrinsic)", path.read_text(), re.M)
-    }
+    with_kernels = {path for path in PACKAGE.rglob("*.py") if MADE.search(path.read_text())}
     assert with_kernels
     assert with_kernels <= followed
+
+
+# --- memory ---------------------------------------------------------------------------------------
+
+
+def test_arrays_have_as_many_references_after_a_run_as_before(case):
+    """Kernels do not count them: one too few would free an array that is in use."""
+    model = case.model()
+    value = kernel_parameters(case.parameters(model))
+    gradient = kernels.Parameters(*(np.zeros_like(a) for a in value))
+    work, rule = kernel_workspace(model, case.batch), kernel_rule(model, "squared", Routing())
+    noise, losses = np.zeros((1, 0, 0)), np.empty(20)
+    parts = in_parts(case.batch, 1)
+    arrays = [*value, *gradient, *work, *parts, noise, losses]
+
+    def references():
+        return [sys.getrefcount(array) for array in arrays]
+
+    def run(rule, noise):
+        kernels.descend_in_parts(value, parts, rule, work, noise, gradient, -1.0, losses)
+
+    before = references()
+    kept = arrays[0]  # one more
+    assert references() != before
+    del kept
+    run(rule, noise)
+    run(rule._replace(attention_rate=0.0), noise)
+    run(rule._replace(sampled=True), np.zeros((1, *case.by_expert)))
+    assert references() == before
+
+
+def test_a_kernel_that_makes_an_array_does_not_compile():
+    """Nothing counts its references, so nothing would free it."""
+
+    def first(size):
+        return np.ones(size)[0]
+
+    assert numba.njit(first)(3) == 1.0
+    with pytest.raises(numba.TypingError, match="ones"):
+        cached(first)(3)

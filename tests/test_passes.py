@@ -9,7 +9,7 @@ from kernel_cases import random_tokens
 
 from motsim import kernels
 from motsim.kernels.frozen import pass_frozen
-from motsim.kernels.passes import pass_group
+from motsim.kernels.passes import pass_groups
 from motsim.kernels.phases import BACKWARD, BOTH, FORWARD
 from motsim.kernels.three import pass_three
 from motsim.layout import (
@@ -35,7 +35,7 @@ ATTENTIONS = [
 
 def passes(attention):
     """The general pass, and the one written out."""
-    return [pass_group, pass_three if attention == "trained" else pass_frozen]
+    return [pass_groups, pass_three if attention == "trained" else pass_frozen]
 
 
 class Problem:
@@ -92,13 +92,7 @@ class Problem:
 
     def call(self, one_pass, rule, work, gradient, phase, dense):
         """One phase for all experts."""
-        arguments = self.parameters, self.batch, rule, work, gradient
-        if one_pass is pass_frozen:
-            one_pass(*arguments, phase, dense)
-            return
-        for group in range(EXPERTS):
-            groups = () if one_pass is pass_three else (EXPERTS,)
-            one_pass(*arguments, group, *groups, phase, dense)
+        one_pass(self.parameters, self.batch, rule, work, gradient, phase, dense)
 
     def run(self, one_pass, phases, *, logistic=False, ffn_rate=1.0, negligible=0.0):
         """What a pass leaves behind: results and gradients by name."""
@@ -219,7 +213,7 @@ def test_attention_of_three_with_ties_and_large_scores(scale):
 
 @pytest.mark.parametrize(
     ("one_pass", "attention"),
-    [(pass_group, "trained"), (pass_three, "trained"), (pass_frozen, "frozen, not kept")],
+    [(pass_groups, "trained"), (pass_three, "trained"), (pass_frozen, "frozen, not kept")],
     ids=["general", "three", "frozen"],
 )
 @pytest.mark.parametrize("bad", [np.nan, np.inf])

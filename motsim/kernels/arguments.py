@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba.extending import register_jitable
 
-from motsim.kernels.lanes import WIDTH, inlined
+from motsim.kernels.lanes import WIDTH, inlined, written_out
 from motsim.kernels.places import advance, pointer
 
 
@@ -36,7 +36,7 @@ class Batch(NamedTuple):
     metric: np.ndarray  # (r, r) Gram matrix of the coordinates' directions; (0, 0): the identity
 
 
-@inlined
+@written_out  # it returns arrays: whoever counts references counts these
 def part_of(parts, place):
     """One part of points whose arrays have an axis of parts in front."""
     return Batch(

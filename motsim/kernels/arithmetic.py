@@ -1,11 +1,10 @@
 """Exponentials that are the same bits on every machine: of one number, and of eight at a time."""
 
-import numba
 from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-from motsim.kernels.lanes import fma, inlined, splat, where_greater
+from motsim.kernels.lanes import fma, inlined, splat, where_greater, written_out
 
 LOG2_E = 1.4426950408889634
 LN2_HIGH = 6.93147180369123816490e-01
@@ -32,7 +31,7 @@ def float_from_bits(typing_context, bits):
     return types.float64(types.int64), codegen
 
 
-@numba.njit(cache=True, error_model="numpy", inline="always")
+@written_out
 def exponential(x):
     """e^x to about 1 ulp for x <= 709; exactly 0 below -708; NaN and +inf pass through.
 

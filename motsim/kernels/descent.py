@@ -4,14 +4,13 @@ With expected routing and a frozen attention a step may go over the points in pa
 does for one part stays in the cache.
 """
 
-import numba
 import numpy as np
 
 from motsim.kernels.arguments import Batch, only_signals, part_of
 from motsim.kernels.frozen import pass_frozen
 from motsim.kernels.fused import fuses, pass_fused
-from motsim.kernels.lanes import WIDTH, internal
-from motsim.kernels.passes import pass_group, refresh_attention
+from motsim.kernels.lanes import WIDTH, cached, internal, written_out
+from motsim.kernels.passes import pass_groups, refresh_attention
 from motsim.kernels.phases import BACKWARD, BOTH, DONE, FORWARD
 from motsim.kernels.places import load, pointer, same_place, store
 from motsim.kernels.routing import (
@@ -27,6 +26,7 @@ from motsim.kernels.routing import (
     total_loss,
 )
 from motsim.kernels.three import pass_three
+from motsim.kernels.tiles import multiply_all
 from motsim.kernels.updates import update
 
 
@@ -65,7 +65,7 @@ def noise_free_loss(batch, rule, work):
     return total_loss(work.final, batch.labels, batch.weights, rule.logistic)
 
 
-@numba.njit(error_model="numpy", inline="always")
+@written_out
 def serves_all(batch, rule, work):
     """Whether a pass takes every expert in every block, instead of passing over negligible ones.
 
@@ -78,26 +78,22 @@ def serves_all(batch, rule, work):
     return dense
 
 
-@numba.njit(error_model="numpy", inline="always")
+@written_out
 def pass_all(parameters, batch, rule, work, gradient, phase, dense):
     """The pass over every group of experts."""
     multiplies = dense and batch.tokens.shape[2] > 0
     if multiplies and phase != BACKWARD:
-        np.dot(parameters.ffn, batch.columns, work.other_products)
+        multiply_all(parameters.ffn, batch.columns, work.other_products)
     if only_signals(batch) and rule.attention_rate == 0.0:
         pass_frozen(parameters, batch, rule, work, gradient, phase, dense)
         return
-    experts = work.outputs.shape[0]
-    groups = parameters.attention.shape[0] if rule.mixed else experts
-    three = only_signals(batch) and groups == experts
-    for group in range(groups):
-        if three:
-            pass_three(parameters, batch, rule, work, gradient, group, phase, dense)
-        else:
-            pass_group(parameters, batch, rule, work, gradient, group, groups, phase, dense)
+    if only_signals(batch) and len(parameters.attention) == len(work.outputs):
+        pass_three(parameters, batch, rule, work, gradient, phase, dense)
+    else:
+        pass_groups(parameters, batch, rule, work, gradient, phase, dense)
     if multiplies and phase != FORWARD and rule.ffn_rate > 0.0:
         found, part = work.other_gradient[0], work.other_gradient[1]
-        np.dot(work.other_products, batch.columns.T, part)
+        multiply_all(work.other_products, batch.columns.T, part)
         for row in range(gradient.ffn.shape[0]):
             for a in range(gradient.ffn.shape[1]):
                 found[row, a] += part[row, a]
@@ -106,7 +102,7 @@ def pass_all(parameters, batch, rule, work, gradient, phase, dense):
                     found[row, a] = 0.0
 
 
-@numba.njit(error_model="numpy", inline="always")
+@written_out
 def differentiate(parameters, parts, rule, work, noise, gradient):
     """Fill the gradients of what has a rate; return the noise-free expected loss."""
     count, loss = parts.axes.shape[0], 0.0
@@ -123,7 +119,7 @@ def differentiate(parameters, parts, rule, work, noise, gradient):
     return loss
 
 
-@numba.njit(error_model="numpy", inline="always")
+@written_out
 def differentiate_part(parameters, batch, rule, work, noise, gradient):
     """Add what some of the points give; gradients are complete after the last part."""
     experts_train = rule.ffn_rate > 0.0 or rule.attention_rate > 0.0
@@ -153,7 +149,7 @@ def differentiate_part(parameters, batch, rule, work, noise, gradient):
     return loss
 
 
-@numba.njit(error_model="numpy", inline="always")
+@written_out
 def keep_odd(gradient, class_axes):
     """Clear what cancels between mirror points: docs/theory.md §3."""
     gradient.ffn[:, :class_axes] = 0.0
@@ -162,7 +158,7 @@ def keep_odd(gradient, class_axes):
     gradient.gate[:, class_axes:] = 0.0
 
 
-@numba.njit(cache=True, error_model="numpy")
+@cached
 def descend_in_parts(parameters, parts, rule, work, noise, gradient, stop_loss, losses):
     """Take up to ``len(losses)`` steps in place; losses[t] is the loss before step t.
 

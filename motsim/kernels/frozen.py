@@ -6,11 +6,9 @@ ten numbers sum_l z_la z_lb z_lc depend on the point alone and are computed once
 experts need D = sum_l z_l only, which is their gradient (docs/theory.md §3).
 """
 
-import numba
-
 from motsim.kernels.arguments import point_addresses, scratch_addresses
 from motsim.kernels.experts import add_product
-from motsim.kernels.lanes import WIDTH, fma, inlined, internal, splat
+from motsim.kernels.lanes import WIDTH, cached, fma, inlined, internal, splat
 from motsim.kernels.passes import passed_over
 from motsim.kernels.phases import BACKWARD, BOTH, FORWARD
 from motsim.kernels.places import advance, load, number, pointer, spread, store
@@ -88,9 +86,9 @@ def contracted(moments, w, cubic):
     return cubic_form(moments, squares, mixed)
 
 
-@numba.njit(cache=True, error_model="numpy")
+@cached
 def pass_frozen(parameters, batch, rule, scratch, gradient, phase, dense):
-    """Outputs, and gradients unless FORWARD, of all experts; see `passes.pass_group`."""
+    """Outputs, and gradients unless FORWARD, of all experts; see `passes.pass_groups`."""
     points, work = point_addresses(batch), scratch_addresses(scratch, dense)
     blocks, r, neurons, cubic = points.blocks, points.coordinates, rule.neurons, rule.cubic
     experts, sets = scratch.outputs.shape[0], scratch.moments.shape[1]
@@ -145,7 +143,7 @@ def pass_frozen(parameters, batch, rule, scratch, gradient, phase, dense):
         totals(work.ffn_sums, experts * neurons * r, pointer(gradient.ffn))
 
 
-@numba.njit(cache=True, error_model="numpy")
+@cached
 def refresh_moments(parameters, batch, rule, moments):
     """Fill the moments (B / 8, M or 1, 10 or 3, 8) of frozen attention."""
     points = point_addresses(batch)

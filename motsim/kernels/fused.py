@@ -5,17 +5,15 @@ For three signal tokens under frozen attention, one neuron an expert, and expect
 in the nearest cache here (`blocks`). The same operations in the same order: the same bits.
 """
 
-import numba
-
 from motsim.kernels.arguments import only_signals, point_addresses, scratch_addresses
 from motsim.kernels.blocks import Block, Experts, take
-from motsim.kernels.lanes import WIDTH, inlined
+from motsim.kernels.lanes import WIDTH, cached, inlined, written_out
 from motsim.kernels.places import advance, number, pointer, put, two
 from motsim.kernels.routing import total_loss
 from motsim.kernels.tiles import totals
 
 
-@numba.njit(error_model="numpy", inline="always")
+@written_out
 def fuses(batch, rule, work):
     """Whether `pass_fused` takes a step: of training, since only stages keep moments.
 
@@ -58,7 +56,7 @@ def two_blocks(block, moments, row):
     )  # fmt: skip
 
 
-@numba.njit(cache=True, error_model="numpy")
+@cached
 def pass_fused(parameters, parts, part, rule, scratch, gradient):
     """Add what a part of the points gives to gradients by weights and gate; return its loss."""
     points, work = point_addresses(parts, part), scratch_addresses(scratch, False)

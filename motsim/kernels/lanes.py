@@ -14,12 +14,18 @@ from numba.core.datamodel import models, register_default
 from numba.extending import intrinsic, overload
 
 WIDTH = 8
-#: For functions that exist only inside others: inlined, and not callable from Python.
-inlined = numba.njit(
-    error_model="numpy", forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True
-)
+#: No reference counts: kernels make no arrays, and their callers hold those they are given. To
+#: count all arrays of a call takes longer than many a kernel.
+_options = {"error_model": "numpy", "_nrt": False}
+_unwrapped = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+#: For functions that Python calls; their compiled form is kept on disk.
+cached = numba.njit(cache=True, **_options)
 #: For functions that only compiled ones call: compiled once, not inlined by force.
-internal = numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+internal = numba.njit(**_options, **_unwrapped)
+#: For functions that exist only inside others: inlined, and not callable from Python.
+inlined = numba.njit(forceinline=True, **_options, **_unwrapped)
+#: The same before types are known, so that branches on constants disappear.
+written_out = numba.njit(inline="always", **_options)
 
 
 def vector(width):

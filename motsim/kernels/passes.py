@@ -4,7 +4,6 @@ A group is what shares one attention matrix: one expert, or all of them in the k
 the loss of a point splits over experts (expected routing), one pass does both directions.
 """
 
-import numba
 import numpy as np
 
 from motsim.kernels.arguments import point_addresses, scratch_addresses
@@ -22,7 +21,7 @@ from motsim.kernels.experts import (
     signal_products,
     unmix,
 )
-from motsim.kernels.lanes import WIDTH, any_at_least, fma, inlined, splat
+from motsim.kernels.lanes import WIDTH, any_at_least, cached, fma, inlined, splat
 from motsim.kernels.phases import BACKWARD, BOTH, FORWARD
 from motsim.kernels.places import advance, load, pointer, store
 from motsim.kernels.routing import expected_coefficient
@@ -138,19 +137,21 @@ def add_waiting(points, work, count, block):
     return np.int64(0)
 
 
-@numba.njit(cache=True, error_model="numpy")
-def pass_group(parameters, batch, rule, scratch, gradient, group, groups, phase, dense):
-    """Outputs, and gradients unless FORWARD, of one group of experts."""
-    points, work = point_addresses(batch), scratch_addresses(scratch, dense)
+@inlined
+def pass_group(parameters, points, rule, work, sizes, gradient, group, phase):
+    """What `pass_groups` does for one.
+
+    `sizes` are the experts of a group, the attentions that are kept, and the blocks that may wait.
+    """
+    experts, sets, at_a_time = sizes
     ffn, attention = pointer(parameters.ffn), pointer(parameters.attention)
-    blocks, coordinates = points.blocks, points.coordinates
+    blocks, coordinates, neurons = points.blocks, points.coordinates, rule.neurons
     length = points.signals + points.others
     span = coordinates * points.others * WIDTH
-    experts, neurons = scratch.outputs.shape[0] // groups, rule.neurons
     attention = advance(attention, group * coordinates * coordinates)
-    matrix = group if scratch.weights.shape[0] > 1 else 0
+    matrix = group if sets > 1 else 0
     trains, backward = rule.attention_rate > 0.0, phase != FORWARD
-    at_a_time, waiting = scratch.moved.shape[0], np.int64(0)  # no constant: see `phases`
+    waiting = np.int64(0)  # no constant: see `phases`
     for block in range(blocks):
         if passed_over(points, rule, work, group * experts, experts, block):
             waiting = add_waiting(points, work, waiting, block)
@@ -205,7 +206,18 @@ def pass_group(parameters, batch, rule, scratch, gradient, group, groups, phase,
         totals(work.attention_sums, size, advance(pointer(gradient.attention), group * size))
 
 
-@numba.njit(cache=True, error_model="numpy")
+@cached
+def pass_groups(parameters, batch, rule, scratch, gradient, phase, dense):
+    """Outputs, and gradients unless FORWARD, of all experts, a group at a time."""
+    points, work = point_addresses(batch), scratch_addresses(scratch, dense)
+    experts = scratch.outputs.shape[0]
+    groups = parameters.attention.shape[0] if rule.mixed else experts
+    sizes = experts // groups, scratch.weights.shape[0], scratch.moved.shape[0]
+    for group in range(groups):
+        pass_group(parameters, points, rule, work, sizes, gradient, group, phase)
+
+
+@cached
 def refresh_attention(parameters, batch, scratch):
     """Recompute every attention weight."""
     points, work = point_addresses(batch), scratch_addresses(scratch, True)

@@ -5,31 +5,31 @@ Two losses of an output o for a label y = +-1: squared (y - o)^2 / 2, logistic l
 
 import math
 
-import numba
-import numpy as np
-
 from motsim.kernels.arguments import point_addresses
 from motsim.kernels.arithmetic import decay_lanes, exponential
 from motsim.kernels.experts import FIRST, SECOND, THIRD, add_product
 from motsim.kernels.lanes import (
     WIDTH,
     any_at_least,
+    cached,
     fma,
     inlined,
     internal,
     splat,
     total,
     where_greater,
+    written_out,
 )
 from motsim.kernels.places import advance, load, number, pointer, put, spread, store
+from motsim.kernels.tiles import multiply_all
 
 
-@numba.njit(cache=True, error_model="numpy")
+@cached
 def gate_logits(gate, batch, out):
     """h (M, B): the gate (M, r) times the sum of each point's tokens."""
     points = point_addresses(batch)
     if points.others > 0:
-        np.dot(gate, batch.token_sums, out)
+        multiply_all(gate, batch.token_sums, out)
     if points.signals == 0:
         return
     for i in range(out.shape[0]):
@@ -51,7 +51,7 @@ def least_exponent(negligible):
     return splat(min(math.log(negligible), 0.0) if negligible > 0.0 else -math.inf)
 
 
-@numba.njit(cache=True, error_model="numpy")
+@cached
 def softmax(logits, scale, out, negligible=0.0):
     """Softmax over the rows of logits / scale, both (M, B), B a multiple of 8.
 
@@ -86,7 +86,7 @@ def needed_blocks(choice, negligible):
     return count
 
 
-@numba.njit(cache=True, error_model="numpy")
+@cached
 def top_mask(logits, count, out):
     """1.0 at the `count` largest logits of each point, ties to the lowest row, else 0.0."""
     experts, size = logits.shape
@@ -100,7 +100,7 @@ def top_mask(logits, count, out):
             out[best, b] = 1.0
 
 
-@numba.njit(cache=True, error_model="numpy")
+@cached
 def selected_output(mask, gates, outputs, out):
     """F (B,) = sum of pi_i f_i over the selected experts."""
     out[:] = 0.0
@@ -110,7 +110,7 @@ def selected_output(mask, gates, outputs, out):
             out[b] += m[b] * p[b] * f[b]
 
 
-@numba.njit(cache=True, error_model="numpy")
+@cached
 def top_output(logits, gates, outputs, out):
     """F (B,) = pi_m f_m of the expert m with the largest logit, ties to the lowest row.
 
@@ -128,7 +128,7 @@ def top_output(logits, gates, outputs, out):
         store(pointer(out), b, value)
 
 
-@numba.njit(cache=True, error_model="numpy", inline="always")
+@written_out
 def loss_slope(output, label, logistic):
     """Derivative of the loss of one output."""
     if logistic:
@@ -139,7 +139,7 @@ def loss_slope(output, label, logistic):
     return output - label
 
 
-@numba.njit(cache=True, error_model="numpy")
+@cached
 def total_loss(outputs, labels, weights, logistic):
     """Weighted mean loss of outputs (B,)."""
     total = 0.0
@@ -176,11 +176,11 @@ def expected_coefficient(points, logistic, work, place, b):
     return slope * p
 
 
-@numba.njit(cache=True, error_model="numpy")
+@cached
 def selected_coefficients(points, logistic, gates, mask, outputs, by_output, by_gate):
     """The same for sum_b w_b loss(sum over the selected experts of pi_i f_i)."""
     labels, weights = points
-    slope = np.empty(labels.shape[0])
+    slope = by_gate[-1]  # its own gradient is written last
     selected_output(mask, gates, outputs, slope)
     for b in range(labels.shape[0]):
         slope[b] = weights[b] * loss_slope(slope[b], labels[b], logistic)
@@ -192,7 +192,7 @@ def selected_coefficients(points, logistic, gates, mask, outputs, by_output, by_
             g[b] = slope[b] * m[b] * f[b]
 
 
-@numba.njit(cache=True, error_model="numpy")
+@cached
 def add_load_balance(weights, choice, coefficient, chosen, by_gate):
     """Add the gradient by pi of coefficient * M * sum_i fraction_i * mean_b pi_i.
 
@@ -208,7 +208,7 @@ def add_load_balance(weights, choice, coefficient, chosen, by_gate):
             by_gate[i, b] += scale * weights[b]
 
 
-@numba.njit(cache=True, error_model="numpy")
+@cached
 def gate_gradient(gates, by_gate, batch, work, out):
     """Gradient (M, r) by the gate from the gradient by pi, which is overwritten by that by h.
 
@@ -240,7 +240,7 @@ def gate_gradient(gates, by_gate, batch, work, out):
     if work.part[0] == 0:
         out[:] = 0.0
     if points.others > 0:
-        np.dot(by_gate, batch.token_sums.T, work.gate_part)
+        multiply_all(by_gate, batch.token_sums.T, work.gate_part)
         for i in range(experts):
             for a in range(coordinates):
                 out[i, a] += work.gate_part[i, a]

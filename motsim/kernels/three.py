@@ -4,12 +4,10 @@ This is the population without noise tokens, where most runs spend their time: a
 does for eight points stays in registers. Same mathematics, same interface, one expert a group.
 """
 
-import numba
-
 from motsim.kernels.arguments import point_addresses, scratch_addresses
 from motsim.kernels.arithmetic import decay_lanes
 from motsim.kernels.experts import FIRST, SECOND, THIRD, add_product
-from motsim.kernels.lanes import WIDTH, fma, inlined, splat, where_equal, where_greater
+from motsim.kernels.lanes import WIDTH, cached, fma, inlined, splat, where_equal, where_greater
 from motsim.kernels.passes import passed_over
 from motsim.kernels.phases import BACKWARD, BOTH, FORWARD
 from motsim.kernels.places import advance, load, number, pointer, spread, store
@@ -94,20 +92,19 @@ def add_scores(sums, rows, axis, e, p, g, t, u):
     add_product(sums, rows[2] + axis, e[2], p[2] * g * (t[2] - u))
 
 
-@numba.njit(cache=True, error_model="numpy")
-def pass_three(parameters, batch, rule, scratch, gradient, group, phase, dense):
-    """Outputs, and gradients unless FORWARD, of one expert; see `passes.pass_group`."""
-    points, work = point_addresses(batch), scratch_addresses(scratch, dense)
+@inlined
+def pass_expert(parameters, points, rule, work, keeps, gradient, expert, phase):
+    """What `pass_three` does for one expert; `keeps`: its weights, from one phase to the next."""
     blocks, r, neurons, cubic = points.blocks, points.coordinates, rule.neurons, rule.cubic
-    ffn = advance(pointer(parameters.ffn), group * neurons * r)
-    matrix = advance(pointer(parameters.attention), group * r * r)
-    trains_ffn, keeps = rule.ffn_rate > 0.0, scratch.weights.shape[0] > 0
-    weights = advance(work.weights, group * blocks * 9 * WIDTH)
-    all_sums, sums = advance(work.ffn_sums, group * neurons * r * WIDTH), work.attention_sums
+    ffn = advance(pointer(parameters.ffn), expert * neurons * r)
+    matrix = advance(pointer(parameters.attention), expert * r * r)
+    trains_ffn = rule.ffn_rate > 0.0
+    weights = advance(work.weights, expert * blocks * 9 * WIDTH)
+    all_sums, sums = advance(work.ffn_sums, expert * neurons * r * WIDTH), work.attention_sums
     zero = splat(0.0)
     for block in range(blocks):
-        place = (group * blocks + block) * WIDTH
-        if passed_over(points, rule, work, group, 1, block):
+        place = (expert * blocks + block) * WIDTH
+        if passed_over(points, rule, work, expert, 1, block):
             continue
         axes = advance(points.axes, block * 3)
         x0, x1, x2 = number(axes, 0), number(axes, 1), number(axes, 2)
@@ -164,5 +161,14 @@ def pass_three(parameters, batch, rule, scratch, gradient, group, phase, dense):
                 add_product(own, x2, a[2], g)
     if phase != FORWARD:
         if trains_ffn:
-            totals(all_sums, neurons * r, advance(pointer(gradient.ffn), group * neurons * r))
-        totals(sums, r * r, advance(pointer(gradient.attention), group * r * r))
+            totals(all_sums, neurons * r, advance(pointer(gradient.ffn), expert * neurons * r))
+        totals(sums, r * r, advance(pointer(gradient.attention), expert * r * r))
+
+
+@cached
+def pass_three(parameters, batch, rule, scratch, gradient, phase, dense):
+    """Outputs, and gradients unless FORWARD, of all experts; see `passes.pass_groups`."""
+    points, work = point_addresses(batch), scratch_addresses(scratch, dense)
+    keeps = scratch.weights.shape[0] > 0
+    for expert in range(scratch.outputs.shape[0]):
+        pass_expert(parameters, points, rule, work, keeps, gradient, expert, phase)

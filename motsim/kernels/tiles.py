@@ -1,10 +1,19 @@
-"""Products of tokens in tiles that stay in registers, on blocks of eight points.
+"""Products of tokens in tiles that stay in registers, on blocks of eight points; of all by BLAS.
 
 Blocks are (r, K, 8): r coordinates of K tokens; `step` = 8 K numbers lie between two coordinates.
 """
 
+import numba
+import numpy as np
+
 from motsim.kernels.lanes import WIDTH, fma, inlined, internal, splat, total
 from motsim.kernels.places import advance, load, put, spread, store
+
+
+@numba.njit(error_model="numpy", _nrt=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def multiply_all(left, right, out):
+    """Product of two matrices, by BLAS; numba's needs reference counts, as it returns `out`."""
+    np.dot(left, right, out)
 
 
 @inlined

@@ -39,37 +39,37 @@ LARGER = {
 REPEATS, CALLS = 20, 300
 
 
-@numba.njit
+@numba.njit(_nrt=False)
 def whole(count, value, batch, parts, rule, work, gradient, noise):
     for _ in range(count):
         fused.pass_fused(value, parts, 0, rule, work, gradient)
 
 
-@numba.njit
+@numba.njit(_nrt=False)
 def route(count, value, batch, parts, rule, work, gradient, noise):
     for _ in range(count):
         descent.route(value, batch, rule, work, noise)
 
 
-@numba.njit
+@numba.njit(_nrt=False)
 def experts(count, value, batch, parts, rule, work, gradient, noise):
     for _ in range(count):
         descent.pass_all(value, batch, rule, work, gradient, BOTH, True)
 
 
-@numba.njit
+@numba.njit(_nrt=False)
 def loss(count, value, batch, parts, rule, work, gradient, noise):
     for _ in range(count):
         descent.noise_free_loss(batch, rule, work)
 
 
-@numba.njit
+@numba.njit(_nrt=False)
 def gate(count, value, batch, parts, rule, work, gradient, noise):
     for _ in range(count):
         routing.gate_gradient(work.gates, work.by_gate, batch, work, gradient.gate)
 
 
-@numba.njit
+@numba.njit(_nrt=False)
 def update(count, value, batch, parts, rule, work, gradient, noise):
     for _ in range(count):
         updates.update(value, gradient, batch.metric, rule, work)
