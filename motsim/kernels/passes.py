@@ -21,7 +21,7 @@ from motsim.kernels.experts import (
     signal_products,
     unmix,
 )
-from motsim.kernels.lanes import WIDTH, any_at_least, cached, fma, inlined, splat
+from motsim.kernels.lanes import WIDTH, any_at_least, cached, fma, inlined, splat, written_out
 from motsim.kernels.phases import BACKWARD, BOTH, FORWARD
 from motsim.kernels.places import advance, load, pointer, store
 from motsim.kernels.routing import expected_coefficient
@@ -137,7 +137,7 @@ def add_waiting(points, work, count, block):
     return np.int64(0)
 
 
-@inlined
+@written_out
 def pass_group(parameters, points, rule, work, sizes, gradient, group, phase):
     """What `pass_groups` does for one.
 

@@ -7,7 +7,7 @@ does for eight points stays in registers. Same mathematics, same interface, one 
 from motsim.kernels.arguments import point_addresses, scratch_addresses
 from motsim.kernels.arithmetic import decay_lanes
 from motsim.kernels.experts import FIRST, SECOND, THIRD, add_product
-from motsim.kernels.lanes import WIDTH, cached, fma, inlined, splat, where_equal, where_greater
+from motsim.kernels.lanes import WIDTH, cached, fma, inlined, splat, where_equal, where_greater, written_out
 from motsim.kernels.passes import passed_over
 from motsim.kernels.phases import BACKWARD, BOTH, FORWARD
 from motsim.kernels.places import advance, load, number, pointer, spread, store
@@ -92,7 +92,7 @@ def add_scores(sums, rows, axis, e, p, g, t, u):
     add_product(sums, rows[2] + axis, e[2], p[2] * g * (t[2] - u))
 
 
-@inlined
+@written_out
 def pass_expert(parameters, points, rule, work, keeps, gradient, expert, phase):
     """What `pass_three` does for one expert; `keeps`: its weights, from one phase to the next."""
     blocks, r, neurons, cubic = points.blocks, points.coordinates, rule.neurons, rule.cubic
