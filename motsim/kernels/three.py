@@ -7,7 +7,16 @@ does for eight points stays in registers. Same mathematics, same interface, one 
 from motsim.kernels.arguments import point_addresses, scratch_addresses
 from motsim.kernels.arithmetic import decay_lanes
 from motsim.kernels.experts import FIRST, SECOND, THIRD, add_product
-from motsim.kernels.lanes import WIDTH, cached, fma, inlined, splat, where_equal, where_greater, written_out
+from motsim.kernels.lanes import (
+    WIDTH,
+    cached,
+    fma,
+    inlined,
+    splat,
+    where_equal,
+    where_greater,
+    written_out,
+)
 from motsim.kernels.passes import passed_over
 from motsim.kernels.phases import BACKWARD, BOTH, FORWARD
 from motsim.kernels.places import advance, load, number, pointer, spread, store
