@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from commands import refusal
 
 import motsim.experiments.mixture
 import motsim.plan
@@ -187,16 +188,9 @@ MISTAKES = {
 
 def refused(arguments, capsys, quiet=True):
     """Call with bad input; return the one line on standard error."""
-    try:
-        code = main(arguments)
-    except SystemExit as stop:  # argparse
-        code = stop.code
-    assert code == 2
-    printed = capsys.readouterr()
-    assert not (quiet and printed.out)
-    assert len(printed.err.splitlines()) == 1, printed.err
-    assert printed.err.startswith("python -m motsim.sweep: ")
-    return printed.err
+    line = refusal(main, arguments, capsys, quiet)
+    assert line.startswith("python -m motsim.sweep: ")
+    return line
 
 
 @pytest.mark.parametrize("name", MISTAKES)
