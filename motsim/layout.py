@@ -14,6 +14,7 @@ __all__ = [
     "kernel_rule",
     "kernel_workspace",
     "positions",
+    "without_images",
 ]
 
 Floats = NDArray[np.float64]
@@ -48,38 +49,63 @@ def kernel_rule(model: Model, loss: Loss, routing: Routing) -> kernels.Rule:
 
 
 def kernel_batch(
-    tokens: Floats, labels: Floats, weights: Floats, metric: Floats | None = None
+    tokens: Floats,
+    labels: Floats,
+    weights: Floats,
+    metric: Floats | None = None,
+    mirrored: bool = False,
 ) -> kernels.Batch:
     """Lay points out for the kernels: tokens (P, L, r) in blocks of eight points.
 
     `metric` is the Gram matrix of the coordinates' directions, unless they are orthonormal. Leading
     tokens that lie on one coordinate axis in every point are signal tokens; points of equal axes
-    share blocks, unless that would more than double the number of points.
+    share blocks, unless that would more than double the number of points. If `mirrored`, the second
+    half of the points has the negatives of the first half's tokens but the class token, which come
+    first: a block's mirror is the next one, and what both have in common is kept once. There is
+    nothing to be gained from it where there are signal tokens alone.
     """
     length, r = tokens.shape[1:]
-    plain = _in_blocks(np.zeros((len(tokens), 0), dtype=np.int64))
     on_axis = ((tokens != 0.0).sum(axis=2) <= 1).all(axis=0)
     signals = 3 if length >= 3 and on_axis[:3].all() else 0
     axes = (tokens[:, :signals] != 0.0).argmax(axis=2)
-    order, filled = _in_blocks(axes)
+    images = 2 if mirrored and length > signals else 1
+    axes = axes[: len(axes) // images]
+    plain = _in_blocks(np.zeros((len(axes), 0), dtype=np.int64), images)
+    order, filled = _in_blocks(axes, images)
     if len(order) > 2 * len(plain[0]):
         signals, (order, filled) = 0, plain
+    places = axes[order[:: kernels.WIDTH], :signals].repeat(images, axis=0)
+    if images == 2:
+        eights = order.reshape(-1, kernels.WIDTH)
+        order = np.stack([eights, eights + len(axes)], axis=1).ravel()
+        filled = filled.reshape(-1, kernels.WIDTH).repeat(2, axis=0).ravel()
     blocks = len(order) // kernels.WIDTH
     by_block = tokens[order].reshape(blocks, kernels.WIDTH, length, r)
-    others = by_block[:, :, signals:]
-    places = axes[order[:: kernels.WIDTH], :signals]
+    others = by_block[::images, :, signals:]
     amplitudes = tokens[order, :signals].sum(axis=2).reshape(blocks, kernels.WIDTH, signals)
     return kernels.Batch(
         axes=np.ascontiguousarray(places, dtype=np.int64),
         amplitudes=aligned(amplitudes.transpose(0, 2, 1)),
         tokens=aligned(others.transpose(0, 3, 2, 1)),
         columns=aligned(others.transpose(3, 0, 2, 1).reshape(r, -1)),
-        token_sums=np.ascontiguousarray(others.sum(axis=2).reshape(-1, r).T),
+        token_sums=np.ascontiguousarray(by_block[:, :, signals:].sum(axis=2).reshape(-1, r).T),
         labels=aligned(labels[order]),
         weights=aligned(np.where(filled, 0.0, weights[order])),
         order=order,
         metric=np.zeros((0, 0)) if metric is None else np.ascontiguousarray(metric),
     )
+
+
+def without_images(batch: kernels.Batch) -> kernels.Batch:
+    """Return the same points, every one with its own tokens."""
+    images = len(batch.axes) // len(batch.tokens)
+    if images == 1:
+        return batch
+    tokens = batch.tokens.repeat(images, axis=0)
+    first = 1 if batch.axes.shape[1] == 0 else 0  # the class token is the same
+    tokens[1::2, :, first:] *= -1.0
+    columns = tokens.transpose(1, 0, 2, 3).reshape(tokens.shape[1], -1)
+    return batch._replace(tokens=aligned(tokens), columns=aligned(columns))
 
 
 def aligned_zeros(shape: int | tuple[int, ...]) -> Floats:
@@ -102,11 +128,11 @@ def positions(batch: kernels.Batch) -> NDArray[np.int64]:
     return np.unique(batch.order, return_index=True)[1]
 
 
-def _in_blocks(axes: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+def _in_blocks(axes: NDArray[np.int64], images: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Order of points in which those of equal axes (P, S) fill whole blocks, and what is filled.
 
-    A block that is not full repeats its last point. The number of blocks is no multiple of 16:
-    rows of arrays would fall on the same lines of the cache.
+    A block that is not full repeats its last point. The number of blocks, times `images`, is no
+    multiple of 16: rows of arrays would fall on the same lines of the cache.
     """
     width = kernels.WIDTH
     base = int(axes.max(initial=0)) + 1
@@ -114,7 +140,7 @@ def _in_blocks(axes: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.b
     order = np.argsort(group, kind="stable")
     counts = np.unique(group, return_counts=True)[1]
     room = -(-counts // width) * width
-    if (room.sum() // width) % 16 == 0:
+    if (images * room.sum() // width) % 16 == 0:
         room[-1] += width
     inside = np.arange(room.sum()) - np.repeat(np.cumsum(room) - room, room)
     filled = inside >= np.repeat(counts, room)
@@ -127,23 +153,25 @@ def _in_blocks(axes: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.b
 def kernel_workspace(model: Model, batch: kernels.Batch) -> kernels.Workspace:
     """Allocate the scratch of a step, once."""
     width = kernels.WIDTH
-    blocks, r, others, _ = batch.tokens.shape
+    tokens, r, others, _ = batch.tokens.shape
+    blocks = len(batch.axes)
+    images = blocks // tokens  # 1, or 2
     length = batch.axes.shape[1] + others
     rows = model.num_neurons * (model.num_experts if model.kind == "shared" else 1)
     by_point = (model.num_experts, len(batch.labels))
     neurons = model.num_experts * model.num_neurons
-    at_a_time = max(1, min(blocks, 4096 // max(1, r * others)))  # 256 KiB
+    at_a_time = max(1, min(tokens, 4096 // max(1, r * others)))  # 256 KiB
     part = aligned_zeros(3).view(np.int64)
     part[1] = blocks
     return kernels.Workspace(
         weights=aligned_zeros((model.num_attentions, blocks, length, length, width)),
         moments=aligned_zeros((1, 1, 10 if model.activation == "cubic" else 3, width)),
         products=aligned_zeros((rows, length, width)),
-        mixed=aligned_zeros((rows, length, width)),
-        other_products=aligned_zeros((neurons, others * blocks * width)),
+        mixed=aligned_zeros((rows, images, length, width)),
+        other_products=aligned_zeros((neurons, others * tokens * width)),
         other_gradient=aligned_zeros((2, neurons, r)),
         by_product=aligned_zeros((length, width)),
-        by_score=aligned_zeros((length, length, width)),
+        by_score=aligned_zeros((images, length, length, width)),
         moved=aligned_zeros((at_a_time, r, others, width)),
         ffn_sums=aligned_zeros((neurons, r, width)),
         attention_sums=aligned_zeros((r, r, width)),

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motsim import kernels
-from motsim.layout import aligned, kernel_workspace
+from motsim.layout import aligned, kernel_workspace, without_images
 from motsim.model import Model
 
 __all__ = ["count_parts", "in_parts", "padded", "stage_parts"]
@@ -17,29 +17,35 @@ BY_EXPERT, TOKENS = 1 << 22, 1 << 18
 
 def count_parts(model: Model, batch: kernels.Batch) -> int:
     """Return into how many parts to divide the points: what a step does for one fits the cache."""
-    blocks, r, others, width = batch.tokens.shape
+    tokens, r, others, width = batch.tokens.shape
+    blocks = len(batch.axes)
     by_expert = 5 * 8 * width * model.num_experts * blocks  # gate, routing, outputs, two gradients
-    by_token = 8 * width * r * others * blocks
-    return min(blocks, max(1, -(-by_expert // BY_EXPERT), -(-by_token // TOKENS)))
+    by_token = 8 * width * r * others * tokens
+    return min(tokens, max(1, -(-by_expert // BY_EXPERT), -(-by_token // TOKENS)))
 
 
 def padded(batch: kernels.Batch, count: int) -> kernels.Batch:
-    """Return the points with the last block repeated, at weight 0, for `count` equal parts."""
-    width, missing = kernels.WIDTH, -len(batch.axes) % count
-    if (len(batch.axes) + missing) // count % 16 == 0 and count > 1:
+    """Return the points with the last block repeated, at weight 0, for `count` equal parts.
+
+    A block and its mirror stay together.
+    """
+    width, tokens = kernels.WIDTH, len(batch.tokens)
+    images, missing = len(batch.axes) // tokens, -tokens % count
+    if images * (tokens + missing) // count % 16 == 0 and count > 1:
         missing += count  # see `_in_blocks`
     if not missing:
         return batch
-    block = np.append(np.arange(len(batch.axes)), np.full(missing, len(batch.axes) - 1))
+    kept = np.append(np.arange(tokens), np.full(missing, tokens - 1))
+    block = (kept[:, np.newaxis] * images + np.arange(images)).ravel()
     point = (block[:, np.newaxis] * width + np.arange(width)).ravel()
     others = batch.tokens.shape[2] * width
-    column = (block[:, np.newaxis] * others + np.arange(others)).ravel()
+    column = (kept[:, np.newaxis] * others + np.arange(others)).ravel()
     weights = batch.weights[point]
     weights[len(batch.weights) :] = 0.0
     return batch._replace(
         axes=batch.axes[block],
         amplitudes=aligned(batch.amplitudes[block]),
-        tokens=aligned(batch.tokens[block]),
+        tokens=aligned(batch.tokens[kept]),
         columns=aligned(batch.columns[:, column]),
         token_sums=np.ascontiguousarray(batch.token_sums[:, point]),
         labels=aligned(batch.labels[point]),
@@ -92,6 +98,7 @@ def mixed_batch(batch: kernels.Batch, weights: Floats) -> kernels.Batch:
 
     For experts only: the gate's logits still come from `token_sums`.
     """
+    batch = without_images(batch)
     tokens = np.einsum("bkp,bakp->bap", weights, batch.tokens)[:, :, np.newaxis]
     columns = tokens.transpose(1, 0, 2, 3).reshape(tokens.shape[1], -1)
     return batch._replace(tokens=aligned(tokens), columns=aligned(columns))

@@ -4,9 +4,10 @@ Coordinates: gradients lie in the span of the tokens, so descent never leaves (s
 are the products with every signal, also where signals are not orthogonal: each signal token is
 then a multiple of one axis, and a step goes along the gradient times the signals' Gram matrix.
 Equal points are one of their total weight.
-Mirror: an odd model (w orthogonal to every class signal, A and the gate block-wise) stays odd on
-a mirrored population, and each point contributes what its mirror does. Derived here:
-docs/theory.md §3, "Exact reductions".
+Mirror: points come in pairs whose tokens differ in sign but for the class token, and share what the
+kernels compute of tokens alone (`layout`). An odd model (w orthogonal to every class signal, A and
+the gate block-wise) stays odd on a mirrored population, and each point contributes what its mirror
+does. Derived here: docs/theory.md §3, "Exact reductions".
 """
 
 from dataclasses import dataclass
@@ -118,7 +119,8 @@ def reduce_problem(
         labels, weights = points.labels, points.weights
         if use_mirror and not points.mirrored:  # a population holds no equal points
             tokens, labels, weights = _merged(tokens, labels, weights)
-        batch = kernel_batch(tokens, labels, weights, metric)
+        paired = use_mirror and points.mirrored and _pair_mirrors(tokens)
+        batch = kernel_batch(tokens, labels, weights, metric, paired)
         return Reduction(directions, dual, batch, False, n)
     half = len(tokens) // 2
     batch = kernel_batch(tokens[:half], points.labels[:half], 2.0 * points.weights[:half], metric)
@@ -163,6 +165,20 @@ def _merged(tokens: Floats, labels: Floats, weights: Floats) -> tuple[Floats, Fl
     kept, totals = first[order], np.zeros(len(first))
     np.add.at(totals, which.ravel(), weights)  # of shape (B, 1) in numpy 2.0
     return tokens[kept], labels[kept], totals[order]
+
+
+def _pair_mirrors(tokens: Floats) -> bool:
+    """Make the second half's tokens the negatives of the first's but the class token, if they are.
+
+    To rounding before, exactly afterwards; whatever the span of the noise.
+    """
+    half = len(tokens) // 2
+    image = -tokens[:half] + 0.0  # no -0.0
+    image[:, 0] = tokens[:half, 0]
+    if np.abs(image - tokens[half:]).max() > TOLERANCE * np.abs(tokens).max():
+        return False
+    tokens[half:] = image
+    return True
 
 
 def _mirror_holds(points: Points, tokens: Floats, n: int) -> bool:

@@ -3,6 +3,12 @@
 Sizes: M experts, J neurons, r coordinates; a point has L tokens: S signal tokens, each a multiple
 of one coordinate axis (3 or 0), and K others. B points in B / 8 blocks; the points of a block
 share the axes of their signal tokens. Row ``i * J + j`` is neuron j of expert i.
+
+Tokens are kept of T blocks: of all, or of every second one where the next holds the mirror points,
+whose tokens are the negatives but for the first, the class token. Experts are odd: they give a
+mirror point the negative of what they give its *image*, with the same tokens but the first, which
+is the negative. So block and image share the products of weights and tokens and all scores, but for
+the sign of what belongs to the first token.
 """
 
 from typing import Any, NamedTuple
@@ -27,8 +33,8 @@ class Batch(NamedTuple):
 
     axes: np.ndarray  # (B / 8, S) coordinate of each signal token
     amplitudes: np.ndarray  # (B / 8, S, 8)
-    tokens: np.ndarray  # (B / 8, r, K, 8) the other tokens
-    columns: np.ndarray  # (r, B / 8 * K * 8) the other tokens again, a matrix for BLAS
+    tokens: np.ndarray  # (T, r, K, 8) the other tokens
+    columns: np.ndarray  # (r, T * K * 8) the other tokens again, a matrix for BLAS
     token_sums: np.ndarray  # (r, B) sums of the other tokens
     labels: np.ndarray  # (B,)
     weights: np.ndarray  # (B,)
@@ -81,11 +87,11 @@ class Workspace(NamedTuple):
     # (B / 8, M or 1, 10 or 3, 8) for `frozen`; (1, 1, 10 or 3, 8): it takes them anew in each pass
     moments: np.ndarray
     products: np.ndarray  # (rows of a group, L, 8): t
-    mixed: np.ndarray  # (rows of a group, L, 8): u, then the gradient by u
-    other_products: np.ndarray  # (M * J, B / 8 * K * 8): t of the other tokens, and its gradient
+    mixed: np.ndarray  # (rows of a group, images, L, 8): u, then the gradient by u
+    other_products: np.ndarray  # (M * J, T * K * 8): t of the other tokens, and its gradient
     other_gradient: np.ndarray  # (2, M * J, r) gradient by the other tokens: sum, and of one part
     by_product: np.ndarray  # (L, 8): gradient by t
-    by_score: np.ndarray  # (L, L, 8): scores, then the gradient by them; queries, keys
+    by_score: np.ndarray  # (images, L, L, 8): scores, then the gradient by them; queries, keys
     moved: np.ndarray  # (blocks at a time, r, K, 8): A x, then the keys weighted by `by_score`
     ffn_sums: np.ndarray  # (M * J, r, 8)
     attention_sums: np.ndarray  # (r, r, 8)
@@ -119,6 +125,7 @@ class Points(NamedTuple):
     labels: Any
     weights: Any
     blocks: int  # B / 8
+    images: int  # 2 where the mirror of a block follows it, else 1
     signals: int  # S
     others: int  # K
     coordinates: int  # r
@@ -153,15 +160,16 @@ class Scratch(NamedTuple):
 @inlined
 def point_addresses(batch, part=0):
     """`Points` of a `Batch`, or of one part where its arrays have an axis of parts in front."""
-    blocks, coordinates, others, _ = batch.tokens.shape[-4:]
-    signals, first = batch.axes.shape[-1], part * blocks
+    tokens, coordinates, others, _ = batch.tokens.shape[-4:]
+    blocks, signals = batch.axes.shape[-2:]
+    first = part * blocks
     return Points(
         advance(pointer(batch.axes), first * signals),
         advance(pointer(batch.amplitudes), first * signals * WIDTH),
-        advance(pointer(batch.tokens), first * coordinates * others * WIDTH),
+        advance(pointer(batch.tokens), part * tokens * coordinates * others * WIDTH),
         advance(pointer(batch.labels), first * WIDTH),
         advance(pointer(batch.weights), first * WIDTH),
-        blocks, signals, others, coordinates,
+        blocks, blocks // tokens, signals, others, coordinates,
     )  # fmt: skip
 
 

@@ -2,7 +2,8 @@
 
 Scores S[l, k] = x_k . A x_l, weights P[l, :] = softmax_k S[l, :], output z_l = sum_k P[l, k] x_k.
 An expert needs only its own t_k = w . x_k, and u_l = sum_k P[l, k] t_k, never z itself.
-All functions work on one block of eight points, through addresses (`arguments.Points`).
+All functions work on one block of eight points, and on its image where there is one, through
+addresses (`arguments.Points`); `pair` is the number of the block among those that are no images.
 """
 
 from motsim.kernels.arithmetic import decay_lanes
@@ -34,17 +35,25 @@ def softmax_over_keys(scores, length, out):
         store(out, k, load(out, k) * norm)
 
 
+@inlined
+def flip_scores(row, query, length):
+    """Turn the scores of a block's query into those of its image, whose first token is negative."""
+    first, end = (WIDTH, length * WIDTH) if query == 0 else (0, WIDTH)
+    for key in range(first, end, WIDTH):
+        store(row, key, splat(0.0) - load(row, key))
+
+
 @internal
-def block_weights(matrix, points, block, moved, scores, weights):
-    """Attention weights (L, L, 8), queries before keys, of a block.
+def block_weights(matrix, points, pair, moved, scores, weights):
+    """Attention weights (images, L, L, 8), queries before keys, of a block and of its image.
 
     `matrix` (r, r) is A; `moved` (r, K, 8) and `scores` (L, L, 8) are scratch.
     """
     signals, others, coordinates = points.signals, points.others, points.coordinates
     length, step = signals + others, others * WIDTH
-    axes = advance(points.axes, block * signals)
-    amplitudes = advance(points.amplitudes, block * signals * WIDTH)
-    tokens = advance(points.tokens, block * coordinates * step)
+    axes = advance(points.axes, pair * points.images * signals)
+    amplitudes = advance(points.amplitudes, pair * points.images * signals * WIDTH)
+    tokens = advance(points.tokens, pair * coordinates * step)
     if others > 0:
         move_tokens(matrix, tokens, others, coordinates, moved)
     for query in range(length):
@@ -70,6 +79,10 @@ def block_weights(matrix, points, block, moved, scores, weights):
                 value = dot_moved(token, step, coordinates, other)
                 store(row, (signals + key) * WIDTH, value)
         softmax_over_keys(row, length, advance(weights, query * length * WIDTH))
+        if points.images > 1:
+            flip_scores(row, query, length)
+            image = advance(weights, (length + query) * length * WIDTH)
+            softmax_over_keys(row, length, image)
 
 
 @inlined
@@ -85,7 +98,18 @@ def score_gradient(weights, length, by_score):
 
 
 @inlined
-def block_gradient(by_score, points, block, moved, sums):
+def add_image_scores(by_score, length):
+    """Add the gradient by the scores of an image, which come second, to that of its block."""
+    span = length * length * WIDTH
+    image = advance(by_score, span)
+    for query in range(length):
+        flip_scores(advance(image, query * length * WIDTH), query, length)
+    for at in range(0, span, WIDTH):
+        add_to(by_score, at, load(image, at))
+
+
+@inlined
+def block_gradient(by_score, points, pair, moved, sums):
     """Add a block's part of the gradient by A to `sums` (r, r, 8): S'[l, k] x_k x_l^T.
 
     For other tokens as queries, sum_k S'[l, k] x_k is written to `moved` (r, K, 8), and
@@ -93,9 +117,9 @@ def block_gradient(by_score, points, block, moved, sums):
     """
     signals, others, coordinates = points.signals, points.others, points.coordinates
     length, step = signals + others, others * WIDTH
-    axes = advance(points.axes, block * signals)
-    amplitudes = advance(points.amplitudes, block * signals * WIDTH)
-    tokens = advance(points.tokens, block * coordinates * step)
+    axes = advance(points.axes, pair * points.images * signals)
+    amplitudes = advance(points.amplitudes, pair * points.images * signals * WIDTH)
+    tokens = advance(points.tokens, pair * coordinates * step)
     for query in range(signals):
         row, axis = advance(by_score, query * length * WIDTH), number(axes, query)
         amplitude = load(amplitudes, query * WIDTH)

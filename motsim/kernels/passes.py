@@ -7,7 +7,12 @@ the loss of a point splits over experts (expected routing), one pass does both d
 import numpy as np
 
 from motsim.kernels.arguments import point_addresses, scratch_addresses
-from motsim.kernels.attention import block_gradient, block_weights, score_gradient
+from motsim.kernels.attention import (
+    add_image_scores,
+    block_gradient,
+    block_weights,
+    score_gradient,
+)
 from motsim.kernels.experts import (
     FIRST,
     SECOND,
@@ -29,25 +34,27 @@ from motsim.kernels.tiles import add_moved, totals
 
 
 @inlined
-def other_place(points, work, first, row, block):
+def other_place(points, work, first, row, pair):
     """Where t of the other tokens is: in one array for all neurons and points, or in scratch."""
     span = points.others * WIDTH
     if work.dense:
-        return advance(work.other_products, ((first + row) * points.blocks + block) * span)
+        pairs = points.blocks // points.images
+        return advance(work.other_products, ((first + row) * pairs + pair) * span)
     return advance(work.other_products, row * span)
 
 
 @inlined
-def forward_block(weight, points, rule, work, weights, block, slot, others):
-    """Sum over l of phi(u_l) of one neuron.
+def sign_of(image):
+    """By which the first token of an image is taken, and its results: 1 for a block itself."""
+    return splat(-1.0 if image > 0 else 1.0)
 
-    t and u are kept in row `slot` of the scratch; t of the other tokens is in `others`, or to be
-    put there unless the pass is `dense`.
-    """
+
+@inlined
+def token_products(weight, points, work, pair, products, others):
+    """Fill t of one neuron; that of the other tokens is there if the pass is `dense`."""
     signals, coordinates = points.signals, points.coordinates
-    row = slot * (signals + points.others) * WIDTH
-    products = advance(work.products, row)
     if signals > 0:
+        block = pair * points.images
         axes = advance(points.axes, block * signals)
         t0, t1, t2 = signal_products(
             weight, axes, advance(points.amplitudes, block * signals * WIDTH)
@@ -56,59 +63,93 @@ def forward_block(weight, points, rule, work, weights, block, slot, others):
         store(products, SECOND, t1)
         store(products, THIRD, t2)
     if points.others > 0 and not work.dense:
-        tokens = advance(points.tokens, block * coordinates * points.others * WIDTH)
+        tokens = advance(points.tokens, pair * coordinates * points.others * WIDTH)
         other_products(weight, tokens, points.others, coordinates, others)
-    if not rule.mixed:
-        f = plain_output(signals, rule.cubic, products)
-        return f + plain_output(points.others, rule.cubic, others)
-    mixed = advance(work.mixed, row)
-    return neuron_output(points, weights, work.queries, rule.cubic, products, others, mixed)
 
 
 @inlined
-def add_score_slopes(points, products, others, mixed, by_score):
+def image_output(points, rule, work, weights, image, products, others, mixed):
+    """Sum over l of phi(u_l) of one neuron; keeps u where there is attention."""
+    signals, sign = points.signals, sign_of(image)
+    if not rule.mixed:
+        f = plain_output(signals, rule.cubic, sign, products)
+        rest = splat(1.0) if signals > 0 else sign
+        return f + plain_output(points.others, rule.cubic, rest, others)
+    return neuron_output(points, weights, work.queries, rule.cubic, products, others, sign, mixed)
+
+
+@inlined
+def add_score_slopes(points, products, others, sign, mixed, by_score):
     """Add one neuron's part of the gradient by the weights (L, L, 8): g_l t_k."""
     signals, length = points.signals, points.signals + points.others
+    start = 0 if signals > 0 else WIDTH
+    first = load(products if signals > 0 else others, 0) * sign
     for query in range(length):
         slope = load(mixed, query * WIDTH)
         row = advance(by_score, query * length * WIDTH)
-        for key in range(0, signals * WIDTH, WIDTH):
+        store(row, 0, fma(slope, first, load(row, 0)))
+        for key in range(WIDTH, signals * WIDTH, WIDTH):
             store(row, key, fma(slope, load(products, key), load(row, key)))
         row = advance(row, signals * WIDTH)
-        for key in range(0, points.others * WIDTH, WIDTH):
+        for key in range(start, points.others * WIDTH, WIDTH):
             store(row, key, fma(slope, load(others, key), load(row, key)))
 
 
 @inlined
-def backward_block(coefficient, points, rule, work, weights, block, first, slot, others):
+def plain_gradient(coefficients, points, cubic, products, others):
+    """Overwrite t by the gradient by it, where there is no attention: block and image together."""
+    own, image = coefficients
+    first, rest = own - image, own + image
+    if points.signals > 0:
+        activation_gradient(first, rest, products, points.signals, cubic)
+        first = rest
+    activation_gradient(first, rest, others, points.others, cubic)
+
+
+@inlined
+def backward_pair(coefficients, points, rule, work, weights, pair, first, slot, others):
     """Add one neuron's part of the gradients by its weights and by the scores.
 
     It is neuron `slot` of a group whose neurons begin at `first`. The gradient by t of the other
     tokens overwrites t in `others`.
     """
     signals, coordinates = points.signals, points.coordinates
-    row = slot * (signals + points.others) * WIDTH
-    products, mixed = advance(work.products, row), advance(work.mixed, row)
+    length = signals + points.others
+    products = advance(work.products, slot * length * WIDTH)
     slopes = work.by_product if rule.mixed else products
     if rule.mixed:
-        activation_gradient(coefficient, mixed, work.queries, rule.cubic)
-        if rule.attention_rate > 0.0:
-            add_score_slopes(points, products, others, mixed, work.by_score)
+        for image in range(points.images):
+            mixed = mixed_place(points, work, slot, image)
+            c = coefficients[1] if image > 0 else coefficients[0]
+            activation_gradient(c, c, mixed, work.queries, rule.cubic)
+            if rule.attention_rate > 0.0:
+                by_score = advance(work.by_score, image * length * length * WIDTH)
+                add_score_slopes(points, products, others, sign_of(image), mixed, by_score)
         if rule.ffn_rate > 0.0:
-            unmix(points, weights, work.queries, mixed, slopes, others)
+            for image in range(points.images):
+                mixed, sign = mixed_place(points, work, slot, image), sign_of(image)
+                p = advance(weights, image * work.queries * length * WIDTH)
+                unmix(points, p, work.queries, mixed, image, sign, slopes, others)
     elif rule.ffn_rate > 0.0:
-        activation_gradient(coefficient, products, signals, rule.cubic)
-        activation_gradient(coefficient, others, points.others, rule.cubic)
+        plain_gradient(coefficients, points, rule.cubic, products, others)
     if rule.ffn_rate == 0.0:
         return
     sums = advance(work.ffn_sums, (first + slot) * coordinates * WIDTH)
     if signals > 0:
+        block = pair * points.images
         axes = advance(points.axes, block * signals)
         amplitudes = advance(points.amplitudes, block * signals * WIDTH)
         add_signal_gradient(slopes, axes, amplitudes, sums)
     if points.others > 0 and not work.dense:
-        tokens = advance(points.tokens, block * coordinates * points.others * WIDTH)
+        tokens = advance(points.tokens, pair * coordinates * points.others * WIDTH)
         add_other_gradient(others, tokens, points.others, coordinates, sums)
+
+
+@inlined
+def mixed_place(points, work, slot, image):
+    """Where u of one neuron is."""
+    length = points.signals + points.others
+    return advance(work.mixed, (slot * points.images + image) * length * WIDTH)
 
 
 @inlined
@@ -128,11 +169,20 @@ def passed_over(points, rule, work, first, experts, block):
 
 
 @inlined
-def add_waiting(points, work, count, block):
-    """Add what `block_gradient` left of `count` blocks before `block`; nothing waits after it."""
+def all_passed_over(points, rule, work, first, experts, pair):
+    """The same for a block and its image; one of them alone is not passed over."""
+    over = True
+    for block in range(pair * points.images, (pair + 1) * points.images):
+        over = passed_over(points, rule, work, first, experts, block) and over
+    return over
+
+
+@inlined
+def add_waiting(points, work, count, pair):
+    """Add what `block_gradient` left of `count` pairs before `pair`; nothing waits after it."""
     if count > 0 and points.others > 0:
         span = points.coordinates * points.others * WIDTH
-        tokens = advance(points.tokens, (block - count) * span)
+        tokens = advance(points.tokens, (pair - count) * span)
         add_moved(work.moved, count, tokens, points.others, points.coordinates, work.attention_sums)
     return np.int64(0)
 
@@ -146,57 +196,73 @@ def pass_group(parameters, points, rule, work, sizes, gradient, group, phase):
     experts, sets, at_a_time = sizes
     ffn, attention = pointer(parameters.ffn), pointer(parameters.attention)
     blocks, coordinates, neurons = points.blocks, points.coordinates, rule.neurons
-    length = points.signals + points.others
-    span = coordinates * points.others * WIDTH
+    length, images, pairs = points.signals + points.others, points.images, blocks // points.images
+    span, square = coordinates * points.others * WIDTH, length * length * WIDTH
     attention = advance(attention, group * coordinates * coordinates)
     matrix = group if sets > 1 else 0
     trains, backward = rule.attention_rate > 0.0, phase != FORWARD
     waiting = np.int64(0)  # no constant: see `phases`
-    for block in range(blocks):
-        if passed_over(points, rule, work, group * experts, experts, block):
-            waiting = add_waiting(points, work, waiting, block)
+    first = group * experts * neurons
+    for pair in range(pairs):
+        if all_passed_over(points, rule, work, group * experts, experts, pair):
+            waiting = add_waiting(points, work, waiting, pair)
             continue
-        place = matrix * work.all_blocks + work.first + block
+        place = matrix * work.all_blocks + work.first + pair * images
         weights = advance(work.weights, place * work.queries * length * WIDTH)
         if trains and phase == BOTH:
             weights = work.weights  # not needed again: always the same place
         moved = advance(work.moved, waiting * span)
         if trains and phase != BACKWARD:
-            block_weights(attention, points, block, moved, work.by_score, weights)
+            block_weights(attention, points, pair, moved, work.by_score, weights)
         if trains and backward:
-            for at in range(0, length * length * WIDTH, WIDTH):
+            for at in range(0, images * square, WIDTH):
                 store(work.by_score, at, splat(0.0))
         for e in range(experts):
-            place = ((group * experts + e) * blocks + block) * WIDTH
-            if passed_over(points, rule, work, group * experts + e, 1, block):
+            place = ((group * experts + e) * blocks + pair * images) * WIDTH
+            if all_passed_over(points, rule, work, group * experts + e, 1, pair):
                 continue
-            value = splat(0.0)
-            for j in range(neurons):
-                weight = advance(ffn, ((group * experts + e) * neurons + j) * coordinates)
-                row = e * neurons + j
-                others = other_place(points, work, group * experts * neurons, row, block)
-                value = value + forward_block(
-                    weight, points, rule, work, weights, block, row, others
-                )
-            store(work.outputs, place, value)
+            for at in range(place, place + images * WIDTH, WIDTH):
+                store(work.outputs, at, splat(0.0))
+            for row in range(e * neurons, (e + 1) * neurons):
+                weight = advance(ffn, (first + row) * coordinates)
+                others = other_place(points, work, first, row, pair)
+                products = advance(work.products, row * length * WIDTH)
+                token_products(weight, points, work, pair, products, others)
+                for image in range(images):
+                    at, mixed = place + image * WIDTH, mixed_place(points, work, row, image)
+                    p = advance(weights, image * work.queries * length * WIDTH)
+                    f = image_output(points, rule, work, p, image, products, others, mixed)
+                    store(work.outputs, at, fma(sign_of(image), f, load(work.outputs, at)))
             if not backward:
                 continue
-            if phase == BOTH:
-                value = expected_coefficient(points, rule.logistic, work, place, block * WIDTH)
-            else:
-                value = load(work.by_output, place)
-            for j in range(neurons):
-                row = e * neurons + j
-                others = other_place(points, work, group * experts * neurons, row, block)
-                first = group * experts * neurons
-                backward_block(value, points, rule, work, weights, block, first, row, others)
+            own, other = splat(0.0), splat(0.0)
+            for image in range(images):
+                at, b = place + image * WIDTH, (pair * images + image) * WIDTH
+                if phase == BOTH:
+                    c = expected_coefficient(points, rule.logistic, work, at, b)
+                else:
+                    c = load(work.by_output, at)
+                if image > 0:
+                    other = splat(0.0) - c
+                else:
+                    own = c
+            for row in range(e * neurons, (e + 1) * neurons):
+                others = other_place(points, work, first, row, pair)
+                backward_pair((own, other), points, rule, work, weights, pair, first, row, others)
         if trains and backward:
-            score_gradient(weights, length, work.by_score)
-            block_gradient(work.by_score, points, block, moved, work.attention_sums)
+            for image in range(images):
+                p, by_score = (
+                    advance(weights, image * square),
+                    advance(work.by_score, image * square),
+                )
+                score_gradient(p, length, by_score)
+            if images > 1:
+                add_image_scores(work.by_score, length)
+            block_gradient(work.by_score, points, pair, moved, work.attention_sums)
             waiting += 1
             if waiting == at_a_time:
-                waiting = add_waiting(points, work, waiting, block + 1)
-    add_waiting(points, work, waiting, blocks)
+                waiting = add_waiting(points, work, waiting, pair + 1)
+    add_waiting(points, work, waiting, pairs)
     if backward and rule.ffn_rate > 0.0 and work.ends:
         rows = experts * neurons * coordinates
         sums = advance(work.ffn_sums, group * rows * WIDTH)
@@ -224,9 +290,9 @@ def refresh_attention(parameters, batch, scratch):
     attention, size = pointer(parameters.attention), points.coordinates * points.coordinates
     span = (points.signals + points.others) ** 2 * WIDTH
     for matrix in range(scratch.weights.shape[0]):
-        for block in range(points.blocks):
+        for block in range(0, points.blocks, points.images):
             weights = advance(work.weights, (matrix * points.blocks + block) * span)
             block_weights(
-                advance(attention, matrix * size), points, block, work.moved, work.by_score,
-                weights,
+                advance(attention, matrix * size), points, block // points.images, work.moved,
+                work.by_score, weights,
             )  # fmt: skip

@@ -1,0 +1,165 @@
+"""A block and its image, which share products and scores, against every point on its own."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+from kernel_cases import random_tokens
+
+from motsim import kernels
+from motsim.layout import (
+    aligned,
+    kernel_batch,
+    kernel_parameters,
+    kernel_rule,
+    kernel_workspace,
+    without_images,
+)
+from motsim.model import Model, ModelParameters, Routing
+from motsim.parts import in_parts, mixed_batch, padded
+
+EXPERTS, COORDINATES, HALF = 3, 6, 44
+MODELS = {
+    "cubic": Model("mot", EXPERTS, "cubic"),
+    "linear": Model("mot", EXPERTS, "linear"),
+    "neurons": Model("mot", EXPERTS, "cubic", 2),
+    "two experts": Model("mot", EXPERTS, "cubic", top_k=2),
+    "shared": Model("shared", EXPERTS, "cubic", 2),
+    "single": Model("single", 1, "linear", 2),
+    "single, cubic": Model("single", 1, "cubic", 3),
+    "moe": Model("moe", EXPERTS, "cubic"),
+    "linear moe": Model("moe", EXPERTS, "linear", 2),
+}
+
+
+class Problem:
+    """A mirrored population of random tokens, laid out with images and without."""
+
+    def __init__(self, model, tokens="axes", length=6, seed=0):
+        rng = np.random.default_rng(seed)
+        self.rng, self.model, r = rng, model, COORDINATES
+        x = random_tokens(rng, HALF, length, r, tokens)
+        image = -x
+        image[:, 0] = x[:, 0]
+        self.tokens = x = np.concatenate([x, image])
+        labels, weights = rng.choice([-1.0, 1.0], 2 * HALF), rng.dirichlet(np.ones(2 * HALF))
+        self.alone = kernel_batch(x, labels, weights)
+        self.paired = kernel_batch(x, labels, weights, mirrored=True)
+        assert self.alone.axes.shape[1] == self.paired.axes.shape[1] == 3 * (tokens == "axes")
+        assert len(self.paired.axes) == 2 * len(self.paired.tokens)
+        self.parameters = kernel_parameters(
+            ModelParameters(
+                rng.standard_normal((model.num_experts, model.num_neurons, r)),
+                rng.standard_normal((model.num_attentions, r, r)),
+                rng.standard_normal((model.num_experts if model.gated else 0, r)),
+            )
+        )
+        self.noise = rng.standard_normal((model.num_experts, 2 * HALF))
+
+    def results(self, batch, *, logistic=False, routing="expected", summed=False, **changes):
+        """Loss and gradients of a step."""
+        rule = kernel_rule(self.model, "logistic" if logistic else "squared", Routing(routing))
+        rule, work = rule._replace(**changes), kernel_workspace(self.model, batch)
+        kernels.refresh_attention(self.parameters, batch, work)
+        if summed:
+            work = work._replace(weights=aligned(work.weights.sum(axis=2, keepdims=True)))
+        for name in ("products", "mixed", "other_products", "by_product", "by_score", "outputs"):
+            getattr(work, name)[:] = np.nan
+        value, gradient = (kernels.Parameters(*(a.copy() for a in self.parameters)) for _ in "ab")
+        noise = np.ascontiguousarray(self.noise[:, batch.order])[np.newaxis]
+        losses = np.empty(1)
+        kernels.descend(value, batch, rule, work, noise, gradient, -1.0, losses)
+        return [losses, *gradient]
+
+
+def distance(ours, theirs):
+    """Largest difference, by the largest number of each array."""
+    pairs = [(a, b) for a, b in zip(ours, theirs, strict=True) if b.size]
+    return max(np.abs(a - b).max() / np.abs(b).max() for a, b in pairs)
+
+
+@pytest.mark.parametrize(
+    ("model", "tokens", "logistic"), list(product(MODELS, ("axes", "distinct"), (False, True)))
+)
+def test_the_same_gradients(model, tokens, logistic):
+    """Attention trained and frozen, weights trained and not, expected and sampled routing."""
+    case = Problem(MODELS[model], tokens)
+    for options in {}, {"attention_rate": 0.0}, {"ffn_rate": 0.0}, {"routing": "sampled"}:
+        want = case.results(case.alone, logistic=logistic, **options)
+        assert distance(case.results(case.paired, logistic=logistic, **options), want) < 1e-13
+    # Negative control: tokens of the image that are off by 1e-6.
+    wrong = without_images(case.paired)
+    wrong.tokens[1::2, :, 1:] *= 1 + 1e-6
+    wrong = wrong._replace(
+        columns=aligned(wrong.tokens.transpose(1, 0, 2, 3).reshape(COORDINATES, -1))
+    )
+    want = case.results(case.alone, logistic=logistic)
+    assert distance(case.results(wrong, logistic=logistic), want) > 1e-9
+
+
+@pytest.mark.parametrize("tokens", ["axes", "distinct"])
+@pytest.mark.parametrize("model", ["cubic", "neurons", "shared", "linear moe"])
+def test_experts_out_of_use(model, tokens):
+    """Passed over in one of a block and its image, in none, and (points that are alike) in both."""
+    case = Problem(MODELS[model], tokens)
+    case.parameters.gate[:] *= 200.0
+    want = case.results(case.alone)
+    options = {"negligible": 1e-40, "dense_above": 2.0}
+    for batch in case.alone, case.paired:
+        assert distance(case.results(batch, **options), want) < 1e-13
+    logits = case.parameters.gate @ case.tokens.sum(axis=1).T
+    q = np.exp(logits - logits.max(axis=0))
+    over = (q[:, case.paired.order].reshape(len(q), -1, 2, kernels.WIDTH) < 1e-40).all(axis=3)
+    assert set(over.sum(axis=2).ravel()) >= ({0, 1, 2} if tokens == "axes" else {0, 1})
+
+
+@pytest.mark.parametrize("tokens", ["axes", "distinct"])
+def test_attention_summed_over_queries(tokens):
+    case = Problem(MODELS["linear"], tokens)
+    options = {"attention_rate": 0.0, "summed": True}
+    want = case.results(case.alone, attention_rate=0.0)
+    for batch in (case.alone, case.paired):
+        assert distance(case.results(batch, **options), want) < 1e-13
+
+
+@pytest.mark.parametrize("tokens", ["axes", "distinct"])
+def test_points_are_the_same_with_and_without_images(tokens):
+    case = Problem(MODELS["cubic"], tokens)
+    once = without_images(case.paired)
+    assert without_images(case.alone) is case.alone
+    assert len(once.tokens) == len(once.axes)
+    at = np.argsort(case.alone.order[case.alone.weights > 0.0])
+    other = np.argsort(once.order[once.weights > 0.0])
+
+    def of_points(batch, places):
+        blocks, r, others, width = batch.tokens.shape
+        by_point = batch.tokens.transpose(0, 3, 2, 1).reshape(blocks * width, others, r)
+        return by_point[batch.weights > 0.0][places]
+
+    np.testing.assert_array_equal(of_points(once, other), of_points(case.alone, at))
+    np.testing.assert_array_equal(once.tokens.sum(axis=2), case.paired.token_sums.reshape(
+        COORDINATES, -1, kernels.WIDTH).transpose(1, 0, 2))  # fmt: skip
+
+
+@pytest.mark.parametrize("count", [2, 3, 5])
+def test_a_block_and_its_image_stay_in_one_part(count):
+    """Also where padding is needed; the parts are the whole."""
+    case = Problem(MODELS["moe"])
+    batch = padded(case.paired, count)
+    assert len(batch.tokens) % count == 0
+    parts = in_parts(batch, count)
+    one = kernel_workspace(case.model, kernels.Batch(*(a[0] for a in parts[:-1]), batch.metric))
+    rule = kernel_rule(case.model, "squared", Routing())
+    value, gradient = (kernels.Parameters(*(a.copy() for a in case.parameters)) for _ in "ab")
+    losses, noise = np.empty(1), np.zeros((1, 0, 0))
+    kernels.descend_in_parts(value, parts, rule, one, noise, gradient, -1.0, losses)
+    assert distance([losses, *gradient], case.results(case.paired)) < 1e-13
+
+
+def test_tokens_mixed_once_are_those_of_every_point():
+    """Images have attention weights of their own: mixed tokens are not theirs up to a sign."""
+    case = Problem(MODELS["linear"], "distinct")
+    weights = case.rng.uniform(size=(len(case.paired.axes), 6, kernels.WIDTH))
+    mixed = mixed_batch(case.paired, weights).tokens[:, :, 0]
+    once = without_images(case.paired).tokens
+    np.testing.assert_allclose(mixed, np.einsum("bkp,bakp->bap", weights, once), rtol=1e-13)
