@@ -17,6 +17,21 @@ def multiply_all(left, right, out):
 
 
 @inlined
+def load_four(place, apart):
+    """Four times eight numbers."""
+    return load(place, 0), load(place, apart), load(place, 2 * apart), load(place, 3 * apart)
+
+
+@inlined
+def store_four(place, apart, values):
+    """Write four times eight numbers."""
+    store(place, 0, values[0])
+    store(place, apart, values[1])
+    store(place, 2 * apart, values[2])
+    store(place, 3 * apart, values[3])
+
+
+@inlined
 def dot_tokens(token, step, coordinates, matrix, stride):
     """Sum over a of token[a] * matrix[a], `step` and `stride` numbers apart."""
     value = splat(0.0)
@@ -44,10 +59,7 @@ def move_four(rows, coordinates, token, step, out):
         v1 = fma(spread(row, coordinates), x, v1)
         v2 = fma(spread(row, 2 * coordinates), x, v2)
         v3 = fma(spread(row, 3 * coordinates), x, v3)
-    store(out, 0, v0)
-    store(out, step, v1)
-    store(out, 2 * step, v2)
-    store(out, 3 * step, v3)
+    store_four(out, step, (v0, v1, v2, v3))
 
 
 @inlined
@@ -65,14 +77,8 @@ def move_four_by_two(rows, coordinates, token, step, out):
         v2, w2 = fma(a, x, v2), fma(a, y, w2)
         a = spread(row, 3 * coordinates)
         v3, w3 = fma(a, x, v3), fma(a, y, w3)
-    store(out, 0, v0)
-    store(out, step, v1)
-    store(out, 2 * step, v2)
-    store(out, 3 * step, v3)
-    store(out, WIDTH, w0)
-    store(out, step + WIDTH, w1)
-    store(out, 2 * step + WIDTH, w2)
-    store(out, 3 * step + WIDTH, w3)
+    store_four(out, step, (v0, v1, v2, v3))
+    store_four(advance(out, WIDTH), step, (w0, w1, w2, w3))
 
 
 @internal
@@ -111,8 +117,7 @@ def weighted_tokens(tokens, others, scores):
 @inlined
 def add_four(left, right, count, span, step, next_row, out):
     """Add products of four rows of `left` and one of `right` over `count` blocks to `out`."""
-    v0, v1 = load(out, 0), load(out, next_row)
-    v2, v3 = load(out, 2 * next_row), load(out, 3 * next_row)
+    v0, v1, v2, v3 = load_four(out, next_row)
     for start in range(0, count * span, span):
         for k in range(start, start + step, WIDTH):
             x = load(right, k)
@@ -120,38 +125,31 @@ def add_four(left, right, count, span, step, next_row, out):
             v1 = fma(load(left, step + k), x, v1)
             v2 = fma(load(left, 2 * step + k), x, v2)
             v3 = fma(load(left, 3 * step + k), x, v3)
-    store(out, 0, v0)
-    store(out, next_row, v1)
-    store(out, 2 * next_row, v2)
-    store(out, 3 * next_row, v3)
+    store_four(out, next_row, (v0, v1, v2, v3))
 
 
 @inlined
-def add_four_by_two(left, right, count, span, step, next_row, out):
-    """The same with two rows of `right`."""
-    v0, v1 = load(out, 0), load(out, next_row)
-    v2, v3 = load(out, 2 * next_row), load(out, 3 * next_row)
-    w0, w1 = load(out, WIDTH), load(out, next_row + WIDTH)
-    w2, w3 = load(out, 2 * next_row + WIDTH), load(out, 3 * next_row + WIDTH)
+def add_four_by_four(left, right, count, span, step, next_row, out):
+    """The same with four rows of `right`: sixteen sums in registers."""
+    v0, v1, v2, v3 = load_four(out, WIDTH)
+    w0, w1, w2, w3 = load_four(advance(out, next_row), WIDTH)
+    x0, x1, x2, x3 = load_four(advance(out, 2 * next_row), WIDTH)
+    y0, y1, y2, y3 = load_four(advance(out, 3 * next_row), WIDTH)
     for start in range(0, count * span, span):
         for k in range(start, start + step, WIDTH):
-            x, y = load(right, k), load(right, step + k)
+            a, b, c, d = load_four(advance(right, k), step)
             m = load(left, k)
-            v0, w0 = fma(m, x, v0), fma(m, y, w0)
+            v0, v1, v2, v3 = fma(m, a, v0), fma(m, b, v1), fma(m, c, v2), fma(m, d, v3)
             m = load(left, step + k)
-            v1, w1 = fma(m, x, v1), fma(m, y, w1)
+            w0, w1, w2, w3 = fma(m, a, w0), fma(m, b, w1), fma(m, c, w2), fma(m, d, w3)
             m = load(left, 2 * step + k)
-            v2, w2 = fma(m, x, v2), fma(m, y, w2)
+            x0, x1, x2, x3 = fma(m, a, x0), fma(m, b, x1), fma(m, c, x2), fma(m, d, x3)
             m = load(left, 3 * step + k)
-            v3, w3 = fma(m, x, v3), fma(m, y, w3)
-    store(out, 0, v0)
-    store(out, next_row, v1)
-    store(out, 2 * next_row, v2)
-    store(out, 3 * next_row, v3)
-    store(out, WIDTH, w0)
-    store(out, next_row + WIDTH, w1)
-    store(out, 2 * next_row + WIDTH, w2)
-    store(out, 3 * next_row + WIDTH, w3)
+            y0, y1, y2, y3 = fma(m, a, y0), fma(m, b, y1), fma(m, c, y2), fma(m, d, y3)
+    store_four(out, WIDTH, (v0, v1, v2, v3))
+    store_four(advance(out, next_row), WIDTH, (w0, w1, w2, w3))
+    store_four(advance(out, 2 * next_row), WIDTH, (x0, x1, x2, x3))
+    store_four(advance(out, 3 * next_row), WIDTH, (y0, y1, y2, y3))
 
 
 @internal
@@ -159,13 +157,13 @@ def add_moved(moved, count, tokens, others, coordinates, sums):
     """Add sum of moved[., a] x[., c] over the other tokens of `count` blocks to `sums`."""
     step = others * WIDTH
     span, next_row = coordinates * step, coordinates * WIDTH
-    tiled, pairs = coordinates - coordinates % 4, coordinates - coordinates % 2
+    tiled = coordinates - coordinates % 4
     for a in range(0, tiled, 4):
         left, out = advance(moved, a * step), advance(sums, a * next_row)
-        for c in range(0, pairs, 2):
+        for c in range(0, tiled, 4):
             right, place = advance(tokens, c * step), advance(out, c * WIDTH)
-            add_four_by_two(left, right, count, span, step, next_row, place)
-        for c in range(pairs, coordinates):
+            add_four_by_four(left, right, count, span, step, next_row, place)
+        for c in range(tiled, coordinates):
             right, place = advance(tokens, c * step), advance(out, c * WIDTH)
             add_four(left, right, count, span, step, next_row, place)
     for a in range(tiled, coordinates):
