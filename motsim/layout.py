@@ -6,14 +6,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motsim import kernels
+from motsim.kernels import mirrors
 from motsim.model import Loss, Model, ModelParameters, Routing, check_choice
 
 __all__ = [
+    "count_tokens",
     "kernel_batch",
     "kernel_parameters",
     "kernel_rule",
     "kernel_workspace",
     "positions",
+    "summed_over_queries",
     "without_images",
 ]
 
@@ -123,6 +126,11 @@ def aligned(array: Floats) -> Floats:
     return copy
 
 
+def count_tokens(batch: kernels.Batch) -> int:
+    """L."""
+    return int(batch.axes.shape[1] + batch.tokens.shape[2])
+
+
 def positions(batch: kernels.Batch) -> NDArray[np.int64]:
     """Where each point is in the blocks of a batch, (P,)."""
     return np.unique(batch.order, return_index=True)[1]
@@ -150,13 +158,32 @@ def _in_blocks(axes: NDArray[np.int64], images: int) -> tuple[NDArray[np.int64],
     return order[place], filled
 
 
+def summed_over_queries(weights: Floats, length: int) -> Floats:
+    """Return kept attention weights (M, T, Q, keys, 8) summed over the queries."""
+    if weights.shape[3] == length:
+        return aligned(weights.sum(axis=2, keepdims=True))
+    sums = aligned_zeros((*weights.shape[:2], 2, *weights.shape[3:]))  # see `kernels.mirrors`
+    rows = weights[:, :, 1:-1]
+    for image, first in enumerate((0, length)):
+        own = sums[:, :, image]
+        own[:, :, 0] = rows[:, :, :, first].sum(axis=2)
+        own[:, :, 1:length] = np.einsum(
+            "mtqkp,mtqp->mtkp", rows[:, :, :, 1:length], rows[:, :, :, length + 1 + image]
+        )
+        own[:, :, :length] += weights[:, :, -image, :length]
+    return sums
+
+
 def kernel_workspace(model: Model, batch: kernels.Batch) -> kernels.Workspace:
     """Allocate the scratch of a step, once."""
     width = kernels.WIDTH
     tokens, r, others, _ = batch.tokens.shape
     blocks = len(batch.axes)
     images = blocks // tokens  # 1, or 2
-    length = batch.axes.shape[1] + others
+    length = count_tokens(batch)
+    weights_shape = (tokens, length, length, width)
+    if images == 2:
+        weights_shape = (tokens, length + 1, length + mirrors.EXTRA, width)
     rows = model.num_neurons * (model.num_experts if model.kind == "shared" else 1)
     by_point = (model.num_experts, len(batch.labels))
     neurons = model.num_experts * model.num_neurons
@@ -164,7 +191,7 @@ def kernel_workspace(model: Model, batch: kernels.Batch) -> kernels.Workspace:
     part = aligned_zeros(3).view(np.int64)
     part[1] = blocks
     return kernels.Workspace(
-        weights=aligned_zeros((model.num_attentions, blocks, length, length, width)),
+        weights=aligned_zeros((model.num_attentions, *weights_shape)),
         moments=aligned_zeros((1, 1, 10 if model.activation == "cubic" else 3, width)),
         products=aligned_zeros((rows, length, width)),
         mixed=aligned_zeros((rows, images, length, width)),

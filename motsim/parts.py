@@ -84,7 +84,7 @@ def stage_parts(
     linear = rule.mixed and not rule.cubic
     alike = frozen and linear and len(scratch.weights) == 1 and batch.axes.shape[1] == 0
     if alike:
-        rule, batch = rule._replace(mixed=False), mixed_batch(batch, scratch.weights[0, :, 0])
+        rule, batch = rule._replace(mixed=False), mixed_batch(batch, scratch.weights[0])
     parts = in_parts(batch, count)
     if alike or count > 1:
         one = parts._replace(**{name: getattr(parts, name)[0] for name in POINTS})
@@ -94,11 +94,14 @@ def stage_parts(
 
 
 def mixed_batch(batch: kernels.Batch, weights: Floats) -> kernels.Batch:
-    """Return points of one token each: theirs, mixed by attention weights (B / 8, L, 8).
+    """Return points of one token each: theirs, mixed by their attention weights.
 
-    For experts only: the gate's logits still come from `token_sums`.
+    These are summed over queries, (T, images, keys, 8), see `layout.summed_over_queries`. For
+    experts only: the gate's logits still come from `token_sums`.
     """
     batch = without_images(batch)
-    tokens = np.einsum("bkp,bakp->bap", weights, batch.tokens)[:, :, np.newaxis]
+    _, _, length, width = batch.tokens.shape
+    by_block = weights[:, :, :length].reshape(-1, length, width)
+    tokens = np.einsum("bkp,bakp->bap", by_block, batch.tokens)[:, :, np.newaxis]
     columns = tokens.transpose(1, 0, 2, 3).reshape(tokens.shape[1], -1)
     return batch._replace(tokens=aligned(tokens), columns=aligned(columns))

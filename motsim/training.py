@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 from motsim import kernels
 from motsim.data import Mixture, make_signals
 from motsim.kernel_cache import rebuild
-from motsim.layout import aligned, aligned_zeros, kernel_rule, kernel_workspace
+from motsim.layout import (
+    aligned,
+    aligned_zeros,
+    count_tokens,
+    kernel_rule,
+    kernel_workspace,
+    summed_over_queries,
+)
 from motsim.model import (
     Loss,
     Model,
@@ -186,7 +193,7 @@ def _keep_attention(
         return work._replace(weights=_summed_attention(value, batch, work))
     kernels.refresh_attention(value, batch, work)
     if not rule.cubic:
-        work = work._replace(weights=aligned(work.weights.sum(axis=2, keepdims=True)))
+        work = work._replace(weights=summed_over_queries(work.weights, count_tokens(batch)))
     return work
 
 
@@ -214,14 +221,12 @@ def _in_memory(batch: kernels.Batch, work: kernels.Workspace) -> kernels.Workspa
 def _summed_attention(
     value: kernels.Parameters, batch: kernels.Batch, work: kernels.Workspace
 ) -> Floats:
-    """Attention weights summed over queries (M, B / 8, 1, L, 8); one expert's at a time."""
-    _, blocks, _, length, width = work.weights.shape
-    sums = aligned_zeros((len(value.attention), blocks, 1, length, width))
-    one = work._replace(weights=work.weights[:1])
-    for i in range(len(sums)):
+    """Attention weights summed over queries; those of one expert are computed at a time."""
+    one, sums = work._replace(weights=work.weights[:1]), []
+    for i in range(len(value.attention)):
         kernels.refresh_attention(value._replace(attention=value.attention[i : i + 1]), batch, one)
-        sums[i] = one.weights[0].sum(axis=1, keepdims=True)
-    return sums
+        sums.append(summed_over_queries(one.weights, count_tokens(batch)))
+    return aligned(np.concatenate(sums))
 
 
 def _noise(

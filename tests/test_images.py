@@ -9,10 +9,12 @@ from kernel_cases import random_tokens
 from motsim import kernels
 from motsim.layout import (
     aligned,
+    count_tokens,
     kernel_batch,
     kernel_parameters,
     kernel_rule,
     kernel_workspace,
+    summed_over_queries,
     without_images,
 )
 from motsim.model import Model, ModelParameters, Routing
@@ -62,7 +64,7 @@ class Problem:
         rule, work = rule._replace(**changes), kernel_workspace(self.model, batch)
         kernels.refresh_attention(self.parameters, batch, work)
         if summed:
-            work = work._replace(weights=aligned(work.weights.sum(axis=2, keepdims=True)))
+            work = work._replace(weights=summed_over_queries(work.weights, count_tokens(batch)))
         for name in ("products", "mixed", "other_products", "by_product", "by_score", "outputs"):
             getattr(work, name)[:] = np.nan
         value, gradient = (kernels.Parameters(*(a.copy() for a in self.parameters)) for _ in "ab")
@@ -159,7 +161,12 @@ def test_a_block_and_its_image_stay_in_one_part(count):
 def test_tokens_mixed_once_are_those_of_every_point():
     """Images have attention weights of their own: mixed tokens are not theirs up to a sign."""
     case = Problem(MODELS["linear"], "distinct")
-    weights = case.rng.uniform(size=(len(case.paired.axes), 6, kernels.WIDTH))
-    mixed = mixed_batch(case.paired, weights).tokens[:, :, 0]
-    once = without_images(case.paired).tokens
-    np.testing.assert_allclose(mixed, np.einsum("bkp,bakp->bap", weights, once), rtol=1e-13)
+    sums = []
+    for batch in (case.alone, case.paired):
+        work = kernel_workspace(case.model, batch)
+        kernels.refresh_attention(case.parameters, batch, work)
+        weights = summed_over_queries(work.weights, count_tokens(batch))[0]
+        mixed = mixed_batch(batch, weights).tokens[:, :, 0].transpose(0, 2, 1)
+        of_points = mixed.reshape(-1, COORDINATES)[batch.weights > 0.0]
+        sums.append(of_points[np.argsort(batch.order[batch.weights > 0.0])])
+    np.testing.assert_allclose(sums[1], sums[0], rtol=1e-12, atol=1e-14)

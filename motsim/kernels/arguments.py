@@ -81,8 +81,8 @@ class Workspace(NamedTuple):
     B and B / 8 are of one part, but in `weights`. What sums over points is 0 between steps.
     """
 
-    # (M or 1 or 0, B / 8, Q, L, 8): queries, keys; Q = L, or 1 where summed. 0: `three` takes them
-    # anew in each pass
+    # (M or 1 or 0, T, Q, L, 8): queries, keys; Q = L, or 1 where summed. 0: `three` takes them anew
+    # in each pass. With images (M or 1, T, Q + 1, L + 3, 8), see `mirrors`
     weights: np.ndarray
     # (B / 8, M or 1, 10 or 3, 8) for `frozen`; (1, 1, 10 or 3, 8): it takes them anew in each pass
     moments: np.ndarray
@@ -182,6 +182,6 @@ def scratch_addresses(work, dense):
         pointer(work.by_product), pointer(work.by_score), pointer(work.moved),
         pointer(work.ffn_sums), pointer(work.attention_sums), pointer(work.outputs),
         pointer(work.gates), pointer(work.choice), pointer(work.by_output), pointer(work.by_gate),
-        work.weights.shape[2], work.moments.shape[2],
+        work.weights.shape[2] - work.by_score.shape[0] + 1, work.moments.shape[2],
         work.part[0], work.part[1], work.part[2] == 0, dense,
     )  # fmt: skip

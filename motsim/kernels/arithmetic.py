@@ -1,10 +1,11 @@
-"""Exponentials that are the same bits on every machine: of one number, and of eight at a time."""
+"""Exponentials that are the same bits on every machine, of one number and of eight; and softmax."""
 
 from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-from motsim.kernels.lanes import fma, inlined, splat, where_greater, written_out
+from motsim.kernels.lanes import WIDTH, fma, inlined, splat, where_greater, written_out
+from motsim.kernels.places import load, store
 
 LOG2_E = 1.4426950408889634
 LN2_HIGH = 6.93147180369123816490e-01
@@ -117,3 +118,20 @@ def decay_lanes(x):
     p = fma(p, t, splat(Q0))
     p = fma(p * t, t, t) + splat(1.0)
     return where_greater(low, x, splat(0.0), times_power_of_two(p, shifted))
+
+
+@inlined
+def softmax_over_keys(scores, length, out):
+    """Softmax of `length` scores."""
+    top = load(scores, 0)
+    for k in range(WIDTH, length * WIDTH, WIDTH):
+        value = load(scores, k)
+        top = where_greater(value, top, value, top)
+    norm = splat(0.0)
+    for k in range(0, length * WIDTH, WIDTH):
+        value = decay_lanes(load(scores, k) - top)
+        norm = norm + value
+        store(out, k, value)
+    norm = splat(1.0) / norm
+    for k in range(0, length * WIDTH, WIDTH):
+        store(out, k, load(out, k) * norm)

@@ -6,8 +6,9 @@ All functions work on one block of eight points, and on its image where there is
 addresses (`arguments.Points`); `pair` is the number of the block among those that are no images.
 """
 
-from motsim.kernels.arithmetic import decay_lanes
-from motsim.kernels.lanes import WIDTH, fma, inlined, internal, splat, where_greater
+from motsim.kernels.arithmetic import softmax_over_keys
+from motsim.kernels.lanes import WIDTH, fma, inlined, internal, splat
+from motsim.kernels.mirrors import softmax_of_pair
 from motsim.kernels.places import advance, load, number, spread, store
 from motsim.kernels.tiles import (
     add_to,
@@ -18,34 +19,9 @@ from motsim.kernels.tiles import (
 )
 
 
-@inlined
-def softmax_over_keys(scores, length, out):
-    """Softmax of `length` scores."""
-    top = load(scores, 0)
-    for k in range(WIDTH, length * WIDTH, WIDTH):
-        value = load(scores, k)
-        top = where_greater(value, top, value, top)
-    norm = splat(0.0)
-    for k in range(0, length * WIDTH, WIDTH):
-        value = decay_lanes(load(scores, k) - top)
-        norm = norm + value
-        store(out, k, value)
-    norm = splat(1.0) / norm
-    for k in range(0, length * WIDTH, WIDTH):
-        store(out, k, load(out, k) * norm)
-
-
-@inlined
-def flip_scores(row, query, length):
-    """Turn the scores of a block's query into those of its image, whose first token is negative."""
-    first, end = (WIDTH, length * WIDTH) if query == 0 else (0, WIDTH)
-    for key in range(first, end, WIDTH):
-        store(row, key, splat(0.0) - load(row, key))
-
-
 @internal
 def block_weights(matrix, points, pair, moved, scores, weights):
-    """Attention weights (images, L, L, 8), queries before keys, of a block and of its image.
+    """Attention weights (L, L, 8), queries before keys, of a block; with its image as in `mirrors`.
 
     `matrix` (r, r) is A; `moved` (r, K, 8) and `scores` (L, L, 8) are scratch.
     """
@@ -78,11 +54,10 @@ def block_weights(matrix, points, pair, moved, scores, weights):
                 token = advance(tokens, key * WIDTH)
                 value = dot_moved(token, step, coordinates, other)
                 store(row, (signals + key) * WIDTH, value)
-        softmax_over_keys(row, length, advance(weights, query * length * WIDTH))
         if points.images > 1:
-            flip_scores(row, query, length)
-            image = advance(weights, (length + query) * length * WIDTH)
-            softmax_over_keys(row, length, image)
+            softmax_of_pair(row, query, length, weights)
+        else:
+            softmax_over_keys(row, length, advance(weights, query * length * WIDTH))
 
 
 @inlined
@@ -95,17 +70,6 @@ def score_gradient(weights, length, by_score):
             mean = fma(load(p, key), load(s, key), mean)
         for key in range(0, length * WIDTH, WIDTH):
             store(s, key, load(p, key) * (load(s, key) - mean))
-
-
-@inlined
-def add_image_scores(by_score, length):
-    """Add the gradient by the scores of an image, which come second, to that of its block."""
-    span = length * length * WIDTH
-    image = advance(by_score, span)
-    for query in range(length):
-        flip_scores(advance(image, query * length * WIDTH), query, length)
-    for at in range(0, span, WIDTH):
-        add_to(by_score, at, load(image, at))
 
 
 @inlined

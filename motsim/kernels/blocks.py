@@ -21,9 +21,9 @@ from motsim.kernels.lanes import (
     where_equal,
     where_greater,
 )
-from motsim.kernels.places import advance, load, number, put, spread, store
+from motsim.kernels.places import advance, load, load3, number, put, spread, store, store3
 from motsim.kernels.routing import least_exponent, loss_slope_lanes
-from motsim.kernels.three import dot3, load3, store3
+from motsim.kernels.three import dot3
 
 
 class Block(NamedTuple):

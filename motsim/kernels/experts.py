@@ -45,26 +45,23 @@ def other_products(weight, tokens, others, coordinates, out):
 
 
 @inlined
-def neuron_output(points, weights, queries, cubic, t, others, sign, mixed):
-    """Sum over l of phi(u_l), from t of the signal tokens and of the `others`; keeps u (Q, 8).
-
-    t of the first token is taken times `sign`: 1, or -1 for the image of a block.
-    """
+def neuron_output(points, weights, queries, cubic, t, others, mixed):
+    """Sum over l of phi(u_l), from t of the signal tokens and of the `others`; keeps u (Q, 8)."""
     length = points.signals + points.others
-    f, start = splat(0.0), 0
+    f = splat(0.0)
     if points.signals > 0:
-        t0, t1, t2 = load(t, FIRST) * sign, load(t, SECOND), load(t, THIRD)
+        t0, t1, t2 = load(t, FIRST), load(t, SECOND), load(t, THIRD)
     else:
-        t0, t1, t2 = load(others, FIRST) * sign, splat(0.0), splat(0.0)
-        start = WIDTH
+        t0, t1, t2 = splat(0.0), splat(0.0), splat(0.0)
     for query in range(queries):
         p = advance(weights, query * length * WIDTH)
-        u = load(p, FIRST) * t0
+        u = splat(0.0)
         if points.signals > 0:
+            u = load(p, FIRST) * t0
             u = fma(load(p, SECOND), t1, u)
             u = fma(load(p, THIRD), t2, u)
             p = advance(p, 3 * WIDTH)
-        for k in range(start, points.others * WIDTH, WIDTH):
+        for k in range(0, points.others * WIDTH, WIDTH):
             u = fma(load(p, k), load(others, k), u)
         store(mixed, query * WIDTH, u)
         f = fma(u * u, u, f) if cubic else f + u
@@ -95,15 +92,9 @@ def activation_gradient(first, coefficient, mixed, count, cubic):
 
 
 @inlined
-def add_image(place, offset, image, value, sign):
-    """Write the value of a block, or add that of its image times `sign`."""
-    store(place, offset, fma(value, sign, load(place, offset)) if image > 0 else value)
-
-
-@inlined
-def unmix(points, weights, queries, mixed, image, sign, by_product, others):
-    """Gradient by t from the gradient by u, the transpose of mixing; that of an image is added."""
-    span, one = (points.signals + points.others) * WIDTH, splat(1.0)
+def unmix(points, weights, queries, mixed, by_product, others):
+    """Gradient by t from the gradient by u, the transpose of mixing."""
+    span = (points.signals + points.others) * WIDTH
     if points.signals > 0:
         g0, g1, g2 = splat(0.0), splat(0.0), splat(0.0)
         for query in range(queries):
@@ -111,16 +102,15 @@ def unmix(points, weights, queries, mixed, image, sign, by_product, others):
             g0 = fma(load(p, FIRST), g, g0)
             g1 = fma(load(p, SECOND), g, g1)
             g2 = fma(load(p, THIRD), g, g2)
-        add_image(by_product, FIRST, image, g0, sign)
-        add_image(by_product, SECOND, image, g1, one)
-        add_image(by_product, THIRD, image, g2, one)
-        sign = one  # the first token is none of the others
+        store(by_product, FIRST, g0)
+        store(by_product, SECOND, g1)
+        store(by_product, THIRD, g2)
     for k in range(0, points.others * WIDTH, WIDTH):
         column = advance(weights, points.signals * WIDTH + k)
         value = splat(0.0)
         for query in range(queries):
             value = fma(load(column, query * span), load(mixed, query * WIDTH), value)
-        add_image(others, k, image, value, sign if k == 0 else one)
+        store(others, k, value)
 
 
 @inlined

@@ -11,9 +11,9 @@ from motsim.kernels.experts import add_product
 from motsim.kernels.lanes import WIDTH, cached, fma, inlined, internal, splat
 from motsim.kernels.passes import passed_over
 from motsim.kernels.phases import BACKWARD, BOTH, FORWARD
-from motsim.kernels.places import advance, load, number, pointer, spread, store
+from motsim.kernels.places import advance, load, load3, number, pointer, spread, store, store3
 from motsim.kernels.routing import expected_coefficient
-from motsim.kernels.three import amplitude_products, dot3, load3, query_weights, store3
+from motsim.kernels.three import amplitude_products, dot3, query_weights
 from motsim.kernels.tiles import totals
 
 

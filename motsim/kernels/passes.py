@@ -8,7 +8,6 @@ import numpy as np
 
 from motsim.kernels.arguments import point_addresses, scratch_addresses
 from motsim.kernels.attention import (
-    add_image_scores,
     block_gradient,
     block_weights,
     score_gradient,
@@ -27,6 +26,7 @@ from motsim.kernels.experts import (
     unmix,
 )
 from motsim.kernels.lanes import WIDTH, any_at_least, cached, fma, inlined, splat, written_out
+from motsim.kernels.mirrors import EXTRA, pair_outputs, score_gradient_of_pair, unmix_pair
 from motsim.kernels.phases import BACKWARD, BOTH, FORWARD
 from motsim.kernels.places import advance, load, pointer, store
 from motsim.kernels.routing import expected_coefficient
@@ -68,14 +68,25 @@ def token_products(weight, points, work, pair, products, others):
 
 
 @inlined
-def image_output(points, rule, work, weights, image, products, others, mixed):
-    """Sum over l of phi(u_l) of one neuron; keeps u where there is attention."""
-    signals, sign = points.signals, sign_of(image)
+def neuron_outputs(points, rule, work, weights, products, others, mixed):
+    """Sums over l of phi(u_l) of one neuron for block and image; keeps u where there is attention.
+
+    0 for the image where there is none.
+    """
+    f, g, signals = splat(0.0), splat(0.0), points.signals
     if not rule.mixed:
-        f = plain_output(signals, rule.cubic, sign, products)
-        rest = splat(1.0) if signals > 0 else sign
-        return f + plain_output(points.others, rule.cubic, rest, others)
-    return neuron_output(points, weights, work.queries, rule.cubic, products, others, sign, mixed)
+        f = plain_output(signals, rule.cubic, sign_of(0), products)
+        f = f + plain_output(points.others, rule.cubic, sign_of(0), others)
+        if points.images > 1:
+            sign = sign_of(1)
+            g = plain_output(signals, rule.cubic, sign, products)
+            sign = splat(1.0) if signals > 0 else sign
+            g = g + plain_output(points.others, rule.cubic, sign, others)
+    elif points.images > 1:
+        f, g = pair_outputs(points, weights, work.queries, rule.cubic, products, others, mixed)
+    else:
+        f = neuron_output(points, weights, work.queries, rule.cubic, products, others, mixed)
+    return f, g
 
 
 @inlined
@@ -118,18 +129,18 @@ def backward_pair(coefficients, points, rule, work, weights, pair, first, slot, 
     products = advance(work.products, slot * length * WIDTH)
     slopes = work.by_product if rule.mixed else products
     if rule.mixed:
+        mixed = mixed_place(points, work, slot)
         for image in range(points.images):
-            mixed = mixed_place(points, work, slot, image)
             c = coefficients[1] if image > 0 else coefficients[0]
-            activation_gradient(c, c, mixed, work.queries, rule.cubic)
+            slope = advance(mixed, image * work.queries * WIDTH)
+            activation_gradient(c, c, slope, work.queries, rule.cubic)
             if rule.attention_rate > 0.0:
                 by_score = advance(work.by_score, image * length * length * WIDTH)
-                add_score_slopes(points, products, others, sign_of(image), mixed, by_score)
-        if rule.ffn_rate > 0.0:
-            for image in range(points.images):
-                mixed, sign = mixed_place(points, work, slot, image), sign_of(image)
-                p = advance(weights, image * work.queries * length * WIDTH)
-                unmix(points, p, work.queries, mixed, image, sign, slopes, others)
+                add_score_slopes(points, products, others, sign_of(image), slope, by_score)
+        if rule.ffn_rate > 0.0 and points.images > 1:
+            unmix_pair(points, weights, work.queries, mixed, slopes, others)
+        elif rule.ffn_rate > 0.0:
+            unmix(points, weights, work.queries, mixed, slopes, others)
     elif rule.ffn_rate > 0.0:
         plain_gradient(coefficients, points, rule.cubic, products, others)
     if rule.ffn_rate == 0.0:
@@ -146,10 +157,18 @@ def backward_pair(coefficients, points, rule, work, weights, pair, first, slot, 
 
 
 @inlined
-def mixed_place(points, work, slot, image):
-    """Where u of one neuron is."""
+def mixed_place(points, work, slot):
+    """Where u of one neuron is, of the block and then of the image."""
+    return advance(work.mixed, slot * points.images * (points.signals + points.others) * WIDTH)
+
+
+@inlined
+def weights_span(points, queries):
+    """Numbers of attention weights of a block, and its image."""
     length = points.signals + points.others
-    return advance(work.mixed, (slot * points.images + image) * length * WIDTH)
+    if points.images > 1:
+        return (queries + 1) * (length + EXTRA) * WIDTH
+    return queries * length * WIDTH
 
 
 @inlined
@@ -166,6 +185,14 @@ def passed_over(points, rule, work, first, experts, block):
         store(work.outputs, place, splat(0.0))
         store(work.by_gate, place, splat(0.0))
     return True
+
+
+@inlined
+def coefficient(points, rule, work, place, block, phase):
+    """Gradient by f of one expert for a block."""
+    if phase == BOTH:
+        return expected_coefficient(points, rule.logistic, work, place, block * WIDTH)
+    return load(work.by_output, place)
 
 
 @inlined
@@ -207,8 +234,8 @@ def pass_group(parameters, points, rule, work, sizes, gradient, group, phase):
         if all_passed_over(points, rule, work, group * experts, experts, pair):
             waiting = add_waiting(points, work, waiting, pair)
             continue
-        place = matrix * work.all_blocks + work.first + pair * images
-        weights = advance(work.weights, place * work.queries * length * WIDTH)
+        place = matrix * (work.all_blocks // images) + work.first // images + pair
+        weights = advance(work.weights, place * weights_span(points, work.queries))
         if trains and phase == BOTH:
             weights = work.weights  # not needed again: always the same place
         moved = advance(work.moved, waiting * span)
@@ -221,43 +248,32 @@ def pass_group(parameters, points, rule, work, sizes, gradient, group, phase):
             place = ((group * experts + e) * blocks + pair * images) * WIDTH
             if all_passed_over(points, rule, work, group * experts + e, 1, pair):
                 continue
-            for at in range(place, place + images * WIDTH, WIDTH):
-                store(work.outputs, at, splat(0.0))
+            own, image = splat(0.0), splat(0.0)
             for row in range(e * neurons, (e + 1) * neurons):
                 weight = advance(ffn, (first + row) * coordinates)
                 others = other_place(points, work, first, row, pair)
                 products = advance(work.products, row * length * WIDTH)
+                mixed = mixed_place(points, work, row)
                 token_products(weight, points, work, pair, products, others)
-                for image in range(images):
-                    at, mixed = place + image * WIDTH, mixed_place(points, work, row, image)
-                    p = advance(weights, image * work.queries * length * WIDTH)
-                    f = image_output(points, rule, work, p, image, products, others, mixed)
-                    store(work.outputs, at, fma(sign_of(image), f, load(work.outputs, at)))
+                f, g = neuron_outputs(points, rule, work, weights, products, others, mixed)
+                own, image = own + f, image - g
+            store(work.outputs, place, own)
+            if images > 1:
+                store(work.outputs, place + WIDTH, image)
             if not backward:
                 continue
-            own, other = splat(0.0), splat(0.0)
-            for image in range(images):
-                at, b = place + image * WIDTH, (pair * images + image) * WIDTH
-                if phase == BOTH:
-                    c = expected_coefficient(points, rule.logistic, work, at, b)
-                else:
-                    c = load(work.by_output, at)
-                if image > 0:
-                    other = splat(0.0) - c
-                else:
-                    own = c
+            own = coefficient(points, rule, work, place, pair * images, phase)
+            if images > 1:
+                at = place + WIDTH
+                image = splat(0.0) - coefficient(points, rule, work, at, pair * images + 1, phase)
             for row in range(e * neurons, (e + 1) * neurons):
                 others = other_place(points, work, first, row, pair)
-                backward_pair((own, other), points, rule, work, weights, pair, first, row, others)
+                backward_pair((own, image), points, rule, work, weights, pair, first, row, others)
         if trains and backward:
-            for image in range(images):
-                p, by_score = (
-                    advance(weights, image * square),
-                    advance(work.by_score, image * square),
-                )
-                score_gradient(p, length, by_score)
             if images > 1:
-                add_image_scores(work.by_score, length)
+                score_gradient_of_pair(weights, length, work.by_score)
+            else:
+                score_gradient(weights, length, work.by_score)
             block_gradient(work.by_score, points, pair, moved, work.attention_sums)
             waiting += 1
             if waiting == at_a_time:
@@ -288,11 +304,10 @@ def refresh_attention(parameters, batch, scratch):
     """Recompute every attention weight."""
     points, work = point_addresses(batch), scratch_addresses(scratch, True)
     attention, size = pointer(parameters.attention), points.coordinates * points.coordinates
-    span = (points.signals + points.others) ** 2 * WIDTH
+    pairs, span = points.blocks // points.images, weights_span(points, work.queries)
     for matrix in range(scratch.weights.shape[0]):
-        for block in range(0, points.blocks, points.images):
-            weights = advance(work.weights, (matrix * points.blocks + block) * span)
+        for pair in range(pairs):
+            weights = advance(work.weights, (matrix * pairs + pair) * span)
             block_weights(
-                advance(attention, matrix * size), points, block // points.images, work.moved,
-                work.by_score, weights,
-            )  # fmt: skip
+                advance(attention, matrix * size), points, pair, work.moved, work.by_score, weights
+            )

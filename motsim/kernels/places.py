@@ -102,6 +102,20 @@ def store(typing_context, place, offset, value):
 
 
 @inlined
+def load3(place):
+    """Three times eight numbers."""
+    return load(place, 0), load(place, WIDTH), load(place, 2 * WIDTH)
+
+
+@inlined
+def store3(place, values):
+    """Write three times eight numbers."""
+    store(place, 0, values[0])
+    store(place, WIDTH, values[1])
+    store(place, 2 * WIDTH, values[2])
+
+
+@inlined
 def spread(place, offset):
     """The number at `offset`, eight times."""
     return splat(number(place, offset))

@@ -6,7 +6,7 @@ does for eight points stays in registers. Same mathematics, same interface, one 
 
 from motsim.kernels.arguments import point_addresses, scratch_addresses
 from motsim.kernels.arithmetic import decay_lanes
-from motsim.kernels.experts import FIRST, SECOND, THIRD, add_product
+from motsim.kernels.experts import add_product
 from motsim.kernels.lanes import (
     WIDTH,
     cached,
@@ -19,7 +19,7 @@ from motsim.kernels.lanes import (
 )
 from motsim.kernels.passes import passed_over
 from motsim.kernels.phases import BACKWARD, BOTH, FORWARD
-from motsim.kernels.places import advance, load, number, pointer, spread, store
+from motsim.kernels.places import advance, load, load3, number, pointer, spread, store, store3
 from motsim.kernels.routing import expected_coefficient
 from motsim.kernels.tiles import totals
 
@@ -60,20 +60,6 @@ def amplitude_products(a):
     """Products of two amplitudes, a row for each query."""
     b, c, d = a[0] * a[1], a[0] * a[2], a[1] * a[2]
     return (a[0] * a[0], b, c), (b, a[1] * a[1], d), (c, d, a[2] * a[2])
-
-
-@inlined
-def load3(place):
-    """Three times eight numbers."""
-    return load(place, FIRST), load(place, SECOND), load(place, THIRD)
-
-
-@inlined
-def store3(place, values):
-    """Write three times eight numbers."""
-    store(place, FIRST, values[0])
-    store(place, SECOND, values[1])
-    store(place, THIRD, values[2])
 
 
 @inlined
