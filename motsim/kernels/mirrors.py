@@ -16,8 +16,8 @@ Of weights summed over queries there are the first row and the last.
 
 from motsim.kernels.arithmetic import decay_lanes, softmax_over_keys
 from motsim.kernels.experts import SECOND, THIRD
-from motsim.kernels.lanes import WIDTH, fma, inlined, splat, where_greater
-from motsim.kernels.places import advance, load, load3, store
+from motsim.kernels.lanes import WIDTH, fma, inlined, splat, sum_fma, where_greater
+from motsim.kernels.places import advance, load, load3, store, two
 
 #: Numbers of a row beside its keys.
 EXTRA = 3
@@ -77,9 +77,23 @@ def mixed_rest(row, t, rest, count):
 
 
 @inlined
-def activate(u, cubic, f):
-    """Add phi(u)."""
-    return fma(u * u, u, f) if cubic else f + u
+def add_outputs(u, v, place, apart, cubic, f, g):
+    """Add phi(u) and phi(v), and keep both, v `apart` numbers on."""
+    store(place, 0, u)
+    store(place, apart, v)
+    if cubic:
+        return sum_fma(u * u, u, f), sum_fma(v * v, v, g)
+    one = splat(1.0)
+    return sum_fma(u, one, f), sum_fma(v, one, g)
+
+
+@inlined
+def add_row(row, length, t, rest, place, apart, cubic, f, g):
+    """Mix by a row that block and image share, or by two rows."""
+    value, extra = mixed_rest(row, t, rest, length - 3), advance(row, length * WIDTH)
+    u = fma(value, load(extra, WIDTH), load(row, 0) * t[0])
+    v = value * load(extra, 2 * WIDTH) - load(extra, 0) * t[0]
+    return add_outputs(u, v, place, apart, cubic, f, g)
 
 
 @inlined
@@ -88,21 +102,29 @@ def pair_outputs(points, weights, queries, cubic, products, others, mixed):
     length, zero = points.signals + points.others, splat(0.0)
     t = load3(products if points.signals > 0 else others)
     rest = others if points.signals > 0 else advance(others, 3 * WIDTH)
-    row, image = weights_row(weights, queries, length), advance(mixed, queries * WIDTH)
+    row, apart = weights_row(weights, queries, length), queries * WIDTH
     u = fma(load(weights, 0), t[0], mixed_rest(weights, t, rest, length - 3))
     v = mixed_rest(row, t, rest, length - 3) - load(row, 0) * t[0]
-    store(mixed, 0, u)
-    store(image, 0, v)
-    f, g = activate(u, cubic, zero), activate(v, cubic, zero)
-    for query in range(1, queries):
-        row = weights_row(weights, query, length)
-        value, extra = mixed_rest(row, t, rest, length - 3), advance(row, length * WIDTH)
-        u = fma(value, load(extra, WIDTH), load(row, 0) * t[0])
-        v = value * load(extra, 2 * WIDTH) - load(extra, 0) * t[0]
-        store(mixed, query * WIDTH, u)
-        store(image, query * WIDTH, v)
-        f, g = activate(u, cubic, f), activate(v, cubic, g)
+    f, g = add_outputs(u, v, mixed, apart, cubic, zero, zero)
+    span, query = (length + EXTRA) * WIDTH, 1
+    while query < queries:
+        row, place = advance(weights, query * span), advance(mixed, query * WIDTH)
+        if query + 1 < queries:
+            rows, places = two(row, span), two(place, WIDTH)
+            f, g = add_row(rows, length, t, rest, places, apart, cubic, f, g)
+        else:
+            f, g = add_row(row, length, t, rest, place, apart, cubic, f, g)
+        query += 2
     return f, g
+
+
+@inlined
+def transposed(column, slopes, rows, span):
+    """Sum over rows of a column of weights, or of two, times slopes."""
+    value = load(column, 0) * load(slopes, 0)
+    for row in range(1, rows):
+        value = fma(load(column, row * span), load(slopes, row * WIDTH), value)
+    return value
 
 
 @inlined
@@ -117,16 +139,21 @@ def unmix_pair(points, weights, queries, mixed, by_product, others):
         first = fma(load(row, 0), own, first) - load(extra, 0) * other
         store(mixed, at, fma(load(extra, WIDTH), own, load(extra, 2 * WIDTH) * other))
     # Now `mixed` has the slopes of all rows: the last is that of the image's first query.
-    signals, span = points.signals, (length + EXTRA) * WIDTH
-    store(by_product if signals > 0 else others, 0, first)
-    for key in range(1, length):
-        column, value = advance(weights, key * WIDTH), splat(0.0)
-        for row in range(queries + 1):
-            value = fma(load(column, row * span), load(mixed, row * WIDTH), value)
-        to = advance(by_product, key * WIDTH)
-        if key >= signals:
-            to = advance(others, (key - signals) * WIDTH)
-        store(to, 0, value)
+    rows, span = queries + 1, (length + EXTRA) * WIDTH
+    head = by_product if points.signals > 0 else others
+    rest = others if points.signals > 0 else advance(others, 3 * WIDTH)
+    store(head, 0, first)
+    value = transposed(two(advance(weights, WIDTH), WIDTH), mixed, rows, span)
+    store(two(advance(head, WIDTH), WIDTH), 0, value)
+    key = 3
+    while key < length:
+        column, to = advance(weights, key * WIDTH), advance(rest, (key - 3) * WIDTH)
+        if key + 1 < length:
+            value = transposed(two(column, WIDTH), mixed, rows, span)
+            store(two(to, WIDTH), 0, value)
+        else:
+            store(to, 0, transposed(column, mixed, rows, span))
+        key += 2
 
 
 @inlined
