@@ -7,6 +7,8 @@ import pytest
 from kernel_cases import random_tokens
 
 from motsim import kernels
+from motsim.kernels.passes import pass_groups
+from motsim.kernels.phases import FORWARD
 from motsim.layout import (
     aligned,
     count_tokens,
@@ -170,3 +172,51 @@ def test_tokens_mixed_once_are_those_of_every_point():
         of_points = mixed.reshape(-1, COORDINATES)[batch.weights > 0.0]
         sums.append(of_points[np.argsort(batch.order[batch.weights > 0.0])])
     np.testing.assert_allclose(sums[1], sums[0], rtol=1e-12, atol=1e-14)
+
+
+def weights_of_both(rows, length):
+    """Attention weights (L, L) of block and image, from what is kept of both (L + 1, L + 3)."""
+    own, image = np.empty((2, length, length))
+    own[0], image[0] = rows[0, :length], rows[-1, :length]
+    own[1:, 0], image[1:, 0] = rows[1:-1, 0], rows[1:-1, length]
+    own[1:, 1:] = rows[1:-1, 1:length] * rows[1:-1, length + 1, np.newaxis]
+    image[1:, 1:] = rows[1:-1, 1:length] * rows[1:-1, length + 2, np.newaxis]
+    return np.stack([own, image])
+
+
+@pytest.mark.parametrize("scale", [1.0, 30.0, 1e4])
+@pytest.mark.parametrize("tokens", ["axes", "distinct"])
+def test_attention_of_a_block_and_its_image(tokens, scale):
+    """Also where scores are thousands, and the first key's is far above or below all others."""
+    case = Problem(MODELS["cubic"], tokens)
+    case.parameters.attention[:] *= scale
+    kept = []
+    for batch in (case.alone, case.paired):
+        work = kernel_workspace(case.model, batch)
+        kernels.refresh_attention(case.parameters, batch, work)
+        kept.append(work.weights)
+    alone, paired = kept
+    places = {point: place for place, point in enumerate(case.alone.order)}
+    blocks, width = len(case.paired.axes), kernels.WIDTH
+    order = case.paired.order.reshape(blocks, width)
+    for expert, pair, lane in product(range(EXPERTS), range(blocks // 2), range(width)):
+        got = weights_of_both(paired[expert, pair, :, :, lane], 6)
+        for image in range(2):
+            place = places[order[2 * pair + image, lane]]
+            want = alone[expert, place // width, :, :, place % width]
+            np.testing.assert_allclose(got[image], want, rtol=1e-11 * scale, atol=1e-300)
+    assert np.isfinite(paired).all()
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_what_is_not_finite_stays_in_its_lane(bad):
+    case = Problem(MODELS["cubic"])
+    rule = kernel_rule(case.model, "squared", Routing())
+    clean, work = (kernel_workspace(case.model, case.paired) for _ in "ab")
+    pass_groups(case.parameters, case.paired, rule, clean, case.parameters, FORWARD, False)
+    case.paired.tokens[1, 2, 0, 4] = bad
+    pass_groups(case.parameters, case.paired, rule, work, case.parameters, FORWARD, False)
+    lane = np.zeros(len(case.paired.labels), dtype=bool)
+    lane[[2 * kernels.WIDTH + 4, 3 * kernels.WIDTH + 4]] = True
+    assert not np.isfinite(work.outputs[:, lane]).any()
+    np.testing.assert_array_equal(work.outputs[:, ~lane], clean.outputs[:, ~lane])
