@@ -90,7 +90,6 @@ def kernel_batch(
         axes=np.ascontiguousarray(places, dtype=np.int64),
         amplitudes=aligned(amplitudes.transpose(0, 2, 1)),
         tokens=aligned(others.transpose(0, 3, 2, 1)),
-        columns=aligned(others.transpose(3, 0, 2, 1).reshape(r, -1)),
         token_sums=np.ascontiguousarray(by_block[:, :, signals:].sum(axis=2).reshape(-1, r).T),
         labels=aligned(labels[order]),
         weights=aligned(np.where(filled, 0.0, weights[order])),
@@ -107,8 +106,7 @@ def without_images(batch: kernels.Batch) -> kernels.Batch:
     tokens = batch.tokens.repeat(images, axis=0)
     first = 1 if batch.axes.shape[1] == 0 else 0  # the class token is the same
     tokens[1::2, :, first:] *= -1.0
-    columns = tokens.transpose(1, 0, 2, 3).reshape(tokens.shape[1], -1)
-    return batch._replace(tokens=aligned(tokens), columns=aligned(columns))
+    return batch._replace(tokens=aligned(tokens))
 
 
 def aligned_zeros(shape: int | tuple[int, ...]) -> Floats:
@@ -188,6 +186,7 @@ def kernel_workspace(model: Model, batch: kernels.Batch) -> kernels.Workspace:
     by_point = (model.num_experts, len(batch.labels))
     neurons = model.num_experts * model.num_neurons
     at_a_time = max(1, min(tokens, 4096 // max(1, r * others)))  # 256 KiB
+    some = max(1, min(tokens, 2048 // max(1, neurons * others)))  # 128 KiB
     part = aligned_zeros(3).view(np.int64)
     part[1] = blocks
     return kernels.Workspace(
@@ -195,8 +194,7 @@ def kernel_workspace(model: Model, batch: kernels.Batch) -> kernels.Workspace:
         moments=aligned_zeros((1, 1, 10 if model.activation == "cubic" else 3, width)),
         products=aligned_zeros((rows, length, width)),
         mixed=aligned_zeros((rows, images, length, width)),
-        other_products=aligned_zeros((neurons, others * tokens * width)),
-        other_gradient=aligned_zeros((2, neurons, r)),
+        other_products=aligned_zeros((some, neurons, others, width)),
         by_product=aligned_zeros((length, width)),
         by_score=aligned_zeros((images, length, length, width)),
         moved=aligned_zeros((at_a_time, r, others, width)),

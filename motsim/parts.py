@@ -38,15 +38,12 @@ def padded(batch: kernels.Batch, count: int) -> kernels.Batch:
     kept = np.append(np.arange(tokens), np.full(missing, tokens - 1))
     block = (kept[:, np.newaxis] * images + np.arange(images)).ravel()
     point = (block[:, np.newaxis] * width + np.arange(width)).ravel()
-    others = batch.tokens.shape[2] * width
-    column = (kept[:, np.newaxis] * others + np.arange(others)).ravel()
     weights = batch.weights[point]
     weights[len(batch.weights) :] = 0.0
     return batch._replace(
         axes=batch.axes[block],
         amplitudes=aligned(batch.amplitudes[block]),
         tokens=aligned(batch.tokens[kept]),
-        columns=aligned(batch.columns[:, column]),
         token_sums=np.ascontiguousarray(batch.token_sums[:, point]),
         labels=aligned(batch.labels[point]),
         weights=aligned(weights),
@@ -65,8 +62,7 @@ def in_parts(batch: kernels.Batch, count: int) -> kernels.Batch:
         parts = array.reshape(*before, count, size // count, *after)
         return np.ascontiguousarray(np.moveaxis(parts, axis, 0))
 
-    along = {"columns": 1, "token_sums": 1}
-    return batch._replace(**{name: divided(name, along.get(name, 0)) for name in POINTS})
+    return batch._replace(**{name: divided(name, int(name == "token_sums")) for name in POINTS})
 
 
 def stage_parts(
@@ -103,5 +99,4 @@ def mixed_batch(batch: kernels.Batch, weights: Floats) -> kernels.Batch:
     _, _, length, width = batch.tokens.shape
     by_block = weights[:, :, :length].reshape(-1, length, width)
     tokens = np.einsum("bkp,bakp->bap", by_block, batch.tokens)[:, :, np.newaxis]
-    columns = tokens.transpose(1, 0, 2, 3).reshape(tokens.shape[1], -1)
-    return batch._replace(tokens=aligned(tokens), columns=aligned(columns))
+    return batch._replace(tokens=aligned(tokens))

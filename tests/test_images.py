@@ -10,7 +10,6 @@ from motsim import kernels
 from motsim.kernels.passes import pass_groups
 from motsim.kernels.phases import FORWARD
 from motsim.layout import (
-    aligned,
     count_tokens,
     kernel_batch,
     kernel_parameters,
@@ -94,9 +93,6 @@ def test_the_same_gradients(model, tokens, logistic):
     # Negative control: tokens of the image that are off by 1e-6.
     wrong = without_images(case.paired)
     wrong.tokens[1::2, :, 1:] *= 1 + 1e-6
-    wrong = wrong._replace(
-        columns=aligned(wrong.tokens.transpose(1, 0, 2, 3).reshape(COORDINATES, -1))
-    )
     want = case.results(case.alone, logistic=logistic)
     assert distance(case.results(wrong, logistic=logistic), want) > 1e-9
 

@@ -102,13 +102,13 @@ def test_padding_adds_nothing_but_blocks_of_weight_zero(count):
     assert count == 1 or len(full.axes) // count % 16
     for name in POINTS:
         array, old = getattr(full, name), getattr(batch, name)
-        axis = 1 if name in ("columns", "token_sums") else 0
+        axis = 1 if name == "token_sums" else 0
         np.testing.assert_array_equal(np.take(array, np.arange(old.shape[axis]), axis), old)
         assert array.shape[axis] * blocks == old.shape[axis] * (blocks + more)
     assert (full.weights[blocks * WIDTH :] == 0.0).all()
     parts = in_parts(full, count)
     np.testing.assert_array_equal(parts.labels.ravel(), full.labels)
-    np.testing.assert_array_equal(np.concatenate(list(parts.columns), axis=1), full.columns)
+    np.testing.assert_array_equal(np.concatenate(list(parts.tokens)), full.tokens)
 
 
 def test_parts_fit_the_cache():

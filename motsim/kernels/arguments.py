@@ -34,7 +34,6 @@ class Batch(NamedTuple):
     axes: np.ndarray  # (B / 8, S) coordinate of each signal token
     amplitudes: np.ndarray  # (B / 8, S, 8)
     tokens: np.ndarray  # (T, r, K, 8) the other tokens
-    columns: np.ndarray  # (r, T * K * 8) the other tokens again, a matrix for BLAS
     token_sums: np.ndarray  # (r, B) sums of the other tokens
     labels: np.ndarray  # (B,)
     weights: np.ndarray  # (B,)
@@ -46,7 +45,7 @@ class Batch(NamedTuple):
 def part_of(parts, place):
     """One part of points whose arrays have an axis of parts in front."""
     return Batch(
-        parts.axes[place], parts.amplitudes[place], parts.tokens[place], parts.columns[place],
+        parts.axes[place], parts.amplitudes[place], parts.tokens[place],
         parts.token_sums[place], parts.labels[place], parts.weights[place], parts.order[place],
         parts.metric,
     )  # fmt: skip
@@ -88,8 +87,8 @@ class Workspace(NamedTuple):
     moments: np.ndarray
     products: np.ndarray  # (rows of a group, L, 8): t
     mixed: np.ndarray  # (rows of a group, images, L, 8): u, then the gradient by u
-    other_products: np.ndarray  # (M * J, T * K * 8): t of the other tokens, and its gradient
-    other_gradient: np.ndarray  # (2, M * J, r) gradient by the other tokens: sum, and of one part
+    # (blocks at a time, M * J, K, 8): t of the other tokens, then the gradient by it
+    other_products: np.ndarray
     by_product: np.ndarray  # (L, 8): gradient by t
     by_score: np.ndarray  # (images, L, L, 8): scores, then the gradient by them; queries, keys
     moved: np.ndarray  # (blocks at a time, r, K, 8): A x, then the keys weighted by `by_score`
@@ -154,7 +153,7 @@ class Scratch(NamedTuple):
     first: int  # block of the part at work
     all_blocks: int  # of all parts
     ends: bool  # no part is to come: sums over points are taken
-    dense: bool  # no expert is passed over; t of the other tokens was computed for all at once
+    dense: bool  # no expert is passed over
 
 
 @inlined

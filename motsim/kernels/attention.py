@@ -31,7 +31,7 @@ def block_weights(matrix, points, pair, moved, scores, weights):
     amplitudes = advance(points.amplitudes, pair * points.images * signals * WIDTH)
     tokens = advance(points.tokens, pair * coordinates * step)
     if others > 0:
-        move_tokens(matrix, tokens, others, coordinates, moved)
+        move_tokens(matrix, coordinates, tokens, others, coordinates, moved)
     for query in range(length):
         row = advance(scores, query * length * WIDTH)
         if query < signals:

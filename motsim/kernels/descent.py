@@ -26,7 +26,6 @@ from motsim.kernels.routing import (
     total_loss,
 )
 from motsim.kernels.three import pass_three
-from motsim.kernels.tiles import multiply_all
 from motsim.kernels.updates import update
 
 
@@ -81,25 +80,12 @@ def serves_all(batch, rule, work):
 @written_out
 def pass_all(parameters, batch, rule, work, gradient, phase, dense):
     """The pass over every group of experts."""
-    multiplies = dense and batch.tokens.shape[2] > 0
-    if multiplies and phase != BACKWARD:
-        multiply_all(parameters.ffn, batch.columns, work.other_products)
     if only_signals(batch) and rule.attention_rate == 0.0:
         pass_frozen(parameters, batch, rule, work, gradient, phase, dense)
-        return
-    if only_signals(batch) and len(parameters.attention) == len(work.outputs):
+    elif only_signals(batch) and len(parameters.attention) == len(work.outputs):
         pass_three(parameters, batch, rule, work, gradient, phase, dense)
     else:
         pass_groups(parameters, batch, rule, work, gradient, phase, dense)
-    if multiplies and phase != FORWARD and rule.ffn_rate > 0.0:
-        found, part = work.other_gradient[0], work.other_gradient[1]
-        multiply_all(work.other_products, batch.columns.T, part)
-        for row in range(gradient.ffn.shape[0]):
-            for a in range(gradient.ffn.shape[1]):
-                found[row, a] += part[row, a]
-                if work.part[2] == 0:
-                    gradient.ffn[row, a] += found[row, a]
-                    found[row, a] = 0.0
 
 
 @written_out

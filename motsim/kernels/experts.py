@@ -5,7 +5,7 @@ The three signal tokens are written out, the others are loops.
 """
 
 from motsim.kernels.lanes import WIDTH, fma, inlined, splat, sum_fma
-from motsim.kernels.places import advance, load, number, spread, store
+from motsim.kernels.places import advance, load, number, spread, store, two
 
 FIRST, SECOND, THIRD = 0, WIDTH, 2 * WIDTH
 
@@ -130,16 +130,22 @@ def add_signal_gradient(by_product, axes, amplitudes, sums):
 
 @inlined
 def add_other_gradient(slopes, tokens, others, coordinates, sums):
-    """The same over the other tokens, two at a time."""
-    step = others * WIDTH
-    pairs = step - step % (2 * WIDTH)
-    for k in range(0, pairs, 2 * WIDTH):
-        g0, g1 = load(slopes, k), load(slopes, k + WIDTH)
+    """The same over the other tokens, four, two and one at a time."""
+    step, k = others * WIDTH, 0
+    while k + 4 * WIDTH <= step:
+        slope = two(advance(slopes, k), WIDTH)
+        g, h = load(slope, 0), load(slope, 2 * WIDTH)
         for a in range(coordinates):
-            x = advance(tokens, a * step + k)
-            value = fma(load(x, 0), g0, load(sums, a * WIDTH))
-            store(sums, a * WIDTH, fma(load(x, WIDTH), g1, value))
-    for k in range(pairs, step, WIDTH):
-        g0 = load(slopes, k)
+            x = two(advance(tokens, a * step + k), WIDTH)
+            value = sum_fma(load(x, 0), g, load(sums, a * WIDTH))
+            store(sums, a * WIDTH, sum_fma(load(x, 2 * WIDTH), h, value))
+        k += 4 * WIDTH
+    if k + 2 * WIDTH <= step:
+        g = load(two(advance(slopes, k), WIDTH), 0)
         for a in range(coordinates):
-            add_product(sums, a, load(tokens, a * step + k), g0)
+            add_product(sums, a, load(two(advance(tokens, a * step + k), WIDTH), 0), g)
+        k += 2 * WIDTH
+    if k < step:
+        g = load(slopes, k)
+        for a in range(coordinates):
+            add_product(sums, a, load(tokens, a * step + k), g)

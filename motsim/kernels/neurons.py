@@ -19,13 +19,9 @@ from motsim.kernels.places import advance, load, store
 
 
 @inlined
-def other_place(points, work, neuron, slot, pair):
-    """Where t of the other tokens is: in one array for all neurons and points, or in scratch."""
-    span = points.others * WIDTH
-    if work.dense:
-        pairs = points.blocks // points.images
-        return advance(work.other_products, (neuron * pairs + pair) * span)
-    return advance(work.other_products, slot * span)
+def at_once(rule, work):
+    """Whether t of the other tokens, and the gradient by it, are taken for all weights at once."""
+    return work.dense and rule.attention_rate == 0.0
 
 
 @inlined
@@ -41,8 +37,8 @@ def sign_of(image):
 
 
 @inlined
-def token_products(weight, points, work, pair, products, others):
-    """Fill t of one neuron; that of the other tokens is there if the pass is `dense`."""
+def token_products(weight, points, rule, work, pair, products, others):
+    """Fill t of one neuron, of the other tokens unless it is there."""
     signals, coordinates = points.signals, points.coordinates
     if signals > 0:
         block = pair * points.images
@@ -53,7 +49,7 @@ def token_products(weight, points, work, pair, products, others):
         store(products, FIRST, t0)
         store(products, SECOND, t1)
         store(products, THIRD, t2)
-    if points.others > 0 and not work.dense:
+    if points.others > 0 and not at_once(rule, work):
         tokens = advance(points.tokens, pair * coordinates * points.others * WIDTH)
         other_products(weight, tokens, points.others, coordinates, others)
 
@@ -63,12 +59,12 @@ def forward(weight, points, rule, work, weights, pair, slot, others):
     """Sums over l of phi(u_l) of a neuron for a block and its image, 0 where there is none.
 
     t, and u where there is attention, are kept in row `slot` of the scratch; t of the other tokens
-    is in `others`, or to be put there unless the pass is `dense`.
+    in `others`.
     """
     f, g, signals = splat(0.0), splat(0.0), points.signals
     products = advance(work.products, slot * (signals + points.others) * WIDTH)
     mixed = mixed_place(points, work, slot)
-    token_products(weight, points, work, pair, products, others)
+    token_products(weight, points, rule, work, pair, products, others)
     if not rule.mixed:
         f = plain_output(signals, rule.cubic, sign_of(0), products)
         f = f + plain_output(points.others, rule.cubic, sign_of(0), others)
@@ -145,6 +141,6 @@ def backward(coefficients, points, rule, work, weights, pair, slot, others, sums
         axes = advance(points.axes, block * signals)
         amplitudes = advance(points.amplitudes, block * signals * WIDTH)
         add_signal_gradient(slopes, axes, amplitudes, sums)
-    if points.others > 0 and not work.dense:
+    if points.others > 0 and not at_once(rule, work):
         tokens = advance(points.tokens, pair * coordinates * points.others * WIDTH)
         add_other_gradient(others, tokens, points.others, coordinates, sums)

@@ -10,11 +10,11 @@ from motsim.kernels.arguments import point_addresses, scratch_addresses
 from motsim.kernels.attention import block_gradient, block_weights, score_gradient
 from motsim.kernels.lanes import WIDTH, any_at_least, cached, inlined, splat, written_out
 from motsim.kernels.mirrors import EXTRA, score_gradient_of_pair
-from motsim.kernels.neurons import backward, forward, other_place
+from motsim.kernels.neurons import at_once, backward, forward
 from motsim.kernels.phases import BACKWARD, BOTH, FORWARD
 from motsim.kernels.places import advance, load, pointer, store
 from motsim.kernels.routing import expected_coefficient
-from motsim.kernels.tiles import add_moved, totals
+from motsim.kernels.tiles import add_moved, move_tokens, totals
 
 
 @inlined
@@ -65,27 +65,29 @@ def add_waiting(points, work, count, pair):
     if count > 0 and points.others > 0:
         span = points.coordinates * points.others * WIDTH
         tokens = advance(points.tokens, (pair - count) * span)
-        add_moved(work.moved, count, tokens, points.others, points.coordinates, work.attention_sums)
+        r = points.coordinates
+        add_moved(work.moved, r, count, tokens, points.others, r, work.attention_sums)
     return np.int64(0)
 
 
 @written_out
-def pass_group(parameters, points, rule, work, sizes, gradient, group, phase):
-    """What `pass_groups` does for one.
+def pass_group(parameters, points, rule, work, sizes, gradient, group, some, phase):
+    """What `pass_groups` does for one group, with the first and last of some pairs.
 
     `sizes` are the experts of a group, the attentions that are kept, and the blocks that may wait.
     """
     experts, sets, at_a_time = sizes
+    begin, end = some
     ffn, attention = pointer(parameters.ffn), pointer(parameters.attention)
     blocks, coordinates, neurons = points.blocks, points.coordinates, rule.neurons
-    length, images, pairs = points.signals + points.others, points.images, blocks // points.images
+    length, images = points.signals + points.others, points.images
     span, square = coordinates * points.others * WIDTH, length * length * WIDTH
     attention = advance(attention, group * coordinates * coordinates)
     matrix = group if sets > 1 else 0
     trains, both_ways = rule.attention_rate > 0.0, phase != FORWARD
     waiting = np.int64(0)  # no constant: see `phases`
     first = group * experts * neurons
-    for pair in range(pairs):
+    for pair in range(begin, end):
         if all_passed_over(points, rule, work, group * experts, experts, pair):
             waiting = add_waiting(points, work, waiting, pair)
             continue
@@ -94,6 +96,10 @@ def pass_group(parameters, points, rule, work, sizes, gradient, group, phase):
         if trains and phase == BOTH:
             weights = work.weights  # not needed again: always the same place
         moved = advance(work.moved, waiting * span)
+        products = work.other_products  # of one group at a time, or of all
+        if at_once(rule, work):
+            at = (pair - begin) * parameters.ffn.shape[0] + first
+            products = advance(products, at * points.others * WIDTH)
         if trains and phase != BACKWARD:
             block_weights(attention, points, pair, moved, work.by_score, weights)
         if trains and both_ways:
@@ -106,7 +112,7 @@ def pass_group(parameters, points, rule, work, sizes, gradient, group, phase):
             own, image = splat(0.0), splat(0.0)
             for row in range(e * neurons, (e + 1) * neurons):
                 weight = advance(ffn, (first + row) * coordinates)
-                others = other_place(points, work, first + row, row, pair)
+                others = advance(products, row * points.others * WIDTH)
                 f, g = forward(weight, points, rule, work, weights, pair, row, others)
                 own, image = own + f, image - g
             store(work.outputs, place, own)
@@ -119,7 +125,7 @@ def pass_group(parameters, points, rule, work, sizes, gradient, group, phase):
                 at = place + WIDTH
                 image = splat(0.0) - coefficient(points, rule, work, at, pair * images + 1, phase)
             for row in range(e * neurons, (e + 1) * neurons):
-                others = other_place(points, work, first + row, row, pair)
+                others = advance(products, row * points.others * WIDTH)
                 sums = advance(work.ffn_sums, (first + row) * coordinates * WIDTH)
                 backward((own, image), points, rule, work, weights, pair, row, others, sums)
         if trains and both_ways:
@@ -131,11 +137,7 @@ def pass_group(parameters, points, rule, work, sizes, gradient, group, phase):
             waiting += 1
             if waiting == at_a_time:
                 waiting = add_waiting(points, work, waiting, pair + 1)
-    add_waiting(points, work, waiting, pairs)
-    if both_ways and rule.ffn_rate > 0.0 and work.ends:
-        rows = experts * neurons * coordinates
-        sums = advance(work.ffn_sums, group * rows * WIDTH)
-        totals(sums, rows, advance(pointer(gradient.ffn), group * rows))
+    add_waiting(points, work, waiting, end)
     if both_ways and trains:
         size = coordinates * coordinates
         totals(work.attention_sums, size, advance(pointer(gradient.attention), group * size))
@@ -143,13 +145,35 @@ def pass_group(parameters, points, rule, work, sizes, gradient, group, phase):
 
 @cached
 def pass_groups(parameters, batch, rule, scratch, gradient, phase, dense):
-    """Outputs, and gradients unless FORWARD, of all experts, a group at a time."""
+    """Outputs, and gradients unless FORWARD, of all experts, a group at a time.
+
+    Where attention is frozen a `dense` pass goes over some blocks after the other, and multiplies
+    all weights by their other tokens at once.
+    """
     points, work = point_addresses(batch), scratch_addresses(scratch, dense)
-    experts = scratch.outputs.shape[0]
+    experts, neurons = scratch.outputs.shape[0], parameters.ffn.shape[0]
     groups = parameters.attention.shape[0] if rule.mixed else experts
     sizes = experts // groups, scratch.weights.shape[0], scratch.moved.shape[0]
-    for group in range(groups):
-        pass_group(parameters, points, rule, work, sizes, gradient, group, phase)
+    others, r, pairs = points.others, points.coordinates, points.blocks // points.images
+    multiplies = others > 0 and at_once(rule, work)
+    trains = phase != FORWARD and rule.ffn_rate > 0.0
+    at_a_time = scratch.other_products.shape[0] if multiplies else pairs
+    for begin in range(0, pairs, at_a_time):
+        end = min(begin + at_a_time, pairs)
+        tokens = advance(points.tokens, begin * r * others * WIDTH)
+        if multiplies:
+            for i in range(end - begin):
+                x = advance(tokens, i * r * others * WIDTH)
+                t = advance(work.other_products, i * neurons * others * WIDTH)
+                move_tokens(pointer(parameters.ffn), neurons, x, others, r, t)
+        for group in range(groups):
+            some = begin, end
+            pass_group(parameters, points, rule, work, sizes, gradient, group, some, phase)
+        if multiplies and trains:
+            count, t = end - begin, work.other_products
+            add_moved(t, neurons, count, tokens, others, r, work.ffn_sums)
+    if trains and work.ends:
+        totals(work.ffn_sums, neurons * r, pointer(gradient.ffn))
 
 
 @cached

@@ -82,17 +82,20 @@ def move_four_by_two(rows, coordinates, token, step, out):
 
 
 @internal
-def move_tokens(matrix, tokens, others, coordinates, out):
-    """A x of the other tokens (r, K, 8) of a block, in tiles of four rows and two tokens."""
+def move_tokens(matrix, rows, tokens, others, coordinates, out):
+    """Products (rows, K, 8) of a matrix (rows, r) and the other tokens (r, K, 8) of a block.
+
+    In tiles of four rows and two tokens.
+    """
     step = others * WIDTH
-    tiled, pairs = coordinates - coordinates % 4, step - step % (2 * WIDTH)
+    tiled, pairs = rows - rows % 4, step - step % (2 * WIDTH)
     for a in range(0, tiled, 4):
-        rows, row_out = advance(matrix, a * coordinates), advance(out, a * step)
+        row, row_out = advance(matrix, a * coordinates), advance(out, a * step)
         for k in range(0, pairs, 2 * WIDTH):
-            move_four_by_two(rows, coordinates, advance(tokens, k), step, advance(row_out, k))
+            move_four_by_two(row, coordinates, advance(tokens, k), step, advance(row_out, k))
         for k in range(pairs, step, WIDTH):
-            move_four(rows, coordinates, advance(tokens, k), step, advance(row_out, k))
-    for a in range(tiled, coordinates):
+            move_four(row, coordinates, advance(tokens, k), step, advance(row_out, k))
+    for a in range(tiled, rows):
         row = advance(matrix, a * coordinates)
         for k in range(0, step, WIDTH):
             value = dot_tokens(advance(tokens, k), step, coordinates, row, 1)
@@ -115,28 +118,29 @@ def weighted_tokens(tokens, others, scores):
 
 
 @inlined
-def add_four(left, right, count, span, step, next_row, out):
+def add_four(left, right, count, spans, step, next_row, out):
     """Add products of four rows of `left` and one of `right` over `count` blocks to `out`."""
     v0, v1, v2, v3 = load_four(out, next_row)
-    for start in range(0, count * span, span):
-        for k in range(start, start + step, WIDTH):
+    for _ in range(count):
+        for k in range(0, step, WIDTH):
             x = load(right, k)
             v0 = fma(load(left, k), x, v0)
             v1 = fma(load(left, step + k), x, v1)
             v2 = fma(load(left, 2 * step + k), x, v2)
             v3 = fma(load(left, 3 * step + k), x, v3)
+        left, right = advance(left, spans[0]), advance(right, spans[1])
     store_four(out, next_row, (v0, v1, v2, v3))
 
 
 @inlined
-def add_four_by_four(left, right, count, span, step, next_row, out):
+def add_four_by_four(left, right, count, spans, step, next_row, out):
     """The same with four rows of `right`: sixteen sums in registers."""
     v0, v1, v2, v3 = load_four(out, WIDTH)
     w0, w1, w2, w3 = load_four(advance(out, next_row), WIDTH)
     x0, x1, x2, x3 = load_four(advance(out, 2 * next_row), WIDTH)
     y0, y1, y2, y3 = load_four(advance(out, 3 * next_row), WIDTH)
-    for start in range(0, count * span, span):
-        for k in range(start, start + step, WIDTH):
+    for _ in range(count):
+        for k in range(0, step, WIDTH):
             a, b, c, d = load_four(advance(right, k), step)
             m = load(left, k)
             v0, v1, v2, v3 = fma(m, a, v0), fma(m, b, v1), fma(m, c, v2), fma(m, d, v3)
@@ -146,6 +150,7 @@ def add_four_by_four(left, right, count, span, step, next_row, out):
             x0, x1, x2, x3 = fma(m, a, x0), fma(m, b, x1), fma(m, c, x2), fma(m, d, x3)
             m = load(left, 3 * step + k)
             y0, y1, y2, y3 = fma(m, a, y0), fma(m, b, y1), fma(m, c, y2), fma(m, d, y3)
+        left, right = advance(left, spans[0]), advance(right, spans[1])
     store_four(out, WIDTH, (v0, v1, v2, v3))
     store_four(advance(out, next_row), WIDTH, (w0, w1, w2, w3))
     store_four(advance(out, 2 * next_row), WIDTH, (x0, x1, x2, x3))
@@ -153,25 +158,29 @@ def add_four_by_four(left, right, count, span, step, next_row, out):
 
 
 @internal
-def add_moved(moved, count, tokens, others, coordinates, sums):
-    """Add sum of moved[., a] x[., c] over the other tokens of `count` blocks to `sums`."""
-    step = others * WIDTH
-    span, next_row = coordinates * step, coordinates * WIDTH
-    tiled = coordinates - coordinates % 4
+def add_moved(moved, rows, count, tokens, others, coordinates, sums):
+    """Add sum of moved[a] x[c] over the other tokens of `count` blocks to `sums` (rows, r, 8).
+
+    `moved` is (count, rows, K, 8), `tokens` (count, r, K, 8).
+    """
+    step, next_row = others * WIDTH, coordinates * WIDTH
+    spans = rows * step, coordinates * step
+    tiled, columns = rows - rows % 4, coordinates - coordinates % 4
     for a in range(0, tiled, 4):
         left, out = advance(moved, a * step), advance(sums, a * next_row)
-        for c in range(0, tiled, 4):
+        for c in range(0, columns, 4):
             right, place = advance(tokens, c * step), advance(out, c * WIDTH)
-            add_four_by_four(left, right, count, span, step, next_row, place)
-        for c in range(tiled, coordinates):
+            add_four_by_four(left, right, count, spans, step, next_row, place)
+        for c in range(columns, coordinates):
             right, place = advance(tokens, c * step), advance(out, c * WIDTH)
-            add_four(left, right, count, span, step, next_row, place)
-    for a in range(tiled, coordinates):
+            add_four(left, right, count, spans, step, next_row, place)
+    for a in range(tiled, rows):
         for c in range(coordinates):
-            left, right = advance(moved, a * step), advance(tokens, c * step)
             value = splat(0.0)
-            for start in range(0, count * span, span):
-                for k in range(start, start + step, WIDTH):
+            for i in range(count):
+                left = advance(moved, i * spans[0] + a * step)
+                right = advance(tokens, i * spans[1] + c * step)
+                for k in range(0, step, WIDTH):
                     value = fma(load(left, k), load(right, k), value)
             add_to(sums, a * next_row + c * WIDTH, value)
 

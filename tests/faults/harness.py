@@ -135,6 +135,12 @@ def workers_of(process):
     return []
 
 
+def kill(worker):
+    """Kill a worker, unless loky has ended it since it was seen."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        worker.kill()
+
+
 def end(process):
     """End what a test started, by its own process group."""
     with contextlib.suppress(ProcessLookupError, PermissionError):

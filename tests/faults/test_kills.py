@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from motsim.results.store import Store
-from tests.faults.harness import Bench, choices, end, recomputed, sound, workers_of
+from tests.faults.harness import Bench, choices, end, kill, recomputed, sound, workers_of
 
 JOBS = 2
 linux = pytest.mark.skipif(sys.platform != "linux", reason="the parent-death signal is Linux's")
@@ -113,7 +113,7 @@ def test_f2_control_a_store_that_commits_later_computes_again(tmp_path, record):
     try:
         bench.wait(process, "computed", 30)
         for worker in workers_of(process):
-            worker.kill()
+            kill(worker)
         deadline = time.monotonic() + 60
         while recomputed(bench) <= JOBS and time.monotonic() < deadline:
             time.sleep(0.05)
@@ -178,8 +178,7 @@ def rows_and_workers_after_kill(bench, off=None):
     finally:
         end(process)
         for worker in workers:
-            if worker.is_running():
-                worker.kill()
+            kill(worker)
 
 
 @linux
@@ -213,8 +212,7 @@ def workers_alive_after_early_kill(bench, off=None):
         return len(workers), len(alive)
     finally:
         for worker in workers:
-            if worker.is_running():
-                worker.kill()
+            kill(worker)
         end(process)
 
 
