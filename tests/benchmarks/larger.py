@@ -3,8 +3,9 @@
     python tests/benchmarks/larger.py [--quick]
 
 N = 16, M = 64, d = 64, L = 16, sigma = 0.3: with the default `num_nodes` = 4 and one noise
-replicate, 4 N (N - 1) 4 = 3,840 points, none of which the mirror saves (isotropic noise). Stages I
-and II start where a run starts, with equal attentions; stage III has another one for every expert.
+replicate, 4 N (N - 1) 4 = 3,840 points, of which the mirror halves none (isotropic noise; but a
+point and its mirror share their products, docs/theory.md §3). Stages I and II start where a run
+starts, with equal attentions; stage III has another one for every expert.
 
 The opponent is JAX with w.x first and the attention inside the step. The literal program is no fair
 one at this size: XLA does not move its z of 2 GB out of the loop, and a step with frozen attention

@@ -10,6 +10,8 @@ with M experts of J neurons, L tokens, B points and rows R = M J, in multiply-ad
     gradient by W                               R r L B
     logits and their gradient by the gate       2 M r B
 
+Where L > 3 a point of the population and its mirror share the products and the averages
+(docs/theory.md §3), so these are of B / 2 points: what is done is counted, not what it replaces.
 A multiply-add counts as two operations. The softmax of the gate and the losses, O(M B) with some
 exponentials, are not counted. The rate of np.dot is taken at the shapes of the first line,
 (R x r) by (r x L B), on one thread.
@@ -21,8 +23,9 @@ from machine import dgemm_rate
 def multiply_adds(experts, neurons, coordinates, length, points, *, shared):
     """Of one step; `shared`: one z serves all experts."""
     rows = experts * neurons
-    products = 2 * rows * coordinates * length * points
-    averages = 0 if shared else 2 * rows * length**2 * points
+    own = points / 2 if length > 3 else points
+    products = 2 * rows * coordinates * length * own
+    averages = 0 if shared else 2 * rows * length**2 * own
     rest = 4 * rows * length * points + 2 * experts * coordinates * points
     return products + averages + rest
 
