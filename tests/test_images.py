@@ -7,6 +7,7 @@ import pytest
 from kernel_cases import random_tokens
 
 from motsim import kernels
+from motsim.data import Mixture, make_signals
 from motsim.kernels.passes import pass_groups
 from motsim.kernels.phases import FORWARD
 from motsim.layout import (
@@ -18,8 +19,12 @@ from motsim.layout import (
     summed_over_queries,
     without_images,
 )
-from motsim.model import Model, ModelParameters, Routing
+from motsim.model import Model, ModelParameters, Routing, initial_parameters
 from motsim.parts import in_parts, mixed_batch, padded
+from motsim.points import population
+from motsim.reduction import reduce_problem
+from motsim.schedule import FROZEN, Descent, Stage
+from motsim.training import train
 
 EXPERTS, COORDINATES, HALF = 3, 6, 44
 MODELS = {
@@ -216,3 +221,55 @@ def test_what_is_not_finite_stays_in_its_lane(bad):
     lane[[2 * kernels.WIDTH + 4, 3 * kernels.WIDTH + 4]] = True
     assert not np.isfinite(work.outputs[:, lane]).any()
     np.testing.assert_array_equal(work.outputs[:, ~lane], clean.outputs[:, ~lane])
+
+
+# --- populations ----------------------------------------------------------------------------------
+
+
+def a_population(**changes):
+    mixture = Mixture(3, 8, **{"num_tokens": 5, "noise_std": 0.3, **changes})
+    return population(mixture, make_signals(mixture, 0), num_nodes=2, seed=1)
+
+
+def reduced(points, **options):
+    model = Model("mot", EXPERTS)
+    start = initial_parameters(model, 8, init_std=0.1, attention_scale=1.0, seed=2)
+    return reduce_problem(model, points, start, **options)
+
+
+def test_populations_with_noise_have_images():
+    for changes in {}, {"similarity": 0.4}, {"noise_support": "class_complement"}:
+        batch = reduced(a_population(**changes)).batch
+        assert len(batch.axes) == 2 * len(batch.tokens)
+    clean = reduced(a_population(num_tokens=3)).batch  # nothing off the axes
+    assert len(clean.axes) == len(clean.tokens)
+    alone = reduced(a_population(), use_mirror=False).batch
+    assert len(alone.axes) == len(alone.tokens)
+
+
+def test_points_that_are_no_mirrors_have_no_images():
+    """Whatever they are said to be: one token of one point is off."""
+    points = a_population()
+    points.tokens[-1, 3, 2] += 1e-6
+    batch = reduced(points).batch
+    assert len(batch.axes) == len(batch.tokens)
+
+
+@pytest.mark.parametrize("activation", ["cubic", "linear"])
+@pytest.mark.parametrize("changes", [{}, {"similarity": 0.4}], ids=["orthogonal", "similar"])
+def test_training_is_the_same(activation, changes):
+    """Through stages that train and freeze attention."""
+    points, model = a_population(**changes), Model("mot", EXPERTS, activation)
+    start = initial_parameters(model, 8, init_std=0.1, attention_scale=1.0, seed=2)
+    part = Descent(0.2)
+    schedule = [
+        Stage("I", 30, Descent(0.02, "normalized_gd"), FROZEN, part),
+        Stage("II", 10, FROZEN, Descent(0.1, "normalized_gd"), part),
+        Stage("III", 30, part, FROZEN, part, Routing(scale=0.05)),
+    ]
+    with_images = train(model, points, schedule, start, trace_points=10**6)
+    without = train(model, points, schedule, start, trace_points=10**6, use_mirror=False)
+    np.testing.assert_allclose(with_images.trace_losses, without.trace_losses, rtol=1e-10)
+    for name in ("ffn", "attention", "gate"):
+        one, other = (getattr(t.parameters, name) for t in (with_images, without))
+        np.testing.assert_allclose(one, other, atol=1e-10 * np.abs(other).max())

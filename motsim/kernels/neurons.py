@@ -13,7 +13,7 @@ from motsim.kernels.experts import (
     signal_products,
     unmix,
 )
-from motsim.kernels.lanes import WIDTH, fma, inlined, splat
+from motsim.kernels.lanes import WIDTH, fma, inlined, splat, written_out
 from motsim.kernels.mirrors import pair_outputs, unmix_pair
 from motsim.kernels.places import advance, load, store
 
@@ -54,7 +54,7 @@ def token_products(weight, points, rule, work, pair, products, others):
         other_products(weight, tokens, points.others, coordinates, others)
 
 
-@inlined
+@written_out
 def forward(weight, points, rule, work, weights, pair, slot, others):
     """Sums over l of phi(u_l) of a neuron for a block and its image, 0 where there is none.
 
@@ -108,7 +108,7 @@ def plain_gradient(coefficients, points, cubic, products, others):
     activation_gradient(first, rest, others, points.others, cubic)
 
 
-@inlined
+@written_out
 def backward(coefficients, points, rule, work, weights, pair, slot, others, sums):
     """Add a neuron's part of the gradients by its weights, to `sums` (r, 8), and by the scores.
 
