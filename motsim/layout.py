@@ -62,10 +62,11 @@ def kernel_batch(
 
     `metric` is the Gram matrix of the coordinates' directions, unless they are orthonormal. Leading
     tokens that lie on one coordinate axis in every point are signal tokens; points of equal axes
-    share blocks, unless that would more than double the number of points. If `mirrored`, the second
-    half of the points has the negatives of the first half's tokens but the class token, which come
-    first: a block's mirror is the next one, and what both have in common is kept once. There is
-    nothing to be gained from it where there are signal tokens alone.
+    share blocks, unless that would more than double the number of points.
+
+    If `mirrored`, the second half of the points has the tokens of the first half, negated but for
+    the class token, their first: the mirror of a block is the next one, and the other tokens are
+    kept once for both. Nothing would be gained where there are signal tokens alone.
     """
     length, r = tokens.shape[1:]
     on_axis = ((tokens != 0.0).sum(axis=2) <= 1).all(axis=0)
