@@ -252,9 +252,9 @@ def warm_up() -> None:
 
 
 def _smallest_run() -> None:
-    mixture = Mixture(2, 4, 3)
-    points = population(mixture, make_signals(mixture), num_nodes=1)
-    model = Model("mot", 2)
+    model, part = Model("mot", 2), Descent(1e-3)
     start = initial_parameters(model, 4, init_std=0.1, attention_scale=1.0)
-    part = Descent(1e-3)
-    train(model, points, [Stage("all", 1, part, part, part), Stage("ffn", 1, part)], start)
+    for tokens in (3, 4):
+        mixture = Mixture(2, 4, tokens, noise_std=1.0)
+        points = population(mixture, make_signals(mixture), num_nodes=1)
+        train(model, points, [Stage("all", 1, part, part, part), Stage("ffn", 1, part)], start)

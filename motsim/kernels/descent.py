@@ -37,7 +37,7 @@ def route(parameters, batch, rule, work, noise):
         work.choice[:] = 1.0
         return
     gate_logits(parameters.gate, batch, work.logits)
-    softmax(work.logits, 1.0, work.gates)
+    softmax(work.logits, 1.0, work.gates, 0.0)
     if rule.sampled:
         for i in range(noise.shape[0]):
             for b in range(noise.shape[1]):

@@ -107,7 +107,7 @@ def pass_group(parameters, points, rule, work, sizes, gradient, group, some, pha
                 store(work.by_score, at, splat(0.0))
         for e in range(experts):
             place = ((group * experts + e) * blocks + pair * images) * WIDTH
-            if all_passed_over(points, rule, work, group * experts + e, 1, pair):
+            if all_passed_over(points, rule, work, group * experts + e, np.int64(1), pair):
                 continue
             own, image = splat(0.0), splat(0.0)
             for row in range(e * neurons, (e + 1) * neurons):
