@@ -31,9 +31,9 @@ __all__ = [
 
 #: Sources whose change makes stored runs of this kind stale.
 SCIENCE = (
-    "kernels", "randomness.py", "data.py", "points.py", "model.py", "layout.py", "evaluation.py",
-    "reduction.py", "schedule.py", "trace.py", "training.py", "presets.py", "diagnostics.py",
-    "landscape.py", "experiments/mixture.py", "experiments/mixture_settings.py",
+    "kernels", "randomness.py", "data.py", "points.py", "model.py", "layout.py", "parts.py",
+    "evaluation.py", "reduction.py", "schedule.py", "trace.py", "training.py", "presets.py",
+    "diagnostics.py", "landscape.py", "experiments/mixture.py", "experiments/mixture_settings.py",
     "experiments/measures.py",
 )  # fmt: skip
 
