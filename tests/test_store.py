@@ -8,14 +8,10 @@ from dataclasses import replace
 
 import pytest
 
-import motsim.results.database
 import motsim.results.folder
-import motsim.results.keys
-from motsim.experiments.mixture import SCIENCE, Settings
 from motsim.experiments.result import Result
-from motsim.results.keys import science_hash
 from motsim.results.ownership import is_alive, myself
-from motsim.results.store import SCHEMA, Store, StoreError, WorkerDiedError, run_key
+from motsim.results.store import Store, StoreError, WorkerDiedError
 
 RESULT = Result(
     "reached",
@@ -226,99 +222,6 @@ def test_a_store_that_is_a_folder_is_refused(tmp_path):
     (tmp_path / "results.db").mkdir()
     with pytest.raises(StoreError, match=r"results\.db: unable to open database file"):
         Store(tmp_path)
-
-
-# --- keys -----------------------------------------------------------------------------------------
-
-
-def key_of(**changes):
-    return run_key("mixture", Settings(**changes).model_dump(), SCIENCE)
-
-
-CHANGES = [
-    {},
-    {"seed": 1},
-    {"num_experts": 8},
-    {"converge_rate": 0.011},
-    {"converge_rate": math.nextafter(0.01, 1)},
-    {"loss": "logistic"},
-    {"distractor_amplitude": (1.0, 2.0)},
-    {"shuffle_labels": True},
-    {"gate_rate": 10.0},
-    {"preset": "linear"},
-    {"preset": "single"},
-]
-
-
-def test_every_change_of_a_setting_is_another_key():
-    assert len({key_of(**changes) for changes in CHANGES}) == len(CHANGES)
-    assert len(key_of()) == 32
-
-
-def test_other_kind_is_another_key():
-    settings = Settings().model_dump()
-    assert run_key("mixture", settings, SCIENCE) != run_key("other", settings, SCIENCE)
-
-
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        ({"similarity": 0}, {"similarity": 0.0}),
-        ({"converge_rate": 1}, {"converge_rate": 1.0}),
-        ({"class_amplitude": [1, 2]}, {"class_amplitude": (1.0, 2.0)}),
-        ({}, {"preset": "cubic", "num_experts": 16}),
-        ({"init_std": 0.003}, {"init_std": 3e-3}),
-    ],
-)
-def test_the_same_settings_written_otherwise_have_the_same_key(one, other):
-    assert key_of(**one) == key_of(**other)
-
-
-def test_an_integer_field_is_not_a_float():
-    assert run_key("k", {"a": 1}, SCIENCE) != run_key("k", {"a": 1.0}, SCIENCE)
-    assert run_key("k", {"a": 1}, SCIENCE) != run_key("k", {"a": True}, SCIENCE)
-    assert run_key("k", {"a": 0.0}, SCIENCE) != run_key("k", {"a": None}, SCIENCE)
-
-
-def test_the_order_of_settings_does_not_matter():
-    assert run_key("k", {"a": 1, "b": 2}, SCIENCE) == run_key("k", {"b": 2, "a": 1}, SCIENCE)
-
-
-@pytest.fixture
-def package(tmp_path, monkeypatch):
-    """A package of three small sources instead of motsim's."""
-    (tmp_path / "kernels").mkdir()
-    for name in ("kernels/a.py", "kernels/b.py", "data.py", "tables.py"):
-        (tmp_path / name).write_text("x = 1\n")
-    monkeypatch.setattr(motsim.results.keys, "PACKAGE", tmp_path)
-    science_hash.cache_clear()
-    yield tmp_path
-    science_hash.cache_clear()
-
-
-@pytest.mark.parametrize("name", ["kernels/a.py", "kernels/b.py", "data.py", "kernels/new.py"])
-def test_a_change_of_science_code_is_another_key(package, name):
-    before = run_key("k", {}, ("kernels", "data.py"))
-    (package / "tables.py").write_text("x = 2\n")
-    science_hash.cache_clear()
-    assert run_key("k", {}, ("kernels", "data.py")) == before  # no science in there
-    (package / name).write_text("x = 2\n")
-    science_hash.cache_clear()
-    assert run_key("k", {}, ("kernels", "data.py")) != before
-
-
-def test_the_rule_of_keys_is_part_of_the_key_and_the_schema_is_not(monkeypatch):
-    """A store of another schema is migrated: its runs must be found again."""
-    before = key_of()
-    monkeypatch.setattr(motsim.results.database, "SCHEMA", SCHEMA + 1)
-    assert key_of() == before
-    monkeypatch.setattr(motsim.results.keys, "KEYS", 0)
-    assert key_of() != before
-
-
-def test_science_names_exist():
-    for name in SCIENCE:
-        assert (motsim.results.keys.PACKAGE / name).exists(), name
 
 
 # --- from one store to another --------------------------------------------------------------------
