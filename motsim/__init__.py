@@ -22,6 +22,7 @@ _HOME = {
     "Stage": "schedule",
     "train": "training",
     "decide": "rates",
+    "rate": "rates",
 }
 
 __all__ = sorted(_HOME)  # pyright: ignore

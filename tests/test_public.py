@@ -19,6 +19,7 @@ NAMES = [
     "loss_and_gradients",
     "make_signals",
     "population",
+    "rate",
     "sample",
     "train",
 ]

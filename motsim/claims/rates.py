@@ -44,7 +44,7 @@ def case_decision(rows: pd.DataFrame, num_classes: int | None = None) -> RateDec
     """
     diverged = rows.loc[rows["status"] == "diverged", "run"].nunique()
     epsilons, hits, budgets = curves(usable(rows, num_classes))
-    return decide(epsilons, hits, budgets, num_diverged=int(diverged))
+    return decide(epsilons, hits, budgets, watched=budgets, num_diverged=int(diverged))
 
 
 def usable(rows: pd.DataFrame, num_classes: int | None = None) -> pd.DataFrame:

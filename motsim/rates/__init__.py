@@ -25,6 +25,18 @@ from motsim.rates.curves import CENSORED, MISSING, hitting_times
 from motsim.rates.decision import RateDecision, decide, supports
 from motsim.rates.fitted import LawFit, fit_law
 from motsim.rates.laws import LAWS, Law
+from motsim.rates.rate import Rate, Rates, rate
+from motsim.rates.regimes import Regime
 
-__all__ = ["CENSORED", "LAWS", "MISSING", "Law", "LawFit", "RateDecision", "decide", "fit_law"]
-__all__ += ["hitting_times", "supports"]
+__all__ = [
+    "CENSORED",
+    "LAWS",
+    "MISSING",
+    "Law",
+    "LawFit",
+    "Rate",
+    "RateDecision",
+    "Rates",
+    "Regime",
+]
+__all__ += ["decide", "fit_law", "hitting_times", "rate", "supports"]

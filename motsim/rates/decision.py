@@ -1,32 +1,53 @@
-"""The decision between laws: three-valued, scale-free, with its margin and its reason."""
+"""The decision between laws: three-valued, scale-free, with its margin, range and reason."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from motsim.rates.curves import CENSORED, MIN_POINTS, MISSING, read_curves
-from motsim.rates.evidence import Evidence, interval, resample, tail_interval, weigh
-from motsim.rates.laws import Array, check_law, log_limit, power_limit
+from motsim.rates.advice import run_on
+from motsim.rates.curves import MIN_POINTS, Curve, read_curves
+from motsim.rates.dissent import own_laws
+from motsim.rates.evidence import P
+from motsim.rates.judgement import (
+    ENDS,
+    FINITE,
+    INVERSE_BAND,
+    MIN_CURVES,
+    Judgement,
+    judge,
+    lower_quartile,
+)
+from motsim.rates.laws import check_law, power_limit
+from motsim.rates.regimes import Regime, find_regimes
+from motsim.rates.sample import Sample, sample_of_hits, trusted_bounds
 
-MIN_DECADES, MIN_CURVES, MAX_LOST = 3.0, 3, 0.25
-MIN_STOPPED = 0.75  # share of the curves that must have stopped at a floor
-INVERSE_BAND = 0.2  # p within 1 +- 0.2, and its interval within 1 +- 0.5, is called 1/eps
+MIN_DECADES, MAX_LOST = 3.0, 0.25
+MAX_OTHERWISE = 0.1  # share of the runs that may decide otherwise alone
 _NO_INTERVAL = (float("nan"), float("nan"))
 
 
 @dataclass(frozen=True)
 class RateDecision:
-    """Outcome of `decide`: the law, why, and the evidence.
+    """Outcome of `decide`: the law, the range of eps where it holds, why, and the evidence.
 
-    `law` is ``log``, ``inverse`` (a power with p about 1), ``power``, ``floor`` or
-    ``inconclusive``. `exponent` is p; `steps_per_decade` the slope of the log law; `margin` the
-    criterion of the best rival minus that of the law (positive favours the law); intervals are
-    ``(low, high)``. `criterion` (BIC) and `rms` (residual in decades of eps) are per law.
+    `law` is ``log`` (at most logarithmic), ``inverse`` (a power with p about 1), ``power``,
+    ``floor`` (the loss stopped within this budget) or ``inconclusive``. `exponent` is p (of the
+    power towards the floor for ``floor``); `steps_per_decade` the slope of the log law; `margin`
+    the criterion of the best rival minus that of the law (positive favours the law); intervals
+    are ``(low, high)``, with an infinite end where p is beyond what is looked at. `criterion`
+    (BIC) and `rms` (residual in decades of eps) are per law.
+
+    `eps_range` is ``(low, high)`` of the range judged and `tried` the number of ranges that were
+    looked at for it, by which the level of the intervals is divided. `regimes` lists the laws of
+    the whole range. `rival` names a sum of exponentials that fits a power's window as well.
+    `by_law` counts the runs by their law alone. `advice` says what would decide an inconclusive
+    case; `warnings` what a reader of any verdict should know.
     """
 
     law: str
@@ -46,6 +67,14 @@ class RateDecision:
     margin_interval: tuple[float, float] = _NO_INTERVAL
     criterion: Mapping[str, float] = field(default_factory=dict)
     rms: Mapping[str, float] = field(default_factory=dict)
+    eps_range: tuple[float, float] = _NO_INTERVAL
+    tried: int = 1
+    regimes: tuple[Regime, ...] = ()
+    by_law: Mapping[str, int] = field(default_factory=dict)
+    num_copies: int = 0
+    rival: str = ""
+    advice: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 def decide(
@@ -53,6 +82,7 @@ def decide(
     hits: ArrayLike,
     budget: ArrayLike | None = None,
     *,
+    watched: ArrayLike | None = None,
     eps_range: tuple[float, float] | None = None,
     num_diverged: int = 0,
     level: float = 0.95,
@@ -67,9 +97,12 @@ def decide(
         Accuracies, in any order.
     hits : array of shape (num_curves, num_eps)
         Hitting times, one curve a seed; `CENSORED` (-1) where not reached within `budget`,
-        `MISSING` (-2) where the row was lost.
+        `MISSING` (-2) where the row was lost. Rows that are equal are one run.
     budget : number or array of shape (num_curves,), optional
         Last step each curve was run to. Without it censored entries make the answer inconclusive.
+    watched : number or array of shape (num_curves,), optional
+        Last step at which a loss of the curve was really seen. Without it a budget far beyond the
+        last hit of curves that still fall there is not believed, and a warning says so.
     eps_range : (low, high), optional
         Range of eps the claim is about; the laws are asymptotic, so exclude known transients.
     num_diverged : int
@@ -87,88 +120,96 @@ def decide(
     must reach three decades. ``log`` needs the upper end of p below min(0.15, 0.477/decades), so
     that steps per decade grow less than threefold over the range; a power needs the lower end
     above max(0.2, 1/decades), so that they grow over tenfold (or p > 0.2). Each needs a better
-    criterion than every rival in nearly all resamples, and no contradiction from the
-    smaller half of eps alone. ``floor`` needs three quarters of the curves to have stopped.
-    The rules are derived here, and checked on synthetic curves in ``tests/test_rates.py``.
+    criterion than every rival in nearly all resamples (a sum of exponentials among the rivals of a
+    power), and no contradiction from the smaller half of eps alone. ``floor`` needs three
+    quarters of the curves to have stopped. Where the whole range is no single law, the last of its
+    regimes and the smaller half are judged alone, at a level divided by the ranges tried. More
+    than a tenth of the runs that decide otherwise alone make the answer inconclusive. The rules
+    are derived here, and checked on synthetic curves in ``tests/rates``.
 
     Raises
     ------
     ValueError
-        If shapes, codes, monotonicity or `budget` are inconsistent.
+        If shapes, codes, monotonicity, `budget` or `watched` are inconsistent.
     """
-    table = read_curves(epsilons, hits, budget, eps_range)
-    found = [table.curve(row) for row in range(len(table.hits))]
-    curves = {row: curve for row, curve in enumerate(found) if curve is not None}
-    n = len(curves)
-    decades = _lower_quartile([c.decades if c else 0.0 for c in found])
-    points = _lower_quartile([float(c.x.size) if c else 0.0 for c in found])
-    num_missing = int(np.sum(table.hits == MISSING))
+    table = read_curves(epsilons, hits, budget, eps_range, watched)
+    sample = sample_of_hits(table, num_diverged)
+    return decide_sample(sample, level=level, num_bootstrap=num_bootstrap, seed=seed)
+
+
+def decide_sample(
+    sample: Sample, *, level: float = 0.95, num_bootstrap: int = 400, seed: int = 0
+) -> RateDecision:
+    """Decide which law a sample follows; see `decide`."""
+    warnings = [_copies(sample)] if sample.num_copies else []
     common: dict[str, Any] = {
-        "decades": decades,
-        "num_curves": len(found),
-        "num_used": n,
-        "num_censored": int(np.sum(table.hits == CENSORED)),
-        "num_missing": num_missing,
-        "num_diverged": num_diverged,
+        "decades": lower_quartile([c.decades if c else 0.0 for c in sample.curves]),
+        "num_curves": sample.num_curves,
+        "num_used": len(sample.usable),
+        "num_censored": sample.num_censored,
+        "num_missing": sample.num_missing,
+        "num_diverged": sample.num_diverged,
+        "num_copies": sample.num_copies,
     }
-    too_short = f"the curves cover {decades:.2f} decades of eps, {MIN_DECADES:g} are needed"
-    gates = {
-        f"{n} usable curves, {MIN_CURVES} are needed": n < MIN_CURVES,
-        too_short: decades < MIN_DECADES - 1e-9,
-        f"{points:g} distinct points a curve, {MIN_POINTS} are needed": points < MIN_POINTS,
-        f"{num_missing} rows are missing": num_missing > MAX_LOST * table.hits.size,
-        f"{num_diverged} runs diverged": num_diverged > MAX_LOST * (len(found) + num_diverged),
-        "entries are censored and no budget was given": table.lacks_budget,
-    }
-    for text, closed in gates.items():
-        if closed:
-            return RateDecision("inconclusive", text, **common)
-
-    weights = resample(n, num_bootstrap, seed)
-    evidence = weigh(list(curves.values()), weights, decades)
-    p_interval = interval(evidence.exponent, level, n)
-    tail = tail_interval(table, curves, weights, level, MIN_CURVES)
-    num_stopped = sum(c.stopped for c in curves.values())
-    law, margin = _candidate(evidence, p_interval[0] > power_limit(decades), num_stopped, n)
-    margin_tails = np.quantile(margin[1:], [0.5 * (1.0 - level), 0.5 * (1.0 + level)])
-    margin_interval = (float(margin_tails[0]), float(margin_tails[1]))
-
-    p = float(evidence.exponent[0])
-    limits = f"{log_limit(decades):.2g} (log) nor above {power_limit(decades):.2g} (power)"
-    objections = {
-        f": neither below {limits}": law == "log" and p_interval[1] >= log_limit(decades),
-        f", but the {law} law does not beat every rival (margin {margin[0]:.3g})": (
-            margin_interval[0] <= 0.0
-        ),
-        f"; a floor fits best, but only {num_stopped} of {n} curves stopped": (
-            law == "floor" and num_stopped < MIN_STOPPED * n
-        ),
-        f", but the smaller half of eps bends like p > {tail[0]:.2g}": (
-            law == "log" and tail[0] > power_limit(0.5 * decades)
-        ),
-        f", but the smaller half of eps is logarithmic (p < {tail[1]:.2g})": (
-            law == "power" and tail[1] < log_limit(0.5 * decades)
-        ),
-    }
-    why = [text for text, holds in objections.items() if holds]
-    why.append(f"; the {law} law beats every rival by {margin_interval[0]:.3g}")
-    if law == "power" and abs(p - 1.0) <= INVERSE_BAND and _within(p_interval, 0.5, 1.5):
-        law = "inverse"
-    where = f"p = {p:.3g} in [{p_interval[0]:.3g}, {p_interval[1]:.3g}] over {decades:.1f} decades"
-    low, high = interval(evidence.log_steps, level, n)
+    closed = _closed_gate(sample, common["decades"])
+    if closed is not None:
+        reason, advice = closed
+        return RateDecision(
+            "inconclusive", reason, **common, advice=advice, warnings=tuple(warnings)
+        )
+    curves, doubt = trusted_bounds(sample)
+    warnings += [doubt] if doubt else []
+    options: dict[str, Any] = {"num_bootstrap": num_bootstrap, "seed": seed}
+    regimes = find_regimes(curves)
+    whole = judge(curves, level=level, **options)
+    found, used, tried = whole, curves, 1
+    if _ends(whole, regimes):
+        reason = whole.reason if ENDS in whole.reason else f"{ENDS} ({whole.reason})"
+        found = replace(whole, law="inconclusive", reason=reason)
+    elif whole.law == "inconclusive" or not _fits(whole, regimes):
+        found, used, tried = _search(curves, regimes, whole, level, options)
+    dissent = own_laws(used, found.candidate)
+    by_law = dict(Counter(dissent))
+    law, reason, advice = found.law, found.reason, ""
+    others = len(used) - by_law.get(found.candidate, 0)
+    if others:
+        count = ", ".join(
+            f"{k} of {len(used)} {name}" for name, k in Counter(dissent).most_common()
+        )
+        names = [n for n, c in zip(sample.names, sample.curves, strict=True) if c is not None]
+        odd = [n for n, own in zip(names, dissent, strict=True) if own != found.candidate]
+        if len(used) == len(names):
+            count += f" (run {', '.join(odd[:5])}{' …' if len(odd) > 5 else ''})"
+        if others > MAX_OTHERWISE * len(used):
+            law, reason = "inconclusive", f"the runs disagree: {count}; {reason}"
+        else:
+            warnings.append(f"runs that decide otherwise alone: {count}")
+    if law == "inconclusive":
+        advice = _advice(found, curves, regimes, common["decades"])
+    elif tried > 1:
+        reason += f" (below a change of regime; {tried} ranges tried)"
+    common["decades"] = lower_quartile([c.decades for c in used])
+    rate, low, high = found.evidence.steps_per_decade(level)
     return RateDecision(
-        law=law if len(why) == 1 else "inconclusive",
-        reason=where + why[0],
+        law=law,
+        reason=reason,
         **common,
-        exponent=p,
-        exponent_interval=p_interval,
-        steps_per_decade=float(np.exp(evidence.log_steps[0])),
-        steps_per_decade_interval=(float(np.exp(low)), float(np.exp(high))),
-        floor=evidence.floor,
-        margin=float(margin[0]),
-        margin_interval=margin_interval,
-        criterion={name: float(value[0]) for name, value in evidence.criterion.items()},
-        rms=evidence.rms,
+        exponent=found.exponent,
+        exponent_interval=found.exponent_interval,
+        steps_per_decade=rate,
+        steps_per_decade_interval=(low, high),
+        floor=found.floor,
+        margin=found.margin,
+        margin_interval=found.margin_interval,
+        criterion=found.criterion,
+        rms=found.evidence.rms,
+        eps_range=_range(used),
+        tried=tried,
+        regimes=regimes,
+        by_law=by_law,
+        rival=found.rival,
+        advice=advice,
+        warnings=tuple(warnings),
     )
 
 
@@ -188,25 +229,139 @@ def supports(decision: RateDecision, law: str) -> Literal["holds", "fails", "inc
     return "inconclusive" if (law, decision.law) == ("inverse", "power") and near_one else "fails"
 
 
-def _candidate(
-    evidence: Evidence, is_power: bool, num_stopped: int, num_curves: int
-) -> tuple[str, Array]:
-    """Return the law to be defended, and its margin over the best rival in every resample."""
-    bic = evidence.criterion
-    at_floor = num_stopped >= MIN_STOPPED * num_curves and bic["floor"][0] < bic["log"][0]
-    if (is_power or at_floor) and bic["floor"][0] < bic["power"][0]:
-        law, rivals = "floor", ["log", "inverse", "power"]
-    elif is_power:
-        law, rivals = "power", ["log", "floor", "kink"]
-    else:  # a floor is a rival only where the loss stopped before the budget did
-        law, rivals = "log", ["inverse", "power"] + ["floor"] * bool(num_stopped)
-    best = np.minimum(bic["log"], bic["at most log"]) if law == "log" else bic[law]
-    return law, np.min([bic[rival] for rival in rivals], axis=0) - best
+def _closed_gate(sample: Sample, decades: float) -> tuple[str, str] | None:
+    """Return why the sample cannot be judged at all, and what would help; None if it can."""
+    steps = sorted(sample.distinct_steps)
+    points = lower_quartile([float(s) for s in steps])
+    usable = sample.usable
+    lost = sample.num_diverged
+    few = MIN_CURVES - len(sample.curves)
+    short = f"the curves cover {decades:.2f} decades of eps, {MIN_DECADES:g} are needed"
+    gates: list[tuple[bool, str, str]] = [
+        (
+            lost > MAX_LOST * (len(sample.curves) + lost),
+            f"{lost} runs diverged",
+            "find out why they diverge; a law of the runs that did not is a law of a selection",
+        ),
+        (
+            few > 0,
+            f"{len(sample.curves)} distinct run{'s' * (len(sample.curves) != 1)},"
+            f" {MIN_CURVES} usable curves are needed",
+            f"{few} more run{'s' * (few > 1)} with other seeds",
+        ),
+        (
+            bool(steps) and points < MIN_POINTS,
+            f"fewer than {MIN_POINTS} distinct steps a curve: {points:g} distinct points are all"
+            " that three quarters of the curves have",
+            "log the loss more often, or state a wider range of eps; a method this fast has no"
+            " steps to count",
+        ),
+        (
+            len(usable) < MIN_CURVES,
+            f"{len(usable)} usable curves, {MIN_CURVES} are needed",
+            f"{MIN_CURVES - len(usable)} more curves with six distinct steps each",
+        ),
+        (
+            sample.share_missing > MAX_LOST,
+            f"{sample.num_missing} rows are missing",
+            "restore the missing rows, or run their seeds again",
+        ),
+        (
+            sample.lacks_budget,
+            "entries are censored and no budget was given",
+            "say to which step the runs went (budget)",
+        ),
+        (decades < MIN_DECADES - 1e-9, short, ""),
+    ]
+    found = next(((text, advice) for closed, text, advice in gates if closed), None)
+    return (short, run_on(usable, MIN_DECADES)) if found == (short, "") else found
 
 
-def _within(values: tuple[float, float], low: float, high: float) -> bool:
-    return low < values[0] and values[1] < high
+def _ends(judgement: Judgement, regimes: Sequence[Regime]) -> bool:
+    """Whether T hardly grows over the last regime: the loss is about to reach 0."""
+    last = regimes[-1] if regimes else None
+    return judgement.law in ("log", "inconclusive") and (
+        last is not None and last.law == "fast" and last.exponent_interval[1] < FINITE
+    )
 
 
-def _lower_quartile(values: list[float]) -> float:
-    return sorted(values)[(len(values) - 1) // 4] if values else 0.0
+def _fits(judgement: Judgement, regimes: Sequence[Regime]) -> bool:
+    """Whether no regime contradicts the law of the whole range."""
+    if judgement.law == "floor" or not regimes:
+        return True
+    if any(r.law == "stop" for r in regimes):
+        return False
+    p = judgement.exponent
+    if judgement.law == "log":
+        return all(r.exponent_interval[0] < power_limit(r.decades) for r in regimes)
+    if p >= P[-1]:  # an open end
+        return all(r.exponent > 0.75 * p for r in regimes)
+    return all(
+        abs(r.exponent - p) <= max(0.25, 0.25 * p)
+        or r.exponent_interval[0] - 0.1 <= p <= r.exponent_interval[1] + 0.1
+        for r in regimes
+    )
+
+
+def _search(
+    curves: Sequence[Curve],
+    regimes: tuple[Regime, ...],
+    whole: Judgement,
+    level: float,
+    options: Mapping[str, Any],
+) -> tuple[Judgement, list[Curve], int]:
+    """Judge the last regime, then the smaller half; each try narrows the level of all that follow.
+
+    Two ranges that are stated in advance, not a search for the one that agrees.
+    """
+    starts = [-float(np.log(regimes[-1].eps_high))] if len(regimes) > 1 else []
+    middle = 0.5 * float(np.median([c.x[0] + c.x[-1] for c in curves]))
+    starts += [middle] if not starts or middle > starts[0] + 0.5 * np.log(10.0) else []
+    for tried, start in enumerate(starts, 2):
+        parts = [part for c in curves if (part := c.below(start)) is not None]
+        enough = lower_quartile([part.decades for part in parts]) >= MIN_DECADES - 1e-9
+        points = lower_quartile([float(part.x.size) for part in parts]) >= MIN_POINTS
+        if len(parts) < max(MIN_CURVES, 0.75 * len(curves)) or not enough or not points:
+            continue
+        found = judge(parts, level=1.0 - (1.0 - level) / tried, **options)
+        if found.law != "inconclusive" and _fits(found, find_regimes(parts)):
+            return found, parts, tried
+    if whole.law == "inconclusive":
+        return whole, list(curves), 1
+    text = f"no single law over {_decades(regimes):.1f} decades, but regimes ({whole.reason})"
+    return replace(whole, law="inconclusive", reason=text), list(curves), 1
+
+
+def _decades(regimes: Sequence[Regime]) -> float:
+    return float(sum(r.decades for r in regimes))
+
+
+def _advice(
+    found: Judgement, curves: Sequence[Curve], regimes: Sequence[Regime], decades: float
+) -> str:
+    """Say what would decide a case that was judged and left open."""
+    parts = []
+    low, high = found.tail
+    if np.isfinite(low) and np.isfinite(high):
+        parts.append(f"the smaller half of eps alone says p in [{low:.2g}, {high:.2g}]")
+    if len(regimes) > 1:
+        last = regimes[-1]
+        parts.append(
+            f"state a range below eps = {last.eps_high:.1e} and {run_on(curves, decades + 1)}"
+        )
+    else:
+        parts.append(run_on(curves, decades + 1))
+    if len(curves) < 10:
+        parts.append("add two more seeds")
+    return "; ".join(parts)
+
+
+def _copies(sample: Sample) -> str:
+    return f"{sample.num_copies} of {sample.num_curves} runs are copies of others: counted once"
+
+
+def _range(curves: Sequence[Curve]) -> tuple[float, float]:
+    """Range of eps that three quarters of the curves cover."""
+    low = sorted(float(c.x[-1]) for c in curves)[(len(curves) - 1) // 4]
+    high = float(np.median([c.x[0] for c in curves]))
+    return float(np.exp(-low)), float(np.exp(-high))

@@ -4,42 +4,110 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from motsim.rates.curves import Curve, CurveTable
+from motsim.rates.curves import Curve
+from motsim.rates.exponentials import MAX_TERMS, fit_exponentials
 from motsim.rates.fits import fit_floor, fit_kink, fit_line, fit_powers
+from motsim.rates.floors import FLOOR_P, fit_floored_powers
 from motsim.rates.laws import LAWS, Array, log_limit
 
 NOISE = 0.01  # nats: differences of one per cent of the loss are never evidence
-P = np.concatenate([np.arange(-40, 60) / 40.0, np.arange(15, 41) / 10.0])  # holds 0 and 1 exactly
+#: Exponents that are looked at, 0 and 1 exactly; refined about the peak of a sample.
+P = np.concatenate(
+    [np.arange(-20, 30) / 20.0, np.arange(12, 33) / 8.0, 4.0 * 1.1 ** np.arange(1, 25)]
+)
 
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """Estimates with their resamples; entry 0 of a draw is the sample itself."""
+    """Likelihoods of the laws, (num_curves, num_shapes), and how the curves are resampled."""
 
-    exponent: Array  # (num_draws,)
-    log_steps: Array  # (num_draws,) log of the steps per decade of the log law
-    criterion: dict[str, Array]  # BIC of each law, (num_draws,)
-    floor: float  # median over curves
-    rms: dict[str, float]  # residual of each law in decades of eps
+    curves: Sequence[Curve]
+    weights: Array  # (num_draws, num_curves); row 0 is the sample
+    grid: Array  # (num_p,) exponents of the family without a floor
+    squares: Array  # (num_curves, num_p) sums of squares in x
+    column: dict[str, Array]  # log likelihood of each law for each of its shapes
+    log_slope: Array  # (num_curves,) log of the steps per nat of the log law
+    rms: dict[str, float]  # residual of some laws, in decades of eps
+
+    def in_decades(self, squares: float) -> float:
+        """Root mean square residual, in decades of eps, of a sum of squares over all points."""
+        return float(np.sqrt(squares / sum(c.x.size for c in self.curves)) / np.log(10.0))
+
+    def criterion(self, name: str) -> Array:
+        """BIC of a law in every draw; ``at most log`` has the parameters of a power."""
+        law = LAWS["power" if name == "at most log" else name]
+        size = np.log(sum(c.effective_points for c in self.curves))
+        best = (self.weights @ self.column[name]).max(axis=1)
+        return np.asarray(size * law.num_parameters(len(self.curves)) - 2.0 * best)
+
+    @property
+    def exponent(self) -> Array:
+        """Exponent p of the family without a floor in every draw."""
+        return peak(self.weights @ self.column["all"], self.grid)
+
+    @property
+    def power_residual(self) -> float:
+        """Root mean square residual (in x) of the best power."""
+        size = sum(c.x.size for c in self.curves)
+        return float(np.sqrt(self.squares[:, self.grid > 0].sum(axis=0).min() / size))
+
+    def exponent_interval(self, level: float) -> tuple[float, float]:
+        """Interval of p; its ends are infinite where p is beyond what is looked at."""
+        common = common_error(self.curves, self.squares.min(axis=1))
+        return of_profile(self.column["all"], self.grid, self.weights, level, common)
+
+    def steps_per_decade(self, level: float) -> tuple[float, float, float]:
+        """Geometric mean over the curves of the log law's slope, with its interval."""
+        n = len(self.curves)
+        draws = self.weights @ self.log_slope / n + np.log(np.log(10.0))
+        low, high = interval(draws, level, n)
+        # what a residual of NOISE leaves open in a slope: no interval has width 0
+        spread = [float(np.std(c.x)) * np.sqrt(c.effective_points) for c in self.curves]
+        least = float(stats.norm.isf(0.5 * (1.0 - level))) * NOISE / (np.mean(spread) * np.sqrt(n))
+        low, high = min(low, draws[0] - least), max(high, draws[0] + least)
+        return float(np.exp(draws[0])), float(np.exp(low)), float(np.exp(high))
 
 
 def likelihood(sse: ArrayLike, curve: Curve) -> Array:
     """Profile log likelihood with the effective number of points, noise level free per curve."""
-    mean_square = np.asarray(sse) / curve.x.size + NOISE**2
+    mean_square = np.asarray(sse) / curve.x.size + NOISE**2 + curve.blur
     return -0.5 * curve.effective_points * np.log(mean_square)
 
 
-def power_profile(curve: Curve) -> Array:
-    """Log likelihood of each exponent in `P`, shape (num_p,); p = 0 is the log law."""
-    sse, smooth = np.empty(P.size), P != 0.0
-    sse[smooth] = fit_powers(curve, P[smooth])[0]
+@lru_cache(maxsize=1024)
+def power_squares(curve: Curve) -> Array:
+    """Sum of squares of each exponent in `P`, shape (num_p,); p = 0 is the log law."""
+    return _squares(curve, P)
+
+
+@lru_cache(maxsize=1024)
+def smaller_half(curve: Curve) -> Curve | None:
+    """Return the part of a curve below the middle of its range; None under five points."""
+    half = curve.below(0.5 * (curve.x[0] + curve.x[-1]))
+    return half if half is not None and half.x.size >= 5 else None
+
+
+def _squares(curve: Curve, exponents: Array) -> Array:
+    sse, smooth = np.empty(exponents.size), exponents != 0.0
+    if smooth.any():
+        sse[smooth] = fit_powers(curve, exponents[smooth])[0]
     sse[~smooth] = fit_line(curve)[0]
-    return likelihood(sse, curve)
+    return sse
+
+
+def between(grid: Array, profile: Array) -> Array:
+    """Return exponents about the peak of a summed profile, eight times finer than the grid."""
+    i = int(np.clip(profile.argmax(), 1, grid.size - 2))
+    fine = np.concatenate(
+        [np.linspace(grid[i - 1], grid[i], 9), np.linspace(grid[i], grid[i + 1], 9)]
+    )
+    return np.setdiff1d(fine, grid)
 
 
 def resample(num_curves: int, num_draws: int, seed: int) -> Array:
@@ -50,65 +118,189 @@ def resample(num_curves: int, num_draws: int, seed: int) -> Array:
 
 
 def weigh(curves: Sequence[Curve], weights: Array, decades: float) -> Evidence:
-    """Fit every law to every curve and sum over the resamples `weights`."""
-    n, size = len(curves), sum(c.x.size for c in curves)
-    profile = np.stack([power_profile(c) for c in curves])
-    lines, floors = [fit_line(c) for c in curves], [fit_floor(c) for c in curves]
-    squares = {
-        "log": [sse for sse, _ in lines],
-        "floor": [sse for sse, _ in floors],
-        "kink": [fit_kink(c) for c in curves],
+    """Fit every law without a floor to every curve, and the log law towards a floor."""
+    size = sum(c.x.size for c in curves)
+    grid, squares = P, np.stack([power_squares(c) for c in curves])
+    for _ in range(2):
+        profile = np.stack([likelihood(s, c) for s, c in zip(squares, curves, strict=True)])
+        extra = between(grid, profile.sum(axis=0))
+        squares = np.concatenate([squares, np.stack([_squares(c, extra) for c in curves])], axis=1)
+        grid = np.concatenate([grid, extra])
+        order = np.argsort(grid)
+        grid, squares = grid[order], squares[:, order]
+    profile = np.stack([likelihood(s, c) for s, c in zip(squares, curves, strict=True)])
+    lines = [fit_line(c) for c in curves]
+    rms = {
+        "log": squares[:, grid == 0.0],
+        "inverse": squares[:, grid == 1.0],
+        "power": squares[:, squares[:, grid > 0.0].sum(axis=0).argmin() + np.sum(grid <= 0.0)],
+        "floor": np.array([fit_floor(c)[0] for c in curves]),
+        "kink": np.array([fit_kink(c) for c in curves]),
     }
     column = {
-        "log": profile[:, P == 0.0],
-        "inverse": profile[:, P == 1.0],
-        "power": profile[:, log_limit(decades) <= P],
-        "at most log": profile[:, log_limit(decades) > P],  # p <= 0 is faster, still O(log 1/eps)
+        "all": profile,
+        "log": profile[:, grid == 0.0],
+        "inverse": profile[:, grid == 1.0],
+        "power": profile[:, log_limit(decades) <= grid],
+        "at most log": profile[:, log_limit(decades) > grid],  # p <= 0 is faster, still O(log)
+        "floor": _column(rms["floor"], curves),
+        "kink": _column(rms["kink"], curves),
     }
-    for law in ("floor", "kink"):
-        pairs = zip(squares[law], curves, strict=True)
-        column[law] = np.stack([likelihood([sse], c) for sse, c in pairs])
-    log_size = np.log(sum(c.effective_points for c in curves))
-    slope = [np.log(c.span / beta[1]) for c, (_, beta) in zip(curves, lines, strict=True)]
     return Evidence(
-        exponent=peak(weights @ profile),
-        log_steps=weights @ np.array(slope) / n + np.log(np.log(10.0)),
-        criterion={
-            name: log_size * LAWS["power" if name == "at most log" else name].num_parameters(n)
-            - 2.0 * (weights @ value).max(axis=1)
-            for name, value in column.items()
-        },
-        floor=float(np.exp(np.median([parameters[0] for _, parameters in floors]))),
-        rms={k: float(np.sqrt(sum(v) / size) / np.log(10.0)) for k, v in squares.items()},
+        curves,
+        weights,
+        grid,
+        squares,
+        column,
+        np.array([np.log(c.span / beta[1]) for c, (_, beta) in zip(curves, lines, strict=True)]),
+        {k: float(np.sqrt(v.sum() / size) / np.log(10.0)) for k, v in rms.items()},
     )
 
 
-def tail_interval(
-    table: CurveTable, curves: dict[int, Curve], weights: Array, level: float, least: int
-) -> tuple[float, float]:
-    """Interval of p from the smaller half (in decades) of the eps of every curve alone.
+@dataclass(frozen=True, eq=False)
+class Floors:
+    """Powers towards a floor, fitted to every curve; p = 0 is the log law towards a floor."""
 
-    Curves with under five points there say nothing; with fewer than `least` others, no limits.
+    grid: Array  # (num_p,)
+    profile: Array  # (num_curves, num_p) log likelihood
+    log_floor: Array  # (num_curves, num_p)
+    common: float  # share of the error that the curves have in common
+
+    @property
+    def exponent(self) -> float:
+        """Exponent p that the curves share."""
+        return float(peak(self.profile.sum(axis=0)[None], self.grid)[0])
+
+    @property
+    def floor(self) -> Array:
+        """Floor of every curve at the best exponent, (num_curves,)."""
+        return np.asarray(np.exp(self.log_floor[:, self.profile.sum(axis=0).argmax()]))
+
+    def exponent_interval(self, weights: Array, level: float) -> tuple[float, float]:
+        """Interval of the exponent; 0 is the log law."""
+        low, high = of_profile(self.profile, self.grid, weights, level, self.common)
+        return max(low, 0.0), high
+
+
+def add_floors(evidence: Evidence) -> Floors:
+    """Fit powers towards a floor too, and add them to the evidence as ``power floor``."""
+    curves, grid = evidence.curves, FLOOR_P
+    found = [fit_floored_powers(c) for c in curves]
+    squares, floors = (np.stack([f[k] for f in found]) for k in (0, 1))
+    profile = np.stack([likelihood(s, c) for s, c in zip(squares, curves, strict=True)])
+    extra = between(grid, profile.sum(axis=0))
+    finer = [fit_floored_powers(c, extra) for c in curves]
+    order = np.argsort(np.concatenate([grid, extra]))
+    grid = np.concatenate([grid, extra])[order]
+    squares = np.concatenate([squares, np.stack([f[0] for f in finer])], axis=1)[:, order]
+    floors = np.concatenate([floors, np.stack([f[1] for f in finer])], axis=1)[:, order]
+    profile = np.stack([likelihood(s, c) for s, c in zip(squares, curves, strict=True)])
+    evidence.column["power floor"] = profile[:, grid > 0.0]
+    evidence.rms["power floor"] = evidence.in_decades(squares[:, grid > 0.0].sum(axis=0).min())
+    return Floors(grid, profile, floors, common_error(curves, squares.min(axis=1)))
+
+
+def add_exponentials(evidence: Evidence, max_terms: int) -> tuple[str, str]:
+    """Fit sums of exponentials too, up to one term a decade or `max_terms`.
+
+    Returns
+    -------
+    best : str
+        Name of the sum with the best criterion; terms are added while they improve it.
+    plain : str
+        Name of the first sum, with at most one term a decade, whose residual is no larger than
+        that of the best power (or than twice `NOISE`); "" without one.
     """
-    halves = [table.curve(row, 0.5 * (c.x[0] + c.x[-1])) for row, c in curves.items()]
-    usable = [half if half and half.x.size >= 5 else None for half in halves]
-    if sum(half is not None for half in usable) < least:
-        return -np.inf, np.inf
-    profile = np.stack([power_profile(half) if half else np.zeros(P.size) for half in usable])
-    return interval(peak(weights @ profile), level, len(curves))
+    curves, best, plain, least = evidence.curves, "", "", np.inf
+    size = sum(c.x.size for c in curves)
+    as_good = max(evidence.power_residual, 2.0 * NOISE) ** 2 * size
+    most = int(np.clip(round(float(np.median([c.decades for c in curves]))), 2, MAX_TERMS))
+    for k in range(2, max(most, max_terms) + 1):
+        name = f"{k} exponentials"
+        squares = [fit_exponentials(c, k) for c in curves]
+        evidence.column[name] = _column(squares, curves)
+        evidence.rms[name] = evidence.in_decades(sum(squares))
+        if k <= most and not plain and sum(squares) <= as_good:
+            plain = name
+        found = float(evidence.criterion(name)[0])
+        if found >= least:
+            break
+        best, least = name, found
+    return best, plain
 
 
-def peak(profile: Array) -> Array:
+def common_misfit(evidence: Evidence) -> float:
+    """Return by how much the mean residual of the best power exceeds its noise.
+
+    Mean square of the mean over the curves, in units of what independent curves would leave
+    (about 1 where the law is right; the part below `NOISE` is not counted).
+    """
+    curves, n = evidence.curves, len(evidence.curves)
+    p = float(max(evidence.exponent[0], 1e-3))
+    low, high = max(c.x[0] for c in curves), min(c.x[-1] for c in curves)
+    x = np.linspace(low, high, 25)
+    rows = []
+    for c in curves:
+        _, start, g = (float(v[0]) for v in fit_powers(c, np.array([p])))
+        rows.append(np.interp(x, c.x, c.x - start - np.log(c.tau + g) / p))
+    residual = np.array(rows)
+    noise = float(np.mean(residual.var(axis=0, ddof=1))) / n + NOISE**2
+    return float(np.mean(residual.mean(axis=0) ** 2) / noise)
+
+
+def _column(squares: ArrayLike, curves: Sequence[Curve]) -> Array:
+    pairs = zip(np.ravel(np.asarray(squares)), curves, strict=True)
+    return np.stack([likelihood([s], c) for s, c in pairs])
+
+
+def peak(profile: Array, grid: Array) -> Array:
     """Return the p that maximises each row of `profile`, by a parabola through three points."""
     rows, top = np.arange(len(profile)), profile.argmax(axis=1)
-    i = top.clip(1, P.size - 2)
-    x0, x1, x2 = P[i - 1], P[i], P[i + 1]
+    i = top.clip(1, grid.size - 2)
+    x0, x1, x2 = grid[i - 1], grid[i], grid[i + 1]
     y0, y1, y2 = profile[rows, i - 1], profile[rows, i], profile[rows, i + 1]
     left, right = (y1 - y0) * (x1 - x2), (y1 - y2) * (x1 - x0)
     bend = left - right
     inside = (y1 >= y0) & (y1 >= y2) & (bend != 0.0)
     shift = 0.5 * (left * (x1 - x2) - right * (x1 - x0)) / np.where(inside, bend, 1.0)
-    return np.where(inside, np.clip(x1 - shift, x0, x2), P[top])
+    return np.where(inside, np.clip(x1 - shift, x0, x2), grid[top])
+
+
+def common_error(curves: Sequence[Curve], least: ArrayLike) -> float:
+    """Share of the error that curves have in common: whole steps and `NOISE`, not chance.
+
+    `least` holds the smallest sum of squares of each curve.
+    """
+    own = sum(float(s) / c.x.size for s, c in zip(np.ravel(np.asarray(least)), curves, strict=True))
+    common = sum(c.blur + NOISE**2 for c in curves)
+    return common / (own + common)
+
+
+def of_profile(
+    profile: Array, grid: Array, weights: Array, level: float, common: float = 0.0
+) -> tuple[float, float]:
+    """Interval of the exponent: by resampling, and at least what the likelihood leaves open.
+
+    Error that curves have in common (share `common`) does not average out over them.
+    """
+    draws = peak(weights @ profile, grid)
+    low, high = interval(draws, level, len(profile)) if len(profile) > 1 else (draws[0], draws[0])
+    n = len(profile)
+    total = profile.sum(axis=0) * (1.0 + (n - 1.0) * (1.0 - common)) / n
+    drop = total.max() - total - 0.5 * float(stats.chi2.ppf(level, 1))
+    top = int(total.argmax())
+    left, right = np.flatnonzero(drop[:top] > 0), np.flatnonzero(drop[top:] > 0) + top
+    if left.size:
+        i = int(left[-1])
+        low = min(low, float(np.interp(0.0, [drop[i + 1], drop[i]], [grid[i + 1], grid[i]])))
+    else:
+        low = -np.inf
+    if right.size:
+        i = int(right[0])
+        high = max(high, float(np.interp(0.0, [drop[i - 1], drop[i]], [grid[i - 1], grid[i]])))
+    else:
+        high = np.inf
+    return float(low), float(high)
 
 
 def interval(draws: Array, level: float, num_curves: int) -> tuple[float, float]:

@@ -10,7 +10,9 @@ from numpy.typing import ArrayLike
 from motsim.rates.curves import Curve, check_epsilons, read_curves
 from motsim.rates.evidence import P, likelihood
 from motsim.rates.fits import EXACT, fit_floor, fit_line, fit_powers, zoom
-from motsim.rates.laws import LAWS, Array, check_law, log_limit
+from motsim.rates.laws import LAWS, Array, check_law
+
+LEAST_EXPONENT = 1e-3  # of a power: a smaller one is a log law in any range of doubles
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +36,15 @@ class LawFit:
     rate: Array
     exponent: float | None = None
     floor: Array | None = None
+
+    @property
+    def open_end(self) -> str:
+        """Which end of what is looked at the exponent of a power lies at; "" inside."""
+        if self.law != "power" or self.exponent is None:
+            return ""
+        if self.exponent >= P[-1] * (1 - 1e-6):
+            return f"p >= {P[-1]:.3g}"
+        return f"p <= {LEAST_EXPONENT:g}" if self.exponent <= LEAST_EXPONENT * (1 + 1e-6) else ""
 
     @property
     def steps_per_decade(self) -> float | None:
@@ -96,7 +107,7 @@ def fit_law(
     The parameters follow from the fits in tau (derived here): with ``T = first + span * tau``,
     ``x = c + log(tau + g)/p`` is ``T = first - span g + span exp(-p c) eps^-p``, and a line
     ``y = c + s tau`` is ``T = first + span (y - c)/s``. The exponent of a power maximises the
-    likelihood of `decide` from its limit for a log law (over the median range of eps) to 4.
+    likelihood of `decide` between the ends that `LawFit.open_end` names.
 
     Examples
     --------
@@ -135,8 +146,8 @@ def _parameters(curve: Curve, law: str, exponent: float | None) -> list[float]:
 
 
 def _shared_exponent(curves: list[Curve]) -> float:
-    """Maximise the likelihood of `decide` over p, inside the range it calls a power."""
-    low, high = log_limit(float(np.median([c.decades for c in curves]))), float(P[-1])
+    """Maximise the likelihood of `decide` over p > 0."""
+    low, high = LEAST_EXPONENT, float(P[-1])
 
     def loss(p: Array) -> Array:
         inside = np.clip(p, low, high)

@@ -58,8 +58,10 @@ LAWS: dict[str, Law] = {
         Law("inverse", "T = a + b / eps", 2),
         Law("power", "T = a + b eps^-p", 2, 1),
         Law("floor", "T = a + b log(1/(eps - eps_inf))", 3),
-        # Null hypothesis only, never selected: a log law whose rate changes once.
+        Law("power floor", "T = a + b (eps - eps_inf)^-p", 3, 1),
+        # Rivals only, never selected: a log law whose rate changes once, a sum of k exponentials.
         Law("kink", "T = a + b log(1/eps), with one change of b", 4),
+        *(Law(f"{k} exponentials", f"eps = sum of {k} w exp(-k T)", 2 * k) for k in (2, 3, 4, 5)),
     )
 }
 

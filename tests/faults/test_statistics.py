@@ -18,7 +18,7 @@ from motsim.plan import load_sweep
 from motsim.rates import CENSORED
 from motsim.training import train
 from tests.faults.harness import choices
-from tests.test_rates import curves, law_of
+from tests.rates.synthetic import curves, law_of
 
 SMALL = {
     "num_classes": 2, "dim": 5, "num_experts": 3, "specialise_steps": 30, "align_steps": 10,

@@ -1,0 +1,228 @@
+"""Which law do the curves of a file follow? ``python -m motsim.rates FILE...``."""
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from motsim.command import CommandParser
+
+if TYPE_CHECKING:
+    from motsim.rates.rate import Rate, Rates
+
+__all__ = ["main"]
+
+PROGRAM = "python -m motsim.rates"
+EPILOG = """\
+examples:
+  python -m motsim.rates metrics.csv
+  python -m motsim.rates runs/*.csv --loss val_loss --step epoch
+  python -m motsim.rates log.csv --by optimizer --where dataset=a --plot law.png
+  python -m motsim.rates log.csv --floor 2.0 --range 1e-6 1e-1
+  python -m motsim.rates log.csv --at 0.1 0.01 --json
+
+FILE is long (columns run, step, loss) or wide (a column for each run): CSV, also gzipped, Parquet,
+JSON lines, and what Lightning, Keras, Weights & Biases, TensorBoard, Hugging Face, benchopt, COCO
+and IOHprofiler write. Columns are guessed and the guess is said.
+
+Exit codes: 0 answered (inconclusive is an answer; in CI use motsim.testing.assert_rate), 2 the
+call or a file was wrong (one line says what).
+"""
+SUFFIXES = (".png", ".pdf", ".svg")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit code."""
+    options = _options()
+    arguments = options.parse_args(argv)
+    if arguments.plot is not None:
+        if arguments.plot.suffix.lower() not in SUFFIXES:
+            options.error(f"--plot must end in {', '.join(SUFFIXES)}; got {arguments.plot}")
+        if not arguments.plot.parent.is_dir():
+            options.error(f"--plot: {arguments.plot.parent} is no folder")
+    from motsim.rates.rate import Rate, rate
+    from motsim.rates.reading import ReadingError
+
+    try:
+        found = rate(
+            arguments.files,
+            loss=arguments.loss,
+            step=arguments.step,
+            run=arguments.run,
+            where=arguments.where,
+            by=arguments.by,
+            optimum=arguments.optimum,
+            floor=arguments.floor,
+            eps_range=arguments.range,
+            passage=arguments.passage,
+        )
+        groups = [found] if isinstance(found, Rate) else list(found.values())
+        if arguments.json:
+            print(json.dumps(_plain(found.to_dict()), indent=1, allow_nan=False))
+        else:
+            _print(found, arguments.at)
+        if arguments.plot is not None:
+            for target, one in zip(_targets(arguments.plot, len(groups)), groups, strict=True):
+                one.plot(target)
+                print(f"picture: {target}", file=sys.stderr)
+    except ReadingError as error:
+        print(f"{PROGRAM}: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"{PROGRAM}: {error.strerror}: {error.filename}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # the reader of a pipe has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return 0
+
+
+def _options() -> CommandParser:
+    options = CommandParser(
+        prog=PROGRAM,
+        description="Which law do steps to accuracy follow: log(1/eps), 1/eps, another power?",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = options.add_argument
+    add("files", nargs="+", metavar="FILE", help="what training runs wrote")
+    add("--loss", metavar="COLUMN", help="column of the loss")
+    add("--step", metavar="COLUMN", help="column of steps, epochs, samples, FLOP …")
+    add("--run", nargs="+", default=[], metavar="COLUMN", help="columns that name a run")
+    add("--by", nargs="+", default=[], metavar="COLUMN", help="columns that make groups: a table")
+    add("--where", nargs="+", default=[], metavar="KEY=VALUE", help="rows to use")
+    add("--optimum", type=float, metavar="X", help="of a quantity that rises: eps = X - value")
+    add(
+        "--floor", type=_floor, default=0.0, metavar="X",
+        help="infimum of the loss, subtracted; or `estimate`",
+    )  # fmt: skip
+    add(
+        "--range", nargs=2, type=float, metavar=("LOW", "HIGH"),
+        help="range of eps the question is about, stated before looking",
+    )  # fmt: skip
+    add(
+        "--passage", choices=("first", "stay"), default="first",
+        help="first step with loss <= eps, or the first from which it stays there",
+    )  # fmt: skip
+    add("--at", nargs="+", type=float, default=[], metavar="EPS", help="print T(EPS) of every run")
+    add("--plot", type=Path, metavar="FILE", help="picture: .png, .pdf or .svg")
+    add("--json", action="store_true", help="print JSON")
+    return options
+
+
+def _floor(text: str) -> float | str:
+    if text == "estimate":
+        return text
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a number or estimate; got {text!r}") from None
+
+
+def _targets(path: Path, count: int) -> list[Path]:
+    """Return a file for each group."""
+    if count == 1:
+        return [path]
+    return [path.with_stem(f"{path.stem}-{k}") for k in range(1, count + 1)]
+
+
+def _print(found: "Rate | Rates", at: Sequence[float]) -> None:
+    """Print one rate in full, or a row a group."""
+    from motsim.rates.rate import Rate
+
+    width = shutil.get_terminal_size().columns
+    if isinstance(found, Rate):
+        _print_rate(found, at, width)
+        return
+    _print_groups(found, at, width)
+
+
+def _print_rate(found: "Rate", at: Sequence[float], width: int) -> None:
+    _say(found.sentence, width)
+    print()
+    _say(found.data, width)
+    for note in (*found.decision.warnings, *found.notes):
+        _say(f"- {note}", width, "  ")
+    table = found.table()
+    if len(table):
+        print()
+        print(_table(table, width))
+    if len(found.decision.regimes) > 1:
+        print("\nregimes, from large eps to small")
+        for regime in found.decision.regimes:
+            _say(f"  {regime}", width, "    ")
+    if found.advice:
+        print()
+        _say(f"What would decide it: {found.advice}.", width)
+    _print_times(found, at)
+
+
+def _print_groups(found: "Rates", at: Sequence[float], width: int) -> None:
+    for name, one in found.items():
+        _say(f"{name}: {one.sentence}", width, "  ")
+        _say(one.data, width, "  ", "  ")
+        for warning in one.decision.warnings:
+            _say(f"- {warning}", width, "    ", "  ")
+        if one.advice:
+            _say(f"What would decide it: {one.advice}.", width, "  ", "  ")
+        _print_times(one, at)
+    print()
+    for note in found.notes:
+        _say(f"- {note}", width, "  ")
+
+
+def _print_times(found: "Rate", at: Sequence[float]) -> None:
+    if at:
+        times = found.steps_to(at)
+        times.columns = [f"T({eps:g})" for eps in at]
+        print("\nsteps to accuracy ('-': not reached)")
+        print(times.map(lambda t: f"{t:.10g}" if t == t else "-").to_string())
+
+
+def _table(table: Any, width: int) -> str:
+    """Format the table of laws; narrow terminals lose the formula."""
+
+    def row(r: Any) -> list[str]:
+        value = ""
+        if r["measures"]:
+            value = f"{r['value']:.3g} [{r['low']:.3g}, {r['high']:.3g}] {r['measures']}"
+        residual = f"{r['residual']:.3f}" if r["residual"] == r["residual"] else "-"
+        return [r["law"], value, residual, f"{r['criterion']:.0f}", r["formula"]]
+
+    rows = [["law", "value [95 %]", "residual", "BIC", "T(eps)"]]
+    rows += [row(r) for r in table.to_dict("records")]
+    sizes = [max(len(r[k]) for r in rows) for k in range(5)]
+    keep = 5 if sum(sizes) + 8 <= width else 4
+    lines = [
+        "  ".join(cell.ljust(size) for cell, size in zip(r[:keep], sizes, strict=False)).rstrip()
+        for r in rows
+    ]
+    return "\n".join([*lines, "(residual in decades of eps; BIC above the best law's)"])
+
+
+def _say(text: str, width: int, indent: str = "", first: str = "") -> None:
+    print(textwrap.fill(text, min(width, 100), initial_indent=first, subsequent_indent=indent))
+
+
+def _plain(value: Any) -> Any:
+    """Turn what JSON cannot hold into what it can: NaN and infinite ends into null."""
+    import math
+
+    if isinstance(value, dict):
+        return {str(key): _plain(v) for key, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    if isinstance(value, float) or hasattr(value, "item"):
+        number = value if isinstance(value, float) else value.item()
+        return number if not isinstance(number, float) or math.isfinite(number) else None
+    return value
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

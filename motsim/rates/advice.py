@@ -1,0 +1,49 @@
+"""What would decide an inconclusive case: how far to run, how many seeds, which range."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from motsim.rates.curves import Curve
+from motsim.rates.evidence import P, power_squares
+from motsim.rates.fits import EXACT, fit_line, fit_powers
+
+FAR = 1e3  # times the present steps: nobody runs on so far
+
+
+def run_on(curves: Sequence[Curve], decades: float) -> str:
+    """Say to which step runs would have to go to cover so many decades, by either law."""
+    if not curves:
+        return "log runs from their first steps on, often enough for six distinct steps a decade"
+    floor = "if the loss has an infimum, subtract it where it is known (--floor X)"
+    if sum(c.stopped for c in curves) > 0.5 * len(curves):
+        return f"the loss has stopped: running on does not help; {floor}"
+    x = float(np.median([c.x[0] for c in curves])) + decades * np.log(10.0)
+    logs, powers = [], []
+    for c in curves:
+        free = c.unbounded()
+        intercept, slope = fit_line(free)[1]
+        logs.append(free.first + free.span * (x - intercept) / slope)
+        positive = P[P >= 0.2]
+        p = positive[power_squares(free)[P >= 0.2].argmin()]
+        _, shift, g = (float(v[0]) for v in fit_powers(free, np.array([p]), EXACT))
+        with np.errstate(over="ignore"):
+            powers.append(free.first + free.span * (np.exp(p * (x - shift)) - g))
+    near, far = float(np.median(logs)), float(np.median(powers))
+    last = float(np.median([c.times[-1] for c in curves]))
+    if near > FAR * last:
+        return f"these runs barely move: {floor}"
+    steps = f"about step {rounded(near)} if the law is logarithmic"
+    if far > FAR * last or not np.isfinite(far):
+        steps += ", out of reach if it is a power"
+    elif far > 1.2 * near:
+        steps += f", {rounded(far)} if it is a power"
+    text = f"run to eps = {np.exp(-x):.1e} ({steps})"
+    return text if float(np.median([c.decades for c in curves])) >= 1.0 else f"{text}; {floor}"
+
+
+def rounded(number: float) -> str:
+    """Print a number of steps to two digits."""
+    return f"{float(f'{number:.2g}'):,.0f}" if 10 <= abs(number) < 1e7 else f"{number:.2g}"

@@ -1,0 +1,129 @@
+"""The picture of a rate: T(eps) with its fits and regimes, and loss against steps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from motsim.rates.fits import EXACT, fit_line, fit_powers
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from motsim.rates.curves import Curve
+    from motsim.rates.rate import Rate
+
+INK, LOG, POWER = "0.25", "#0173b2", "#d55e00"
+LOOK: Any = {
+    "font.size": 8, "axes.titlesize": 8.5, "axes.labelsize": 8, "xtick.labelsize": 7,
+    "ytick.labelsize": 7, "axes.spines.top": False, "axes.spines.right": False,
+    "svg.hashsalt": "motsim", "pdf.fonttype": 42, "axes.titlelocation": "left",
+}  # fmt: skip
+
+
+def draw(rate: Rate, path: str | Path | None = None) -> Figure:
+    """Draw a rate; save the figure atomically where a path is given.
+
+    Left, T(eps) on the axes where the law is a straight line (log: eps alone logarithmic; a power:
+    both) with the log law, the best power and the edges of regimes; right, loss against steps.
+    Needs no display; the figure is not shown.
+    """
+    import matplotlib as mpl
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context(LOOK):
+        figure = Figure(figsize=(7.0, 2.9), layout="constrained")
+        FigureCanvasAgg(figure)
+        left, right = figure.subplots(1, 2)
+        _hitting_times(left, rate)
+        _losses(right, rate)
+        figure.suptitle(_title(rate), fontsize=8.5, x=0.01, ha="left")
+        if path is not None:
+            _save(figure, Path(path))
+    return figure
+
+
+def _title(rate: Rate) -> str:
+    import textwrap
+
+    name = f"{rate.name}: " if rate.name else ""
+    return "\n".join(textwrap.wrap(name + rate.sentence, 118)[:3])
+
+
+def _hitting_times(ax: Axes, rate: Rate) -> None:
+    """T(eps) of every run, and the laws through their median."""
+    logarithmic = rate.law == "log"
+    for curve in rate.curves:
+        ax.plot(np.exp(-curve.x), curve.times, ".", color=INK, ms=2.5, alpha=0.6)
+    if rate.curves:
+        curve = sorted(rate.curves, key=lambda c: float(c.times[-1]))[len(rate.curves) // 2]
+        low, high = rate.decision.eps_range
+        part = curve.below(-np.log(high), -np.log(low)) if np.isfinite(low + high) else curve
+        _laws(ax, part or curve, rate.decision.exponent)
+        for regime in rate.decision.regimes[1:]:
+            ax.axvline(regime.eps_high, color="0.75", lw=0.8, ls="--", zorder=0)
+    ax.set_xscale("log")
+    if not logarithmic:
+        ax.set_yscale("log")
+    ax.invert_xaxis()
+    ax.set_xlabel("accuracy eps (falls to the right)")
+    ax.set_ylabel(f"T(eps), {rate.step_column}")
+    where = "logarithmic in eps alone" if logarithmic else "logarithmic on both axes"
+    ax.set_title(f"hitting times, {where}")
+    if ax.get_legend_handles_labels()[0]:
+        ax.legend(frameon=False, fontsize=7)
+
+
+def _laws(ax: Axes, curve: Curve, exponent: float) -> None:
+    """Draw the log law and a power through one curve, the one of median length."""
+    x = np.linspace(curve.x[0], curve.x[-1], 200)
+    start, slope = fit_line(curve)[1]
+    line = curve.first + curve.span * (x - start) / slope
+    ax.plot(np.exp(-x), np.where(line > 0, line, np.nan), color=LOG, lw=1.2, label="log law")
+    p = exponent if np.isfinite(exponent) and exponent > 0.02 else 0.5
+    _, c, g = (float(v[0]) for v in fit_powers(curve, np.array([p]), EXACT))
+    with np.errstate(over="ignore"):
+        times = curve.first + curve.span * (np.exp(p * (x - c)) - g)
+    top = 3.0 * float(curve.times[-1])
+    keep = (times > 0) & (times < top)
+    label = f"power, p = {p:.2f}"
+    ax.plot(np.exp(-x)[keep], times[keep], color=POWER, lw=1.2, ls="--", label=label)
+
+
+def _losses(ax: Axes, rate: Rate) -> None:
+    """Loss against steps: a straight line where the law is the one decided."""
+    for run in rate.runs[:50]:
+        loss = np.where(run.loss > 0.0, run.loss, np.nan)
+        keep = np.unique(np.linspace(0, loss.size - 1, min(loss.size, 2000)).astype(int))
+        ax.plot(run.steps[keep], loss[keep], lw=0.7, color=INK, alpha=0.6)
+    ax.set_yscale("log")
+    if rate.law != "log":
+        ax.set_xscale("log")
+    ax.set_xlabel(rate.step_column)
+    ax.set_ylabel(rate.loss_column)
+    count = f"{min(len(rate.runs), 50)} of {len(rate.runs)} runs"
+    ax.set_title("loss against steps" + (f" ({count})" if len(rate.runs) > 50 else ""))
+
+
+def _save(figure: Figure, path: Path) -> None:
+    """Write beside the target, then move it there: a full disk leaves no half of a picture."""
+    import os
+    import tempfile
+
+    kind = path.suffix[1:].lower()
+    handle, name = tempfile.mkstemp(suffix=f".{kind}", dir=path.parent)
+    os.close(handle)
+    try:
+        metadata = (
+            {"Date": None} if kind == "svg" else {"CreationDate": None} if kind == "pdf" else None
+        )
+        figure.savefig(name, dpi=220, metadata=metadata)
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    finally:
+        if os.path.exists(name):
+            os.unlink(name)

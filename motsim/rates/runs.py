@@ -1,0 +1,269 @@
+"""Runs: training curves as they were logged, cleaned by rules that count what they leave out.
+
+Empty is not diverged: a gap in a column that is filled again further on was not logged and is
+dropped; a run whose values end in NaN (longer than its usual gaps) or meet an infinity diverged
+there. The last usable step is the budget of the run. Nothing is dropped without being counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from motsim.rates.curves import Array, Curve, make_curve
+from motsim.rates.sample import Sample
+
+PASSAGES = ("first", "stay")
+POINTS_PER_DECADE, MAX_POINTS = 8, 64
+BOUND_MARGIN = 0.01  # nats: a loss that stands still does so to one per cent
+Passage = Literal["first", "stay"]
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One training run: finite losses at increasing steps, and what became of the rest."""
+
+    name: str
+    steps: Array  # (n,) increasing
+    loss: Array  # (n,) finite
+    diverged_at: float | None = None  # step of the first value of the end that is not finite
+    num_empty: int = 0  # rows where the loss was not logged
+    num_repeated: int = 0  # rows of a step that a later row tells again
+
+    @property
+    def end(self) -> float:
+        """Last step at which a loss was seen: the budget of the run."""
+        return float(self.steps[-1])
+
+    def minus(self, floor: float) -> Run:
+        """Return the run of ``loss - floor``."""
+        return Run(
+            self.name, self.steps, self.loss - floor, self.diverged_at,
+            self.num_empty, self.num_repeated,
+        )  # fmt: skip
+
+
+def clean_run(name: str, steps: ArrayLike, loss: ArrayLike, rows: ArrayLike | None = None) -> Run:
+    """Return a run from its logged rows.
+
+    Parameters
+    ----------
+    name : str
+    steps, loss : arrays of shape (n,)
+        In the order of the log; steps may repeat (the last logged loss of a step counts).
+    rows : int array of shape (n,), optional
+        Numbers of the rows, to name one that is wrong; ``1, 2, ...`` by default.
+
+    Raises
+    ------
+    ValueError
+        If a step is not finite or smaller than the one before, or no loss is left.
+    """
+    number, value = np.asarray(steps, dtype=np.float64), np.asarray(loss, dtype=np.float64)
+    row = np.arange(1, number.size + 1) if rows is None else np.asarray(rows)
+    if number.shape != value.shape or number.ndim != 1:
+        raise ValueError(f"run {name}: one step for each loss, got {number.size} and {value.size}")
+    bad = np.flatnonzero(~np.isfinite(number))
+    if bad.size:
+        raise ValueError(f"run {name}, row {row[bad[0]]}: step {number[bad[0]]} is not finite")
+    fall = np.flatnonzero(np.diff(number) < 0)
+    if fall.size:
+        i = int(fall[0]) + 1
+        raise ValueError(
+            f"run {name}, row {row[i]}: step {number[i]:g} follows step {number[i - 1]:g}; steps"
+            " of a run increase (is a column that names runs missing?)"
+        )
+    number, value, diverged_at = _usable(number, value)
+    logged = np.isfinite(value)
+    num_empty = int((~logged).sum())
+    number, value = number[logged], value[logged]
+    if not value.size:
+        raise ValueError(f"run {name}: no loss was logged")
+    last = np.append(np.diff(number) > 0, True)
+    return Run(name, number[last], value[last], diverged_at, num_empty, int((~last).sum()))
+
+
+def _usable(steps: Array, loss: Array) -> tuple[Array, Array, float | None]:
+    """Cut at the first infinity, or at an end of NaN that is no usual gap between logs."""
+    infinite = np.flatnonzero(np.isinf(loss))
+    if infinite.size and infinite[0] > 0:
+        i = int(infinite[0])
+        return steps[:i], loss[:i], float(steps[i])
+    finite = np.flatnonzero(np.isfinite(loss))
+    if infinite.size or not finite.size:
+        return steps[:0], loss[:0], float(steps[0]) if steps.size else None
+    tail = loss.size - 1 - int(finite[-1])
+    gaps = np.diff(finite) - 1
+    usual = int(gaps.max(initial=0))
+    if tail >= 2 and tail > 2 * usual:
+        i = int(finite[-1]) + 1
+        return steps[:i], loss[:i], float(steps[i])
+    return steps, loss, None
+
+
+def passages(run: Run, passage: Passage = "first") -> tuple[Array, Array]:
+    """Return steps T and losses L with ``T = T(L)``, exactly, at every new least loss.
+
+    ``first`` is the first step with ``loss <= eps``; ``stay`` the first from which the loss stays
+    there to the end. Values that are not positive are left out.
+    """
+    loss = run.loss
+    if passage == "stay":
+        loss = np.maximum.accumulate(loss[::-1])[::-1]
+    least = np.minimum.accumulate(loss)
+    new = np.append(True, least[1:] < least[:-1]) & (least > 0.0) & (run.steps > 0.0)
+    return run.steps[new], least[new]
+
+
+def curve_of(
+    run: Run, passage: Passage = "first", eps_range: tuple[float, float] | None = None
+) -> Curve | None:
+    """Return the curve of a run, at eps values of its own; None when fewer than four points.
+
+    At most `POINTS_PER_DECADE` points a decade and `MAX_POINTS` in all are kept, evenly in
+    log(1/eps), the first and the last always. Where the loss stood still from the last of them to
+    the end of the run, the end is a bound.
+    """
+    times, loss = passages(run, passage)
+    if eps_range is not None:
+        inside = (loss >= eps_range[0]) & (loss <= eps_range[1])
+        whole = bool(inside.size and inside[-1])
+        times, loss = times[inside], loss[inside]
+    else:
+        whole = True
+    if times.size < 4:
+        return None
+    x = -np.log(loss)
+    decades = (x[-1] - x[0]) / np.log(10.0)
+    count = int(np.clip(np.ceil(decades * POINTS_PER_DECADE), 8, MAX_POINTS))
+    if x.size > count + 1:
+        keep = np.unique(
+            np.append(np.searchsorted(x, np.linspace(x[0], x[-1], count + 1)[:-1]), x.size - 1)
+        )
+        x, times = x[keep], times[keep]
+    if x.size < 4:
+        return None
+    idle = whole and run.end > times[-1] and not np.any(run.loss <= 0.0)
+    return make_curve(x, times, float(x[-1]) + BOUND_MARGIN if idle else np.inf, run.end)
+
+
+def sample_of_runs(
+    runs: Sequence[Run],
+    passage: Passage = "first",
+    eps_range: tuple[float, float] | None = None,
+) -> Sample:
+    """Return the sample of runs of one method; runs with equal logs are one run."""
+    seen: set[tuple[bytes, bytes]] = set()
+    kept: list[Run] = []
+    for run in runs:
+        key = (run.steps.tobytes(), run.loss.tobytes())
+        if run.diverged_at is None and key in seen:
+            continue
+        seen.add(key)
+        kept.append(run)
+    whole = [run for run in kept if run.diverged_at is None]
+    return Sample(
+        curves=tuple(curve_of(run, passage, eps_range) for run in whole),
+        names=tuple(run.name for run in whole),
+        distinct_steps=tuple(_distinct(run, passage, eps_range) for run in whole),
+        num_curves=len(runs),
+        num_diverged=len(kept) - len(whole),
+        num_copies=len(runs) - len(kept),
+    )
+
+
+def _distinct(run: Run, passage: Passage, eps_range: tuple[float, float] | None) -> int:
+    _, loss = passages(run, passage)
+    low, high = eps_range or (0.0, np.inf)
+    return int(((loss >= low) & (loss <= high)).sum())
+
+
+def remarks(runs: Iterable[Run], passage: Passage = "first") -> list[str]:
+    """Say what a reader of T(eps) should know of the runs: rises, bursts, zeros, diverged runs."""
+    runs = list(runs)
+    n, found = len(runs), []
+    diverged = [r for r in runs if r.diverged_at is not None]
+    if diverged:
+        first = min(r.diverged_at or 0.0 for r in diverged)
+        found.append(f"{len(diverged)} of {n} runs diverged (first at step {first:.6g})")
+    zeros = [r for r in runs if np.any(r.loss == 0.0)]
+    if zeros:
+        step = min(float(r.steps[np.flatnonzero(r.loss == 0.0)[0]]) for r in zeros)
+        found.append(
+            f"the loss is exactly 0 in {len(zeros)} of {n} runs (first at step {step:.6g}):"
+            " no eps is read off a zero"
+        )
+    negative = [r for r in runs if np.any(r.loss < 0.0)]
+    if negative:
+        found.append(f"{len(negative)} of {n} runs fall below the floor: no eps is read off there")
+    above, largest, worst = 0, 1.0, (0.0, 0.0)
+    for r in runs:
+        positive = np.where(r.loss > 0.0, r.loss, np.inf)
+        least = np.minimum.accumulate(positive)
+        if not np.isfinite(least[-1]):
+            continue
+        above += bool(r.loss[-1] > 1.1 * least[-1])
+        later = np.maximum.accumulate(r.loss[::-1])[::-1]
+        ratio = later / least
+        i = int(ratio.argmax())
+        if ratio[i] > largest:
+            largest, worst = float(ratio[i]), (float(least[i]), float(later[i]))
+    if above:
+        found.append(f"{above} of {n} runs end above an eps that they had reached")
+    if largest > 2.0 and passage == "first":
+        found.append(
+            f"after first reaching {worst[0]:.2g} the loss rises again, to {worst[1]:.2g} at most:"
+            " T(eps) is first passage (--passage stay: the last)"
+        )
+    return found
+
+
+@dataclass(frozen=True)
+class Lattice:
+    """Losses that are whole multiples of one number, as counts and error rates are."""
+
+    unit: float
+    largest: float
+
+    @property
+    def decades(self) -> float:
+        """Decades of eps that exist at all."""
+        return float(np.log10(self.largest / self.unit))
+
+    @property
+    def advice(self) -> str:
+        """What follows for a law."""
+        return (
+            f"the loss moves in whole steps of {self.unit:g}, from {self.largest:g} at most: only"
+            f" {self.decades:.1f} decades exist, which no budget can change; a larger problem can"
+        )
+
+
+def lattice(runs: Sequence[Run]) -> Lattice | None:
+    """Return the lattice that the losses of all runs lie on, None where there is none.
+
+    Asked only where some run has come down to the last multiple before 0.
+    """
+    loss = np.unique(np.concatenate([r.loss for r in runs]))
+    positive = loss[loss > 0.0]
+    if positive.size < 4 or positive.size > 100_000:
+        return None
+    unit = float(positive[0])
+    multiple = loss / unit
+    if np.any(np.abs(multiple - np.round(multiple)) > 1e-9 * np.maximum(multiple, 1.0)):
+        return None
+    return Lattice(unit, float(positive[-1]))
+
+
+def own_floor(runs: Sequence[Run]) -> bool:
+    """Whether each run reaches exactly 0 at single steps only: its own minimum was subtracted."""
+
+    def single(run: Run) -> bool:
+        zero = run.loss == 0.0
+        return bool(0 < zero.sum() <= 2 and not np.any(run.loss < 0.0) and run.loss.size > 8)
+
+    return len(runs) > 0 and sum(single(r) for r in runs) >= 0.5 * len(runs)
