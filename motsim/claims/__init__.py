@@ -58,7 +58,8 @@ class Finding:
     evidence : str
         One sentence.
     value, low, high : float
-        The measurement and its interval, NaN where the verdict rests on no single number.
+        The measurement and its interval, NaN where the verdict rests on no single number. Equal
+        ends mean that no run differed: that is no interval, and they become NaN.
     """
 
     case: str
@@ -70,6 +71,11 @@ class Finding:
     value: float = float("nan")
     low: float = float("nan")
     high: float = float("nan")
+
+    def __post_init__(self) -> None:
+        if self.low == self.high:
+            object.__setattr__(self, "low", float("nan"))
+            object.__setattr__(self, "high", float("nan"))
 
     @property
     def as_expected(self) -> bool:

@@ -26,7 +26,7 @@ import numpy as np
 import pandas as pd
 
 from motsim.claims import Claim, Finding, Verdict
-from motsim.intervals import above, mean_interval
+from motsim.intervals import above, least_interval, mean_interval, shown
 from motsim.results.tables import Tables
 
 __all__ = ["CLAIM", "floors", "judge", "noise_weight", "predicted_floor"]
@@ -125,7 +125,7 @@ def _closed_form(tables: Tables) -> Finding:
     mean, low, high = np.exp([mean, low, high]).tolist()
     return Finding(
         "moe-linear", "measured / tau/(2(1+tau)) = 1 within 15 %",
-        f"{mean:.3f} [{low:.3f}, {high:.3f}]", verdict, EXPECTED["moe-linear"],
+        shown(mean, low, high, ".3f"), verdict, EXPECTED["moe-linear"],
         f"geometric mean over {rows[CELL].drop_duplicates().shape[0]} pairs of sigma and L,"
         f" {len(by_seed)} seeds; floors {_range(rows)}", mean, low, high,
     )  # fmt: skip
@@ -145,16 +145,13 @@ def _gain(tables: Tables, name: str, kind: str) -> Finding:
     cells = []
     for cell, rows in pair.groupby(CELL):
         gain = np.log(rows["fresh_moe"].to_numpy(float) / rows["fresh_mot"].to_numpy(float))
-        cells.append((*mean_interval(gain), cell))
+        cells.append((gain, cell))
+    where = "no runs"
     if cells:
-        mean, low, high, cell = min(cells, key=lambda c: c[0])
+        cell = min(cells, key=lambda c: c[0].mean())[1]
         where = f"sigma = {cell[0]:g}, L = {cell[1]:g}"
-    else:
-        mean = low = high = float("nan")
-        where = "no runs"
+    mean, low, high = least_interval([gain for gain, _ in cells])
     verdict: Verdict = above(low, high, 0.0)
-    if verdict == "holds" and not all(c[1] > 0 for c in cells):
-        verdict = "inconclusive"
     evidence = (
         f"smallest gain of {len(cells)} pairs of sigma and L, at {where}, on fresh noise draws"
     )
@@ -163,7 +160,7 @@ def _gain(tables: Tables, name: str, kind: str) -> Finding:
         evidence += f"; the loss still falls in {unsettled} of {len(pair)} pairs of runs"
     mean, low, high = np.exp([mean, low, high]).tolist()
     return Finding(
-        name, "floor(moe) / floor(mot) > 1", f"{mean:.2f} [{low:.2f}, {high:.2f}]", verdict,
+        name, "floor(moe) / floor(mot) > 1", shown(mean, low, high), verdict,
         EXPECTED[name], evidence, mean, low, high,
     )  # fmt: skip
 
@@ -182,7 +179,7 @@ def _no_noise(tables: Tables) -> Finding:
         verdict = "fails" if verdict == "holds" else "holds"
     return Finding(
         "no-noise", f"sigma = 0: no floor, loss < {NO_FLOOR:g}",
-        f"10^{mean:.1f} [10^{low:.1f}, 10^{high:.1f}]", verdict, EXPECTED["no-noise"],
+        shown(mean, low, high, ".1f", "10^"), verdict, EXPECTED["no-noise"],
         f"largest final loss of moe and mot over L, {len(worst)} seeds", mean, low, high,
     )  # fmt: skip
 
@@ -202,7 +199,7 @@ def _alignment(tables: Tables) -> Finding:
         verdict = "fails" if verdict == "holds" else "holds"
     return Finding(
         "alignment", "stage II takes attention off noise tokens: ratio end / start < 1",
-        f"{mean:.2f} [{low:.2f}, {high:.2f}]", verdict, EXPECTED["alignment"],
+        shown(mean, low, high), verdict, EXPECTED["alignment"],
         f"mean attention weight on noise tokens over all queries, largest sigma and L,"
         f" {len(ratios)} seeds", mean, low, high,
     )  # fmt: skip

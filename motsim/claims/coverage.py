@@ -41,7 +41,7 @@ import pandas as pd
 from scipy import stats
 
 from motsim.claims import Claim, Finding, Verdict
-from motsim.intervals import mean_interval, share_interval
+from motsim.intervals import mean_interval, mean_share_interval, shown
 from motsim.occupancy import coupon_collector, distinct_choices
 from motsim.results.tables import Tables
 
@@ -89,17 +89,25 @@ def shares(runs: pd.DataFrame) -> pd.DataFrame:
     keys = ["regime", "num_classes", "num_experts"]
     found = good.groupby(keys)["success"].agg(["sum", "count"]).reset_index()
     found = found.rename(columns={"sum": "successes", "count": "trials"})
-    ends = [
-        stats.binomtest(int(k), int(n)).proportion_ci(LEVEL)
-        for k, n in zip(found["successes"], found["trials"], strict=True)
-    ]
     found["share"] = found["successes"] / found["trials"]
-    found["low"] = [float(end.low) for end in ends]
-    found["high"] = [float(end.high) for end in ends]
+    found["low"], found["high"] = _ends(found, LEVEL)
     sizes = list(zip(found["num_classes"], found["num_experts"], strict=True))
     found["coupon"] = [coupon_collector(int(n), int(m)) for n, m in sizes]
     found["collision"] = [distinct_choices(int(n), int(m)) for n, m in sizes]
     return found
+
+
+def _ends(points: pd.DataFrame, level: float) -> tuple[list[float], list[float]]:
+    """Exact binomial limits of each point."""
+    pairs = zip(points["successes"], points["trials"], strict=True)
+    ends = [stats.binomtest(int(k), int(n)).proportion_ci(level) for k, n in pairs]
+    return [float(end.low) for end in ends], [float(end.high) for end in ends]
+
+
+def _joint_ends(points: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Limits that hold for all points together, as the tests of `_rejected` do (Bonferroni)."""
+    low, high = _ends(points, 1 - (1 - LEVEL) / max(len(points), 1))
+    return np.array(low), np.array(high)
 
 
 def _measured(runs: pd.DataFrame) -> pd.DataFrame:
@@ -160,19 +168,14 @@ def tight(case: str, points: pd.DataFrame, formula: str, why: str) -> Finding:
     gap = points["share"] - points[formula]
     worst = int(gap.abs().to_numpy().argmax())
     row, most = points.iloc[worst], float(gap.iloc[worst])
+    low, high = (float(ends[worst] - row[formula]) for ends in _joint_ends(points))
     evidence = (
         f"{int((~wrong).sum())} of {len(points)} points agree with the {formula} formula, the"
         f" {rival} formula is {'' if other.any() else 'not '}rejected; largest gaps:"
         f" {_list(points, formula)}. {why}"
     )
-    measured = (
-        f"largest gap {most:+.2f} [{row['low'] - row[formula]:+.2f},"
-        f" {row['high'] - row[formula]:+.2f}], {row['trials']:.0f} seeds a point"
-    )
-    return Finding(
-        case, predicted, measured, verdict, EXPECTED[case], evidence, most,
-        float(row["low"] - row[formula]), float(row["high"] - row[formula]),
-    )  # fmt: skip
+    measured = f"largest gap {shown(most, low, high, '+.2f')}, {row['trials']:.0f} seeds a point"
+    return Finding(case, predicted, measured, verdict, EXPECTED[case], evidence, most, low, high)
 
 
 def at_least(case: str, points: pd.DataFrame, good: pd.DataFrame, formula: str) -> Finding:
@@ -190,11 +193,11 @@ def at_least(case: str, points: pd.DataFrame, good: pd.DataFrame, formula: str) 
         verdict = "fails"
     elif low > -MARGIN:
         verdict = "holds"
+    measured = f"excess {shown(mean, low, high, '+.3f')}"
     evidence = (
         f"{int(below.sum())} of {len(points)} points lie below the {formula} formula; the mean"
-        f" excess is {mean:+.3f} [{low:+.3f}, {high:+.3f}]"
+        f" {measured}"
     )
-    measured = f"excess {mean:+.3f} [{low:+.3f}, {high:+.3f}]"
     return Finding(case, predicted, measured, verdict, EXPECTED[case], evidence, mean, low, high)
 
 
@@ -209,17 +212,16 @@ def enough(case: str, points: pd.DataFrame, good: pd.DataFrame) -> Finding:
         return few
     rows = good.merge(points[["num_classes", "num_experts"]])
     by_seed = rows.groupby("seed")["success"].mean()
-    mean, low, high = mean_interval(by_seed)
-    if by_seed.min() == by_seed.max():
-        low, high = share_interval(round(mean * len(by_seed)), len(by_seed))
-    short = points["high"] < 1 - DELTA
+    mean, low, high = mean_share_interval(by_seed)
+    short = _joint_ends(points)[1] < 1 - DELTA
     verdict: Verdict = "fails" if short.any() else "holds" if low > 1 - DELTA else "inconclusive"
     listed = ", ".join(
         f"N={r.num_classes:.0f}, M={r.num_experts:.0f}: {r.share:.2f} [{r.low:.2f}, {r.high:.2f}]"
         for r in points.itertuples()
     )
     evidence = f"share of seeds with every class covered: {listed}"
-    measured = f"mean {mean:.3f} [{low:.3f}, {high:.3f}], smallest {points['share'].min():.2f}"
+    smallest = points["share"].min()
+    measured = f"mean {shown(mean, low, high, '.3f')}, smallest {smallest:.2f}"
     return Finding(case, predicted, measured, verdict, EXPECTED[case], evidence, mean, low, high)
 
 

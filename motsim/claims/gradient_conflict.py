@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from motsim.claims import Claim, Finding, Verdict
-from motsim.intervals import above, mean_interval
+from motsim.intervals import above, mean_interval, shown
 from motsim.results.tables import Tables
 
 __all__ = ["CLAIM", "conflict_at_end", "judge"]
@@ -73,7 +73,7 @@ def judge(tables: Tables) -> list[Finding]:
             Finding(
                 case,
                 f"conflict at the end {relation} {THRESHOLD:g}",
-                f"{mean:.3g} [{low:.2g}, {high:.2g}]",
+                shown(mean, low, high, ".3g"),
                 verdict,
                 expected,
                 _evidence(tables, case, len(end)),

@@ -25,7 +25,7 @@ import pandas as pd
 from motsim.claims import Claim, Finding, Verdict
 from motsim.claims._missing import nothing
 from motsim.claims.rates import curves, rate_finding, usable
-from motsim.intervals import mean_interval
+from motsim.intervals import mean_interval, shown
 from motsim.results.tables import Tables
 
 __all__ = ["CLAIM", "constant", "judge", "one_number", "settings"]
@@ -144,7 +144,7 @@ def constant_finding(name: str, rows: pd.DataFrame, hessian: float | None) -> Fi
     return Finding(
         f"{name} constant",
         f"{predicted[0]:.0f} steps ({source})",
-        f"measured/predicted = {ratio:.3f} [{low:.3f}, {high:.3f}]",
+        f"measured/predicted = {shown(ratio, low, high, '.3f')}",
         verdict, expected, evidence, ratio, low, high,
     )  # fmt: skip
 

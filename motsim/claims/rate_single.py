@@ -25,7 +25,7 @@ import pandas as pd
 from motsim.claims import Claim, Finding, Verdict
 from motsim.claims._missing import nothing
 from motsim.claims.rates import curves, rate_finding, usable
-from motsim.intervals import mean_interval
+from motsim.intervals import mean_interval, shown
 from motsim.rates import fit_law
 from motsim.results.tables import Tables
 
@@ -113,7 +113,7 @@ def mechanism_finding(name: str, rows: pd.DataFrame, table: pd.DataFrame) -> Fin
     return Finding(
         f"{name} mechanism",
         f"exponent of the dominance = p = {mean:.2f}",
-        f"difference = {value:.2f} [{low:.2f}, {high:.2f}]",
+        f"difference = {shown(value, low, high)}",
         verdict, EXPECTED.get(f"{name} mechanism", "inconclusive"),
         "slope of log(gradient dominance) against log(loss) along each run minus the exponent of"
         f" its T(eps), {len(seeds)} seeds in pairs",

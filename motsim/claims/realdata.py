@@ -34,7 +34,7 @@ import pandas as pd
 
 from motsim.claims import Claim, Finding, Verdict
 from motsim.claims._missing import nothing
-from motsim.intervals import above, mean_interval
+from motsim.intervals import above, mean_interval, shown
 from motsim.results.tables import Tables
 
 __all__ = ["CLAIM", "EXPECTED", "RIVALS", "differences", "judge"]
@@ -125,7 +125,7 @@ def _compare(case: str, rows: pd.DataFrame, rival: str) -> Finding:
     return Finding(
         name,
         predicted,
-        f"{mean:+.2f} [{low:+.2f}, {high:+.2f}] points of test error",
+        f"{shown(mean, low, high, '+.2f')} points of test error",
         verdict,
         EXPECTED.get(name, "holds"),
         evidence,

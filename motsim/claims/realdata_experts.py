@@ -25,7 +25,7 @@ import pandas as pd
 
 from motsim.claims import Claim, Finding, Verdict
 from motsim.claims._missing import nothing
-from motsim.intervals import mean_interval
+from motsim.intervals import mean_interval, shown
 from motsim.results.tables import Tables
 
 __all__ = ["CLAIM", "EXPECTED", "gains", "judge", "mixtures", "relative_entropy"]
@@ -124,7 +124,7 @@ def _below(case: str, values: pd.Series, threshold: float, unit: str, why: str) 
         verdict = "holds"
     elif low > threshold:
         verdict = "fails"
-    measured = f"{mean:.2f} [{low:.2f}, {high:.2f}]"
+    measured = shown(mean, low, high)
     evidence = f"{measured} {unit} ({len(values)} seeds); {why}"
     return Finding(
         case, f"<= {threshold:g}", measured, verdict, EXPECTED.get(case, "holds"), evidence, mean,
@@ -140,7 +140,7 @@ def _slope(case: str, wide: pd.DataFrame, unit: str) -> Finding:
         slopes = np.polyfit(doublings, wide.to_numpy(float).T, 1)[0]
     mean, low, high = mean_interval(slopes)
     verdict: Verdict = "holds" if low > 0 else "fails" if high <= 0 else "inconclusive"
-    measured = f"{mean:+.2f} [{low:+.2f}, {high:+.2f}] {unit} a doubling of N"
+    measured = f"{shown(mean, low, high, '+.2f')} {unit} a doubling of N"
     levels = ", ".join(f"{wide[n].mean():.1f} at N = {n:.0f}" for n in wide.columns)
     evidence = f"{levels} ({len(wide)} seeds)"
     return Finding(

@@ -24,7 +24,7 @@ import pandas as pd
 
 from motsim.claims import Claim, Finding, Verdict
 from motsim.claims._missing import nothing
-from motsim.intervals import above, mean_interval
+from motsim.intervals import above, mean_interval, shown
 from motsim.results.tables import Tables
 
 __all__ = ["CLAIM", "EXPECTED", "differences", "judge", "settings"]
@@ -101,7 +101,7 @@ def _compare(
     return Finding(
         case,
         f"end to end − {staged} > 0",
-        f"{mean:+.2f} [{low:+.2f}, {high:+.2f}] {unit}",
+        f"{shown(mean, low, high, '+.2f')} {unit}",
         above(low, high, 0.0),
         EXPECTED.get(case, "holds"),
         evidence,

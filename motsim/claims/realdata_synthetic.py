@@ -29,7 +29,7 @@ import pandas as pd
 
 from motsim.claims import Claim, Finding, Verdict
 from motsim.claims._missing import nothing
-from motsim.intervals import above, mean_interval
+from motsim.intervals import above, mean_interval, shown
 from motsim.results.tables import Tables
 
 __all__ = ["CLAIM", "EXPECTED", "PUBLISHED", "accuracies", "entropies", "judge"]
@@ -97,7 +97,7 @@ def judge(tables: Tables) -> list[Finding]:
         gap = (accuracies(tables, first) - accuracies(tables, second)).dropna()
         mean, low, high = mean_interval(gap)
         case = f"{first} over {second}"
-        measured = f"{mean:+.1f} [{low:+.1f}, {high:+.1f}] points of accuracy"
+        measured = f"{shown(mean, low, high, '+.1f')} points of accuracy"
         published = PUBLISHED[first][0] - PUBLISHED[second][0]
         evidence = f"published difference {published:+.1f} points ({len(gap)} seeds here)"
         found.append(
@@ -124,8 +124,8 @@ def _near(case: str, values: pd.Series, published: float, within: float, unit: s
             verdict = "holds"
         elif low > published + within or high < published - within:
             verdict = "fails"
-    digits = 2 if unit == "nats" else 1
-    measured = f"{mean:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}] {unit}"
+    form = ".2f" if unit == "nats" else ".1f"
+    measured = f"{shown(mean, low, high, form)} {unit}"
     evidence = f"published mean of 10 runs: {published:g} {unit}; here {len(values)} seeds"
     return Finding(
         case, f"{published:g} ± {within:g} {unit}", measured, verdict,

@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 
 from motsim.claims import Claim, Finding, Verdict
-from motsim.intervals import above, mean_interval
+from motsim.intervals import above, mean_interval, shown
 from motsim.results.tables import Tables
 
 __all__ = ["CLAIM", "EXPECTED", "differences", "expected", "judge", "settings"]
@@ -108,7 +108,7 @@ def _accuracy(name: str, part: pd.DataFrame) -> Finding:
     return Finding(
         name,
         "hybrid − concurrent > 0 points",
-        f"{mean:+.1f} [{low:+.1f}, {high:+.1f}] points of accuracy",
+        f"{shown(mean, low, high, '+.1f')} points of accuracy",
         verdict,
         expected(name),
         f"{evidence} ({len(gaps)} networks)",
@@ -133,7 +133,7 @@ def _forgetting(name: str, part: pd.DataFrame) -> Finding:
     return Finding(
         name,
         "concurrent − hybrid > 0 points",
-        f"{mean:+.1f} [{low:+.1f}, {high:+.1f}] points of forgetting",
+        f"{shown(mean, low, high, '+.1f')} points of forgetting",
         above(low, high, 0.0),
         expected(name),
         f"{evidence} ({len(gaps)} networks)",

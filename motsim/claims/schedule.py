@@ -23,7 +23,7 @@ import pandas as pd
 
 from motsim.claims import Claim, Finding, Verdict
 from motsim.claims._missing import nothing
-from motsim.intervals import MIN_SEEDS, above, mean_interval
+from motsim.intervals import MIN_SEEDS, above, mean_interval, shown
 from motsim.results.tables import Tables
 
 __all__ = ["CLAIM", "SUCCESS", "gate_exponent", "judge", "log_loss", "thresholds"]
@@ -74,9 +74,11 @@ def thresholds(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def gate_exponent(brackets: pd.DataFrame) -> tuple[float, float, float]:
-    """Exponent of the threshold in the gate's step from its extremes, with its widest bracket.
+    """Mean exponent of the threshold in the gate's step, from its extremes.
 
-    The interval spans all seeds and both ends of each bracket; NaN below three seeds.
+    Each seed gives two ends of a bracket; the interval reaches from the lower end of Student's
+    interval of the lower ones to the upper end of that of the upper ones, so it covers at least
+    what Student's does, and more the wider the brackets are. NaN below three seeds.
     """
     ends = brackets[brackets["gate_rate"].isin(brackets["gate_rate"].agg(["min", "max"]))]
     wide = ends.pivot_table(index="seed", columns="gate_rate", values=["fails", "succeeds"])
@@ -87,7 +89,7 @@ def gate_exponent(brackets: pd.DataFrame) -> tuple[float, float, float]:
     span = np.log(fast / slow)
     low = np.log(wide["fails"][fast] / wide["succeeds"][slow]) / span
     high = np.log(wide["succeeds"][fast] / wide["fails"][slow]) / span
-    return float((low + high).mean() / 2), float(low.min()), float(high.max())
+    return float((low + high).mean() / 2), mean_interval(low)[1], mean_interval(high)[2]
 
 
 def effect(runs: pd.DataFrame, case: str, t1: float | None, t2: float) -> np.ndarray:
@@ -148,10 +150,10 @@ def exponent_finding(runs: pd.DataFrame) -> Finding:
     elif low > EXPONENT + HALF_DISTANCE or high < EXPONENT - HALF_DISTANCE:
         verdict = "fails"
     return Finding(
-        name, "T1* ~ eta_r^(-1/4)", f"exponent = {value:.2f} [{low:.2f}, {high:.2f}]", verdict,
+        name, "T1* ~ eta_r^(-1/4)", f"exponent = {shown(value, low, high)}", verdict,
         EXPECTED[name],
-        "exponent between the smallest and the largest step size of the gate; the interval spans"
-        f" all {runs['seed'].nunique()} seeds and the spacing of the T1 that were tried",
+        "exponent between the smallest and the largest step size of the gate; the interval is over"
+        f" {runs['seed'].nunique()} seeds and holds the spacing of the T1 that were tried",
         value, low, high,
     )  # fmt: skip
 
@@ -160,7 +162,7 @@ def effect_finding(name: str, decades: np.ndarray) -> Finding:
     """Whether the effect of T2 on the final loss, paired by seed, exceeds a factor of two."""
     value, low, high = mean_interval(decades)
     return Finding(
-        name, f"effect > {GAIN} decades", f"{value:.2f} [{low:.2f}, {high:.2f}] decades",
+        name, f"effect > {GAIN} decades", f"{shown(value, low, high)} decades",
         above(low, high, GAIN), EXPECTED[name],
         f"final loss with T2 against T2 = 0 at the same T1 and total, {len(decades)} seeds in"
         " pairs",

@@ -40,7 +40,7 @@ import pandas as pd
 
 from motsim.claims import Claim, Finding, Verdict
 from motsim.claims.rates import case_decision
-from motsim.intervals import MIN_SEEDS, above, bootstrap, mean_interval
+from motsim.intervals import MIN_SEEDS, above, jackknife_interval, mean_interval, shown
 from motsim.results.tables import Tables
 from motsim.transitions import area, crossing, cubic_transition, race
 
@@ -107,7 +107,7 @@ def judge(tables: Tables) -> list[Finding]:
 def _cubic_transition(tables: Tables, case: str) -> Finding:
     wide, (n, m) = shares(tables, case), CASES[case]
     rho = wide.columns.to_numpy(float)
-    value, low, high = bootstrap(wide.to_numpy(float), lambda x: crossing(x, rho))
+    value, low, high = jackknife_interval(wide.to_numpy(float), lambda x: crossing(x, rho))
     target = cubic_transition(n)
     verdict: Verdict = "inconclusive"
     if np.isfinite([value, low, high]).all():
@@ -115,12 +115,12 @@ def _cubic_transition(tables: Tables, case: str) -> Finding:
             verdict = "holds"
         elif high < target * (1 - TOLERANCE) or low > target * (1 + TOLERANCE):
             verdict = "fails"
-    elif len(wide) >= MIN_SEEDS and len(rho) > 2:  # one state at every similarity
-        verdict = "fails"
+    elif np.isnan(value) and len(wide) >= MIN_SEEDS and len(rho) > 2:
+        verdict = "fails"  # one state at every similarity
     return Finding(
         case,
         f"rho* = {target:.3f} = 1/(1 + 2 sqrt(N-1))",
-        f"{value:.3f} [{low:.3f}, {high:.3f}]",
+        shown(value, low, high, ".3f"),
         verdict,
         EXPECTED[case],
         f"similarity at which half of the experts hold one class (N = {n}, M = {m}, {len(wide)}"
@@ -151,7 +151,7 @@ def _linear_transition(tables: Tables, case: str) -> Finding:
     return Finding(
         case,
         f"mean rho* = {target:.2f} by the race of classes ({rival:.2f} were M = {other})",
-        f"{mean:.2f} [{low:.2f}, {high:.2f}]",
+        shown(mean, low, high),
         verdict,
         EXPECTED[case],
         f"similarity up to which each class finds its own expert, averaged over {len(wide)} seeds"
@@ -188,7 +188,7 @@ def _cubic_rate(tables: Tables) -> list[Finding]:
             verdict, EXPECTED["cubic-rate"], evidence, p, low, high,
         ),
         Finding(
-            "cubic-tail", "T ~ eps^-p with p = 0.667", f"{tail:.3f} [{t_low:.3f}, {t_high:.3f}]",
+            "cubic-tail", "T ~ eps^-p with p = 0.667", shown(tail, t_low, t_high, ".3f"),
             "holds" if inside else "fails" if outside else "inconclusive", EXPECTED["cubic-tail"],
             "exponent of -dL/dt ~ L^(1+p) over the last factor 5 of the loss, derived from"
             " u' ~ -u^5", tail, t_low, t_high,
@@ -233,7 +233,7 @@ def _linear_loss(tables: Tables, case: str) -> Finding:
     return Finding(
         case,
         f"specialised linear runs end below {SMALL_LOSS:g} at every rho",
-        f"10^{mean:.1f} [10^{low:.1f}, 10^{high:.1f}]",
+        shown(mean, low, high, ".1f", "10^"),
         verdict,
         EXPECTED[case],
         f"worst over rho up to 0.4, {len(logs)} seeds; {why}",

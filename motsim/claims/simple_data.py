@@ -26,7 +26,7 @@ import numpy as np
 import pandas as pd
 
 from motsim.claims import Claim, Finding, Verdict
-from motsim.intervals import MIN_SEEDS, mean_interval, share_interval
+from motsim.intervals import MIN_SEEDS, mean_interval, share_interval, shown
 from motsim.results.tables import Tables
 
 __all__ = ["AMPLITUDES", "CLAIM", "EXPECTED", "floor", "judge", "labelled"]
@@ -113,9 +113,9 @@ def _suffices(case: str, rows: pd.DataFrame) -> Finding:
         return _few(case)
     mean, low, high = mean_interval(rows.groupby("seed")["final_loss"].max())
     verdict: Verdict = "holds" if high <= ENOUGH else "fails" if low > ENOUGH else "inconclusive"
-    measured = f"loss of one expert {mean:.3f} [{low:.3f}, {high:.3f}]"
+    measured = f"loss of one expert {shown(mean, low, high, '.3f')}"
     evidence = (
-        f"trained through all stages, one expert ends at {mean:.3f} [{low:.3f}, {high:.3f}] in its"
+        f"trained through all stages, one expert ends at {mean:.3f} in its"
         f" worst setting over N and rho; its floor without attention is {rows['floor'].max():.3f}"
     )
     predicted = f"loss of one expert <= {ENOUGH:g}"
@@ -156,7 +156,7 @@ def _one_used(case: str, rows: pd.DataFrame) -> Finding:
     used = rows.groupby("seed")["used_experts"].mean()
     mean, low, high = mean_interval(used)
     verdict: Verdict = "holds" if high < 1.5 else "fails" if low > 1.5 else "inconclusive"
-    measured = f"{mean:.1f} experts used [{low:.1f}, {high:.1f}], {per_class.mean():.2f} a class"
+    measured = f"{shown(mean, low, high, '.1f')} experts used, {per_class.mean():.2f} a class"
     evidence = (
         f"on data that one expert could serve, the mixture still uses {mean:.1f} experts,"
         f" {per_class.mean():.2f} a class: each class follows the expert that starts nearest to it"
@@ -177,9 +177,9 @@ def _floor(case: str, rows: pd.DataFrame) -> Finding:
         verdict = "holds"
     elif low > 1 + CLOSE or high < 1 - CLOSE:
         verdict = "fails"
-    measured = f"measured / predicted = {mean:.4f} [{low:.4f}, {high:.4f}] (worst setting)"
+    measured = f"measured / predicted = {shown(mean, low, high, '.4f')} (worst setting)"
     evidence = (
-        f"one expert with uniform attention ends at {mean:.4f} [{low:.4f}, {high:.4f}] times the"
+        f"one expert with uniform attention ends at {mean:.4f} times the"
         " derived floor in its worst setting over strength, N and rho"
     )
     predicted = "1: " + ", ".join(f"{s} {floor(s):.4f}" for s in AMPLITUDES)

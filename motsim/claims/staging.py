@@ -20,7 +20,7 @@ import pandas as pd
 from motsim.claims import Claim, Finding, Verdict
 from motsim.claims._missing import nothing
 from motsim.claims.fair_baselines import ADVANTAGE, step_ratio
-from motsim.intervals import above, share_interval
+from motsim.intervals import above, share_interval, shown
 from motsim.results.tables import Tables
 
 __all__ = ["CLAIM", "judge", "specialised"]
@@ -82,7 +82,7 @@ def staging_finding(
     return Finding(
         f"{name} at {target:.0e}",
         f"ratio of steps > {ADVANTAGE}",
-        f"ratio = {sign}{ratio:.2f} [{low:.2f}, {high:.2f}]",
+        f"ratio = {sign}{shown(ratio, low, high)}",
         above(low, high, ADVANTAGE),
         expected,
         f"{found['late']} of {found['runs']} runs stopped at the common budget before {target:.0e}"

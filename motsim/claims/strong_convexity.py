@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 
 from motsim.claims import Claim, Finding, Verdict
-from motsim.intervals import above, mean_interval
+from motsim.intervals import above, mean_interval, shown
 from motsim.results.tables import Tables
 
 __all__ = ["CASES", "CLAIM", "judge", "late_rows", "predicted"]
@@ -102,14 +102,14 @@ def _finding(tables: Tables, name: str) -> Finding:
     slopes, values, decades = _slopes(rows, column)
     q, q_low, q_high = mean_interval(slopes)
     mu, low, high = mean_interval(values)
-    shown = f"{mu:.3g} [{low:.3g}, {high:.3g}], exponent {q:.3f} [{q_low:.3f}, {q_high:.3f}]"
+    measured = f"{shown(mu, low, high, '.3g')}, exponent {shown(q, q_low, q_high, '.3f')}"
     where = f"{len(slopes)} seeds, {decades:.1f} decades of the loss"
     if case.startswith("single"):
         verdict = above(q_low, q_high, EXPONENT_TOLERANCE)
         verdict = verdict if decades >= MIN_DECADES else "inconclusive"
         text = f"falls as eps^q, q > {EXPONENT_TOLERANCE:g}"
         why = f"gradient dominance follows the loss ({where}): not strongly convex"
-        return Finding(name, text, shown, verdict, expected, why, q, q_low, q_high)
+        return Finding(name, text, measured, verdict, expected, why, q, q_low, q_high)
     steady = q_low > -EXPONENT_TOLERANCE and q_high < EXPONENT_TOLERANCE
     if value is None:
         text = "bounded away from 0: above 1 % of the curvature along v_n, 0.09"
@@ -126,4 +126,4 @@ def _finding(tables: Tables, name: str) -> Finding:
             why = f"the curvature is not the predicted constant ({where})"
     if decades < MIN_DECADES:
         verdict = "inconclusive"
-    return Finding(name, text, shown, verdict, expected, why, mu, low, high)
+    return Finding(name, text, measured, verdict, expected, why, mu, low, high)
