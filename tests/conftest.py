@@ -9,6 +9,7 @@ from joblib.externals.loky import get_reusable_executor
 
 import motsim.experiments
 
+pytest_plugins = "pytester"  # tests of motsim's own pytest plugin
 KINDS = Path(__file__).parent / "kinds"
 FAULT_SEED = os.environ.get("MOTSIM_FAULT_SEED", "0")
 

@@ -38,9 +38,9 @@ CLAIM = Claim(
 NUM_CLASSES = 4
 #: (loss, optimiser) -> verdict on the claimed law, for gated models and for the single one.
 EXPECTED: dict[tuple[str, str], tuple[Verdict, Verdict]] = {
-    ("squared", "gd"): ("holds", "holds"),
+    ("squared", "gd"): ("holds", "inconclusive"),
     ("squared", "ngd"): ("fails", "inconclusive"),
-    ("logistic", "gd"): ("fails", "holds"),
+    ("logistic", "gd"): ("fails", "inconclusive"),
     ("logistic", "ngd"): ("holds", "fails"),
 }
 

@@ -40,20 +40,20 @@ CLAIM = Claim(
 )
 
 EXPECTED: dict[str, Verdict] = {
-    "single-4-squared": "holds",
-    "single-16-squared": "holds",
+    "single-4-squared": "inconclusive",
+    "single-16-squared": "inconclusive",
     "single-1-logistic": "holds",
-    "single-4-logistic": "holds",
-    "single-16-logistic": "holds",
-    "spread 0.1": "holds",
-    "one-amplitude 0.1": "inconclusive",
+    "single-4-logistic": "inconclusive",
+    "single-16-logistic": "inconclusive",
+    "spread 0.1": "inconclusive",
+    "one-amplitude 0.1": "fails",
     "spread 0.1 mechanism": "holds",
-    "spread-slow 0.05": "holds",
+    "spread-slow 0.05": "inconclusive",
     "spread-slow 0.05 mechanism": "holds",
-    "spread-slow 0.1": "holds",
+    "spread-slow 0.1": "inconclusive",
     "spread-slow 0.1 mechanism": "inconclusive",
-    "one-amplitude-slow 0.05": "inconclusive",
-    "one-amplitude-slow 0.1": "inconclusive",
+    "one-amplitude-slow 0.05": "fails",
+    "one-amplitude-slow 0.1": "fails",
 }
 ALIGN_RATE = {"spread": 1.0, "one-amplitude": 1.0}  # see the sweep file
 SLOW_ALIGN_RATE = 0.5

@@ -63,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         groups = [found] if isinstance(found, Rate) else list(found.values())
         if arguments.json:
-            print(json.dumps(_plain(found.to_dict()), indent=1, allow_nan=False))
+            print(json.dumps(found.to_dict(), indent=1, allow_nan=False))
         else:
             _print(found, arguments.at)
         if arguments.plot is not None:
@@ -208,20 +208,6 @@ def _table(table: Any, width: int) -> str:
 
 def _say(text: str, width: int, indent: str = "", first: str = "") -> None:
     print(textwrap.fill(text, min(width, 100), initial_indent=first, subsequent_indent=indent))
-
-
-def _plain(value: Any) -> Any:
-    """Turn what JSON cannot hold into what it can: NaN and infinite ends into null."""
-    import math
-
-    if isinstance(value, dict):
-        return {str(key): _plain(v) for key, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
-    if isinstance(value, float) or hasattr(value, "item"):
-        number = value if isinstance(value, float) else value.item()
-        return number if not isinstance(number, float) or math.isfinite(number) else None
-    return value
 
 
 if __name__ == "__main__":

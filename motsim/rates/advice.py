@@ -25,12 +25,13 @@ def run_on(curves: Sequence[Curve], decades: float) -> str:
     for c in curves:
         free = c.unbounded()
         intercept, slope = fit_line(free)[1]
-        logs.append(free.first + free.span * (x - intercept) / slope)
+        last = float(c.times[-1])  # T at x is after T at any smaller x, whatever a fit says
+        logs.append(last + max(free.span * (x - max(c.x[-1], intercept)) / slope, 0.0))
         positive = P[P >= 0.2]
         p = positive[power_squares(free)[P >= 0.2].argmin()]
         _, shift, g = (float(v[0]) for v in fit_powers(free, np.array([p]), EXACT))
         with np.errstate(over="ignore"):
-            powers.append(free.first + free.span * (np.exp(p * (x - shift)) - g))
+            powers.append(max(last, free.first + free.span * (np.exp(p * (x - shift)) - g)))
     near, far = float(np.median(logs)), float(np.median(powers))
     last = float(np.median([c.times[-1] for c in curves]))
     if near > FAR * last:

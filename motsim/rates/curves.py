@@ -106,6 +106,11 @@ class Curve:
         return float(np.minimum(np.diff(self.x) / np.log(10.0), STEP_CAP).sum())
 
     @property
+    def points_per_decade(self) -> float:
+        """Steps per decade of the whole fall, jumps counted in full."""
+        return float((self.x.size - 1) / ((self.x[-1] - self.x[0]) / np.log(10.0)))
+
+    @property
     def effective_points(self) -> float:
         """Number of points that count as independent: two a decade, whatever the grid."""
         return min(self.x.size, max(MIN_POINTS, 2.0 * self.decades))

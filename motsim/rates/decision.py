@@ -29,7 +29,7 @@ from motsim.rates.sample import Sample, sample_of_hits, trusted_bounds
 
 MIN_DECADES, MAX_LOST = 3.0, 0.25
 MAX_OTHERWISE = 0.1  # share of the runs that may decide otherwise alone
-_NO_INTERVAL = (float("nan"), float("nan"))
+_NO_INTERVAL = (np.nan, np.nan)
 
 
 @dataclass(frozen=True)
@@ -58,12 +58,12 @@ class RateDecision:
     num_censored: int
     num_missing: int
     num_diverged: int
-    exponent: float = float("nan")
+    exponent: float = np.nan
     exponent_interval: tuple[float, float] = _NO_INTERVAL
-    steps_per_decade: float = float("nan")
+    steps_per_decade: float = np.nan
     steps_per_decade_interval: tuple[float, float] = _NO_INTERVAL
-    floor: float = float("nan")
-    margin: float = float("nan")
+    floor: float = np.nan
+    margin: float = np.nan
     margin_interval: tuple[float, float] = _NO_INTERVAL
     criterion: Mapping[str, float] = field(default_factory=dict)
     rms: Mapping[str, float] = field(default_factory=dict)
@@ -189,7 +189,7 @@ def decide_sample(
     elif tried > 1:
         reason += f" (below a change of regime; {tried} ranges tried)"
     common["decades"] = lower_quartile([c.decades for c in used])
-    rate, low, high = found.evidence.steps_per_decade(level)
+    rate, low, high = found.evidence.steps_per_decade(1.0 - (1.0 - level) / tried)
     return RateDecision(
         law=law,
         reason=reason,
@@ -230,36 +230,38 @@ def supports(decision: RateDecision, law: str) -> Literal["holds", "fails", "inc
 
 
 def _closed_gate(sample: Sample, decades: float) -> tuple[str, str] | None:
-    """Return why the sample cannot be judged at all, and what would help; None if it can."""
-    steps = sorted(sample.distinct_steps)
-    points = lower_quartile([float(s) for s in steps])
+    """Return why the sample cannot be judged at all, and what would help; None if it can.
+
+    Everything that is missing is named, not only the first.
+    """
+    points = lower_quartile([float(s) for s in sample.distinct_steps])
     usable = sample.usable
-    lost = sample.num_diverged
-    few = MIN_CURVES - len(sample.curves)
-    short = f"the curves cover {decades:.2f} decades of eps, {MIN_DECADES:g} are needed"
+    lost, number = sample.num_diverged, len(sample.curves)
+    few, unfit = MIN_CURVES - number, MIN_CURVES - len(usable)
+    leaps = lower_quartile([-c.points_per_decade for c in usable]) > -0.99 if usable else False
     gates: list[tuple[bool, str, str]] = [
         (
-            lost > MAX_LOST * (len(sample.curves) + lost),
+            lost > MAX_LOST * (number + lost),
             f"{lost} runs diverged",
             "find out why they diverge; a law of the runs that did not is a law of a selection",
         ),
         (
             few > 0,
-            f"{len(sample.curves)} distinct run{'s' * (len(sample.curves) != 1)},"
-            f" {MIN_CURVES} usable curves are needed",
+            f"{number} distinct run{'s' * (number != 1)}, {MIN_CURVES} usable curves are needed",
             f"{few} more run{'s' * (few > 1)} with other seeds",
         ),
         (
-            bool(steps) and points < MIN_POINTS,
-            f"fewer than {MIN_POINTS} distinct steps a curve: {points:g} distinct points are all"
-            " that three quarters of the curves have",
+            number > 0 and (points < MIN_POINTS or leaps),
+            f"fewer than {MIN_POINTS} distinct steps a curve ({points:g} distinct points)"
+            if points < MIN_POINTS
+            else "fewer than one distinct step a decade: each step passes over a decade of eps",
             "log the loss more often, or state a wider range of eps; a method this fast has no"
             " steps to count",
         ),
         (
-            len(usable) < MIN_CURVES,
+            few <= 0 and unfit > 0 and points >= MIN_POINTS,
             f"{len(usable)} usable curves, {MIN_CURVES} are needed",
-            f"{MIN_CURVES - len(usable)} more curves with six distinct steps each",
+            f"{unfit} more curves with six distinct steps each",
         ),
         (
             sample.share_missing > MAX_LOST,
@@ -271,10 +273,14 @@ def _closed_gate(sample: Sample, decades: float) -> tuple[str, str] | None:
             "entries are censored and no budget was given",
             "say to which step the runs went (budget)",
         ),
-        (decades < MIN_DECADES - 1e-9, short, ""),
     ]
-    found = next(((text, advice) for closed, text, advice in gates if closed), None)
-    return (short, run_on(usable, MIN_DECADES)) if found == (short, "") else found
+    closed = [(text, advice) for shut, text, advice in gates if shut]
+    if decades < MIN_DECADES - 1e-9 and (not closed or usable):
+        short = f"the curves cover {decades:.2f} decades of eps, {MIN_DECADES:g} are needed"
+        closed.append((short, run_on(usable, MIN_DECADES)))
+    if not closed:
+        return None
+    return "; ".join(text for text, _ in closed), "; ".join(advice for _, advice in closed)
 
 
 def _ends(judgement: Judgement, regimes: Sequence[Regime]) -> bool:
@@ -317,19 +323,21 @@ def _search(
     starts = [-float(np.log(regimes[-1].eps_high))] if len(regimes) > 1 else []
     middle = 0.5 * float(np.median([c.x[0] + c.x[-1] for c in curves]))
     starts += [middle] if not starts or middle > starts[0] + 0.5 * np.log(10.0) else []
-    for tried, start in enumerate(starts, 2):
+    tried = 1
+    for start in starts:
         parts = [part for c in curves if (part := c.below(start)) is not None]
         enough = lower_quartile([part.decades for part in parts]) >= MIN_DECADES - 1e-9
         points = lower_quartile([float(part.x.size) for part in parts]) >= MIN_POINTS
         if len(parts) < max(MIN_CURVES, 0.75 * len(curves)) or not enough or not points:
             continue
+        tried += 1
         found = judge(parts, level=1.0 - (1.0 - level) / tried, **options)
         if found.law != "inconclusive" and _fits(found, find_regimes(parts)):
             return found, parts, tried
     if whole.law == "inconclusive":
-        return whole, list(curves), 1
+        return whole, list(curves), tried
     text = f"no single law over {_decades(regimes):.1f} decades, but regimes ({whole.reason})"
-    return replace(whole, law="inconclusive", reason=text), list(curves), 1
+    return replace(whole, law="inconclusive", reason=text), list(curves), tried
 
 
 def _decades(regimes: Sequence[Regime]) -> float:

@@ -95,3 +95,26 @@ def _squares(curve: Curve, p: Array, gap: Array, log_g: Array) -> Array:
     squares = np.einsum("...n,...n->...", residual, residual)
     end = -np.logaddexp(floor, -(c + np.log1p(g) / p))
     return np.asarray(squares + np.maximum(end - curve.bound, 0.0) ** 2)
+
+
+def bends_like_a_floor(curve: Curve) -> bool:
+    """Whether the local exponent grows as towards a floor, rather than evenly in log(1/eps).
+
+    In ``s = log(dT/dx)`` a floor is ``s = const + p x - (p + 1) log(1 - eps_inf/eps)``, which bends
+    in its last decade, and an exponent that drifts (as that of logistic loss does) is a parabola
+    (derived here). Both have three numbers; the smaller sum of squares decides.
+    """
+    if curve.x.size < 6:
+        return False
+    s = np.log(np.diff(curve.tau) / np.diff(curve.x))
+    x = 0.5 * (curve.x[1:] + curve.x[:-1])
+    drift = float(np.sum((s - np.polyval(np.polyfit(x, s, 2), x)) ** 2))
+    least = np.inf
+    for gap in np.linspace(-3.0, 1.0, 41):
+        # s is a mean over an interval: so is the logarithm, by its ends
+        part = np.log1p(-np.exp(curve.x - curve.x[-1]) / (1.0 + 10.0**gap))
+        shift = -0.5 * (part[1:] + part[:-1])
+        rest = s - shift
+        line = np.polyval(np.polyfit(x + shift, rest, 1), x + shift)
+        least = min(least, float(np.sum((rest - line) ** 2)))
+    return least < drift

@@ -23,6 +23,7 @@ from motsim.rates.evidence import (
     weigh,
 )
 from motsim.rates.exponentials import MAX_TERMS
+from motsim.rates.floors import bends_like_a_floor
 from motsim.rates.laws import Array, log_limit, power_limit
 
 MIN_CURVES = 3
@@ -81,7 +82,7 @@ def judge(curves: Sequence[Curve], *, level: float, num_bootstrap: int, seed: in
             # a floor that no run has come near to may still bend the curves a little
             low, high = floors.exponent_interval(weights, level)
             ends = (min(ends[0], low), max(ends[1], high))
-    own, floor = _own(bic, law), float("nan")
+    own, floor = _own(bic, law), np.nan
     if law == "floor" and floors:
         p, ends = floors.exponent, floors.exponent_interval(weights, level)
         floor = float(np.median(floors.floor))
@@ -169,7 +170,7 @@ def _candidate(
     if (is_power or at_floor) and most and towards < min(bic["power"][0], bic["inverse"][0]):
         return "floor", ["log", "inverse", "power"]
     if is_power:
-        some = num_stopped >= (1.0 - MIN_STOPPED) * num_curves
+        some = num_stopped >= 0.5 * num_curves
         return "power", ["log", "floor", "kink"] + ["power floor"] * some
     # a floor is a rival only where the loss stopped before the budget did
     return "log", ["inverse", "power"] + ["floor"] * bool(num_stopped)
@@ -187,7 +188,10 @@ def _stopped(evidence: Evidence, floors: Floors) -> int:
     """Count the curves that stopped before their budget, or levelled off near a floor."""
     near = floors.floor * np.exp([c.x[-1] for c in evidence.curves]) > NEAR_FLOOR
     better = floors.profile.max(axis=1) > evidence.column["all"].max(axis=1) + 2.0
-    return sum(bool(c.stopped or a) for c, a in zip(evidence.curves, near & better, strict=True))
+    return sum(
+        c.stopped or bool(a and bends_like_a_floor(c))
+        for c, a in zip(evidence.curves, near & better, strict=True)
+    )
 
 
 def _tail_interval(curves: Sequence[Curve], weights: Array, level: float) -> tuple[float, float]:

@@ -98,7 +98,8 @@ def _losses(ax: Axes, rate: Rate) -> None:
     """Loss against steps: a straight line where the law is the one decided."""
     for run in rate.runs[:50]:
         loss = np.where(run.loss > 0.0, run.loss, np.nan)
-        keep = np.unique(np.linspace(0, loss.size - 1, min(loss.size, 2000)).astype(int))
+        spread = np.linspace if rate.law == "log" else np.geomspace
+        keep = np.unique(spread(1, loss.size, min(loss.size, 2000)).astype(int) - 1)
         ax.plot(run.steps[keep], loss[keep], lw=0.7, color=INK, alpha=0.6)
     ax.set_yscale("log")
     if rate.law != "log":

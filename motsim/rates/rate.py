@@ -13,6 +13,7 @@ import pandas as pd
 from motsim.rates.curves import Curve
 from motsim.rates.decision import MIN_DECADES, RateDecision, decide_sample, supports
 from motsim.rates.floors import fit_floored_powers
+from motsim.rates.judgement import MIN_CURVES
 from motsim.rates.laws import check_law
 from motsim.rates.reading import Curves, ReadingError, read
 from motsim.rates.runs import (
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = ["Rate", "Rates", "rate"]
+
+IOH_LEAST = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,9 +123,9 @@ class Rate:
         return draw(self, path)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything that is printed as plain values, for JSON."""
+        """Return everything that is printed as plain values, for JSON; None where not finite."""
         d = asdict(self.decision)
-        return {
+        found = {
             "name": self.name,
             "law": self.law,
             "sentence": self.sentence,
@@ -132,6 +135,7 @@ class Rate:
             "table": self.table().to_dict("records"),
             "decision": d,
         }
+        return {key: plain(value) for key, value in found.items()}
 
     def __repr__(self) -> str:
         name = f"{self.name}: " if self.name else ""
@@ -186,6 +190,16 @@ class Rates(Mapping[str, Rate]):
 
     def _repr_html_(self) -> str:
         return _html(self.table())
+
+
+def plain(value: Any) -> Any:
+    """Turn what JSON cannot hold into what it can: NaN and infinite ends into None."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(v) for key, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(v) for v in value]
+    number = value.item() if isinstance(value, np.generic) else value
+    return None if isinstance(number, float) and not np.isfinite(number) else number
 
 
 def _html(table: pd.DataFrame) -> str:
@@ -289,10 +303,21 @@ def _rate_of(
         notes.append(note)
     elif floor:
         runs = [r.minus(floor) for r in runs]
+    if curves.kind == "ioh":  # ten decimals: what is smaller reads back as 0
+        low, high = eps_range or (0.0, np.inf)
+        eps_range = (max(low, IOH_LEAST), high)
+        notes.append(f"values have ten decimals: no eps below {IOH_LEAST:g} is looked at")
     sample = sample_of_runs(runs, passage, eps_range)
     decision = decide_sample(sample, level=level)
+    if decision.law == "inconclusive" and eps_range is not None:
+        deeper = [r for r in runs if (r.loss[r.loss > 0] < eps_range[0] / 2).any()]
+        if decision.decades < MIN_DECADES and len(deeper) >= 0.5 * len(runs):
+            text = f"state a wider range: {len(deeper)} of {len(runs)} runs went below it"
+            if len(sample.curves) < MIN_CURVES:
+                text = f"{decision.advice.split('; ')[0]}; {text}"
+            decision = replace(decision, advice=text)
     said = remarks(runs, passage)
-    known = floor or any(note.startswith("eps = ") for note in curves.notes)
+    known = floor or curves.kind == "ioh" or any(note.startswith("eps = ") for note in curves.notes)
     if not known and own_floor(runs):
         text = (
             "the floor was taken from the same run: each run's own minimum is exactly 0, so its"

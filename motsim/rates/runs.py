@@ -147,7 +147,9 @@ def curve_of(
         x, times = x[keep], times[keep]
     if x.size < 4:
         return None
-    idle = whole and run.end > times[-1] and not np.any(run.loss <= 0.0)
+    # a run that rose after its least loss did not stand still: its end says nothing of a floor
+    still = bool(run.loss.min() > 0.0 and run.loss[-1] <= 2.0 * run.loss.min())
+    idle = whole and run.end > times[-1] and still
     return make_curve(x, times, float(x[-1]) + BOUND_MARGIN if idle else np.inf, run.end)
 
 

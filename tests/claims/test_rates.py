@@ -28,10 +28,10 @@ def test_the_other_laws_data_turn_the_verdicts(run_sweep):
     tables = run_sweep("rates")
     main = tables.main.copy()
     mixture = main[main["case"] == "mot-squared"]
-    single = main[main["case"] == "single-16-squared"]
+    single = main[main["case"] == "single-1-logistic"]
     swapped = single.assign(case="mot-squared", covered_classes=4.0)
     judged = judge(type(tables)("rates", tables.meta, swapped, {}))
     assert verdicts(judged)["mot-squared"] == "fails"
-    swapped = mixture.assign(case="single-16-squared", covered_classes=float("nan"))
+    swapped = mixture.assign(case="single-1-logistic", covered_classes=float("nan"))
     judged = judge(type(tables)("rates", tables.meta, swapped, {}))
-    assert verdicts(judged)["single-16-squared"] == "fails"
+    assert verdicts(judged)["single-1-logistic"] == "fails"

@@ -204,7 +204,7 @@ def test_second_term_of_a_sum_rules_below():
     d = decide(eps, FACTORS[:, None] * (300.0 * np.log(1.0 / eps) + 0.05 / eps))
     assert d.law in ("inverse", "inconclusive")
     assert abs(d.exponent - 1.0) < 0.03 or "smaller half" in d.advice
-    assert [r.law for r in d.regimes][0] == "log"
+    assert next(r.law for r in d.regimes) == "log"
     assert [r.law for r in d.regimes][-1] == "inverse"
     assert d.tried > 1
 
@@ -261,7 +261,7 @@ def test_no_interval_has_width_zero():
     assert low < d.steps_per_decade < high
 
 
-# --- 10, 11: the grid comes from the data, steps are numbers ---------------------------------------
+# --- 10, 11: the grid comes from the data, steps are numbers --------------------------------------
 
 
 def test_three_decades_are_three_decades():
@@ -300,6 +300,39 @@ def test_newtons_method_has_too_few_steps():
     found = rate(frame(steps, loss))
     assert "fewer than 6 distinct steps" in found.sentence
     assert found.advice
+    leaps = rate(frame(np.arange(8), FACTORS[:, None] * 10.0 ** -(2.0 ** np.arange(8))))
+    assert "each step passes over a decade" in leaps.sentence
+
+
+def test_advice_knows_the_range_and_the_steps_already_taken():
+    steps, loss = exponential()
+    narrow = rate(frame(steps, loss), eps_range=(1e-2, 1.0))
+    assert "state a wider range" in narrow.advice
+    short = rate(frame(steps[:800], loss[:, :800]))
+    step = float(short.advice.split("about step ")[1].split(" ")[0].replace(",", ""))
+    assert step > 800
+    alone = rate(loss[:1, :200].T)
+    assert "2 more runs" in alone.advice
+    assert "run to eps" in alone.advice
+
+
+def test_intervals_are_wider_where_more_ranges_were_tried():
+    eps = grid(0.5, 9)
+    times = np.where(eps > 1e-3, 1 / eps, 1e3 + 200.0 * np.log10(1e-3 / eps))
+    hits = FACTORS[:, None] * (1.0 + 0.02 * np.sin(np.arange(5.0)))[:, None] * times
+    found, stated = decide(eps, hits), decide(eps, hits, eps_range=(1e-9, 1e-3))
+    assert (found.tried, stated.tried) == (2, 1)
+    assert np.diff(found.steps_per_decade_interval) > 1.1 * np.diff(
+        stated.steps_per_decade_interval
+    )
+
+
+def test_a_run_that_rises_at_its_end_did_not_stop():
+    steps, loss = exponential()
+    loss[:3, -100:] *= 1e4
+    found = rate(frame(steps, loss))
+    assert found.law == "log"
+    assert any("end above" in note for note in found.notes)
 
 
 def test_every_inconclusive_says_what_would_decide_it():

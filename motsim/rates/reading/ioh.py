@@ -49,9 +49,9 @@ def ioh_table(name: str, path: Path, lines: Iterable[str]) -> FrameTable:
             continue
         cells = line.split()
         try:
-            values = [float(cell) for cell in cells[: len(titles)]]
+            values = [_number(cell) for cell in cells[: len(titles)]]
         except ValueError:
-            wrong = next(i for i, cell in enumerate(cells) if not _is_float(cell))
+            wrong = next(i for i, cell in enumerate(cells) if not _is_number(cell))
             raise ReadingError(
                 f"{name}: row {number:,}, column {titles[wrong]!r}: {short(cells[wrong])} is not"
                 " a number"
@@ -66,7 +66,8 @@ def ioh_table(name: str, path: Path, lines: Iterable[str]) -> FrameTable:
     table = frame_table(name, frame, "ioh", np.array(places, dtype=np.int64))
     table.notes.append(
         "IOHprofiler: each header starts a run; a row is written when the best value improves"
-        " (unless told otherwise), so T is exact there, and the last row is the end of the run."
+        " by 1e-10 or more (unless told otherwise): T is exact down to eps of about 1e-9, and the"
+        " last row is the end of the run."
     )
     maximised = _maximised(path)
     if maximised is not None:
@@ -75,9 +76,14 @@ def ioh_table(name: str, path: Path, lines: Iterable[str]) -> FrameTable:
     return table
 
 
-def _is_float(text: str) -> bool:
+def _number(text: str) -> float:
+    """Read a number; ioh 0.4 writes None for an infinite value."""
+    return float("inf") if text == "None" else float(text)
+
+
+def _is_number(text: str) -> bool:
     try:
-        float(text)
+        _number(text)
     except ValueError:
         return False
     return True
