@@ -67,16 +67,17 @@ def curves(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def fitted_curve(rows: pd.DataFrame, num_classes: int | None = None) -> pd.DataFrame:
     """Median fitted T(eps) of the law that was decided, for figures; empty if inconclusive.
 
-    Columns epsilon and step, from the first step of the run, over the reached range.
+    Columns epsilon and step, from the first step of the run, over the range that was judged.
     """
     decision = case_decision(rows, num_classes)
     if decision.law == "inconclusive":
         return pd.DataFrame({"epsilon": [], "step": []})
     epsilons, hits, budgets = curves(usable(rows, num_classes))
-    reached = epsilons[(hits > 0).any(axis=0)]
-    fine = np.geomspace(reached.max(), reached.min(), 60)
+    low, high = decision.eps_range
+    span = (low * 0.999, high * 1.001)
+    fine = np.geomspace(high, low, 60)
     before = float((rows["num_steps"] - rows["stage_length"]).median())
-    fit = fit_law(decision.law, epsilons, hits, budgets)
+    fit = fit_law(decision.law, epsilons, hits, budgets, eps_range=span)
     return pd.DataFrame({"epsilon": fine, "step": before + fit.median_curve(fine)})
 
 

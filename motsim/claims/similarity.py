@@ -31,8 +31,8 @@ stage II leaves a floor at rho != 0 even without noise: attention moved by a lar
 weights that depend on gamma, which no FFN can undo; without stage II the loss falls to 1e-12.
 The rate cases stay below the transition (rho <= 0.4): at 0.7 single runs with entropy 0 still end
 at 1e-5 or 0.1. The exponent 2/3 needs attention near the identity (16 I). At the preset's 8 I the
-leak bends the end of the curve (local exponent 1.15 at rho = -0.15, 0.54 at 0.1); the law is still
-decided as a power at -0.15 and 0.2, and undecided at 0.1.
+leak bends the end of the curve (local exponent 1.15 at rho = -0.15, 0.54 at 0.1); as the exponent
+drifts, no single law is decided over the whole range.
 """
 
 import numpy as np

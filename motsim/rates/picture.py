@@ -63,7 +63,8 @@ def _hitting_times(ax: Axes, rate: Rate) -> None:
         curve = sorted(rate.curves, key=lambda c: float(c.times[-1]))[len(rate.curves) // 2]
         low, high = rate.decision.eps_range
         part = curve.below(-np.log(high), -np.log(low)) if np.isfinite(low + high) else curve
-        _laws(ax, part or curve, rate.decision.exponent)
+        if rate.decision.criterion:  # nothing is drawn through what could not be judged
+            _laws(ax, part or curve, rate.decision.exponent)
         for regime in rate.decision.regimes[1:]:
             ax.axvline(regime.eps_high, color="0.75", lw=0.8, ls="--", zorder=0)
     ax.set_xscale("log")

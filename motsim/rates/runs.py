@@ -18,7 +18,7 @@ from motsim.rates.curves import Array, Curve, make_curve
 from motsim.rates.sample import Sample
 
 PASSAGES = ("first", "stay")
-POINTS_PER_DECADE, MAX_POINTS = 8, 64
+POINTS_PER_DECADE, LEAST_POINTS, MAX_POINTS = 8, 24, 64
 BOUND_MARGIN = 0.01  # nats: a loss that stands still does so to one per cent
 Passage = Literal["first", "stay"]
 
@@ -139,7 +139,7 @@ def curve_of(
         return None
     x = -np.log(loss)
     decades = (x[-1] - x[0]) / np.log(10.0)
-    count = int(np.clip(np.ceil(decades * POINTS_PER_DECADE), 8, MAX_POINTS))
+    count = int(np.clip(np.ceil(decades * POINTS_PER_DECADE), LEAST_POINTS, MAX_POINTS))
     if x.size > count + 1:
         keep = np.unique(
             np.append(np.searchsorted(x, np.linspace(x[0], x[-1], count + 1)[:-1]), x.size - 1)
