@@ -9,11 +9,11 @@ attention, the infimum is at infinity, and the gradient dominates the loss less 
 ``dL/dt = -(eta_w |g_w|^2 + eta_a |g_a|^2) = -2 D L``, a dominance D like L^p gives T like eps^-p:
 the exponent of D along the run predicts the exponent of T. The verdict depends on the step sizes:
 at larger ones (0.2 for the FFN) the loss oscillates at the edge of stability, D says nothing and
-the verdict turns with rounding, so they are not in the sweep. With one amplitude T is logarithmic below a transient
-(measured here). Over 3 to 4 decades the exponent of several heads drifts: a sum of three
-exponentials, or a floor, fits as well as a power, and the law is left open. For logistic loss the
-infimum is at infinity for every model; cubic heads add a factor log(1/eps)^(-4/3), so p is below 1
-at any eps.
+the verdict turns with rounding, so they are not in the sweep. With one amplitude T is logarithmic
+below a transient (measured here). Over 3 to 4 decades the exponent of several heads drifts: a sum
+of three exponentials, or a floor, fits as well as a power, and the law is left open. For logistic
+loss the infimum is at infinity for every model; cubic heads add a factor log(1/eps)^(-4/3), so p is
+below 1 at any eps.
 
 Kind: lower (p > 0) for the law, tight for the mechanism.
 

@@ -17,7 +17,7 @@ def test_a_claim_has_all_its_parts(page, folder):
         "quoted from the paper",
         "upper bound: tested on one side",
         "T(eps) follows the log law for mot",
-        "7 hold, 1 fails, 1 inconclusive; all as recorded",
+        "3 hold, 1 fails, 5 inconclusive; all as recorded",
         "steps a decade",
         "the log law beats every rival",
         "Tier quick",
