@@ -172,7 +172,7 @@ def decide_sample(
     by_law = dict(Counter(dissent))
     law, reason, advice = found.law, found.reason, ""
     others = len(used) - by_law.get(found.candidate, 0)
-    if others:
+    if 0 < others < len(used):  # where all decide otherwise alone, no run stands out
         count = ", ".join(
             f"{k} of {len(used)} {name}" for name, k in Counter(dissent).most_common()
         )
