@@ -22,7 +22,8 @@ class CommandParser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Exit with code 2."""
         known = [o for action in self._actions for o in action.option_strings]
-        words = [w for w in message.split() if w.startswith("--")]
+        unknown = message.startswith("unrecognized arguments")
+        words = [w for w in message.split() if w.startswith("--") and unknown]
         close = difflib.get_close_matches(words[0], known, n=1) if words else []
         hint = f"; did you mean {close[0]}?" if close and close[0] != words[0] else ""
         print(f"{self.prog}: {' '.join(message.split())}{hint}", file=sys.stderr)

@@ -33,14 +33,17 @@ and IOHprofiler write. Columns are guessed and the guess is said.
 Exit codes: 0 answered (inconclusive is an answer; in CI use motsim.testing.assert_rate), 2 the
 call or a file was wrong (one line says what).
 """
-SUFFIXES = (".png", ".pdf", ".svg")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     options = _options()
     arguments = options.parse_args(argv)
+    if not arguments.files:
+        options.error("FILE is missing; it stands before options that take several values")
     if arguments.plot is not None:
+        from motsim.rates.picture import SUFFIXES
+
         if arguments.plot.suffix.lower() not in SUFFIXES:
             options.error(f"--plot must end in {', '.join(SUFFIXES)}; got {arguments.plot}")
         if not arguments.plot.parent.is_dir():
@@ -63,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         groups = [found] if isinstance(found, Rate) else list(found.values())
         if arguments.json:
-            print(json.dumps(found.to_dict(), indent=1, allow_nan=False))
+            print(json.dumps(_told(found, arguments.at), indent=1, allow_nan=False))
         else:
             _print(found, arguments.at)
         if arguments.plot is not None:
@@ -73,12 +76,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ReadingError as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
         return 2
-    except OSError as error:
-        print(f"{PROGRAM}: {error.strerror}: {error.filename}", file=sys.stderr)
-        return 2
     except BrokenPipeError:  # the reader of a pipe has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except OSError as error:
+        print(f"{PROGRAM}: {error.strerror}: {error.filename}", file=sys.stderr)
+        return 2
     return 0
 
 
@@ -91,11 +94,17 @@ def _options() -> CommandParser:
         allow_abbrev=False,
     )
     add = options.add_argument
-    add("files", nargs="+", metavar="FILE", help="what training runs wrote")
+    add("files", nargs="*", metavar="FILE", help="what training runs wrote")
     add("--loss", metavar="COLUMN", help="column of the loss")
     add("--step", metavar="COLUMN", help="column of steps, epochs, samples, FLOP …")
     add("--run", nargs="+", default=[], metavar="COLUMN", help="columns that name a run")
-    add("--by", nargs="+", default=[], metavar="COLUMN", help="columns that make groups: a table")
+    add(
+        "--by",
+        nargs="+",
+        default=[],
+        metavar="COLUMN",
+        help="columns that make groups: an answer for each",
+    )
     add("--where", nargs="+", default=[], metavar="KEY=VALUE", help="rows to use")
     add("--optimum", type=float, metavar="X", help="of a quantity that rises: eps = X - value")
     add(
@@ -130,6 +139,22 @@ def _targets(path: Path, count: int) -> list[Path]:
     if count == 1:
         return [path]
     return [path.with_stem(f"{path.stem}-{k}") for k in range(1, count + 1)]
+
+
+def _told(found: "Rate | Rates", at: Sequence[float]) -> dict[str, Any]:
+    """Return what JSON holds: a rate, or notes and a list of groups; with T(eps) if asked for."""
+    from motsim.rates.rate import Rate, plain
+
+    told = found.to_dict()
+    groups = (
+        [(told, found)]
+        if isinstance(found, Rate)
+        else zip(told["groups"], found.values(), strict=True)
+    )
+    for one, rate in groups:
+        if at:
+            one["steps_to"] = plain(rate.steps_to(at).to_dict("index"))
+    return told
 
 
 def _print(found: "Rate | Rates", at: Sequence[float]) -> None:
@@ -167,8 +192,8 @@ def _print_groups(found: "Rates", at: Sequence[float], width: int) -> None:
     for name, one in found.items():
         _say(f"{name}: {one.sentence}", width, "  ")
         _say(one.data, width, "  ", "  ")
-        for warning in one.decision.warnings:
-            _say(f"- {warning}", width, "    ", "  ")
+        for note in (*one.decision.warnings, *(n for n in one.notes if n not in found.notes)):
+            _say(f"- {note}", width, "    ", "  ")
         if one.advice:
             _say(f"What would decide it: {one.advice}.", width, "  ", "  ")
         _print_times(one, at)

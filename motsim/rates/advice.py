@@ -10,6 +10,7 @@ from motsim.rates.curves import Curve
 from motsim.rates.evidence import P, power_squares
 from motsim.rates.fits import EXACT, fit_line, fit_powers
 
+STANDS = 0.7  # of the run: where the last new minimum came earlier, the loss stands still
 FAR = 1e3  # times the present steps: nobody runs on so far
 
 
@@ -18,14 +19,20 @@ def run_on(curves: Sequence[Curve], decades: float) -> str:
     if not curves:
         return "log runs from their first steps on, often enough for six distinct steps a decade"
     floor = "if the loss has an infimum, subtract it where it is known (--floor X)"
-    if sum(c.stopped for c in curves) > 0.5 * len(curves):
-        return f"the loss has stopped: running on does not help; {floor}"
+    idle = [c.times[-1] < STANDS * (c.first + c.span) for c in curves]
+    if sum(idle) > 0.5 * len(curves):
+        step = float(np.median([c.times[-1] for c in curves]))
+        end = float(np.median([c.first + c.span for c in curves]))
+        return (
+            f"the loss found no new minimum from step {rounded(step)} to {rounded(end)}: running on"
+            f" does not help; {floor}"
+        )
     x = float(np.median([c.x[0] for c in curves])) + decades * np.log(10.0)
     logs, powers = [], []
     for c in curves:
         free = c.unbounded()
         intercept, slope = fit_line(free)[1]
-        last = float(c.times[-1])  # T at x is after T at any smaller x, whatever a fit says
+        last = float(c.first + c.span)  # not reached so far, whatever a fit says
         logs.append(last + max(free.span * (x - max(c.x[-1], intercept)) / slope, 0.0))
         positive = P[P >= 0.2]
         p = positive[power_squares(free)[P >= 0.2].argmin()]

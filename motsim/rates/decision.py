@@ -23,7 +23,7 @@ from motsim.rates.judgement import (
     judge,
     lower_quartile,
 )
-from motsim.rates.laws import check_law, power_limit
+from motsim.rates.laws import check_law, log_limit, power_limit
 from motsim.rates.regimes import Regime, find_regimes
 from motsim.rates.sample import Sample, sample_of_hits, trusted_bounds
 
@@ -302,6 +302,9 @@ def _fits(judgement: Judgement, regimes: Sequence[Regime]) -> bool:
         return all(r.exponent_interval[0] < power_limit(r.decades) for r in regimes)
     if p >= P[-1]:  # an open end
         return all(r.exponent > 0.75 * p for r in regimes)
+    ends = [r.exponent_interval for r in regimes]
+    if max(low for low, _ in ends) > min(high for _, high in ends) + 0.1:
+        return False  # the regimes contradict each other
     return all(
         abs(r.exponent - p) <= max(0.25, 0.25 * p)
         or r.exponent_interval[0] - 0.1 <= p <= r.exponent_interval[1] + 0.1
@@ -321,8 +324,13 @@ def _search(
     Two ranges that are stated in advance, not a search for the one that agrees.
     """
     starts = [-float(np.log(regimes[-1].eps_high))] if len(regimes) > 1 else []
-    middle = 0.5 * float(np.median([c.x[0] + c.x[-1] for c in curves]))
-    starts += [middle] if not starts or middle > starts[0] + 0.5 * np.log(10.0) else []
+    # the smaller half of what three quarters of the curves reach, three decades at least
+    first = float(np.median([c.x[0] for c in curves]))
+    last = lower_quartile([float(c.x[-1]) for c in curves])
+    middle = min(0.5 * (first + last), last - 1.01 * MIN_DECADES * np.log(10.0))
+    roomy = middle > first + np.log(10.0)
+    if roomy and (not starts or middle > starts[0] + 0.5 * np.log(10.0)):
+        starts.append(middle)
     tried = 1
     for start in starts:
         parts = [part for c in curves if (part := c.below(start)) is not None]
@@ -332,7 +340,12 @@ def _search(
             continue
         tried += 1
         found = judge(parts, level=1.0 - (1.0 - level) / tried, **options)
-        if found.law != "inconclusive" and _fits(found, find_regimes(parts)):
+        # without a change of regime, the part has to differ from the whole: else it is a choice
+        ends = found.exponent_interval
+        apart = len(regimes) > 1 or not ends[0] <= whole.exponent <= ends[1]
+        if found.law == "log":  # by the limit of the whole range, not by the wider one of a part
+            apart &= ends[1] < log_limit(lower_quartile([c.decades for c in curves]))
+        if found.law != "inconclusive" and apart and _fits(found, find_regimes(parts)):
             return found, parts, tried
     if whole.law == "inconclusive":
         return whole, list(curves), tried

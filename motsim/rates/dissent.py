@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from motsim.rates.curves import Curve
-from motsim.rates.evidence import NOISE, P, power_squares, smaller_half
+from motsim.rates.evidence import NOISE, P, last_quarter, power_squares, smaller_half
 from motsim.rates.laws import Array, log_limit, power_limit
 
 SURPRISE = 25.0  # chi-squared that makes a single curve another law's
@@ -28,13 +28,13 @@ def own_laws(curves: Sequence[Curve], law: str) -> list[str]:
 
     Notes
     -----
-    A curve is asked as a whole and by its smaller half of eps; the other law must fit better by
-    `SURPRISE` in units of the common noise, and the curve's own exponent must lie with the other.
+    A curve is asked as a whole, by its smaller half of eps and by its last quarter; the other law
+    must fit better by `SURPRISE` in units of the common noise, and the curve's own exponent must
+    lie with the other.
     """
     if law not in ("log", "power", "inverse"):
         return [law] * len(curves)
-    halves = [smaller_half(c) for c in curves]
-    asked = [[c, h] if h is not None else [c] for c, h in zip(curves, halves, strict=True)]
+    asked = [[part for part in (c, smaller_half(c), last_quarter(c)) if part] for c in curves]
     squares = [[power_squares(part) / part.x.size for part in parts] for parts in asked]
     common = float(np.median([s[0].min() for s in squares])) + NOISE**2
     found = []

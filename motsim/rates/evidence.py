@@ -93,6 +93,13 @@ def smaller_half(curve: Curve) -> Curve | None:
     return half if half is not None and half.x.size >= 5 else None
 
 
+@lru_cache(maxsize=1024)
+def last_quarter(curve: Curve) -> Curve | None:
+    """Return the last quarter of a curve's range; None under five points or one decade."""
+    part = curve.below(0.25 * curve.x[0] + 0.75 * curve.x[-1])
+    return part if part is not None and part.x.size >= 5 and part.decades >= 1.0 else None
+
+
 def _squares(curve: Curve, exponents: Array) -> Array:
     sse, smooth = np.empty(exponents.size), exponents != 0.0
     if smooth.any():

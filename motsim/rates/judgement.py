@@ -157,6 +157,7 @@ def exponent_text(p: float, ends: tuple[float, float]) -> str:
     if p <= P[0]:
         return f"p <= {P[0]:.3g}, beyond what is looked at"
     digits = 2 if not high - low < 1.0 else min(2 - int(np.floor(np.log10(high - low))), 5)
+    p, low, high = (round(value, digits) + 0.0 for value in (p, low, high))  # no minus zero
     return f"p = {p:.{digits}f} in [{low:.{digits}f}, {high:.{digits}f}]"
 
 
@@ -181,7 +182,9 @@ def _beaten(law: str, rival: str, margin: float) -> str:
     if rival.endswith("exponentials"):
         k = rival.split()[0]
         return f": a power over this window; a sum of {k} exponentials fits as well"
-    return f", but the {law} law does not beat every rival ({rival}: margin {margin:.3g})"
+    if margin > 0.0:
+        return f", but without some of the runs the {rival} law fits as well as the {law} law"
+    return f", but the {rival} law fits better than the {law} law (BIC by {-margin:.3g})"
 
 
 def _stopped(evidence: Evidence, floors: Floors) -> int:

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from motsim.rates.curves import make_curve
+from motsim.rates.evidence import P, power_squares
 from motsim.rates.fits import EXACT, fit_line, fit_powers
+from motsim.rates.floors import fit_floored_powers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
     from motsim.rates.curves import Curve
     from motsim.rates.rate import Rate
 
+SUFFIXES = (".png", ".pdf", ".svg")
 INK, LOG, POWER = "0.25", "#0173b2", "#d55e00"
 LOOK: Any = {
     "font.size": 8, "axes.titlesize": 8.5, "axes.labelsize": 8, "xtick.labelsize": 7,
@@ -30,7 +34,14 @@ def draw(rate: Rate, path: str | Path | None = None) -> Figure:
     Left, T(eps) on the axes where the law is a straight line (log: eps alone logarithmic; a power:
     both) with the log law, the best power and the edges of regimes; right, loss against steps.
     Needs no display; the figure is not shown.
+
+    Raises
+    ------
+    ValueError
+        If the path does not end in .png, .pdf or .svg.
     """
+    if path is not None and Path(path).suffix.lower() not in SUFFIXES:
+        raise ValueError(f"a picture must end in {', '.join(SUFFIXES)}; got {str(path)!r}")
     import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -51,7 +62,7 @@ def _title(rate: Rate) -> str:
     import textwrap
 
     name = f"{rate.name}: " if rate.name else ""
-    return "\n".join(textwrap.wrap(name + rate.sentence, 118)[:3])
+    return "\n".join(textwrap.wrap(name + rate.sentence, 96)[:4])
 
 
 def _hitting_times(ax: Axes, rate: Rate) -> None:
@@ -64,34 +75,59 @@ def _hitting_times(ax: Axes, rate: Rate) -> None:
         low, high = rate.decision.eps_range
         part = curve.below(-np.log(high), -np.log(low)) if np.isfinite(low + high) else curve
         if rate.decision.criterion:  # nothing is drawn through what could not be judged
-            _laws(ax, part or curve, rate.decision.exponent)
+            _laws(ax, part or curve, rate)
+        if rate.decision.tried > 1 and rate.law != "inconclusive":
+            ax.axvspan(low, high, color="0.93", lw=0, zorder=-1, label="range judged")
         for regime in rate.decision.regimes[1:]:
-            ax.axvline(regime.eps_high, color="0.75", lw=0.8, ls="--", zorder=0)
+            label = "change of regime" if regime is rate.decision.regimes[1] else None
+            ax.axvline(regime.eps_high, color="0.6", lw=0.8, ls=":", zorder=0, label=label)
     ax.set_xscale("log")
     if not logarithmic:
         ax.set_yscale("log")
+    _few_ticks(ax)
     ax.invert_xaxis()
     ax.set_xlabel("accuracy eps (falls to the right)")
     ax.set_ylabel(f"T(eps), {rate.step_column}")
     where = "logarithmic in eps alone" if logarithmic else "logarithmic on both axes"
     ax.set_title(f"hitting times, {where}")
     if ax.get_legend_handles_labels()[0]:
-        ax.legend(frameon=False, fontsize=7)
+        ax.legend(frameon=False, fontsize=7, loc="upper left")
 
 
-def _laws(ax: Axes, curve: Curve, exponent: float) -> None:
-    """Draw the log law and a power through one curve, the one of median length."""
-    x = np.linspace(curve.x[0], curve.x[-1], 200)
-    start, slope = fit_line(curve)[1]
-    line = curve.first + curve.span * (x - start) / slope
-    ax.plot(np.exp(-x), np.where(line > 0, line, np.nan), color=LOG, lw=1.2, label="log law")
-    p = exponent if np.isfinite(exponent) and exponent > 0.02 else 0.5
-    _, c, g = (float(v[0]) for v in fit_powers(curve, np.array([p]), EXACT))
+def _few_ticks(ax: Axes) -> None:
+    """Label no minor ticks where a range is under a decade: they would overlap."""
+    low, high = ax.get_xlim()
+    if high / low < 10.0:
+        from matplotlib.ticker import MaxNLocator, NullFormatter, NullLocator, ScalarFormatter
+
+        ax.xaxis.set_major_locator(MaxNLocator(4))
+        ax.xaxis.set_major_formatter(ScalarFormatter())
+        ax.xaxis.set_minor_locator(NullLocator())
+        ax.xaxis.set_minor_formatter(NullFormatter())
+
+
+def _laws(ax: Axes, curve: Curve, rate: Rate) -> None:
+    """Draw the log law and the best power through one curve; towards a floor, both bend to it."""
+    x = np.linspace(curve.x[0], curve.x[-1], 300)
+    shifted, at, name = curve, x, ""
+    if rate.law == "floor":
+        squares, log_floors = fit_floored_powers(curve)
+        floor = float(np.exp(log_floors[squares.argmin()]))
+        moved = -np.log(np.exp(-curve.x) - floor)
+        shifted = make_curve(moved, curve.times)
+        x = -np.log(floor + np.geomspace(np.exp(-moved[0]), np.exp(-moved[-1]), 300))
+        at, name = -np.log(np.exp(-x) - floor), " towards a floor"
+        ax.axvline(floor, color="0.6", lw=0.8, label=f"floor {floor:.2g}")
+    start, slope = fit_line(shifted)[1]
+    line = shifted.first + shifted.span * (at - start) / slope
+    ax.plot(np.exp(-x), np.where(line > 0, line, np.nan), color=LOG, lw=1.2, label="log law" + name)
+    squares = power_squares(shifted)[P >= 0.05]
+    p = float(P[P >= 0.05][squares.argmin()])
+    _, c, g = (float(v[0]) for v in fit_powers(shifted, np.array([p]), EXACT))
     with np.errstate(over="ignore"):
-        times = curve.first + curve.span * (np.exp(p * (x - c)) - g)
-    top = 3.0 * float(curve.times[-1])
-    keep = (times > 0) & (times < top)
-    label = f"power, p = {p:.2f}"
+        times = shifted.first + shifted.span * (np.exp(p * (at - c)) - g)
+    keep = (times > 0) & (times < 3.0 * float(curve.times[-1]))
+    label = f"best power{name}, p = {p:.2f}"
     ax.plot(np.exp(-x)[keep], times[keep], color=POWER, lw=1.2, ls="--", label=label)
 
 
@@ -101,7 +137,10 @@ def _losses(ax: Axes, rate: Rate) -> None:
         loss = np.where(run.loss > 0.0, run.loss, np.nan)
         spread = np.linspace if rate.law == "log" else np.geomspace
         keep = np.unique(spread(1, loss.size, min(loss.size, 2000)).astype(int) - 1)
-        ax.plot(run.steps[keep], loss[keep], lw=0.7, color=INK, alpha=0.6)
+        steps = run.steps[keep]
+        if rate.law != "log":  # step 0 has no place on a logarithmic axis
+            steps = np.where(steps > 0.0, steps, np.nan)
+        ax.plot(steps, loss[keep], lw=0.7, color=INK, alpha=0.6)
     ax.set_yscale("log")
     if rate.law != "log":
         ax.set_xscale("log")

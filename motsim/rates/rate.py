@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 __all__ = ["Rate", "Rates", "rate"]
 
 IOH_LEAST = 1e-9
+MAX_RUNS = 500  # more add nothing to an interval but time
+ALIASES = {"1/eps": "inverse"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,9 +73,18 @@ class Rate:
         return self.decision.law
 
     @property
+    def unit(self) -> str:
+        """What T counts: steps, or the column's name where it counts something else."""
+        return (
+            "steps"
+            if "step" in self.step_column or "iter" in self.step_column
+            else self.step_column
+        )
+
+    @property
     def sentence(self) -> str:
         """The answer in one sentence."""
-        return answer(self.decision)
+        return answer(self.decision, self.unit)
 
     @property
     def data(self) -> str:
@@ -92,6 +103,7 @@ class Rate:
 
     def supports(self, law: str) -> str:
         """Return ``holds``, ``fails`` or ``inconclusive`` for the claim that `law` is the law."""
+        law = ALIASES.get(law, law)
         check_law(law)
         return supports(self.decision, law)
 
@@ -107,8 +119,9 @@ class Rate:
         """Return the regimes of the whole range, one row each, large eps first."""
         return pd.DataFrame([asdict(regime) for regime in self.decision.regimes])
 
-    def steps_to(self, epsilons: Sequence[float]) -> pd.DataFrame:
+    def steps_to(self, epsilons: float | Sequence[float]) -> pd.DataFrame:
         """Return T(eps) of every run (rows) for some eps (columns); NaN where not reached."""
+        epsilons = [float(eps) for eps in np.atleast_1d(epsilons)]
         rows = {}
         for run in self.runs:
             times, loss = passages(run, self.passage)
@@ -268,6 +281,8 @@ def rate(
         raise ReadingError(f"range must satisfy 0 < LOW < HIGH; got {eps_range[0]} {eps_range[1]}")
     if isinstance(floor, str) and floor != "estimate":
         raise ReadingError(f"floor must be a number or estimate; got {floor!r}")
+    if not isinstance(floor, str) and not np.isfinite(floor):
+        raise ReadingError(f"floor must be finite; got {floor}")
     if not 0.5 <= level < 1.0:
         raise ReadingError(f"level must be in [0.5, 1); got {level}")
     curves = read(data, loss=loss, step=step, run=run, where=where, by=by, optimum=optimum)
@@ -296,21 +311,28 @@ def _rate_of(
     eps_range: tuple[float, float] | None,
     passage: Passage,
 ) -> Rate:
-    runs, skipped = _runs(frame)
+    runs, skipped = _runs(frame, curves.loss_column)
     notes = [*curves.notes, *skipped]
+    asked = eps_range
     if isinstance(floor, str):
         runs, eps_range, note = _estimated(runs, eps_range)
         notes.append(note)
     elif floor:
         runs = [r.minus(floor) for r in runs]
+        notes.append(f"floor {floor:g} subtracted from every loss")
+    _check_values(runs, curves.loss_column, floor, asked)
     if curves.kind == "ioh":  # ten decimals: what is smaller reads back as 0
         low, high = eps_range or (0.0, np.inf)
         eps_range = (max(low, IOH_LEAST), high)
         notes.append(f"values have ten decimals: no eps below {IOH_LEAST:g} is looked at")
-    sample = sample_of_runs(runs, passage, eps_range)
+    judged = runs
+    if len(runs) > MAX_RUNS:
+        judged = [runs[i] for i in np.linspace(0, len(runs) - 1, MAX_RUNS).astype(int)]
+        notes.append(f"{MAX_RUNS} of {len(runs):,} runs, spread evenly over them, were judged")
+    sample = sample_of_runs(judged, passage, eps_range)
     decision = decide_sample(sample, level=level)
-    if decision.law == "inconclusive" and eps_range is not None:
-        deeper = [r for r in runs if (r.loss[r.loss > 0] < eps_range[0] / 2).any()]
+    if decision.law == "inconclusive" and asked is not None:
+        deeper = [r for r in runs if (r.loss[r.loss > 0] < asked[0] / 2).any()]
         if decision.decades < MIN_DECADES and len(deeper) >= 0.5 * len(runs):
             text = f"state a wider range: {len(deeper)} of {len(runs)} runs went below it"
             if len(sample.curves) < MIN_CURVES:
@@ -335,7 +357,7 @@ def _rate_of(
     )  # fmt: skip
 
 
-def _runs(frame: pd.DataFrame) -> tuple[list[Run], list[str]]:
+def _runs(frame: pd.DataFrame, column: str) -> tuple[list[Run], list[str]]:
     """Return the runs of one group, and what was left out of them."""
     runs: list[Run] = []
     unlogged: list[str] = []
@@ -355,21 +377,43 @@ def _runs(frame: pd.DataFrame) -> tuple[list[Run], list[str]]:
     if unlogged:
         notes.append(f"{len(unlogged)} runs have no finite loss: {', '.join(unlogged[:5])}")
     if not runs:
-        raise ReadingError("no run has a finite loss; is --loss the right column?")
+        raise ReadingError(f"no run has a finite loss; is {column!r} the right column (--loss)?")
     return runs, notes
+
+
+def _check_values(
+    runs: Sequence[Run], column: str, floor: float | str, asked: tuple[float, float] | None
+) -> None:
+    """Refuse losses that hold no eps at all, with the values seen."""
+    low = min(float(r.loss.min()) for r in runs)
+    high = max(float(r.loss.max()) for r in runs)
+    after = f" minus the floor {floor:g}" if not isinstance(floor, str) and floor else ""
+    if high <= 0.0:
+        raise ReadingError(
+            f"column {column!r}{after} is never positive ({low:.4g} to {high:.4g}): eps is the"
+            " distance to the least possible value, give it as --floor"
+        )
+    if low == high:
+        raise ReadingError(f"column {column!r} is {low:.4g} in every row: nothing falls")
+    if asked is not None and (high < asked[0] or low > asked[1]):
+        raise ReadingError(
+            f"range {asked[0]:g} to {asked[1]:g} holds no loss; column {column!r}{after} goes from"
+            f" {high:.4g} down to {low:.4g}"
+        )
 
 
 def _estimated(
     runs: Sequence[Run], eps_range: tuple[float, float] | None
 ) -> tuple[list[Run], tuple[float, float], str]:
     """Subtract a floor fitted to each run; return the range that it leaves to look at."""
-    shifted, nearest = [], 0.0
+    shifted, floors, nearest = [], [], 0.0
     for run in runs:
         curve = curve_of(run)
         if curve is None:
             raise ReadingError(f"--floor estimate: run {run.name} has fewer than four points")
         squares, log_floors = fit_floored_powers(curve)
         floor = float(np.exp(log_floors[squares.argmin()]))
+        floors.append(floor)
         shifted.append(run.minus(floor))
         nearest = max(nearest, 3.0 * (float(run.loss.min()) - floor))
     low, high = eps_range or (0.0, np.inf)
@@ -379,7 +423,8 @@ def _estimated(
             f"--floor estimate leaves nothing below {high:g}; it looks down to {low:g}"
         )
     note = (
-        "floors were estimated from the runs themselves, one each; eps below"
+        f"floors were estimated from the runs themselves, one each ({min(floors):.6g} to"
+        f" {max(floors):.6g}); eps below"
         f" {low:.2g} (three times the last gap to a floor) is not looked at"
     )
     return shifted, (low, high), note

@@ -10,8 +10,10 @@ import numpy as np
 from motsim.rates.curves import CENSORED, MISSING, Curve, CurveTable
 from motsim.rates.evidence import P, likelihood
 from motsim.rates.fits import fit_floor, fit_line, fit_powers
-from motsim.rates.floors import fit_floored_powers
+from motsim.rates.floors import bends_like_a_floor, fit_floored_powers
 from motsim.rates.laws import Array
+
+CLEAR = 2.0  # log likelihood a curve: true floors gain 2 to 25, powers cut short at most 1.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +100,7 @@ def trusted_bounds(sample: Sample) -> tuple[list[Curve], str]:
 
 
 def _bend(curves: Sequence[Curve]) -> bool:
-    """Whether the reached points alone bend towards a floor: by BIC, or in their last steps."""
+    """Whether the reached points alone bend towards a floor: clearly by BIC, or at their end."""
     free = towards = 0.0
     positive = P[P > 0.0]
     for c in curves:
@@ -112,7 +114,8 @@ def _bend(curves: Sequence[Curve]) -> bool:
             float(likelihood(fit_floored_powers(c)[0], c).max()) - 0.5 * size,
         )
         free, towards = free + best, towards + floors - 0.5 * size
-    return towards > free or _last_steps_grow(curves)
+    alike = sum(bends_like_a_floor(c) for c in curves) > 0.75 * len(curves)
+    return (alike and towards > free + CLEAR * len(curves)) or _last_steps_grow(curves)
 
 
 def _last_steps_grow(curves: Sequence[Curve]) -> bool:

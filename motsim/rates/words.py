@@ -16,7 +16,7 @@ from motsim.rates.runs import Run
 SHOWN = ("log", "inverse", "power", "floor", "power floor", "kink")
 
 
-def answer(d: RateDecision) -> str:
+def answer(d: RateDecision, unit: str = "steps") -> str:
     """Return the answer in one sentence."""
     if d.law == "inconclusive":
         return f"No law can be decided: {d.reason}."
@@ -28,7 +28,7 @@ def answer(d: RateDecision) -> str:
             text = f"T(eps) is at most logarithmic ({p}: faster than log) {where} ({size})"
         else:
             b = _number(d.steps_per_decade, *d.steps_per_decade_interval)
-            text = f"T(eps) is logarithmic: {b} steps per decade, {where} ({size})"
+            text = f"T(eps) is logarithmic: {b} {unit} per decade, {where} ({size})"
     elif d.law == "floor":
         low, high = d.exponent_interval
         if high - low > 1.0:
@@ -97,4 +97,5 @@ def _number(value: float, low: float, high: float) -> str:
     if not np.isfinite(width) or width <= 0.0:
         return f"{value:.3g} [{low:.3g}, {high:.3g}]"
     digits = int(np.clip(1 - np.floor(np.log10(width)), 0, 5))
+    value, low, high = (round(number, digits) + 0.0 for number in (value, low, high))
     return f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"

@@ -280,11 +280,11 @@ def far_floor(rng, p):
     return towards_floor(rng, p, False)
 
 
-def budget_told_wrongly(rng, p):
+def cut_short(rng, p):
+    """The budget ends before the last eps, and is told as it was."""
     eps, hits, said = as_hits(rng, p, least=4.0)
     end = np.ceil(np.quantile(hits, 0.85))
-    told = end * rng.choice([1.0, 2.0, 10.0])
-    return Case(hits=(eps, np.where(hits > end, CENSORED, hits), told), **said)
+    return Case(hits=(eps, np.where(hits > end, CENSORED, hits), end), **said)
 
 
 def copies(rng, p):
@@ -327,7 +327,7 @@ def minority(rng, p):
     """1 of 5 up to 3 of 10 runs turn from log into a power, or the other way round."""
     n, odd = [(4, 1), (5, 1), (6, 2), (8, 2), (10, 2), (10, 3)][rng.integers(6)]
     q, decades = p or rng.choice([0.5, 0.8, 1.0, 1.5]), rng.uniform(4.5, 8.0)
-    turn = rng.uniform(0.0, max(decades - 1.5 / q, 0.0)) * np.log(10.0)
+    turn = rng.uniform(0.0, 0.5 * decades if p else max(decades - 1.5 / q, 0.0)) * np.log(10.0)
 
     def log_rate(x):
         rows = np.tile(p * x, (n, 1))
@@ -475,7 +475,7 @@ KINDS = {
 KINDS |= {
     kind.__name__.replace("_", " "): (kind, True)
     for kind in (
-        few_seeds, own_exponents, one_stop, near_floor, far_floor, budget_told_wrongly, copies,
+        few_seeds, own_exponents, one_stop, near_floor, far_floor, cut_short, copies,
         tenfold_factors, units, few_points, tiny_steps, coarse_looks, minority, raw, starts_late,
         thinned, bursts, noise_level, zeros, six_decimals, ends_in_nan, unlike_lengths, raw_units,
         ends_on_a_plateau, own_least,

@@ -80,7 +80,7 @@ def test_factors_on_steps_and_eps_change_nothing(name, seed):
         scaled = np.where(hits == CENSORED, CENSORED, hits * on_steps)
         d = decide(eps * on_eps, scaled, None if budget is None else budget * on_steps)
         assert d.law == base.law
-        np.testing.assert_allclose(d.exponent_interval, base.exponent_interval, atol=1e-6)
+        np.testing.assert_allclose(d.exponent_interval, base.exponent_interval, atol=1e-5)
         np.testing.assert_allclose(d.margin, base.margin, rtol=1e-3)
         np.testing.assert_allclose(d.steps_per_decade, base.steps_per_decade * on_steps)
 

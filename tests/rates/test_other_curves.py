@@ -99,6 +99,18 @@ def test_budget_that_nothing_supports_is_a_warning(told):
     assert decide(eps, hits, told, watched=told).law == "floor"
 
 
+@pytest.mark.parametrize("factor", [2, 10])
+def test_steep_powers_cut_short_are_no_floors_whatever_budget_is_told(factor):
+    from tests.rates.synthetic import as_hits
+
+    for seed in range(91_000, 91_008):
+        rng = np.random.default_rng([seed])
+        eps, hits, _ = as_hits(rng, 2.0, least=4.0, most=6.0, n=5)
+        end = np.ceil(np.quantile(hits, 0.85))
+        d = decide(eps, np.where(hits > end, CENSORED, hits), factor * end, num_bootstrap=100)
+        assert d.law in ("power", "inconclusive"), (seed, d.reason)
+
+
 @pytest.mark.parametrize("level", [1e-4, 1e-5])
 def test_plateau_is_stopped_within_this_budget(level):
     steps, loss = exponential(steps=5000)
@@ -173,7 +185,7 @@ def test_power_towards_a_floor(floor, p, budget):
     d = decide(*floored_power(floor, p, budget))
     if d.law == "inconclusive":  # three decades are not there at 3e-4
         assert "decades" in d.reason
-        assert "stopped" in d.advice
+        assert "running on does not help" in d.advice
         return
     low, high = d.exponent_interval
     assert d.law == "floor"
@@ -401,6 +413,18 @@ def test_runs_that_decide_otherwise_are_named(turned, runs):
     assert f"{runs - turned} of {runs} log, {turned} of {runs} power" in d.reason
     assert supports(d, "log") == "inconclusive"
     assert decide(*log_then_power(0, runs)).law == "log"
+
+
+def test_runs_that_turn_late_are_named():
+    eps, x = grid(0.5, 7.1), np.log(1.0 / grid(0.5, 7.1))
+    turn = np.log(1.0 / 10.0**-5.4)
+    size = 1.0 + 0.05 * np.arange(10.0)[:, None]
+    times = size * np.exp(1.5 * x)
+    late = np.exp(1.5 * turn) * (1.0 + 1.5 * np.maximum(x - turn, 0.0))
+    times[:3] = np.where(x <= turn, times[:3], size[:3] * late)
+    d = decide(eps, times)
+    assert d.law == "inconclusive"
+    assert "7 of 10 power, 3 of 10 log" in d.reason
 
 
 def test_one_of_twenty_is_a_warning():

@@ -22,6 +22,8 @@ NAN = ["nan", "NaN", "NAN", "Nan", "-nan", "-NaN", "+nan"]
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(inf|infinity|nan)", re.IGNORECASE)
 DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+([eE][+-]?\d+)?")
 
+csv.field_size_limit(max(csv.field_size_limit(), 1 << 27))  # a text column may hold a config
+
 
 class Layout:
     """How a file separates its cells: `delimiter` ("" for white space) and `decimal` mark."""
