@@ -1,0 +1,335 @@
+"""Gradient flow: a stage followed in continuous time, far beyond what steps of descent reach.
+
+Plain descent is Euler's method with unit step for dp/dt = -D grad L(p), D the step size of each
+part and t counted in steps. It is integrated in tau = log(1 + t) by SciPy's stiff solvers, and
+T(epsilon) is the first t with L <= epsilon along the solver's dense output.
+
+Error control. A law of L down to 1e-20 needs more than digits of the parameters: residuals of a
+squared loss are differences of numbers of order one. So an error e of the parameters is tolerated
+if it changes L by about `rtol` of itself: |e| <= rtol L / |grad L|, and
+|e| <= sqrt(rtol L / curvature) where the gradient has died. The solver starts anew with another
+tolerance where that has changed. Its smallest relative tolerance, 100 units of rounding, ends what
+can be asked: a squared loss is carried to about 1e-27.
+"""
+
+import math
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.integrate import BDF, LSODA, OdeSolver, Radau
+from scipy.optimize import brentq
+
+from motsim import kernels
+from motsim.schedule import Solver
+from motsim.trace import FlowCost, Status
+
+__all__ = ["EngineField", "Flow", "Velocity", "disagreement", "integrate"]
+
+Floats = NDArray[np.float64]
+#: State -> loss, and the velocity of the state, per step.
+Velocity = Callable[[Floats], tuple[float, Floats]]
+Jacobian = Callable[[Floats], Floats]
+
+METHODS: dict[str, Any] = {"LSODA": LSODA, "BDF": BDF, "Radau": Radau}
+SMALLEST_RTOL = 101 * np.finfo(float).eps  # below 100 SciPy warns
+DIFFERENCE = np.cbrt(np.finfo(float).eps)  # of central differences, relative
+#: The tolerance may be this much too loose, or too strict, before the solver starts anew.
+LOOSE, STRICT = 3.0, 100.0
+MAX_STEPS = 200_000
+
+
+@dataclass(frozen=True)
+class Flow:
+    """What became of one integration.
+
+    Attributes
+    ----------
+    status : {"reached", "max_steps", "diverged"}
+        As of a `Trace`.
+    time, loss, state : float, float, (n,) array
+        At the end: where the smallest target was reached, or at t_end.
+    hitting_times : (E,) array
+        First time with loss <= target; inf if never.
+    kept : dict of float to (float, (n,) array)
+        Loss and state at the times that were asked for and passed.
+    cost : FlowCost
+    """
+
+    status: Status
+    time: float
+    loss: float
+    state: Floats
+    hitting_times: Floats
+    kept: dict[float, tuple[float, Floats]]
+    cost: FlowCost
+
+    @property
+    def hitting_steps(self) -> NDArray[np.int64]:
+        """Hitting times, up to whole steps; -1 if never."""
+        found = np.where(np.isfinite(self.hitting_times), self.hitting_times, -1.0)
+        return np.ceil(found).astype(np.int64)
+
+
+def integrate(
+    velocity: Velocity,
+    start: Floats,
+    t_end: float,
+    targets: Sequence[float] | Floats = (),
+    *,
+    solver: Solver | None = None,
+    rates: Floats | float = 1.0,
+    jacobian: Jacobian | None = None,
+    keep: Sequence[float] = (),
+) -> Flow:
+    """Follow dp/dt = velocity(p) from t = 0 until the smallest target is reached, or t_end.
+
+    Parameters
+    ----------
+    velocity : callable
+        p -> (loss, dp/dt).
+    start : (n,) array
+    t_end : float
+    targets : sequence of float
+        Values of the loss whose first times are wanted.
+    solver : Solver, optional
+    rates : float or (n,) array
+        D: the velocity is about -D times the gradient of the loss. For error control only.
+    jacobian : callable, optional
+        p -> (n, n) derivative of the velocity. Default: central differences. One that is wrong
+        costs evaluations, and changes no result.
+    keep : sequence of float
+        Times at which to keep loss and state.
+
+    Raises
+    ------
+    ValueError
+        If t_end is not positive.
+    RuntimeError
+        If the solver gives up.
+    """
+    if not (np.isfinite(t_end) and t_end > 0):
+        raise ValueError(f"t_end must be finite and > 0; got {t_end}")
+    path = _Path(velocity, jacobian, np.asarray(rates, dtype=float), solver or Solver())
+    return path.follow(np.array(start, dtype=float), t_end, np.asarray(targets, float), keep)
+
+
+def size_of(state: Floats, velocity: Floats) -> float:
+    """Scale of the parameters: the largest, or how far one step moves them."""
+    return float(max(np.abs(state).max(), np.abs(velocity).max(), np.finfo(float).tiny))
+
+
+class _Path:
+    """One integration: the field in tau, with counters, and the tolerance of the moment."""
+
+    def __init__(
+        self, velocity: Velocity, jacobian: Jacobian | None, rates: Floats, solver: Solver
+    ) -> None:
+        self.velocity, self.rates, self.solver = velocity, rates, solver
+        self.jacobian = jacobian or self.differences
+        self.evaluations = self.jacobians = self.steps = self.starts = 0
+        self.curvature = 0.0
+
+    def at(self, state: Floats) -> tuple[float, Floats]:
+        self.evaluations += 1
+        return self.velocity(state)
+
+    def slope(self, tau: float, state: Floats) -> Floats:
+        return math.exp(tau) * self.at(state)[1]
+
+    def slope_jacobian(self, tau: float, state: Floats) -> Floats:
+        self.jacobians += 1
+        found = self.jacobian(state)
+        self.curvature = float(np.abs(found.diagonal() / self.rates).sum())
+        return math.exp(tau) * found
+
+    def differences(self, state: Floats) -> Floats:
+        """Central differences of the velocity."""
+        size = DIFFERENCE * max(float(np.abs(state).max()), 1e-3)
+        found = np.empty((len(state), len(state)))
+        for j in range(len(state)):
+            moved = state.copy()
+            moved[j] = state[j] + size
+            above = self.at(moved)[1]
+            moved[j] = state[j] - size
+            found[:, j] = (above - self.at(moved)[1]) / (2.0 * size)
+        return found
+
+    def reach(self, state: Floats, loss: float, velocity: Floats) -> float:
+        """How far parameters may move for the loss to change by about itself, or all they are."""
+        reach = size_of(state, velocity)
+        slope = float(np.linalg.norm(velocity / self.rates))
+        if slope > 0.0:
+            reach = min(reach, abs(loss) / slope)
+        if self.curvature > 0.0:
+            reach = min(reach, math.sqrt(abs(loss) / (self.solver.rtol * self.curvature)))
+        return max(reach, SMALLEST_RTOL / self.solver.rtol * size_of(state, velocity))
+
+    def begin(self, tau: float, state: Floats, end: float, reach: float, size: float) -> OdeSolver:
+        self.starts += 1
+        share = min(1.0, reach / size)
+        return METHODS[self.solver.method](
+            self.slope,
+            tau,
+            state,
+            end,
+            rtol=max(SMALLEST_RTOL, share * self.solver.rtol),
+            atol=share * self.solver.atol * size,
+            jac=self.slope_jacobian,
+        )
+
+    def follow(self, state: Floats, t_end: float, targets: Floats, keep: Sequence[float]) -> Flow:
+        end, times = math.log1p(t_end), sorted({float(t) for t in keep if 0.0 <= t <= t_end})
+        loss, velocity = self.at(state)
+        hits, kept = np.where(loss <= targets, 0.0, math.inf), {}
+        if 0.0 in times:
+            kept[0.0] = (loss, state.copy())
+        waiting = [t for t in times if t > 0.0]
+        tau, reach, inner = 0.0, 0.0, None
+        while tau < end and not self.done(hits) and np.isfinite(loss):
+            wanted = self.reach(state, loss, velocity)
+            if inner is None or wanted < reach / LOOSE or wanted > reach * STRICT:
+                reach = wanted / LOOSE
+                inner = self.begin(tau, state, end, reach, size_of(state, velocity))
+            before, tau = (tau, loss), self.step(inner)
+            state = np.array(inner.y)
+            loss, velocity = self.at(state)
+            dense = inner.dense_output()
+            middle = 0.5 * (before[0] + tau)
+            nodes = [before, (middle, self.loss_at(dense, middle)), (tau, loss)]
+            self.find(hits, targets, nodes, dense)
+            if self.done(hits):
+                tau = math.log1p(hits.max())
+                state = np.array(dense(tau))
+                loss = self.at(state)[0]
+            while waiting and math.log1p(waiting[0]) <= tau:
+                there = np.array(dense(math.log1p(waiting[0])))
+                kept[waiting.pop(0)] = (self.at(there)[0], there)
+        finite = bool(np.isfinite(loss))
+        return Flow(
+            status="diverged" if not finite else "reached" if self.done(hits) else "max_steps",
+            time=float(hits.max()) if self.done(hits) else min(math.expm1(tau), t_end),
+            loss=loss,
+            state=state,
+            hitting_times=hits,
+            kept=kept,
+            cost=FlowCost(
+                self.solver.method,
+                self.solver.rtol,
+                self.solver.atol,
+                self.evaluations,
+                self.jacobians,
+                self.steps,
+                self.starts,
+            ),
+        )
+
+    @staticmethod
+    def done(hits: Floats) -> bool:
+        return bool(hits.size) and bool(np.isfinite(hits).all())
+
+    def step(self, inner: OdeSolver) -> float:
+        self.steps += 1
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a failure is told below
+            message = inner.step()
+        if inner.status == "failed" or self.steps > MAX_STEPS:
+            reason = message or f"more than {MAX_STEPS:,} steps"
+            raise RuntimeError(
+                f"{self.solver.method} stopped at t = {math.expm1(inner.t):.4g}: {reason}; try"
+                " method 'Radau', or a larger rtol"
+            )
+        return float(inner.t)
+
+    def loss_at(self, dense: Any, tau: float) -> float:
+        return self.at(np.array(dense(tau)))[0]
+
+    def find(
+        self, hits: Floats, targets: Floats, nodes: Sequence[tuple[float, float]], dense: Any
+    ) -> None:
+        """Set the times at which the loss first fell to targets, between nodes (tau, loss)."""
+        tiny = np.finfo(float).tiny
+        for (left, _), (right, loss) in pairwise(nodes):
+            for e in np.flatnonzero((hits == math.inf) & (loss <= targets)):
+
+                def above(tau: float, target: float = targets[e]) -> float:
+                    return math.log(max(self.loss_at(dense, tau), tiny) / target)
+
+                # The dense output joins steps but to the tolerance: at the ends signs may agree.
+                if above(left) <= 0.0:
+                    place = left
+                elif above(right) > 0.0:
+                    place = right
+                else:
+                    place = float(brentq(above, left, right, xtol=1e-13, rtol=1e-13))
+                hits[e] = math.expm1(place)
+
+
+class EngineField:
+    """The training field of a stage in the engine's own kernels and coordinates.
+
+    States are the coordinates of parts that train; those which an odd model keeps at zero are none.
+    """
+
+    def __init__(
+        self,
+        value: kernels.Parameters,
+        parts: kernels.Batch,
+        rule: kernels.Rule,
+        scratch: kernels.Workspace,
+        gradient: kernels.Parameters,
+    ) -> None:
+        self.value, self.gradient = value, gradient
+        self.arguments = (parts, rule, scratch, np.zeros((1, 0, 0)), gradient, -1.0, np.empty(1))
+        rates = {"ffn": rule.ffn_rate, "attention": rule.attention_rate, "gate": rule.gate_rate}
+        moves = kernels.Parameters(*(np.full(a.shape, True) for a in value))
+        if (n := rule.class_axes) > 0:
+            moves.ffn[:, :n] = moves.gate[:, n:] = False
+            moves.attention[:, :n, n:] = moves.attention[:, n:, :n] = False
+        self.trained = [
+            (name, np.flatnonzero(getattr(moves, name)), float(rate))
+            for name, rate in rates.items()
+            if rate > 0.0 and getattr(value, name).size
+        ]
+        self.rates = np.concatenate([np.full(len(at), rate) for _, at, rate in self.trained])
+
+    def state(self, of: kernels.Parameters) -> Floats:
+        """Return the coordinates that are states, one after the other."""
+        return np.concatenate([getattr(of, name).ravel()[at] for name, at, _ in self.trained])
+
+    def place(self, state: Floats) -> None:
+        """Put a state back into the parameters."""
+        first = 0
+        for name, at, _ in self.trained:
+            getattr(self.value, name).reshape(-1)[at] = state[first : first + len(at)]
+            first += len(at)
+
+    def __call__(self, state: Floats) -> tuple[float, Floats]:
+        """Return the noise-free loss and the velocity."""
+        self.place(state)
+        parts, *_, losses = self.arguments
+        kernels.descend_in_parts(self.value, *self.arguments)
+        g = self.gradient
+        if len(parts.metric):
+            metric = parts.metric
+            g = kernels.Parameters(g.ffn @ metric, metric @ g.attention @ metric, g.gate @ metric)
+        return float(losses[0]), -self.rates * self.state(g)
+
+
+def disagreement(run: Callable[[Solver], Floats], solver: Solver) -> float:
+    """Largest relative difference of T(epsilon) at `solver` and at a tenth of its tolerances.
+
+    `run` gives the hitting times at a solver. Infinite if one of the two reaches a target that the
+    other does not.
+    """
+    finer = replace(solver, rtol=solver.rtol / 10.0, atol=solver.atol / 10.0)
+    one, other = (np.asarray(run(s), dtype=float) for s in (solver, finer))
+    if (np.isfinite(one) != np.isfinite(other)).any():
+        return math.inf
+    both = np.isfinite(one)
+    scale = np.maximum(np.abs(other[both]), 1.0)
+    return float((np.abs(one[both] - other[both]) / scale).max(initial=0.0))
