@@ -8,8 +8,8 @@ Error control. A law of L down to 1e-20 needs more than digits of the parameters
 squared loss are differences of numbers of order one. So an error e of the parameters is tolerated
 if it changes L by about `rtol` of itself: |e| <= rtol L / |grad L|, and
 |e| <= sqrt(rtol L / curvature) where the gradient has died. The solver starts anew with another
-tolerance where that has changed. Its smallest relative tolerance, 100 units of rounding, ends what
-can be asked: a squared loss is carried to about 1e-27.
+tolerance where that has changed; its states are counted from where it started. Rounding of the
+parameters ends what can be asked: a squared loss is carried to about 1e-27.
 """
 
 import math
@@ -39,8 +39,9 @@ METHODS: dict[str, Any] = {"LSODA": LSODA, "BDF": BDF, "Radau": Radau}
 SMALLEST_RTOL = 101 * np.finfo(float).eps  # below 100 SciPy warns
 DIFFERENCE = np.cbrt(np.finfo(float).eps)  # of central differences, relative
 #: The tolerance may be this much too loose, or too strict, before the solver starts anew.
-LOOSE, STRICT = 3.0, 100.0
+LOOSE, STRICT = 3.0, 30.0
 MAX_STEPS = 200_000
+NEAR = 0.01  # part of the largest parameter
 
 
 @dataclass(frozen=True)
@@ -132,20 +133,31 @@ class _Path:
         self.velocity, self.rates, self.solver = velocity, rates, solver
         self.jacobian = jacobian or self.differences
         self.evaluations = self.jacobians = self.steps = self.starts = 0
-        self.curvature = 0.0
+        self.curvature, self.asked = 0.0, 0
+        self.known_at, self.known = np.full(1, math.inf), np.zeros((0, 0))  # the last Jacobian
+        self.origin = np.zeros(1)  # of the solver's states
 
     def at(self, state: Floats) -> tuple[float, Floats]:
         self.evaluations += 1
         return self.velocity(state)
 
     def slope(self, tau: float, state: Floats) -> Floats:
-        return math.exp(tau) * self.at(state)[1]
+        return math.exp(tau) * self.at(self.origin + state)[1]
 
     def slope_jacobian(self, tau: float, state: Floats) -> Floats:
-        self.jacobians += 1
-        found = self.jacobian(state)
-        self.curvature = float(np.abs(found.diagonal() / self.rates).sum())
-        return math.exp(tau) * found
+        """Return the Jacobian in tau; the velocity's is kept while parameters hardly move.
+
+        LSODA asks anew every few steps; when it asks twice in one, what is kept was no good. The
+        others ask only then.
+        """
+        place = self.origin + state
+        near = NEAR * np.abs(place).max() if self.solver.method == "LSODA" else -1.0
+        if self.asked >= self.steps - 1 or np.abs(place - self.known_at).max() > near:
+            self.jacobians += 1
+            self.known_at, self.known = place, self.jacobian(place)
+            self.curvature = float(np.abs(self.known.diagonal() / self.rates).sum())
+        self.asked = self.steps
+        return math.exp(tau) * self.known
 
     def differences(self, state: Floats) -> Floats:
         """Central differences of the velocity."""
@@ -159,26 +171,27 @@ class _Path:
             found[:, j] = (above - self.at(moved)[1]) / (2.0 * size)
         return found
 
-    def reach(self, state: Floats, loss: float, velocity: Floats) -> float:
-        """How far parameters may move for the loss to change by about itself, or all they are."""
-        reach = size_of(state, velocity)
-        slope = float(np.linalg.norm(velocity / self.rates))
+    def allowed(self, state: Floats, loss: float, velocity: Floats) -> float:
+        """Error of a parameter that changes the loss by no more than `rtol` of itself."""
+        rtol, size = self.solver.rtol, size_of(state, velocity)
+        slope, loss, reach = float(np.linalg.norm(velocity / self.rates)), abs(loss), size
         if slope > 0.0:
-            reach = min(reach, abs(loss) / slope)
+            reach = min(reach, loss / slope)
         if self.curvature > 0.0:
-            reach = min(reach, math.sqrt(abs(loss) / (self.solver.rtol * self.curvature)))
-        return max(reach, SMALLEST_RTOL / self.solver.rtol * size_of(state, velocity))
+            reach = min(reach, math.sqrt(loss / (rtol * self.curvature)))
+        return max(rtol * reach, LOOSE * self.solver.atol * size)
 
-    def begin(self, tau: float, state: Floats, end: float, reach: float, size: float) -> OdeSolver:
+    def begin(self, tau: float, state: Floats, end: float, allowed: float) -> OdeSolver:
+        """Return the solver from here on. LSODA sees no stiffness where tolerances are rounding."""
         self.starts += 1
-        share = min(1.0, reach / size)
+        self.origin = state.copy()
         return METHODS[self.solver.method](
             self.slope,
             tau,
-            state,
+            np.zeros_like(state),
             end,
-            rtol=max(SMALLEST_RTOL, share * self.solver.rtol),
-            atol=share * self.solver.atol * size,
+            rtol=SMALLEST_RTOL,
+            atol=allowed,
             jac=self.slope_jacobian,
         )
 
@@ -189,14 +202,14 @@ class _Path:
         if 0.0 in times:
             kept[0.0] = (loss, state.copy())
         waiting = [t for t in times if t > 0.0]
-        tau, reach, inner = 0.0, 0.0, None
+        tau, allowed, inner = 0.0, 0.0, None
         while tau < end and not self.done(hits) and np.isfinite(loss):
-            wanted = self.reach(state, loss, velocity)
-            if inner is None or wanted < reach / LOOSE or wanted > reach * STRICT:
-                reach = wanted / LOOSE
-                inner = self.begin(tau, state, end, reach, size_of(state, velocity))
+            wanted = self.allowed(state, loss, velocity)
+            if inner is None or wanted < allowed / LOOSE or wanted > allowed * STRICT:
+                allowed = wanted / LOOSE
+                inner = self.begin(tau, state, end, allowed)
             before, tau = (tau, loss), self.step(inner)
-            state = np.array(inner.y)
+            state = self.origin + inner.y
             loss, velocity = self.at(state)
             dense = inner.dense_output()
             middle = 0.5 * (before[0] + tau)
@@ -204,10 +217,10 @@ class _Path:
             self.find(hits, targets, nodes, dense)
             if self.done(hits):
                 tau = math.log1p(hits.max())
-                state = np.array(dense(tau))
+                state = self.origin + dense(tau)
                 loss = self.at(state)[0]
             while waiting and math.log1p(waiting[0]) <= tau:
-                there = np.array(dense(math.log1p(waiting[0])))
+                there = self.origin + dense(math.log1p(waiting[0]))
                 kept[waiting.pop(0)] = (self.at(there)[0], there)
         finite = bool(np.isfinite(loss))
         return Flow(
@@ -246,7 +259,7 @@ class _Path:
         return float(inner.t)
 
     def loss_at(self, dense: Any, tau: float) -> float:
-        return self.at(np.array(dense(tau)))[0]
+        return self.at(self.origin + dense(tau))[0]
 
     def find(
         self, hits: Floats, targets: Floats, nodes: Sequence[tuple[float, float]], dense: Any

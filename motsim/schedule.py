@@ -44,18 +44,18 @@ class Solver:
     rtol : float
         Change of the loss, relative to itself, that errors of one step may make.
     atol : float
-        Part of the largest parameter below which others need no digits of their own.
+        No error smaller than this part of the largest parameter is asked for.
     """
 
     method: Literal["LSODA", "BDF", "Radau"] = "LSODA"
     rtol: float = 1e-6
-    atol: float = 1e-10
+    atol: float = 3e-14
 
     def __post_init__(self) -> None:
         check_choice("flow_method", self.method, ("LSODA", "BDF", "Radau"))
         if not 1e-13 <= self.rtol <= 0.01:
             raise ValueError(f"flow_rtol must be between 1e-13 and 0.01; got {self.rtol}")
-        if not 0.0 < self.atol <= 0.01:
+        if not 0 < self.atol <= 0.01:
             raise ValueError(f"flow_atol must be > 0 and <= 0.01; got {self.atol}")
 
 

@@ -24,7 +24,7 @@ __all__ = ["Settings", "build_model", "mixture", "stages"]
 
 Pair = Annotated[tuple[float, float], Strict(False)]
 #: Settings that came later: left out of what is stored, and of keys, where they say what was so.
-LATER = {"dynamics": "descent", "flow_method": "LSODA", "flow_rtol": 1e-6, "flow_atol": 1e-10}
+LATER = {"dynamics": "descent", "flow_method": "LSODA", "flow_rtol": 1e-6, "flow_atol": 3e-14}
 
 
 def _whole(value: Any) -> Any:
@@ -77,7 +77,7 @@ class Settings(BaseModel):
     dynamics: Literal["descent", "flow"] = Field("descent", description="of the last stage")
     flow_method: Literal["LSODA", "BDF", "Radau"] = "LSODA"
     flow_rtol: float = 1e-6
-    flow_atol: float = 1e-10
+    flow_atol: float = 3e-14
     gate_rate: float | None = Field(None, description="None: the rule of motsim/presets.py")
     # routing
     routing: Literal["expected", "sampled"] = "expected"
