@@ -221,7 +221,7 @@ def test_an_odd_model_stays_odd_in_half_the_points():
 
 PRESETS = {
     "cubic": ({"preset": "cubic", "specialise_steps": 850}, 1e-6, 0.05),
-    "linear": ({"preset": "linear", "num_experts": 32}, 1e-6, 0.10),
+    "linear": ({"preset": "linear", "num_experts": 32}, 1e-12, 0.03),
     "single": ({"preset": "single", "num_experts": 1, "loss": "logistic", "converge_rate": 0.5,
                 "align_rate": 0.5, "converge_steps": 20_000}, 1e-3, 0.02),
 }  # fmt: skip
@@ -237,7 +237,7 @@ def test_presets_reach_what_descent_reaches_as_soon(name):
     one, other = (np.array(r.tables["hits"]["stage_step"]) for r in (descent, flow))
     assert (np.abs(one - other) <= np.maximum(within * one, 2)).all(), (one, other)
     assert len(one) >= 5  # there is something to compare
-    assert one[-1] > 20
+    assert one.max() > 20
     assert flow.metrics["flow_evaluations"] > 0
     assert "flow_evaluations" not in descent.metrics
     curve = flow.tables["curve"]
