@@ -39,9 +39,12 @@ METHODS: dict[str, Any] = {"LSODA": LSODA, "BDF": BDF, "Radau": Radau}
 SMALLEST_RTOL = 101 * np.finfo(float).eps  # below 100 SciPy warns
 DIFFERENCE = np.cbrt(np.finfo(float).eps)  # of central differences, relative
 #: The tolerance may be this much too loose, or too strict, before the solver starts anew.
-LOOSE, STRICT = 3.0, 30.0
+LOOSE, STRICT = 3.0, 100.0
 MAX_STEPS = 200_000
 NEAR = 0.01  # part of the largest parameter
+#: So many steps in which neither tau grew by CRAWL nor the loss fell by that part of itself: what
+#: moves is rounding, times t.
+CRAWL_STEPS, CRAWL = 300, 0.3
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,8 @@ class Flow:
     status : {"reached", "max_steps", "diverged"}
         As of a `Trace`.
     time, loss, state : float, float, (n,) array
-        At the end: where the smallest target was reached, or at t_end.
+        At the end: where the smallest target was reached, at t_end, or before it where nothing
+        but rounding moves the parameters (`cost.ended_by_rounding`).
     hitting_times : (E,) array
         First time with loss <= target; inf if never.
     kept : dict of float to (float, (n,) array)
@@ -133,7 +137,7 @@ class _Path:
         self.velocity, self.rates, self.solver = velocity, rates, solver
         self.jacobian = jacobian or self.differences
         self.evaluations = self.jacobians = self.steps = self.starts = 0
-        self.curvature, self.asked = 0.0, 0
+        self.curvature, self.asked = 0.0, -2
         self.known_at, self.known = np.full(1, math.inf), np.zeros((0, 0))  # the last Jacobian
         self.origin = np.zeros(1)  # of the solver's states
 
@@ -151,13 +155,17 @@ class _Path:
         others ask only then.
         """
         place = self.origin + state
-        near = NEAR * np.abs(place).max() if self.solver.method == "LSODA" else -1.0
-        if self.asked >= self.steps - 1 or np.abs(place - self.known_at).max() > near:
+        again = self.solver.method != "LSODA" or self.asked >= self.steps - 1
+        self.asked = self.steps
+        return math.exp(tau) * self.jacobian_near(place, again)
+
+    def jacobian_near(self, place: Floats, again: bool = False) -> Floats:
+        moved = np.abs(place - self.known_at).max()
+        if again or not moved <= NEAR * np.abs(place).max():
             self.jacobians += 1
             self.known_at, self.known = place, self.jacobian(place)
             self.curvature = float(np.abs(self.known.diagonal() / self.rates).sum())
-        self.asked = self.steps
-        return math.exp(tau) * self.known
+        return self.known
 
     def differences(self, state: Floats) -> Floats:
         """Central differences of the velocity."""
@@ -203,10 +211,12 @@ class _Path:
             kept[0.0] = (loss, state.copy())
         waiting = [t for t in times if t > 0.0]
         tau, allowed, inner = 0.0, 0.0, None
-        while tau < end and not self.done(hits) and np.isfinite(loss):
+        milestone, ended = (0, tau, loss), self.ended(hits, loss, False, 0)
+        while not ended:
             wanted = self.allowed(state, loss, velocity)
             if inner is None or wanted < allowed / LOOSE or wanted > allowed * STRICT:
-                allowed = wanted / LOOSE
+                self.jacobian_near(state)  # for the curvature
+                allowed = self.allowed(state, loss, velocity) / LOOSE
                 inner = self.begin(tau, state, end, allowed)
             before, tau = (tau, loss), self.step(inner)
             state = self.origin + inner.y
@@ -222,9 +232,11 @@ class _Path:
             while waiting and math.log1p(waiting[0]) <= tau:
                 there = self.origin + dense(math.log1p(waiting[0]))
                 kept[waiting.pop(0)] = (self.at(there)[0], there)
-        finite = bool(np.isfinite(loss))
+            if tau > milestone[1] + CRAWL or loss < milestone[2] * (1.0 - CRAWL):
+                milestone = (self.steps, tau, loss)
+            ended = self.ended(hits, loss, tau >= end, self.steps - milestone[0])
         return Flow(
-            status="diverged" if not finite else "reached" if self.done(hits) else "max_steps",
+            status=ended if ended in ("reached", "diverged") else "max_steps",  # type: ignore[arg-type]
             time=float(hits.max()) if self.done(hits) else min(math.expm1(tau), t_end),
             loss=loss,
             state=state,
@@ -238,8 +250,17 @@ class _Path:
                 self.jacobians,
                 self.steps,
                 self.starts,
+                ended == "rounding",
             ),
         )
+
+    def ended(self, hits: Floats, loss: float, at_end: bool, crawling: int) -> str:
+        """Return why to stop; an empty word to go on."""
+        if not np.isfinite(loss):
+            return "diverged"
+        if self.done(hits):
+            return "reached"
+        return "t_end" if at_end else "rounding" if crawling > CRAWL_STEPS else ""
 
     @staticmethod
     def done(hits: Floats) -> bool:

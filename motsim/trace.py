@@ -31,6 +31,7 @@ class FlowCost:
 
     `evaluations` of the gradient hold those of Jacobians by differences and those that look for
     times; `starts` counts how often the solver began, with another tolerance each time.
+    `ended_by_rounding`: before its time was up, where the velocity was rounding alone.
     """
 
     method: str
@@ -40,6 +41,7 @@ class FlowCost:
     jacobians: int
     steps: int
     starts: int
+    ended_by_rounding: bool
 
 
 @dataclass(frozen=True)

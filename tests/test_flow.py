@@ -152,6 +152,29 @@ def test_a_loss_that_is_not_finite_is_divergence():
     assert integrate(velocity, np.ones(1), 2.0, [1e-3]).status == "diverged"
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_where_rounding_alone_moves_the_flow_ends(method):
+    """A floor, and noise of 1e-17 of the velocity, as of a sum: times t, it is all there is."""
+    rng = np.random.default_rng(0)
+
+    def velocity(p, noise):
+        slope = p - 1.0
+        return 1e-14 + 0.5 * float(slope @ slope), -slope + noise * rng.standard_normal(2)
+
+    ends = [
+        integrate(
+            lambda p, n=n: velocity(p, n), np.zeros(2), 1e16, [1e-3, 1e-20], solver=Solver(method)
+        )
+        for n in (1e-17, 0.0)
+    ]
+    for found in ends:
+        assert found.status == "max_steps"
+        assert found.hitting_times[0] == pytest.approx(math.log(1e3) / 2.0, rel=1e-4)
+        assert found.loss == pytest.approx(1e-14, rel=1e-3)
+    assert not ends[1].cost.ended_by_rounding
+    assert ends[1].time == pytest.approx(1e16, rel=1e-9)
+
+
 @pytest.mark.parametrize("t_end", [0.0, -1.0, math.inf, math.nan])
 def test_an_end_that_is_not_positive_is_refused(t_end):
     with pytest.raises(ValueError, match="t_end must be finite and > 0; got"):
