@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from motsim import kernels
 from motsim.data import Mixture, make_signals
-from motsim.flow import EngineField, Flow, integrate
+from motsim.flow import Flow, integrate
+from motsim.flow_field import EngineField
 from motsim.kernel_cache import rebuild
 from motsim.layout import (
     aligned,

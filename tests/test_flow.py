@@ -11,6 +11,7 @@ from training_cases import SHORT, problem
 from motsim.experiments.mixture import Settings, prepare, run, stages
 from motsim.flow import disagreement, integrate
 from motsim.model import Model, Routing
+from motsim.plan import SweepError, load_sweep
 from motsim.schedule import FROZEN, Descent, Solver, Stage
 from motsim.training import train
 
@@ -358,3 +359,19 @@ def test_defaults_are_left_out_of_keys():
     assert Settings(**FLOW).model_dump().keys() & later == {"dynamics"}
     again = Settings(**Settings(**FLOW, flow_rtol=1e-8).model_dump())
     assert again == Settings(**FLOW, flow_rtol=1e-8)
+
+
+def test_a_sweep_file_can_say_flow(tmp_path):
+    path = tmp_path / "deep.toml"
+    path.write_text(
+        'title = "deep"\nkind = "mixture"\nseeds = 2\n[fixed]\npreset = "cubic"\n'
+        '[case.descent]\n[case.flow]\ndynamics = "flow"\nconverge_steps = 1e16\n'
+    )
+    descent, _, flow, _ = load_sweep(str(path)).cells()
+    assert flow.settings.converge_steps == 10**16
+    assert stages(flow.settings)[-1].dynamics == "flow"
+    assert flow.key != descent.key
+    assert flow.cost < 3600  # not that of as many steps
+    path.write_text(path.read_text() + 'routing = "sampled"\n')
+    with pytest.raises(SweepError, match="'converge' needs routing 'expected'; got 'sampled'"):
+        load_sweep(str(path)).cells()

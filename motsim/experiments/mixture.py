@@ -33,9 +33,9 @@ __all__ = [
 #: Sources whose change makes stored runs of this kind stale.
 SCIENCE = (
     "kernels", "randomness.py", "data.py", "points.py", "model.py", "layout.py", "parts.py",
-    "evaluation.py", "reduction.py", "schedule.py", "trace.py", "flow.py", "training.py",
-    "presets.py", "diagnostics.py", "landscape.py", "experiments/mixture.py",
-    "experiments/mixture_settings.py", "experiments/measures.py",
+    "evaluation.py", "reduction.py", "schedule.py", "trace.py", "flow.py", "flow_field.py",
+    "flow_path.py", "training.py", "presets.py", "diagnostics.py", "landscape.py",
+    "experiments/mixture.py", "experiments/mixture_settings.py", "experiments/measures.py",
 )  # fmt: skip
 
 SECONDS = 1e-9  # of one multiplication in the inner loops, about; measured on one 2.6 GHz core
