@@ -128,7 +128,7 @@ def test_a_jump_of_the_loss_is_hit_where_it_is():
 
 def test_a_dip_back_above_counts_from_its_first_time():
     def velocity(p):
-        return 1.0 - p[0] + 0.0 * p[0], np.array([math.cos(p[1]), 1.0])
+        return 1.0 - p[0], np.array([math.cos(p[1]), 1.0])
 
     found = integrate(velocity, np.zeros(2), 20.0, [0.5, 0.1])
     np.testing.assert_allclose(found.hitting_times, np.arcsin([0.5, 0.9]), rtol=1e-4)
@@ -286,6 +286,17 @@ def test_a_run_is_the_same_twice_and_says_what_it_took():
     assert one.stages[-1].stop == one.num_steps
     assert 5 in one.snapshots
     assert (one.num_steps < 10**5) == (10**5 not in one.snapshots)
+
+
+def test_the_check_of_errors_takes_runs_of_the_engine():
+    model, points, start = problem(Model("single", 3, "cubic"))
+
+    def times(solver):
+        stage = replace(last_stage(10**9, dynamics="flow"), solver=solver)
+        return train(model, points, [stage], start, epsilons=[1e-1, 1e-2, 1e-4]).flow_times
+
+    assert disagreement(times, Solver()) < 1e-4
+    assert disagreement(times, Solver(rtol=1e-2)) > 1e-4  # negative control
 
 
 def test_descent_before_a_flow_counts_in_the_steps():

@@ -149,8 +149,9 @@ def run(settings: Settings) -> Result:
         "final_loss": trace.final_loss,
     }
     if trace.flow is not None:
-        cost = asdict(trace.flow)
-        metrics |= {f"flow_{name}": cost[name] for name in ("evaluations", "jacobians", "steps")}
+        took = asdict(trace.flow)
+        del took["method"]
+        metrics |= {f"flow_{name}": value for name, value in took.items()}
     tables = {"hits": _hits(trace), "curve": _curve(trace)}
     if trace.parameters.is_finite():
         evaluation = evaluate(
