@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from motsim.model import ModelParameters
 
-__all__ = ["StageBounds", "Trace", "first_hits", "thinned_steps"]
+__all__ = ["FlowCost", "StageBounds", "Status", "Trace", "first_hits", "thinned_steps"]
 
 Floats = NDArray[np.float64]
 Status = Literal["reached", "max_steps", "diverged"]
@@ -23,6 +23,25 @@ class StageBounds:
     name: str
     start: int
     stop: int
+
+
+@dataclass(frozen=True)
+class FlowCost:
+    """How a gradient flow was integrated, and what it took.
+
+    `evaluations` of the gradient hold those of Jacobians by differences and those that look for
+    times; `starts` counts how often the solver began, with another tolerance each time.
+    `ended_by_rounding`: before its time was up, where the velocity was rounding alone.
+    """
+
+    method: str
+    rtol: float
+    atol: float
+    evaluations: int
+    jacobians: int
+    steps: int
+    starts: int
+    ended_by_rounding: bool
 
 
 @dataclass(frozen=True)
@@ -48,6 +67,10 @@ class Trace:
     snapshots : dict of int to ModelParameters
         At the asked steps that were passed, and at the start of every stage.
     final_loss : float
+    flow : FlowCost, optional
+        Of a last stage that ran as a gradient flow. Its times are rounded up to whole steps.
+    flow_times : (E,) array, optional
+        T(epsilon) of that stage alone, not rounded; inf if never.
     """
 
     status: Status
@@ -61,6 +84,8 @@ class Trace:
     parameters: ModelParameters
     snapshots: dict[int, ModelParameters]
     final_loss: float
+    flow: FlowCost | None = None
+    flow_times: Floats | None = None
 
 
 def first_hits(curve: Floats, targets: Floats) -> NDArray[np.int64]:

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from motsim import kernels
 from motsim.data import Mixture, make_signals
+from motsim.flow import Flow, integrate
+from motsim.flow_field import EngineField
 from motsim.kernel_cache import rebuild
 from motsim.layout import (
     aligned,
@@ -30,7 +32,7 @@ from motsim.parts import count_parts, padded, stage_parts
 from motsim.points import Points, population
 from motsim.randomness import generator
 from motsim.reduction import Reduction, reduce_problem
-from motsim.schedule import FROZEN, Descent, Stage
+from motsim.schedule import FROZEN, Descent, Stage, check_dynamics
 from motsim.trace import StageBounds, Trace, first_hits, thinned_steps
 
 __all__ = ["train", "warm_up"]
@@ -77,13 +79,17 @@ def train(
     Raises
     ------
     ValueError
-        If an epsilon is not positive, or the routing does not fit the model.
+        If an epsilon is not positive, the routing does not fit the model, or a stage cannot run as
+        a gradient flow but is to.
+    RuntimeError
+        If the solver of a gradient flow gives up.
     """
     targets = np.asarray(epsilons, dtype=float)
     if not (np.isfinite(targets).all() and (targets > 0).all()):
         raise ValueError(f"epsilons must be finite and > 0; got {list(epsilons)}")
     for stage in stages:
         check_routing(model, stage.routing)
+    check_dynamics(model, stages)
     sampled = model.gated and any(s.routing.mode == "sampled" for s in stages)
     problem = reduce_problem(model, points, start, use_mirror=use_mirror and not sampled)
     num_parts = count_parts(model, problem.batch)
@@ -100,6 +106,7 @@ def train(
     pieces: list[Floats] = []
     bounds: list[StageBounds] = []
     snapshots: dict[int, ModelParameters] = {}
+    flow: Flow | None = None
     for stage in stages:
         first = step
         snapshots[step] = problem.lift(value, start, origin)
@@ -108,6 +115,21 @@ def train(
         rule, parts, scratch = stage_parts(model, rule, problem.batch, scratch, num_parts)
         if rule.routing_scale == 1.0 and not rule.sampled:  # q is pi
             scratch = scratch._replace(choice=scratch.gates)
+        if stage.dynamics == "flow":  # the last stage
+            field = EngineField(value, parts, rule, scratch, gradient)
+            times = [*_flow_grid(stage.steps, trace_points), *(w - first for w in wanted)]
+            flow = integrate(
+                field, field.state(value), stage.steps, targets,
+                solver=stage.solver, rates=field.rates, keep=times,
+            )  # fmt: skip
+            for w in wanted:
+                if w - first in flow.kept:
+                    field.place(flow.kept[w - first][1])
+                    snapshots[w] = problem.lift(value, start, origin)
+            field.place(flow.state)
+            status, final, step = flow.status, flow.loss, first + math.ceil(flow.time)
+            bounds.append(StageBounds(stage.name, first, step))
+            break
         while step < first + stage.steps and status == "max_steps":
             upto = min([first + stage.steps, step + CHUNK_STEPS, *(w for w in wanted if w > step)])
             noise = _noise(stage, model, rng, problem.batch, upto - step)
@@ -128,7 +150,7 @@ def train(
         bounds.append(StageBounds(stage.name, first, step))
         if status != "max_steps":
             break
-    if status == "max_steps":
+    if status == "max_steps" and flow is None:
         rule = _rule(model, problem, loss, Stage("end", 0))
         scratch, noise = _in_memory(problem.batch, work), np.zeros((0, 0))
         final = float(kernels.gradients(value, problem.batch, rule, scratch, noise, gradient))
@@ -136,23 +158,39 @@ def train(
             status = "diverged"
         elif targets.size and final <= stop_loss:
             status = "reached"
-    curve = np.concatenate([*pieces, [final]])
-    kept = thinned_steps(bounds, step, trace_points)
+    # Of descent alone: a flow begins at the end of this curve.
+    curve = np.concatenate([*pieces, [final if flow is None else flow.kept[0.0][0]]])
+    by_descent, last = (bounds, step) if flow is None else (bounds[:-1], len(curve) - 1)
+    hits = first_hits(curve, targets)
+    rows = [first_hits(curve[stage.start : stage.stop + 1], targets) for stage in by_descent]
+    kept = thinned_steps(by_descent, last, trace_points)
+    losses = curve[kept]
+    if flow is not None:
+        rows.append(flow.hitting_steps)
+        hits = np.where((hits < 0) & (rows[-1] >= 0), last + rows[-1], hits)
+        grid = {last + int(t): loss for t, (loss, _) in flow.kept.items()} | {step: final}
+        more = sorted(set(grid) - set(kept.tolist()))
+        kept, losses = np.append(kept, more), np.append(losses, [grid[s] for s in more])
     return Trace(
         status=status,  # type: ignore[arg-type]
         num_steps=step,
         epsilons=targets,
-        hitting_steps=first_hits(curve, targets),
-        stage_hitting_steps=np.array(
-            [first_hits(curve[stage.start : stage.stop + 1], targets) for stage in bounds]
-        ).reshape(len(bounds), -1),
+        hitting_steps=hits,
+        stage_hitting_steps=np.array(rows).reshape(len(bounds), -1),
         trace_steps=kept,
-        trace_losses=curve[kept],
+        trace_losses=losses,
         stages=tuple(bounds),
         parameters=problem.lift(value, start, origin),
         snapshots=snapshots,
         final_loss=final,
+        flow=None if flow is None else flow.cost,
+        flow_times=None if flow is None else flow.hitting_times,
     )
+
+
+def _flow_grid(length: int, count: int) -> list[float]:
+    """Whole times at which the loss of a flow is kept: 0 and about `count`, geometrically."""
+    return [0.0, *np.unique(np.geomspace(1, length, count).astype(np.int64)).tolist()]
 
 
 def _rule(model: Model, problem: Reduction, loss: Loss, stage: Stage) -> kernels.Rule:

@@ -1,6 +1,6 @@
 """One training run on the mixture-of-classification data."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from motsim.experiments.result import Result
 from motsim.model import ModelParameters, Routing, initial_parameters
 from motsim.points import Points, population, sample
 from motsim.randomness import generator
+from motsim.schedule import Stage
 from motsim.trace import Trace
 from motsim.training import train, warm_up
 
@@ -32,12 +33,14 @@ __all__ = [
 #: Sources whose change makes stored runs of this kind stale.
 SCIENCE = (
     "kernels", "randomness.py", "data.py", "points.py", "model.py", "layout.py", "parts.py",
-    "evaluation.py", "reduction.py", "schedule.py", "trace.py", "training.py", "presets.py",
-    "diagnostics.py", "landscape.py", "experiments/mixture.py", "experiments/mixture_settings.py",
-    "experiments/measures.py",
+    "evaluation.py", "reduction.py", "schedule.py", "trace.py", "flow.py", "flow_field.py",
+    "flow_path.py", "training.py", "presets.py", "diagnostics.py", "landscape.py",
+    "experiments/mixture.py", "experiments/mixture_settings.py", "experiments/measures.py",
 )  # fmt: skip
 
 SECONDS = 1e-9  # of one multiplication in the inner loops, about; measured on one 2.6 GHz core
+#: Gradients of a flow of some ten decades; Jacobians of it, of two gradients a number each.
+FLOW_PASSES, FLOW_JACOBIANS = 5000.0, 2 * 200.0
 
 
 def epsilon_grid(settings: Settings) -> np.ndarray:
@@ -109,8 +112,19 @@ def cost(settings: Settings) -> float:
     for low, high in (s.class_amplitude, s.signal_amplitude, s.distractor_amplitude):
         nodes *= s.num_nodes if high > low else 1
     points = s.sample_size or 4 * s.num_classes * (s.num_classes - 1) * nodes * s.noise_replicates
-    steps = sum(stage.steps * (6.0 if stage.attention.rate else 1.0) for stage in stages(s))
+    steps = sum(_passes(s, stage) * (6.0 if stage.attention.rate else 1.0) for stage in stages(s))
     return SECONDS * steps * points * s.num_experts * s.num_neurons * s.num_tokens**2
+
+
+def _passes(settings: Settings, stage: Stage) -> float:
+    """About how often a stage computes its gradients."""
+    if stage.dynamics == "descent":
+        return stage.steps
+    coordinates = min(settings.dim, 2 * settings.num_classes)
+    numbers = (
+        settings.num_neurons + (stage.gate.rate > 0) + (stage.attention.rate > 0) * coordinates
+    )
+    return FLOW_PASSES + FLOW_JACOBIANS * settings.num_experts * coordinates * numbers
 
 
 def run(settings: Settings) -> Result:
@@ -134,6 +148,10 @@ def run(settings: Settings) -> Result:
         "stage_length": last.stop - last.start,
         "final_loss": trace.final_loss,
     }
+    if trace.flow is not None:
+        took = asdict(trace.flow)
+        del took["method"]
+        metrics |= {f"flow_{name}": value for name, value in took.items()}
     tables = {"hits": _hits(trace), "curve": _curve(trace)}
     if trace.parameters.is_finite():
         evaluation = evaluate(

@@ -3,17 +3,33 @@
 from dataclasses import replace
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, Strict, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    Strict,
+    model_serializer,
+    model_validator,
+)
 
 from motsim.data import Mixture, NoiseSupport
 from motsim.experiments.measures import Measure
 from motsim.model import Model, Routing, check_routing
 from motsim.presets import PRESETS, gate_rate_rule
-from motsim.schedule import FROZEN, Descent, Stage
+from motsim.schedule import FROZEN, Descent, Solver, Stage, check_dynamics
 
 __all__ = ["Settings", "build_model", "mixture", "stages"]
 
 Pair = Annotated[tuple[float, float], Strict(False)]
+#: Settings that came later: left out of what is stored, and of keys, where they say what was so.
+LATER = {"dynamics": "descent", "flow_method": "LSODA", "flow_rtol": 1e-6, "flow_atol": 3e-14}
+
+
+def _whole(value: Any) -> Any:
+    """1e12 is a whole number, too."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 class Settings(BaseModel):
@@ -54,10 +70,14 @@ class Settings(BaseModel):
     specialise_rate: float
     align_steps: int = Field(ge=0)
     align_rate: float
-    converge_steps: int = Field(ge=0)
+    converge_steps: Annotated[int, BeforeValidator(_whole)] = Field(ge=0)
     total_steps: int = Field(0, ge=0, description="> 0: converge_steps is what the others leave")
     converge_rate: float
     converge_optimizer: Literal["gd", "normalized_gd"] = "gd"
+    dynamics: Literal["descent", "flow"] = Field("descent", description="of the last stage")
+    flow_method: Literal["LSODA", "BDF", "Radau"] = "LSODA"
+    flow_rtol: float = 1e-6
+    flow_atol: float = 3e-14
     gate_rate: float | None = Field(None, description="None: the rule of motsim/presets.py")
     # routing
     routing: Literal["expected", "sampled"] = "expected"
@@ -99,8 +119,10 @@ class Settings(BaseModel):
             raise ValueError(f"noise_replicates must be 1 or even; got {self.noise_replicates}")
         mixture(self)
         model = build_model(self)
-        for stage in stages(self):
+        schedule = stages(self)
+        for stage in schedule:
             check_routing(model, stage.routing)
+        check_dynamics(model, schedule)
         initial_std_ok = self.init_std > 0 and self.attention_scale >= 0
         if not initial_std_ok:
             raise ValueError(
@@ -108,6 +130,11 @@ class Settings(BaseModel):
                 f" {self.init_std:g} and {self.attention_scale:g}"
             )
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = handler(self)
+        return {k: v for k, v in values.items() if k not in LATER or v != LATER[k]}
 
 
 def mixture(settings: Settings) -> Mixture:
@@ -150,4 +177,8 @@ def stages(settings: Settings) -> list[Stage]:
         ],
         "end_to_end": [Stage("joint", total, late, align, gate, last)],
     }
-    return schedules[s.schedule]
+    found = schedules[s.schedule]
+    if s.dynamics == "flow":
+        solver = Solver(s.flow_method, s.flow_rtol, s.flow_atol)
+        found[-1] = replace(found[-1], dynamics="flow", solver=solver)
+    return found
