@@ -93,7 +93,8 @@ def print_verdicts(verdicts: Mapping[str, Sequence[Finding]], claims: Mapping[st
 def print_reproduction(counted: Mapping[str, Sequence[Recorded]], starts: Sequence[int]) -> None:
     """Print how often each recorded holds or fails came out, in 80 columns."""
     blocks = len(starts)
-    seeds = f"{starts[0]}" if blocks == 1 else f"{starts[0]}, {starts[1]}, ..., {starts[-1]}"
+    shown = [str(start) for start in starts]
+    seeds = ", ".join(shown if blocks <= 3 else [*shown[:2], "...", shown[-1]])
     print(f"{blocks} block{'s' * (blocks > 1)} of seeds, from {seeds} (stride {STRIDE})")
     for name, rows in counted.items():
         print(f"\n{name}")
@@ -111,7 +112,7 @@ def print_reproduction(counted: Mapping[str, Sequence[Recorded]], starts: Sequen
         _print_totals(totals(rows), f"  {name}: ")
     print()
     _print_totals(totals(row for rows in counted.values() for row in rows), "all: ")
-    print("undecided: inconclusive, or no finding; verdicts recorded as inconclusive do not count")
+    print("undecided: inconclusive or no finding; nothing recorded as inconclusive counts")
     turned = [row for rows in counted.values() for row in rows if row.turned]
     for row in turned:
         print(f"! {row.claim}, {row.case}: recorded as {row.recorded}, turned in {row.opposite}")
