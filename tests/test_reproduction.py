@@ -13,6 +13,8 @@ from motsim.claims import Finding, rehearsal_memory
 from motsim.extras import MissingExtraError
 from motsim.judging import Judged
 from motsim.plan import load_sweep, sweep_names
+from motsim.report.provenance import sweep_file
+from motsim.report.sections import collect
 from motsim.reproduction import (
     CHOICES,
     CHOSEN,
@@ -25,6 +27,7 @@ from motsim.reproduction import (
 )
 from motsim.results.keys import PACKAGE
 from motsim.running.session import Session
+from motsim.sweep import main as sweep_main
 from motsim.sweep_file import LAST_START
 from motsim.verify import main
 
@@ -334,3 +337,24 @@ def test_control_a_wrong_record_fails_the_standing_check(tmp_path, capsys, monke
     runs = len({cell.key for cell in load_sweep("rehearsal-memory").cells()})
     assert errors.count(f"{runs} runs, {runs} finished before") == 2
     assert "block 2 of 2: seeds from 4000" in errors
+
+
+# --- what reads tables ----------------------------------------------------------------------------
+
+
+def test_a_report_of_moved_seeds_names_their_command(tmp_path, capsys):
+    words = ["rehearsal-memory", "--seeds", "1", "--set", "repetitions=2", "--jobs", "1"]
+    sweep_main([*words, "--seed-start", "9", "--out", str(tmp_path), "--progress", "quiet"])
+    figures = tmp_path / "figures"
+    assert {path.stem.partition("@")[2] for path in figures.iterdir()} == {"seed_start=9"}
+    name = "rehearsal-memory@seed_start=9"
+    section = collect(name, tmp_path, tmp_path)
+    command = "python -m motsim.sweep rehearsal-memory --seed-start 9 --tier quick"
+    assert section.commands == (command,)
+    assert section.problems == ()
+    assert not section.findings  # no verdict is recorded for these seeds
+    assert "are not those of the sweep file" in section.facts["settings"]  # --set repetitions=2
+    runs = {load_sweep("rehearsal-memory", 9).cells()[0].key[:12]}
+    said = [sweep_file("rehearsal-memory", "quick", runs, start)[0] for start in (9, None)]
+    assert said[0].startswith("each run has the key")
+    assert "are not those" in said[1]  # control: the file's own seeds

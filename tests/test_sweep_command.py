@@ -172,7 +172,7 @@ def test_moved_seeds_of_a_claim_have_no_recorded_verdict(tmp_path, monkeypatch, 
 
 
 def test_commands_that_go_on_carry_the_seeds(tiny, out, tmp_path, capsys):
-    words = [tiny, "--jobs", 1, "--seed-start", 7, "--seeds", 1]
+    words = [tiny, "--jobs", 1, "--seed-start", 7]
     call(*words, "--out", out, "--shard", "1/2")
     assert f"{tiny} --seed-start 7 --collect DIR..." in capsys.readouterr().out
     call(*words, "--out", tmp_path / "both", "--collect", out, code=1)
