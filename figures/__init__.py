@@ -12,6 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from motsim.plan import split_table, sweep_words
 from motsim.results.store import FAILED
 from motsim.results.tables import Tables, TablesError
 
@@ -44,7 +45,7 @@ def check(tables: Tables) -> None:
         If there is no row, no finished run, or no number; the message says what to run.
     """
     name, main = tables.name, tables.main
-    sweep = f"python -m motsim.sweep {name}"
+    sweep = f"python -m motsim.sweep {sweep_words(name)}"
     if main.empty or not {"run", "status"} <= set(main):
         raise TablesError(f"{name}.csv has no run to draw; fill it with: {sweep}")
     status = tables.runs["status"]
@@ -89,7 +90,7 @@ def drawn(name: str, tables: Tables) -> "Iterator[dict[str, Figure]]":
     except (LookupError, ValueError, TypeError, ArithmeticError) as error:
         raise TablesError(
             f"the tables of {name} are not what its figure needs ({type(error).__name__}: {error});"
-            f" make them again with: python -m motsim.sweep {name}"
+            f" make them again with: python -m motsim.sweep {sweep_words(tables.name)}"
         ) from error
     finally:
         for number in set(plt.get_fignums()) - before:
@@ -99,16 +100,18 @@ def drawn(name: str, tables: Tables) -> "Iterator[dict[str, Figure]]":
 def draw(name: str, tables: Tables, folder: Path) -> list[Path]:
     """Draw one module's figures as PDF, PNG and SVG into ``folder/figures``; return the PNG paths.
 
+    Those of tables with other seeds carry the ending of the tables' name, as ``@seed_start=1000``.
     Nothing in the files depends on time: the same tables give the same pictures. No file is
     written unless all can be drawn.
     """
     files: dict[str, bytes] = {}
+    ending = tables.name.removeprefix(split_table(tables.name)[0])
     with drawn(name, tables) as figures:
         for title, figure in figures.items():
             for suffix, metadata in FORMATS.items():
                 stream = io.BytesIO()
                 figure.savefig(stream, format=suffix, metadata=metadata)
-                files[f"{title}.{suffix}"] = stream.getvalue()
+                files[f"{title}{ending}.{suffix}"] = stream.getvalue()
     place = folder / "figures"
     place.mkdir(parents=True, exist_ok=True)
     for file, content in files.items():

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 if TYPE_CHECKING:  # a command answers --help without loading numpy
     from motsim.running.progress import Progress
 
-__all__ = ["CommandParser", "add_run_options", "answer", "positive_integer"]
+__all__ = ["CommandParser", "add_run_options", "answer", "first_seed", "positive_integer"]
 
 
 class CommandParser(argparse.ArgumentParser):
@@ -41,9 +41,27 @@ def positive_integer(text: str) -> int:
     return value
 
 
+def first_seed(text: str) -> int:
+    """Read the first seed: a whole number from 0 to `LAST_START`."""
+    from motsim.sweep_file import LAST_START
+
+    try:
+        value = int(text)
+    except ValueError:
+        value = -1
+    if not 0 <= value <= LAST_START:
+        raise argparse.ArgumentTypeError(
+            f"must be a whole number from 0 to {LAST_START}; got {text!r}"
+        )
+    return value
+
+
 def add_run_options(options: argparse.ArgumentParser) -> None:
     """Add what says how runs are computed, where they are kept and how progress is told."""
     options.add_argument("--tier", choices=("quick", "full"), default="quick")
+    options.add_argument(
+        "--seed-start", type=first_seed, metavar="N", help="the first seed; default: the file's"
+    )
     options.add_argument(
         "--out", type=Path, default=Path("results"), metavar="DIR", help="results folder"
     )

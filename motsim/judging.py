@@ -27,26 +27,34 @@ class Judged:
 
 
 def judge_claims(
-    names: Sequence[str], tier: Tier, folder: Path, backend: Backend
+    names: Sequence[str],
+    tier: Tier,
+    folder: Path,
+    backend: Backend,
+    *,
+    seed_start: int | None = None,
+    tables: Path | None = None,
 ) -> dict[str, Judged]:
     """Export the tables of claims whose runs are in the store, and judge them.
 
-    On a cluster only this process sees the store, so it does it alone.
+    `seed_start` as for `load_sweep`; `tables` is where the tables go, by default the folder of the
+    store. On a cluster only this process sees the store, so it does it alone.
     """
+    where = (tier, folder, seed_start, tables or folder)
     jobs = 1 if backend.remote else min(backend.jobs, len(names))
     if jobs <= 1:
-        return {name: _judge(name, tier, folder) for name in names}
+        return {name: _judge(name, *where) for name in names}
     workers = Parallel(jobs, batch_size=1, initializer=prepare_worker, initargs=(os.getpid(),))
     with backend.context():
-        found = workers(delayed(_judge)(name, tier, folder) for name in names)
+        found = workers(delayed(_judge)(name, *where) for name in names)
     return dict(zip(names, found, strict=True))
 
 
-def _judge(name: str, tier: Tier, folder: Path) -> Judged:
+def _judge(name: str, tier: Tier, folder: Path, start: int | None, place: Path) -> Judged:
     """One claim, with one thread: the same bits however many are judged at a time."""
-    module, sweep = claim_module(name), load_sweep(name)
+    module, sweep = claim_module(name), load_sweep(name, start)
     with one_thread():
         with Store(folder) as store:
-            tables = export(store, sweep, tier, sweep.cells(tier), folder)
+            tables = export(store, sweep, tier, sweep.cells(tier), place)
         failed = int(tables.runs["status"].isin(FAILED).sum())
         return Judged(tuple(module.judge(tables)), failed)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from motsim.plan import FOLDER, Sweep, SweepError
 
-__all__ = ["check_origins", "origin", "origin_path"]
+__all__ = ["SHIPPED", "check_origins", "origin", "origin_path"]
 
 SHIPPED = "motsim:"
 
@@ -43,9 +43,9 @@ def check_origins(sweeps: Sequence[Sweep], folder: Path) -> None:
     seen: dict[str, Path] = {}
     for sweep in sweeps:
         path = sweep.path.resolve()
-        before = seen.setdefault(sweep.name, path)
+        before = seen.setdefault(sweep.table, path)
         try:
-            meta = json.loads((folder / f"{sweep.name}.json").read_text(encoding="utf-8"))
+            meta = json.loads((folder / f"{sweep.table}.json").read_text(encoding="utf-8"))
             made = origin_path(meta["file"], folder)
             if made.is_file() and not made.samefile(path):
                 before = made
@@ -53,6 +53,6 @@ def check_origins(sweeps: Sequence[Sweep], folder: Path) -> None:
             pass
         if before != path:
             raise SweepError(
-                f"{folder}: tables of {sweep.name!r} are those of {before}; {sweep.path} would"
+                f"{folder}: tables of {sweep.table!r} are those of {before}; {sweep.path} would"
                 " overwrite them: rename one of the files or use another --out"
             )

@@ -3,6 +3,7 @@
 import itertools
 import math
 import reprlib
+import shlex
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from motsim.experiments import kind_module
 from motsim.results.keys import run_key
-from motsim.sweep_file import SweepError, SweepFile, Tier, TierTable, nearest
+from motsim.sweep_file import LAST_START, SweepError, SweepFile, Tier, TierTable, nearest
 
 __all__ = [
     "Cell",
@@ -24,11 +25,14 @@ __all__ = [
     "load_sweep",
     "nearest",
     "parse_override",
+    "split_table",
     "sweep_names",
+    "sweep_words",
 ]
 
 FOLDER = Path(__file__).resolve().parents[1] / "sweeps"
 MAX_RUNS = 1_000_000
+MOVED = "@seed_start="  # between the name of a sweep and another start in the name of its tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +68,21 @@ class Cell:
 
 @dataclass(frozen=True)
 class Sweep:
-    """A named sweep file."""
+    """A named sweep file.
+
+    Attributes
+    ----------
+    name : str
+    path : Path
+    file : SweepFile
+    start : int, optional
+        The first seed (``--seed-start``); default: the file's.
+    """
 
     name: str
     path: Path
     file: SweepFile
+    start: int | None = None
 
     @property
     def title(self) -> str:
@@ -77,8 +91,27 @@ class Sweep:
 
     @property
     def argument(self) -> str:
-        """What names it in a call: its name if it comes with motsim, else its path."""
-        return self.name if self.path.resolve().parent == FOLDER else str(self.path)
+        """What names it in a call: its name if it comes with motsim, else its path; its seeds."""
+        name = self.name if self.path.resolve().parent == FOLDER else str(self.path)
+        return f"{name} --seed-start {self.seed_start}" if self.moved else name
+
+    @property
+    def seed_start(self) -> int:
+        """The first seed."""
+        return self.file.seed_start if self.start is None else self.start
+
+    @property
+    def moved(self) -> bool:
+        """Whether the seeds start elsewhere than the file says: no verdict is recorded for these.
+
+        Seeds are part of every run's key; nothing else in a key depends on where they start.
+        """
+        return self.seed_start != self.file.seed_start
+
+    @property
+    def table(self) -> str:
+        """Name of its tables: those of moved seeds stand beside those of the file's."""
+        return f"{self.name}{MOVED}{self.seed_start}" if self.moved else self.name
 
     def seeds(self, tier: Tier) -> int:
         """Return the number of seeds of a setting."""
@@ -133,7 +166,7 @@ class Sweep:
                 front: dict[str, Any] = {"case": case} if case else {}
                 chosen = {**base, **axes}
                 complete, cost = self._complete(module, chosen)  # once: seeds change no more
-                for seed in range(count):
+                for seed in range(self.seed_start, self.seed_start + count):
                     key = run_key(file.kind, {**complete, "seed": seed}, module.SCIENCE)
                     labels = {**front, **axes, "seed": seed}
                     cells.append(Cell(labels, chosen, file.kind, key, cost))
@@ -185,14 +218,37 @@ def sweep_names() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("*.toml"))
 
 
-def load_sweep(name: str) -> Sweep:
-    """Read a sweep by name, or any TOML file by its path.
+def split_table(table: str) -> tuple[str, int | None]:
+    """Return the name of a sweep and the first seed, if it is not the file's, from `Sweep.table`.
+
+    >>> split_table("rates@seed_start=1000"), split_table("rates")
+    (('rates', 1000), ('rates', None))
+    """
+    name, _, start = table.rpartition(MOVED)
+    return (name, int(start)) if name and start.isdecimal() else (table, None)
+
+
+def sweep_words(table: str, name: str = "") -> str:
+    """Return what names a sweep and its seeds in a call, from the name of its tables.
+
+    >>> sweep_words("rates@seed_start=1000")
+    'rates --seed-start 1000'
+    """
+    found, start = split_table(table)
+    call = shlex.quote(name or found)
+    return call if start is None else f"{call} --seed-start {start}"
+
+
+def load_sweep(name: str, seed_start: int | None = None) -> Sweep:
+    """Read a sweep by name, or any TOML file by its path; `seed_start` replaces the file's.
 
     Raises
     ------
     SweepError
-        If there is none, the file cannot be read, or it is not a sweep.
+        If there is none, the file cannot be read, or it is not a sweep; if there is no such seed.
     """
+    if seed_start is not None and not 0 <= seed_start <= LAST_START:
+        raise SweepError(f"seeds start at 0 to {LAST_START:,}; got {seed_start:,}")
     path = Path(name) if name.endswith(".toml") else FOLDER / f"{name}.toml"
     try:
         found = path.is_file()
@@ -219,7 +275,7 @@ def load_sweep(name: str) -> Sweep:
         raise SweepError(f"{path}: {where}: {first['msg']}{hint}") from error
     except ValueError as error:
         raise SweepError(f"{path}: {error}") from error
-    return Sweep(path.stem, path, file)
+    return Sweep(path.stem, path, file, seed_start)
 
 
 def parse_override(text: str) -> tuple[str, Any]:

@@ -7,9 +7,16 @@ import numpy as np
 import pandas as pd
 
 from motsim.claims import Claim, Finding
+from motsim.reproduction import STRIDE, Recorded, totals
 from motsim.results.tables import Tables
 
-__all__ = ["print_claims", "print_findings", "print_hitting_times", "print_verdicts"]
+__all__ = [
+    "print_claims",
+    "print_findings",
+    "print_hitting_times",
+    "print_reproduction",
+    "print_verdicts",
+]
 
 WIDTH = 100
 
@@ -81,3 +88,42 @@ def print_verdicts(verdicts: Mapping[str, Sequence[Finding]], claims: Mapping[st
         f" {count['fails']} fail, {count['inconclusive']} inconclusive;"
         f" {other} not as recorded"
     )
+
+
+def print_reproduction(counted: Mapping[str, Sequence[Recorded]], starts: Sequence[int]) -> None:
+    """Print how often each recorded holds or fails came out, in 80 columns."""
+    blocks = len(starts)
+    shown = [str(start) for start in starts]
+    seeds = ", ".join(shown if blocks <= 3 else [*shown[:2], "...", shown[-1]])
+    print(f"{blocks} block{'s' * (blocks > 1)} of seeds, from {seeds} (stride {STRIDE})")
+    for name, rows in counted.items():
+        print(f"\n{name}")
+        if not rows:
+            print("  nothing is recorded as holds or fails")
+            continue
+        print(f"  {'case':<35} {'recorded':<8} {'came out':>11} {'opposite':>8} {'undecided':>9}")
+        for row in rows:
+            case = row.case if len(row.case) <= 35 else f"{row.case}\n  {'':<35}"
+            out = f"{row.came_out} of {blocks}"
+            print(
+                f"  {case:<35} {row.recorded:<8} {out:>11} {row.opposite:>8} {row.undecided:>9}"
+                f"{'  !' if row.turned else ''}"
+            )
+        _print_totals(totals(rows), f"  {name}: ")
+    print()
+    _print_totals(totals(row for rows in counted.values() for row in rows), "all: ")
+    print("undecided: inconclusive or no finding; nothing recorded as inconclusive counts")
+    turned = [row for rows in counted.values() for row in rows if row.turned]
+    for row in turned:
+        print(f"! {row.claim}, {row.case}: recorded as {row.recorded}, turned in {row.opposite}")
+
+
+def _print_totals(found: Mapping[str, int], front: str) -> None:
+    share = 100 * found["came_out"] / max(found["verdicts"], 1)
+    text = (
+        f"{found['recorded']} recorded verdicts, {found['always']} came out in every block;"
+        f" block by block {found['came_out']} of {found['verdicts']} came out ({share:.1f} %),"
+        f" {found['opposite']} opposite, {found['inconclusive'] + found['missing']} undecided"
+    )
+    indent = " " * (len(front) - len(front.lstrip()) + 2)
+    print(textwrap.fill(front + text, 80, subsequent_indent=indent))

@@ -6,9 +6,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["SweepError", "SweepFile", "Tier", "TierTable", "nearest"]
+__all__ = ["LAST_START", "SweepError", "SweepFile", "Tier", "TierTable", "nearest"]
 
 Tier = Literal["quick", "full"]
+LAST_START = 1_000_000_000  # of the seeds: with MAX_RUNS of them they fit in 31 bits
 
 
 class SweepError(ValueError):
@@ -37,6 +38,7 @@ class SweepFile(BaseModel):
     title: str
     kind: str = "mixture"
     seeds: int = Field(5, ge=1)
+    seed_start: int = Field(0, ge=0, le=LAST_START)
     fixed: dict[str, Any] = {}
     grid: dict[str, list[Any]] = {}
     case: dict[str, dict[str, Any]] = {}

@@ -19,7 +19,8 @@ DIALECT = "http://json-schema.org/draft-07/schema#"  # the newest that TOML edit
 ABOUT = {
     "title": "One line for lists and figures.",
     "kind": "What a run is: the settings that can be given below follow from it.",
-    "seeds": "Runs of each setting, seeds 0, 1, ...",
+    "seeds": "Runs of each setting: seeds seed_start, seed_start + 1, ...",
+    "seed_start": "The first seed.",
     "fixed": "Settings shared by every run.",
     "grid": "Axes: every combination of these values is run.",
     "case": "Named variants: settings of their own, and a grid of their own.",
@@ -53,7 +54,10 @@ def sweep_schema() -> str:
         tiers = {**tier, **tables}
         definitions[f"{kind}_tier"] = _table(tiers)
         own: dict[str, Any] = {
-            **{name: {**file[name], "description": ABOUT[name]} for name in ("title", "seeds")},
+            **{
+                name: {**file[name], "description": ABOUT[name]}
+                for name in ("title", "seeds", "seed_start")
+            },
             "kind": {"const": kind, "description": ABOUT["kind"]},
             **tables,
             "tier": _table(

@@ -4,13 +4,18 @@ import argparse
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from motsim.command import CommandParser, add_run_options, answer
+from motsim.command import CommandParser, add_run_options, answer, positive_integer
 
 if TYPE_CHECKING:
-    from motsim.plan import Cell
+    from motsim.claims import Finding
+    from motsim.judging import Judged
+    from motsim.plan import Cell, Sweep
     from motsim.running.progress import Progress
+    from motsim.running.session import Session
 
 __all__ = ["main"]
 
@@ -19,10 +24,16 @@ examples:
   python -m motsim.verify                        every claim, on the quick tier
   python -m motsim.verify coverage rate-mot      two claims
   python -m motsim.verify --json > verdicts.json
+  python -m motsim.verify coverage --blocks 20   how often its verdicts come out with other seeds
   python -m motsim.verify --list                 the claims and where they come from
 
 Exit codes: 0 every verdict is the recorded one, 1 one is not or a run failed, 2 the call was
 wrong, 130 or 143 interrupted (finished runs are kept).
+
+With --blocks K each claim is judged K times: block i has the seeds from N + 1000 i, N being
+--seed-start or 100000. Exit code 1 then means that a verdict recorded as holds came out as fails,
+or the other way round, in two blocks or more, or that a run failed. See a block's tables with
+python -m motsim.sweep NAME --seed-start START.
 """
 
 
@@ -40,6 +51,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     options.add_argument("names", nargs="*", metavar="NAME", help="default: all claims")
     add_run_options(options)
+    options.add_argument(
+        "--blocks", type=positive_integer, metavar="K", help="judge on K fresh blocks of seeds"
+    )
     options.add_argument("--json", action="store_true", help="print JSON instead of a table")
     options.add_argument("--list", action="store_true", help="list the claims and stop")
     arguments = options.parse_args(argv)
@@ -49,8 +63,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _act(arguments: argparse.Namespace, progress: "Progress") -> int:
     """Do what the options ask for."""
     from motsim.claims import claim_module, claim_names
-    from motsim.extras import MissingExtraError
-    from motsim.judging import judge_claims
     from motsim.origins import check_origins
     from motsim.plan import SweepError, load_sweep, nearest
     from motsim.running.backends import open_backend
@@ -64,30 +76,14 @@ def _act(arguments: argparse.Namespace, progress: "Progress") -> int:
     if arguments.list:
         print_claims({name: claim_module(name).CLAIM for name in names})
         return 0
-    sweeps = [load_sweep(name) for name in names]
+    if arguments.blocks:
+        return _reproduce(names, arguments, progress)
+    sweeps = [load_sweep(name, arguments.seed_start) for name in names]
     check_origins(sweeps, arguments.out)
     with open_backend(arguments.backend, arguments.jobs, arguments.scheduler) as backend:
         session = Session(arguments.out, backend, progress)
-        ready: list[str] = []
-        wanted: set[str] = set()
-        left: dict[str, Cell] = {}
-        for sweep in sweeps:
-            cells = sweep.cells(arguments.tier)
-            try:
-                left |= session.prepare(sweep, cells, f"{arguments.tier} tier")
-            except MissingExtraError as error:
-                if arguments.names:
-                    raise
-                progress.warn(f"{sweep.name}: skipped: {error}")
-                continue
-            ready.append(sweep.name)
-            wanted.update(cell.key for cell in cells)
-        # one queue for all claims, the longest runs first: no core waits while one sweep ends
-        session.run(ready[0] if len(ready) == 1 else "verify", len(wanted), left)
-        progress.say("judging the claims")
-        judged = judge_claims(ready, arguments.tier, arguments.out, backend)
+        judged = _judged(sweeps, arguments, session, arguments.out)
     verdicts = {claim: found.findings for claim, found in judged.items()}
-    failed = sum(found.failed for found in judged.values())
     if arguments.json:
         print(
             json.dumps(
@@ -103,10 +99,88 @@ def _act(arguments: argparse.Namespace, progress: "Progress") -> int:
         )
     else:
         print_verdicts(verdicts, {name: claim_module(name).CLAIM for name in names})
-    if failed:
-        progress.warn(f"{failed} runs failed; try them again with motsim.sweep NAME --retry-failed")
+    failed = _warn_of_failures(judged, arguments.seed_start, progress)
     right = all(finding.as_expected for found in verdicts.values() for finding in found)
     return 0 if right and not failed else 1
+
+
+def _judged(
+    sweeps: "Sequence[Sweep]", arguments: argparse.Namespace, session: "Session", tables: Path
+) -> "dict[str, Judged]":
+    """Run what claims need and the store does not hold; judge them, their tables in a folder.
+
+    A claim whose extra is not installed is skipped with a warning, unless it was named.
+    """
+    from motsim.extras import MissingExtraError
+    from motsim.judging import judge_claims
+
+    ready: list[str] = []
+    wanted: set[str] = set()
+    left: dict[str, Cell] = {}
+    for sweep in sweeps:
+        cells = sweep.cells(arguments.tier)
+        try:
+            left |= session.prepare(sweep, cells, f"{arguments.tier} tier")
+        except MissingExtraError as error:
+            if arguments.names:
+                raise
+            session.progress.warn(f"{sweep.name}: skipped: {error}")
+            continue
+        ready.append(sweep.name)
+        wanted.update(cell.key for cell in cells)
+    # one queue for all claims, the longest runs first: no core waits while one sweep ends
+    session.run(ready[0] if len(ready) == 1 else "verify", len(wanted), left)
+    session.progress.say("judging the claims")
+    start = sweeps[0].start
+    return judge_claims(
+        ready, arguments.tier, arguments.out, session.backend, seed_start=start, tables=tables
+    )
+
+
+def _warn_of_failures(judged: "dict[str, Judged]", start: int | None, progress: "Progress") -> int:
+    """Say how many runs failed and how to try them again; return the number."""
+    failed = sum(found.failed for found in judged.values())
+    if failed:
+        moved = "" if start is None else f" --seed-start {start}"
+        progress.warn(
+            f"{failed} runs failed; try them again with motsim.sweep NAME{moved} --retry-failed"
+        )
+    return failed
+
+
+def _reproduce(names: list[str], arguments: argparse.Namespace, progress: "Progress") -> int:
+    """Judge claims on fresh blocks of seeds, one after the other; count what came out.
+
+    Their tables are made aside and not kept; those of a block come with motsim.sweep.
+    """
+    from motsim.plan import load_sweep
+    from motsim.reproduction import FRESH, as_json, block_starts, count
+    from motsim.running.backends import open_backend
+    from motsim.running.session import Session
+    from motsim.summary import print_reproduction
+
+    first = FRESH if arguments.seed_start is None else arguments.seed_start
+    starts = block_starts(arguments.blocks, first)
+    every = [[load_sweep(name, start) for name in names] for start in starts]
+    blocks: list[dict[str, tuple[Finding, ...]]] = []
+    failed = 0
+    with open_backend(arguments.backend, arguments.jobs, arguments.scheduler) as backend:
+        session = Session(arguments.out, backend, progress)
+        for i, (start, sweeps) in enumerate(zip(starts, every, strict=True)):
+            progress.say(f"block {i + 1} of {len(starts)}: seeds from {start}")
+            if blocks:  # what was skipped is said once
+                sweeps = [sweep for sweep in sweeps if sweep.name in blocks[0]]
+            with TemporaryDirectory() as aside:
+                judged = _judged(sweeps, arguments, session, Path(aside))
+            failed += _warn_of_failures(judged, start, progress)
+            blocks.append({name: found.findings for name, found in judged.items()})
+    counted = count(blocks)
+    if arguments.json:
+        print(json.dumps(as_json(counted, arguments.tier, starts), indent=1))
+    else:
+        print_reproduction(counted, starts)
+    turned = any(row.turned for rows in counted.values() for row in rows)
+    return 1 if turned or failed else 0
 
 
 if __name__ == "__main__":

@@ -37,14 +37,19 @@ def record(record_property):
 
 
 def pytest_terminal_summary(terminalreporter):
-    lines = [
-        tuple(value)
+    properties = [
+        found
         for reports in terminalreporter.stats.values()
         for report in reports
         if getattr(report, "when", "") == "call"
-        for name, value in report.user_properties
-        if name == "fault"
+        for found in report.user_properties
     ]
+    fresh = [value for name, value in properties if name == "fresh"]
+    if fresh:
+        terminalreporter.section("recorded verdicts on a fresh block of seeds")
+        for line in fresh:
+            terminalreporter.line(line)
+    lines = [tuple(value) for name, value in properties if name == "fault"]
     if lines:
         terminalreporter.section(f"faults survived (seed {FAULT_SEED})")
         for name, text in sorted(lines, key=lambda line: (int(line[0][1:].split()[0]), line[0])):

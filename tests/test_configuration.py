@@ -205,6 +205,8 @@ def test_shipped_sweeps_agree_with_the_schema(path):
         "title = 'x'\n[grid]\ndim = []", "title = 'x'\n[case.a.grid]\nlos = ['squared']",
         "title = 'x'\n[tier.fast]\nseeds = 1", "title = 'x'\n[tier.quick.fixed]\nloss = 'l1'",
         "title = 'x'\nkind = 'rehearsal'\n[fixed]\nnum_experts = 2",
+        "title = 'x'\nseed_start = -1", "title = 'x'\nseed_start = 0.5",
+        "title = 'x'\n[tier.full]\nseed_start = 1",
     ],
 )  # fmt: skip
 def test_the_schema_refuses_what_the_command_refuses(refuse, text):
@@ -239,6 +241,23 @@ def test_two_files_of_one_name_never_share_a_table(kinds, tmp_path, monkeypatch,
     assert main(["mine.toml", *rest]) == 0  # also by another path
     (tmp_path / "a" / "mine.toml").rename(tmp_path / "mine.toml")
     assert main([str(tmp_path / "mine.toml"), *rest]) == 0  # a file that was moved
+
+
+def test_a_file_may_not_take_the_tables_of_moved_seeds(kinds, tmp_path, capsys):
+    plain, same = tmp_path / "mine.toml", tmp_path / "mine@seed_start=9.toml"
+    plain.write_text(TINY.format(level=1))
+    same.write_text(TINY.format(level=2))
+    out = tmp_path / "out"
+    rest = ["--out", str(out), "--jobs", "1", "--progress", "quiet"]
+    assert main([str(plain), "--seed-start", "9", *rest]) == 0
+    table = (out / "mine@seed_start=9.csv").read_bytes()
+    capsys.readouterr()
+    assert main([str(same), *rest]) == 2
+    line = capsys.readouterr().err
+    assert str(plain) in line
+    assert str(same) in line
+    assert (out / "mine@seed_start=9.csv").read_bytes() == table
+    assert main([str(same), "--seed-start", "8", *rest]) == 0  # control: another name
 
 
 def test_an_own_file_may_not_take_the_tables_of_a_shipped_sweep(kinds, tmp_path, capsys):

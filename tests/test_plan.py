@@ -9,7 +9,14 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from motsim.experiments.mixture import Settings
-from motsim.plan import SweepError, load_sweep, parse_override, sweep_names
+from motsim.plan import (
+    SweepError,
+    load_sweep,
+    parse_override,
+    split_table,
+    sweep_names,
+    sweep_words,
+)
 
 SMALL = """
 title = "Small"
@@ -113,6 +120,45 @@ def test_seeds(write, tier, seeds, count):
     assert found == set(range(count))
 
 
+def test_seeds_start_where_the_file_or_the_call_says(write, tmp_path):
+    assert {cell.settings.seed for cell in write("seed_start = 40\n" + SMALL).cells()} == {40, 41}
+    moved = load_sweep(str(tmp_path / "mine.toml"), 7)
+    assert {cell.settings.seed for cell in moved.cells()} == {7, 8}
+    assert {cell.settings.seed for cell in moved.cells(seeds=1)} == {7}
+    assert {cell.settings.seed for cell in write(SMALL).cells()} == {0, 1}  # control: neither says
+
+
+@pytest.mark.parametrize(
+    ("of_file", "asked", "table"),
+    [
+        (0, None, "mine"), (0, 0, "mine"), (0, 1000, "mine@seed_start=1000"),
+        (40, None, "mine"), (40, 40, "mine"), (40, 0, "mine@seed_start=0"),
+    ],
+)  # fmt: skip
+def test_tables_of_moved_seeds_have_a_name_of_their_own(write, tmp_path, of_file, asked, table):
+    write(f"seed_start = {of_file}\n{SMALL}")
+    path = str(tmp_path / "mine.toml")
+    sweep = load_sweep(path, asked)
+    assert (sweep.name, sweep.table, sweep.moved) == ("mine", table, table != "mine")
+    option = f" --seed-start {asked}" if sweep.moved else ""
+    assert sweep.argument == path + option
+    assert split_table(table) == ("mine", asked if sweep.moved else None)
+    assert sweep_words(table) == f"mine{option}"
+
+
+@pytest.mark.parametrize("start", [-1, 1_000_000_001])
+def test_seeds_that_cannot_be_are_refused(write, tmp_path, start):
+    write(SMALL)
+    assert "seeds start at 0 to" in refusal(lambda: load_sweep(str(tmp_path / "mine.toml"), start))
+    assert "seed_start" in refusal(lambda: write(f"seed_start = {start}\n{SMALL}"))
+    write("seed_start = 1_000_000_000\n" + SMALL).cells()  # control: the last one
+
+
+def test_names_that_only_look_like_moved_tables():
+    for name in ("mine@seed_start=", "mine@seed_start=x", "@seed_start=3", "a@b", "mine"):
+        assert split_table(name) == (name, None)
+
+
 def test_a_grid_axis_wins_over_a_case(write):
     sweep = write('title="t"\nseeds=1\n[grid]\nnum_experts=[2,3]\n[case.a]\nnum_experts=5')
     assert [cell.settings.num_experts for cell in sweep.cells()] == [2, 3]
@@ -152,6 +198,10 @@ BAD = {
     "grid in fixed": ("[fixed]\ngrid = 3", ["'grid'"]),
     "seeds": ("seeds = 0", ["seeds", "greater than or equal to 1"]),
     "seeds a bool": ("seeds = true", ["seeds", "integer"]),
+    "seed_start": ("seed_start = -1", ["seed_start", "greater than or equal to 0"]),
+    "seed_start a float": ("seed_start = 1.5", ["seed_start", "integer"]),
+    "seed_start misspelt": ("seed_stat = 1", ["did you mean 'seed_start'?"]),
+    "seed_start in tier": ("[tier.full]\nseed_start = 1", ["seed_start"]),
     "too many": ("seeds = 2000\n[grid]\nnum_experts = [1,2,3]\n" + "\n".join(
         f"{k} = [{','.join(str(i + 1) for i in range(20))}]" for k in ("num_neurons", "num_nodes")
     ), ["2,400,000 runs", "at most 1,000,000"]),

@@ -5,7 +5,9 @@ import math
 import pytest
 
 import motsim.results.keys
+from motsim.experiments import kind_module
 from motsim.experiments.mixture import SCIENCE, Settings
+from motsim.plan import load_sweep, sweep_names
 from motsim.results.keys import science_hash
 from motsim.results.store import SCHEMA, run_key
 
@@ -32,6 +34,26 @@ CHANGES = [
 def test_every_change_of_a_setting_is_another_key():
     assert len({key_of(**changes) for changes in CHANGES}) == len(CHANGES)
     assert len(key_of()) == 32
+
+
+@pytest.mark.parametrize("name", sweep_names())
+def test_only_the_seed_of_a_moved_sweep_is_another(name):
+    """The key is that of the seed, wherever the seeds start: so no key of before has changed."""
+    sweep = load_sweep(name)
+    module = kind_module(sweep.file.kind)
+    first = sweep.cells(seeds=2)
+    assert {cell.labels["seed"] for cell in first} == {0, 1}
+    for cell in first[:4]:
+        settings = module.Settings(**cell.values, seed=cell.labels["seed"])
+        assert cell.key == run_key(sweep.file.kind, settings.model_dump(), module.SCIENCE)
+    assert load_sweep(name, 0).cells(seeds=2) == first
+    moved = load_sweep(name, 1).cells(seeds=2)
+    keys = {str(cell.labels): cell.key for cell in first}
+    shared = [cell for cell in moved if cell.labels["seed"] == 1]
+    assert [cell.key for cell in shared] == [keys[str(cell.labels)] for cell in shared]
+    others = {cell.key for cell in moved if cell.labels["seed"] == 2}
+    assert others
+    assert not others & {cell.key for cell in first}  # control: another seed, another key
 
 
 def test_other_kind_is_another_key():

@@ -134,6 +134,51 @@ def test_settings_of_the_call(tiny, out, monkeypatch, capsys):
     assert len(seeds) == 4
 
 
+def test_other_seeds_stand_beside_the_first_ones(tiny, out, monkeypatch, capsys):
+    call(tiny, "--jobs", 1, "--out", out)
+    before = tables(out)
+    seeds = count_runs(monkeypatch)
+    call(tiny, "--jobs", 1, "--out", out, "--seed-start", 2)
+    assert sorted(seeds) == [3, 3, 4, 4]  # seed 2 was there
+    printed = capsys.readouterr().out
+    assert re.search(r"^tables: .*tiny@seed_start=2\.csv$", printed, re.MULTILINE)
+    after = tables(out)
+    assert {name: after[name] for name in before} == before
+    assert set(pd.read_csv(out / "tiny@seed_start=2.csv")["seed"]) == {2, 3, 4}
+    call("--status", "--out", out)
+    status = capsys.readouterr().out
+    assert re.search(r"^tiny +quick +6 +6 ", status, re.MULTILINE)
+    assert re.search(r"^tiny@seed_start=2 +quick +6 +6 ", status, re.MULTILINE)
+    assert "are of none of these sweeps" not in status
+    call(tiny, "--jobs", 1, "--out", out, "--seed-start", 0)  # control: the file's own
+    assert tables(out) == after
+
+
+def test_moved_seeds_of_a_claim_have_no_recorded_verdict(tmp_path, monkeypatch, capsys):
+    """A claim that finds another verdict: exit code 1 with the recorded seeds, 0 with others."""
+    from motsim.claims import Finding, rehearsal_memory
+
+    wrong = [Finding("x", "p", "m", "fails", "holds", "made up")]
+    monkeypatch.setattr(rehearsal_memory, "judge", lambda tables: wrong)
+    monkeypatch.setattr("motsim.sweep._draw", lambda *a: None)
+    words = ["rehearsal-memory", "--jobs", 1, "--out", tmp_path, "--seeds", 1]
+    words += ["--set", "repetitions=2"]
+    call(*words, "--seed-start", 50)
+    printed = capsys.readouterr().out
+    assert "verdicts are recorded for seeds from 0, not for these from 50" in printed
+    call(*words, code=1)
+    assert "verdicts are recorded for" not in capsys.readouterr().out
+    call(*words, "--seed-start", 0, code=1)
+
+
+def test_commands_that_go_on_carry_the_seeds(tiny, out, tmp_path, capsys):
+    words = [tiny, "--jobs", 1, "--seed-start", 7]
+    call(*words, "--out", out, "--shard", "1/2")
+    assert f"{tiny} --seed-start 7 --collect DIR..." in capsys.readouterr().out
+    call(*words, "--out", tmp_path / "both", "--collect", out, code=1)
+    assert f"{tiny} --seed-start 7 --out {tmp_path / 'both'}" in capsys.readouterr().err
+
+
 # --- runs that fail -------------------------------------------------------------------------------
 
 
@@ -179,6 +224,8 @@ MISTAKES = {
     "jobs": (["TINY", "--jobs", "0"], "whole number >= 1; got '0'"),
     "jobs a word": (["TINY", "--jobs", "two"], "whole number >= 1; got 'two'"),
     "seeds": (["TINY", "--seeds", "-1"], "whole number >= 1; got '-1'"),
+    "seed start": (["TINY", "--seed-start", "-1"], "whole number from 0 to 1000000000; got '-1'"),
+    "seed start a word": (["TINY", "--seed-start", "1.5"], "from 0 to 1000000000; got '1.5'"),
     "tier": (["TINY", "--tier", "medium"], "'medium' (choose from"),
     "option": (["TINY", "--job", "2"], "did you mean --jobs?"),
     "TOML": (["BROKEN"], "(at line 2, column 9)"),
@@ -245,6 +292,7 @@ def test_help_shows_every_option(capsys):
     text = capsys.readouterr().out
     for option in (
         "--tier", "--out", "--jobs", "--backend", "--scheduler", "--progress", "--seeds", "--set",
+        "--seed-start",
         "--list", "--no-figure", "--shard", "--collect", "--status", "--schema", "--dry-run",
     ):  # fmt: skip
         assert option in text

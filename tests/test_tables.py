@@ -224,6 +224,25 @@ def test_meta_holds_the_settings_that_all_runs_share(tmp_path, sweep):
     assert not {"seed", "num_experts"} & set(settings)
 
 
+def test_moved_seeds_have_tables_beside_the_others(tmp_path, sweep):
+    """What is there stays byte for byte, and its description says nothing of where seeds start."""
+    out = tmp_path / "out"
+    fill(out, sweep)
+    before = files(out)
+    assert "seed_start" not in json.loads(before["mine.json"])
+    moved = fill(out, load_sweep(str(sweep.path), 1000))
+    after = files(out)
+    assert {name: after[name] for name in before} == before
+    name = "mine@seed_start=1000"
+    assert set(after) - set(before) == {f"{name}.csv", f"{name}.curve.csv", f"{name}.json"}
+    assert (moved.name, moved.meta["sweep"], moved.meta["seed_start"]) == (name, "mine", 1000)
+    assert set(moved.main["seed"]) == {1000, 1001}
+    assert_same(load_tables(name, out), moved)
+    (out / f"{name}.json").unlink()
+    with pytest.raises(TablesError, match=r"motsim\.sweep mine --seed-start 1000 --out"):
+        load_tables(name, out)
+
+
 # --- exports that are cut short -------------------------------------------------------------------
 
 

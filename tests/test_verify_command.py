@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from motsim.claims import Finding, rehearsal_memory
 from motsim.verify import main
 
 
@@ -18,10 +19,16 @@ def start(*words):
     )  # fmt: skip
 
 
-@pytest.mark.parametrize(("end", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_interrupted_says_how_to_go_on(tmp_path, end, code):
+@pytest.mark.parametrize(
+    ("end", "code", "more"),
+    [
+        (signal.SIGINT, 130, ["--seed-start", "5", "--blocks", "2"]),
+        (signal.SIGTERM, 143, []),
+    ],
+)
+def test_interrupted_says_how_to_go_on(tmp_path, end, code, more):
     out = tmp_path / "out"
-    process = start("rates", "--out", out, "--jobs", 1, "--progress", "json")
+    process = start("rates", "--out", out, "--jobs", 1, "--progress", "json", *more)
     for line in process.stderr:
         if json.loads(line)["event"] == "start":
             break
@@ -31,7 +38,8 @@ def test_interrupted_says_how_to_go_on(tmp_path, end, code):
     assert process.returncode == code, errors
     last = json.loads(errors.splitlines()[-1])
     assert f"finished runs are kept in {out}" in last["text"]
-    assert f"python -m motsim.verify rates --out {out} --jobs 1" in last["text"]
+    again = " ".join(["--jobs 1 --progress json", *more])
+    assert last["text"].endswith(f"python -m motsim.verify rates --out {out} {again}")
 
 
 def test_an_unknown_claim_is_one_line(tmp_path, capsys):
@@ -41,6 +49,18 @@ def test_an_unknown_claim_is_one_line(tmp_path, capsys):
         "python -m motsim.verify: unknown claim 'covrage'; did you mean 'coverage'?\n"
     )
     assert not (tmp_path / "out").exists()
+
+
+def test_other_seeds_are_judged_against_the_record(tmp_path, capsys, monkeypatch):
+    """Their tables stand beside; unlike in a sweep, another verdict is an error here."""
+    words = ["rehearsal-memory", "--seed-start", "70", "--out", str(tmp_path), "--jobs", "1"]
+    assert main(words) == 0
+    assert "0 not as recorded" in capsys.readouterr().out
+    assert (tmp_path / "rehearsal-memory@seed_start=70.csv").is_file()
+    assert not (tmp_path / "rehearsal-memory.csv").exists()
+    wrong = [Finding("x", "p", "m", "fails", "holds", "made up")]
+    monkeypatch.setattr(rehearsal_memory, "judge", lambda tables: wrong)
+    assert main(words) == 1
 
 
 def test_it_takes_the_options_of_runs(tmp_path, capsys):

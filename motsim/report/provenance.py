@@ -1,13 +1,13 @@
 """Where tables come from: commands, sweep file, versions, and whether the code still gives them."""
 
 import os
-import shlex
 from pathlib import Path
 from typing import Any
 
 from motsim.claims import Claim
 from motsim.extras import MissingExtraError
-from motsim.plan import SweepError, load_sweep
+from motsim.origins import SHIPPED, origin_path
+from motsim.plan import SweepError, load_sweep, split_table, sweep_words
 
 __all__ = ["commands_of", "source_of", "sweep_file", "versions_of"]
 
@@ -15,7 +15,8 @@ __all__ = ["commands_of", "source_of", "sweep_file", "versions_of"]
 def commands_of(name: str, tier: str, claim: Claim | None, file: str = "") -> tuple[str, ...]:
     """Commands that make a section again; `file` is a user's own sweep file."""
     if claim is None:
-        return (f"python -m motsim.sweep {shlex.quote(file or f'{name}.toml')} --tier {tier}",)
+        own = file or f"{split_table(name)[0]}.toml"
+        return (f"python -m motsim.sweep {sweep_words(name, own)} --tier {tier}",)
     return (
         f"python -m motsim.sweep {name} --tier {tier}",
         f"python -m motsim.verify {name} --tier {tier}",
@@ -36,14 +37,19 @@ def source_of(name: str, meta: dict[str, Any], folder: Path, claim: Claim | None
     """Name or path of the sweep file, empty if the tables do not tell or it is gone."""
     if claim is not None:
         return name
-    path = os.path.normpath(folder / str(meta.get("file", "")))
+    file = str(meta.get("file", ""))
+    if file.startswith(SHIPPED):  # its seeds start elsewhere
+        return split_table(name)[0] if origin_path(file, folder).is_file() else ""
+    path = os.path.normpath(folder / file)
     return path if path.endswith(".toml") and Path(path).is_file() else ""
 
 
-def sweep_file(source: str, tier: str, runs: set[str]) -> tuple[str, str]:
+def sweep_file(
+    source: str, tier: str, runs: set[str], seed_start: int | None = None
+) -> tuple[str, str]:
     """Return whether the sweep file and the code now give these runs (keys), and its text."""
     try:
-        sweep = load_sweep(source)
+        sweep = load_sweep(source, seed_start)
         keys = {cell.key[:12] for cell in sweep.cells("full" if tier == "full" else "quick")}
         text = sweep.path.read_text(encoding="utf-8")
     except (SweepError, MissingExtraError, OSError) as error:

@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from motsim.claims import Claim, Finding, claim_module, claim_names
-from motsim.plan import SweepError, load_sweep
+from motsim.plan import SweepError, load_sweep, split_table, sweep_words
 from motsim.report.provenance import commands_of, source_of, sweep_file, versions_of
 from motsim.results.store import FAILED
 from motsim.results.tables import Tables, TablesError, load_tables
@@ -122,7 +122,7 @@ def collect(name: str, folder: Path, page_folder: Path) -> Section:
     claim = claim_module(name).CLAIM if name in claim_names() else None
     section = Section(name, _title(name), claim, commands=commands_of(name, "quick", claim))
     if not (folder / f"{name}.json").is_file():
-        again = f"python -m motsim.sweep {shlex.quote(name)} --out {shlex.quote(str(folder))}"
+        again = f"python -m motsim.sweep {sweep_words(name)} --out {shlex.quote(str(folder))}"
         return replace(section, missing=True, problems=(f"No table yet. Make it with: {again}",))
     try:
         tables = load_tables(name, folder)
@@ -188,7 +188,9 @@ def _described(section: Section, tables: Tables, folder: Path, page_folder: Path
     facts["versions"] = versions_of(meta.get("versions"))
     settings = ""
     if source:
-        facts["settings"], settings = sweep_file(source, tier, set(runs["run"]))
+        facts["settings"], settings = sweep_file(
+            source, tier, set(runs["run"]), split_table(name)[1]
+        )
     shared = meta.get("settings")
     tables_there = (f"{name}.csv", *(f"{name}.{other}.csv" for other in tables.others))
     start = os.path.relpath(folder, page_folder)

@@ -1,7 +1,8 @@
 """Tables of a sweep: exported from the store as CSV, read back by claims and figures.
 
 ``results/NAME.csv`` has one row a run and epsilon (one row a run where there is no epsilon);
-``results/NAME.TABLE.csv`` the other tables; ``results/NAME.json`` says what they are. The same
+``results/NAME.TABLE.csv`` the other tables; ``results/NAME.json`` says what they are. Of seeds that
+start elsewhere than the sweep file says, NAME is ``SWEEP@seed_start=N`` (`Sweep.table`). The same
 runs give the same bytes: nothing in them depends on time, order or the number of jobs. The JSON
 file is replaced last and holds the digests of the others, so that a half replaced export is seen.
 """
@@ -18,7 +19,7 @@ from typing import Any
 import pandas as pd
 
 from motsim.origins import origin
-from motsim.plan import Cell, Sweep
+from motsim.plan import Cell, Sweep, sweep_words
 from motsim.results.files import TableFile, clean, replace_all
 from motsim.results.store import SCHEMA, FinishedRun, Store
 
@@ -109,11 +110,14 @@ def export(store: Store, sweep: Sweep, tier: str, cells: Sequence[Cell], folder:
         "settings": _shared(cells),
         "versions": sorted(versions, key=str),
     }
-    clean(folder, sweep.name)
-    paths = {name: folder / f"{sweep.name}.{name}.csv" for name in sorted(shape.others)}
+    if sweep.moved:
+        meta["seed_start"] = sweep.seed_start
+    table = sweep.table
+    clean(folder, table)
+    paths = {name: folder / f"{table}.{name}.csv" for name in sorted(shape.others)}
     others = {name: TableFile(path, shape.columns(name)) for name, path in paths.items()}
-    main = TableFile(folder / f"{sweep.name}.csv", list(shape.main))
-    description = TableFile(folder / f"{sweep.name}.json")
+    main = TableFile(folder / f"{table}.csv", list(shape.main))
+    description = TableFile(folder / f"{table}.json")
     with replace_all([main, *others.values(), description], store.exclusive):
         for cell, run in itertools.chain(kept, _runs(store, again)):
             front = {label: cell.labels.get(label) for label in labels}
@@ -129,7 +133,7 @@ def export(store: Store, sweep: Sweep, tier: str, cells: Sequence[Cell], folder:
                     others[name].write(columns, labelled, _count(columns))
         meta["digests"] = {"": main.digest, **{name: file.digest for name, file in others.items()}}
         description.write_text(json.dumps(meta, indent=1) + "\n")
-    return load_tables(sweep.name, folder)
+    return load_tables(table, folder)
 
 
 class _Shape:
@@ -197,7 +201,7 @@ def load_tables(name: str, folder: Path) -> Tables:
     TablesError
         If they are missing, unreadable, of another schema, or not of one export.
     """
-    command = f"python -m motsim.sweep {name} --out {folder}"
+    command = f"python -m motsim.sweep {sweep_words(name)} --out {folder}"
     place = folder / f"{name}.json"
     if not place.is_file():
         raise TablesError(f"{folder / name}.csv is missing; make it with: {command}")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import get_args
 
 from motsim.origins import origin_path
-from motsim.plan import Sweep, SweepError, Tier, load_sweep, sweep_names
+from motsim.plan import Sweep, SweepError, Tier, load_sweep, split_table, sweep_names
 from motsim.results.store import FAILED, Store, StoreError
 
 __all__ = ["describe"]
@@ -15,10 +15,11 @@ __all__ = ["describe"]
 TIERS: tuple[Tier, ...] = get_args(Tier)
 
 
-def describe(folder: Path, names: Sequence[str] = ()) -> list[str]:
+def describe(folder: Path, names: Sequence[str] = (), seed_start: int | None = None) -> list[str]:
     """Say in lines what a folder holds: runs a sweep, failures, size, versions, damage.
 
     Every run's checksum is verified. `names` limits the sweeps; default: all that have runs.
+    `seed_start` as for `load_sweep`.
 
     Raises
     ------
@@ -44,7 +45,7 @@ def describe(folder: Path, names: Sequence[str] = ()) -> list[str]:
         f"{'sweep':<22} {'tier':<6} {'planned':>8} {'finished':>8} {'failed':>7} {'under way':>9}",
     ]
     known: set[str] = set()
-    for sweep in _sweeps(folder, names):
+    for sweep in _sweeps(folder, names, seed_start):
         for tier in TIERS:
             keys = {cell.key for cell in sweep.cells(tier)}
             found = Counter(statuses[key] in FAILED for key in keys & statuses.keys())
@@ -52,7 +53,7 @@ def describe(folder: Path, names: Sequence[str] = ()) -> list[str]:
             known |= keys
             if found or busy or names:
                 lines.append(
-                    f"{sweep.name:<22} {tier:<6} {len(keys):>8,} {found[False]:>8,}"
+                    f"{sweep.table:<22} {tier:<6} {len(keys):>8,} {found[False]:>8,}"
                     f" {found[True]:>7,} {busy:>9,}"
                 )
     other = len(statuses.keys() - known)
@@ -63,22 +64,24 @@ def describe(folder: Path, names: Sequence[str] = ()) -> list[str]:
     return lines
 
 
-def _sweeps(folder: Path, names: Sequence[str]) -> Iterator[Sweep]:
+def _sweeps(folder: Path, names: Sequence[str], seed_start: int | None) -> Iterator[Sweep]:
     """Sweeps that were named; else those that come with motsim and those with tables here."""
-    if names:
-        yield from (load_sweep(name) for name in names)
+    if names or seed_start is not None:
+        yield from (load_sweep(name, seed_start) for name in names or sweep_names())
         return
-    paths = [str(path) for path in sorted(folder.glob("*.json"))]
-    own = []
-    for path in paths:
+    shipped = sweep_names()
+    asked: dict[tuple[str, int | None], None] = dict.fromkeys((name, None) for name in shipped)
+    for path in sorted(folder.glob("*.json")):
         try:
-            place = origin_path(json.loads(Path(path).read_text(encoding="utf-8"))["file"], folder)
+            file = json.loads(path.read_text(encoding="utf-8"))["file"]
+            place = origin_path(file, folder)
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             continue
-        own.append(str(place))
-    shipped = sweep_names()
-    for name in [*shipped, *(place for place in own if Path(place).stem not in shipped)]:
+        start = split_table(path.stem)[1]
+        if start is not None or place.stem not in shipped:
+            asked[str(place), start] = None
+    for name, start in asked:
         try:
-            yield load_sweep(name)
+            yield load_sweep(name, start)
         except SweepError:  # moved or changed since; its runs count as those of no sweep
             continue
