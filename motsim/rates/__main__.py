@@ -103,7 +103,7 @@ def _options() -> CommandParser:
         nargs="+",
         default=[],
         metavar="COLUMN",
-        help="columns that make groups: an answer for each",
+        help="columns that make groups: a table, a row each",
     )
     add("--where", nargs="+", default=[], metavar="KEY=VALUE", help="rows to use")
     add("--optimum", type=float, metavar="X", help="of a quantity that rises: eps = X - value")
@@ -189,9 +189,17 @@ def _print_rate(found: "Rate", at: Sequence[float], width: int) -> None:
 
 
 def _print_groups(found: "Rates", at: Sequence[float], width: int) -> None:
+    """Print one row a group, to compare; then each group's answer and what it rests on."""
+    rows = [["group", "law", "value [95 %]", "decades", "runs"]]
+    for row in found.table().to_dict("records"):
+        value = ""
+        if row["law"] != "inconclusive":
+            value = f"{row['value']:.3g} [{row['low']:.3g}, {row['high']:.3g}] {row['measures']}"
+        rows.append([row["group"], row["law"], value, f"{row['decades']:.1f}", str(row["runs"])])
+    print("\n".join(_aligned(rows)))
     for name, one in found.items():
+        print()
         _say(f"{name}: {one.sentence}", width, "  ")
-        _say(one.data, width, "  ", "  ")
         for note in (*one.decision.warnings, *(n for n in one.notes if n not in found.notes)):
             _say(f"- {note}", width, "    ", "  ")
         if one.advice:
@@ -200,6 +208,12 @@ def _print_groups(found: "Rates", at: Sequence[float], width: int) -> None:
     print()
     for note in found.notes:
         _say(f"- {note}", width, "  ")
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return the rows of a table as lines, columns aligned."""
+    sizes = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
+    return ["  ".join(c.ljust(n) for c, n in zip(row, sizes, strict=True)).rstrip() for row in rows]
 
 
 def _print_times(found: "Rate", at: Sequence[float]) -> None:
@@ -222,13 +236,9 @@ def _table(table: Any, width: int) -> str:
 
     rows = [["law", "value [95 %]", "residual", "BIC", "T(eps)"]]
     rows += [row(r) for r in table.to_dict("records")]
-    sizes = [max(len(r[k]) for r in rows) for k in range(5)]
-    keep = 5 if sum(sizes) + 8 <= width else 4
-    lines = [
-        "  ".join(cell.ljust(size) for cell, size in zip(r[:keep], sizes, strict=False)).rstrip()
-        for r in rows
-    ]
-    return "\n".join([*lines, "(residual in decades of eps; BIC above the best law's)"])
+    if max(len(line) for line in _aligned(rows)) > width:
+        rows = [r[:4] for r in rows]
+    return "\n".join([*_aligned(rows), "(residual in decades of eps; BIC above the best law's)"])
 
 
 def _say(text: str, width: int, indent: str = "", first: str = "") -> None:
