@@ -10,7 +10,7 @@ import pytest
 from tests.rates.synthetic import KINDS, POWERS
 
 START = 60_000  # seeds nobody tuned on
-QUICK, SETS = 6, 1000
+QUICK, SETS = 2, 1000
 
 
 def graded(name, seed):
