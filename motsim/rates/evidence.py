@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
+from motsim.intervals import student
 from motsim.rates.curves import Curve
 from motsim.rates.exponentials import MAX_TERMS, fit_exponentials
 from motsim.rates.fits import fit_floor, fit_kink, fit_line, fit_powers
@@ -311,11 +312,12 @@ def of_profile(
 
 
 def interval(draws: Array, level: float, num_curves: int) -> tuple[float, float]:
-    """Percentile interval about ``draws[0]`` (the estimate), stretched for `num_curves` units."""
-    n, tail, centre = num_curves, 0.5 * (1.0 - level), draws[0]
-    stretch = np.sqrt(n / (n - 1)) * stats.t.isf(tail, n - 1) / stats.norm.isf(tail)
-    low, high = np.quantile(draws[1:], [tail, 1.0 - tail])
-    return (
-        float(centre - stretch * max(centre - low, 0.0)),
-        float(centre + stretch * max(high - centre, 0.0)),
-    )
+    """Interval about ``draws[0]`` (the estimate): Student's, by the spread of the other draws.
+
+    Of a mean it is Student's interval but for the number of draws. Percentiles of the draws cover
+    0.90 of exponents at three curves, the leave-one-out jackknife 0.86 at five to ten, this 0.94
+    to 0.96 (measured here: five laws of 3 to 20 curves, 200 sets each, seeds from 600000).
+    """
+    stretch = np.sqrt(num_curves / (num_curves - 1)) * student(num_curves - 1, level)
+    half = float(stretch * draws[1:].std())
+    return float(draws[0]) - half, float(draws[0]) + half
