@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from motsim.testing import Evidence, current_evidence, evidence_of_test, safe_name
+from motsim.testing.evidence import Evidence, current_evidence, evidence_of_test, safe_name
 
 __all__ = ["rate_evidence"]
 

@@ -15,7 +15,8 @@ import pytest
 import motsim
 import motsim.rates
 from motsim.rates.__main__ import main
-from motsim.testing import Evidence, assert_rate, at_most, safe_name
+from motsim.testing import Evidence, assert_rate, at_most
+from motsim.testing.evidence import safe_name
 
 FACTORS = np.array([1.0, 1.2, 0.9, 1.1, 1.05])
 T = np.arange(4000.0)[:, None]

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from motsim.command import CommandParser
 
 if TYPE_CHECKING:
-    from motsim.rates.rate import Rate, Rates
+    from motsim.rates.groups import Rates
+    from motsim.rates.rate import Rate
 
 __all__ = ["main"]
 
@@ -48,7 +49,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             options.error(f"--plot must end in {', '.join(SUFFIXES)}; got {arguments.plot}")
         if not arguments.plot.parent.is_dir():
             options.error(f"--plot: {arguments.plot.parent} is no folder")
-    from motsim.rates.rate import Rate, rate
+    from motsim.rates.rate import Rate
+    from motsim.rates.rating import rate
     from motsim.rates.reading import ReadingError
 
     try:
