@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from motsim.rates.rate import Rate, html
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["Rates"]
 
@@ -41,6 +45,22 @@ class Rates(Mapping[str, Rate]):
                 "runs": d.num_curves, "diverged": d.num_diverged, "answer": found.sentence,
             })  # fmt: skip
         return pd.DataFrame(rows)
+
+    @property
+    def level(self) -> float:
+        """Confidence level of the intervals."""
+        return next(iter(self._rates.values())).level
+
+    def steps_to(self, epsilons: float | Sequence[float]) -> pd.DataFrame:
+        """Return T(eps) of every run (rows: group, run) for some eps (columns), as `Rate` does."""
+        tables = {name: found.steps_to(epsilons) for name, found in self._rates.items()}
+        return pd.concat(tables, names=["group", "run"])
+
+    def plot(self, path: str | Path | None = None) -> Figure:
+        """Draw T(eps) of each group with its fits, a panel each; save it if a path is given."""
+        from motsim.rates.picture import draw_groups
+
+        return draw_groups(list(self._rates.values()), path)
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain values, for JSON."""

@@ -13,8 +13,9 @@ import pandas as pd
 from motsim.rates.curves import Curve
 from motsim.rates.decision import RateDecision, supports
 from motsim.rates.laws import check_law
+from motsim.rates.question import check_eps
 from motsim.rates.runs import Passage, Run, passages
-from motsim.rates.words import answer, data_line, law_rows
+from motsim.rates.words import COLUMNS, answer, data_line, law_rows
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -41,6 +42,10 @@ class Rate:
         Name of the group; "" for one method.
     loss_column, step_column : str
     passage : {"first", "stay"}
+    eps_range : (low, high) or None
+        Range of eps that was looked at; None for all of it.
+    level : float
+        Confidence level of the intervals.
     """
 
     decision: RateDecision
@@ -51,6 +56,8 @@ class Rate:
     loss_column: str = "loss"
     step_column: str = "step"
     passage: Passage = "first"
+    eps_range: tuple[float, float] | None = None
+    level: float = 0.95
 
     @property
     def law(self) -> str:
@@ -95,24 +102,48 @@ class Rate:
     def table(self) -> pd.DataFrame:
         """Return the laws that were fitted, one row each, best first.
 
-        Columns law, formula, value (p, or steps per decade), low, high (95 % interval), residual
+        Columns law, formula, value (p, or steps per decade), low, high (interval), residual
         (root mean square, in decades of eps) and criterion (BIC, 0 for the best).
         """
-        return pd.DataFrame(law_rows(self.decision))
+        return pd.DataFrame(law_rows(self.decision), columns=list(COLUMNS))
 
     def regimes(self) -> pd.DataFrame:
         """Return the regimes of the whole range, one row each, large eps first."""
         return pd.DataFrame([asdict(regime) for regime in self.decision.regimes])
 
     def steps_to(self, epsilons: float | Sequence[float]) -> pd.DataFrame:
-        """Return T(eps) of every run (rows) for some eps (columns); NaN where not reached."""
-        epsilons = [float(eps) for eps in np.atleast_1d(epsilons)]
+        """Return T(eps) of every run (rows) for some eps (columns); NaN where not reached.
+
+        Raises
+        ------
+        ReadingError
+            A ValueError: an eps is no positive number.
+        """
+        epsilons = [check_eps(eps) for eps in np.atleast_1d(np.asarray(epsilons, object))]
         rows = {}
         for run in self.runs:
             times, loss = passages(run, self.passage)
             found = [times[loss <= eps][:1] for eps in epsilons]
             rows[run.name] = [float(t[0]) if t.size else np.nan for t in found]
         return pd.DataFrame.from_dict(rows, orient="index", columns=list(epsilons))
+
+    def times(self) -> pd.DataFrame:
+        """Return the hitting times, one row for each new least loss of each run.
+
+        Columns run, eps, T and looked_at: whether eps lies in the range that was judged or, where
+        nothing could be, in the range that was asked about.
+        """
+        low, high = self.decision.eps_range
+        if not np.isfinite(low + high):
+            low, high = self.eps_range or (0.0, np.inf)
+        parts = []
+        for run in self.runs:
+            times, loss = passages(run, self.passage)
+            inside = (loss >= low * (1.0 - 1e-12)) & (loss <= high * (1.0 + 1e-12))
+            parts.append(
+                pd.DataFrame({"run": run.name, "eps": loss, "T": times, "looked_at": inside})
+            )
+        return pd.concat(parts, ignore_index=True)
 
     def plot(self, path: str | Path | None = None) -> Figure:
         """Draw T(eps) with fits and regimes, and loss against steps; save it if a path is given."""
@@ -128,6 +159,7 @@ class Rate:
             "law": self.law,
             "sentence": self.sentence,
             "data": self.data,
+            "level": self.level,
             "advice": self.advice,
             "notes": list(self.notes),
             "table": self.table().to_dict("records"),
@@ -144,7 +176,7 @@ class Rate:
 
         lines = [f"<p><strong>{escape(self.sentence)}</strong></p>", f"<p>{escape(self.data)}</p>"]
         lines.append(html(self.table()))
-        lines += [f"<p>What would decide it: {escape(self.advice)}</p>"] * bool(self.advice)
+        lines += [f"<p>What would decide it: {escape(self.advice)}.</p>"] * bool(self.advice)
         return "\n".join(lines)
 
 

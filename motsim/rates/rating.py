@@ -13,8 +13,10 @@ from motsim.rates.decision import MIN_DECADES, decide_sample
 from motsim.rates.floors import fit_floored_powers
 from motsim.rates.groups import Rates
 from motsim.rates.judgement import MIN_CURVES
+from motsim.rates.question import Question
 from motsim.rates.rate import Rate
 from motsim.rates.reading import Curves, ReadingError, read
+from motsim.rates.reading.refusal import listed
 from motsim.rates.runs import (
     Passage,
     Run,
@@ -88,21 +90,10 @@ def rate(
     >>> rate(wide, eps_range=(1e-8, 1.0)).law
     'log'
     """
-    if passage not in ("first", "stay"):
-        raise ReadingError(f"passage must be first or stay; got {passage!r}")
-    if eps_range is not None and not 0.0 < eps_range[0] < eps_range[1]:
-        raise ReadingError(f"range must satisfy 0 < LOW < HIGH; got {eps_range[0]} {eps_range[1]}")
-    if isinstance(floor, str) and floor != "estimate":
-        raise ReadingError(f"floor must be a number or estimate; got {floor!r}")
-    if not isinstance(floor, str) and not np.isfinite(floor):
-        raise ReadingError(f"floor must be finite; got {floor}")
-    if not 0.5 <= level < 1.0:
-        raise ReadingError(f"level must be in [0.5, 1); got {level}")
+    question = Question(floor, eps_range, passage, level)
     curves = read(data, loss=loss, step=step, run=run, where=where, by=by, optimum=optimum)
-    options: dict[str, Any] = {"floor": floor, "eps_range": eps_range, "passage": passage}
     found = {
-        name: _rate_of(name, part, curves, level=level, **options)
-        for name, part in _groups(curves.frame).items()
+        name: _rate_of(name, part, curves, question) for name, part in _groups(curves.frame).items()
     }
     if len(found) == 1:
         return next(iter(found.values()))
@@ -114,16 +105,8 @@ def _groups(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return parts or {"": frame}
 
 
-def _rate_of(
-    name: str,
-    frame: pd.DataFrame,
-    curves: Curves,
-    *,
-    level: float,
-    floor: float | str,
-    eps_range: tuple[float, float] | None,
-    passage: Passage,
-) -> Rate:
+def _rate_of(name: str, frame: pd.DataFrame, curves: Curves, question: Question) -> Rate:
+    floor, eps_range, passage = question.floor, question.eps_range, question.passage
     runs, skipped = _runs(frame, curves.loss_column)
     notes = [*curves.notes, *skipped]
     asked = eps_range
@@ -132,18 +115,18 @@ def _rate_of(
         notes.append(note)
     elif floor:
         runs = [r.minus(floor) for r in runs]
-        notes.append(f"floor {floor:g} subtracted from every loss")
+        notes.append(f"Floor {floor:g} was subtracted from every loss.")
     _check_values(runs, curves.loss_column, floor, asked)
     if curves.kind == "ioh":  # ten decimals: what is smaller reads back as 0
         low, high = eps_range or (0.0, np.inf)
         eps_range = (max(low, IOH_LEAST), high)
-        notes.append(f"values have ten decimals: no eps below {IOH_LEAST:g} is looked at")
+        notes.append(f"Values have ten decimals: no eps below {IOH_LEAST:g} is looked at.")
     judged = runs
     if len(runs) > MAX_RUNS:
         judged = [runs[i] for i in np.linspace(0, len(runs) - 1, MAX_RUNS).astype(int)]
-        notes.append(f"{MAX_RUNS} of {len(runs):,} runs, spread evenly over them, were judged")
+        notes.append(f"{MAX_RUNS} of {len(runs):,} runs, spread evenly over them, were judged.")
     sample = sample_of_runs(judged, passage, eps_range)
-    decision = decide_sample(sample, level=level)
+    decision = decide_sample(sample, level=question.level)
     if decision.law == "inconclusive" and asked is not None:
         deeper = [r for r in runs if (r.loss[r.loss > 0] < asked[0] / 2).any()]
         if decision.decades < MIN_DECADES and len(deeper) >= 0.5 * len(runs):
@@ -152,7 +135,7 @@ def _rate_of(
                 text = f"{decision.advice.split('; ')[0]}; {text}"
             decision = replace(decision, advice=text)
     said = remarks(runs, passage)
-    known = floor or curves.kind == "ioh" or any(note.startswith("eps = ") for note in curves.notes)
+    known = floor or curves.kind == "ioh" or curves.optimum is not None
     if not known and own_floor(runs):
         text = (
             "the floor was taken from the same run: each run's own minimum is exactly 0, so its"
@@ -166,7 +149,7 @@ def _rate_of(
     notes += said
     return Rate(
         decision, tuple(runs), tuple(sample.usable), tuple(notes), name,
-        curves.loss_column, curves.step_column, passage,
+        curves.loss_column, curves.step_column, passage, eps_range, question.level,
     )  # fmt: skip
 
 
@@ -188,7 +171,8 @@ def _runs(frame: pd.DataFrame, column: str) -> tuple[list[Run], list[str]]:
             raise ReadingError(str(error)) from None
     notes = []
     if unlogged:
-        notes.append(f"{len(unlogged)} runs have no finite loss: {', '.join(unlogged[:5])}")
+        count = f"{len(unlogged)} run{'s have' if len(unlogged) > 1 else ' has'}"
+        notes.append(f"{count} no finite loss, and is left out: {listed(unlogged, 5)}.")
     if not runs:
         raise ReadingError(f"no run has a finite loss; is {column!r} the right column (--loss)?")
     return runs, notes
@@ -236,8 +220,8 @@ def _estimated(
             f"--floor estimate leaves nothing below {high:g}; it looks down to {low:g}"
         )
     note = (
-        f"floors were estimated from the runs themselves, one each ({min(floors):.6g} to"
+        f"Floors were estimated from the runs themselves, one each ({min(floors):.6g} to"
         f" {max(floors):.6g}); eps below"
-        f" {low:.2g} (three times the last gap to a floor) is not looked at"
+        f" {low:.2g} (three times the last gap to a floor) is not looked at."
     )
     return shifted, (low, high), note

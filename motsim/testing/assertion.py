@@ -167,11 +167,14 @@ def _message(rate: Rate, law: str | AtMost, verdict: str, picture: str) -> str:
     said = "1/eps" if law == "inverse" else str(law)
     lines = [f"{name}{said} {verdict}: {rate.sentence}", rate.data]
     lines += [f"- {note}" for note in (*rate.decision.warnings, *rate.notes)]
+    from motsim.rates.words import percent
+
     table = rate.table()
     if len(table):
         columns = ["law", "measures", "value", "low", "high", "residual", "criterion"]
         text = table[columns].to_string(index=False, na_rep="", float_format=lambda x: f"{x:.3g}")
-        lines += ["laws, with 95 % intervals, residual (decades of eps), BIC above the best:", text]
+        head = f"laws, with {percent(rate.level)} intervals, residual (decades of eps),"
+        lines += [f"{head} BIC above the best:", text]
     if verdict == "inconclusive":
         lines.append(f"What would decide it: {_advice(rate, law)}.")
     return "\n".join([*lines, f"picture: {picture}"])

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from motsim.rates.rate import Rate
 
 __all__ = ["Evidence", "current_evidence", "evidence_of_test", "safe_name"]
@@ -46,6 +48,8 @@ class Evidence:
     def __call__(self, rate: Rate) -> Path:
         """Write NAME.png, NAME.json and NAME.csv; return the path of the picture.
 
+        The CSV holds the laws that were fitted, a row each; of an inconclusive rate below them
+        the hitting times (`Rate.times`), all that there is where no law could be fitted.
         Later rates of the same test, and groups, have a number and the group's name added.
         """
         folder = self.folder() if callable(self.folder) else Path(self.folder)
@@ -59,9 +63,22 @@ class Evidence:
             json.dumps(rate.to_dict(), default=float), parse_constant=lambda _: None
         )
         base.with_name(f"{base.name}.json").write_text(json.dumps(values, indent=1) + "\n", "utf-8")
-        rate.table().to_csv(base.with_name(f"{base.name}.csv"), index=False)
+        _laws_and_times(rate).to_csv(base.with_name(f"{base.name}.csv"), index=False)
         self.written.append(picture)
         return picture
+
+
+def _laws_and_times(rate: Rate) -> pd.DataFrame:
+    """Return the laws of a rate; for an inconclusive one with the hitting times it looked at."""
+    import pandas as pd
+
+    laws = rate.table()
+    if rate.law != "inconclusive":
+        return laws
+    times = rate.times()
+    if not len(laws):
+        return times.reindex(columns=[*laws.columns, *times.columns])
+    return pd.concat([laws, times], ignore_index=True)
 
 
 def safe_name(text: str) -> str:
