@@ -15,7 +15,8 @@ import pytest
 import motsim
 import motsim.rates
 from motsim.rates.__main__ import main
-from motsim.testing import Evidence, assert_rate, at_most, safe_name
+from motsim.testing import Evidence, assert_rate, at_most
+from motsim.testing.evidence import safe_name
 
 FACTORS = np.array([1.0, 1.2, 0.9, 1.1, 1.05])
 T = np.arange(4000.0)[:, None]
@@ -152,6 +153,25 @@ def test_evidence_is_what_the_rate_says(rates, keep, drawn):
     assert list(table.law) == list(rates["log"].table().law)
 
 
+def test_evidence_of_an_inconclusive_rate_holds_the_times_looked_at(rates, keep):
+    """With no law fitted, as here, and in a stated range; what is decided has laws alone."""
+    short = pd.read_csv(keep(rates["short"]).with_suffix(".csv"))
+    assert len(rates["short"].table()) == 0
+    np.testing.assert_allclose(short.eps, SHORT[1:].T.ravel())  # T = 0 is no hitting time
+    assert short["T"].tolist() == list(range(1, len(SHORT))) * 5
+    assert short.run.astype(str).nunique() == 5
+    assert short.looked_at.all()
+    assert short.law.isna().all()
+    stated = motsim.rate(LOG, eps_range=(1e-2, 1e-1))
+    told = pd.read_csv(keep(stated).with_suffix(".csv"))
+    assert stated.law == "inconclusive"
+    assert len(told) == 5 * (len(LOG) - 1)
+    assert (told.looked_at == ((told.eps >= 1e-2) & (told.eps <= 1e-1))).all()
+    laws = pd.read_csv(keep(rates["log"]).with_suffix(".csv"))
+    assert "T" not in laws
+    assert laws.law.notna().all()
+
+
 def test_evidence_that_cannot_be_written_hides_no_failure(rates, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(AssertionError, match=r"log fails: (.|\n)*picture: not written"):
@@ -252,6 +272,20 @@ def test_evidence_is_kept_by_setting(project, pytester):
         patch.chdir(folder)
         project("..", "-k", "log").assert_outcomes(passed=1, deselected=2)
     assert len(list((pytester.path / "kept").iterdir())) == 3
+
+
+@pytest.mark.parametrize("place", ["taken", "taken/below"])
+@pytest.mark.parametrize("how", ["option", "setting"])
+def test_a_file_is_no_folder_for_evidence(project, pytester, place, how):
+    (pytester.path / "taken").write_text("")
+    if how == "setting":
+        pytester.makeini(f"[pytest]\nrate_evidence = {place}")
+    name = "--rate-evidence" if how == "option" else "rate_evidence"
+    result = project(*(["--rate-evidence", place] if how == "option" else []))
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    lines = [line for line in result.errlines if line]
+    path = pytester.path / "taken"
+    assert lines == [f"ERROR: {name}: {path} is a file; name a folder, new or not"]
 
 
 def test_without_a_folder_only_what_fails_leaves_a_picture(project, pytester):

@@ -24,8 +24,10 @@ fine its grid is, and intervals come from resampling whole curves, stretched by 
 from motsim.rates.curves import CENSORED, MISSING, hitting_times
 from motsim.rates.decision import RateDecision, decide, supports
 from motsim.rates.fitted import LawFit, fit_law
+from motsim.rates.groups import Rates
 from motsim.rates.laws import LAWS, Law
-from motsim.rates.rate import Rate, Rates, rate
+from motsim.rates.rate import Rate
+from motsim.rates.rating import rate
 from motsim.rates.regimes import Regime
 
 __all__ = [

@@ -6,14 +6,15 @@ import os
 import shutil
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from motsim.command import CommandParser
 
 if TYPE_CHECKING:
-    from motsim.rates.rate import Rate, Rates
+    from motsim.rates.groups import Rates
+    from motsim.rates.rate import Rate
 
 __all__ = ["main"]
 
@@ -48,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             options.error(f"--plot must end in {', '.join(SUFFIXES)}; got {arguments.plot}")
         if not arguments.plot.parent.is_dir():
             options.error(f"--plot: {arguments.plot.parent} is no folder")
-    from motsim.rates.rate import Rate, rate
+    from motsim.rates.rating import rate
     from motsim.rates.reading import ReadingError
 
     try:
@@ -63,16 +64,15 @@ def main(argv: Sequence[str] | None = None) -> int:
             floor=arguments.floor,
             eps_range=arguments.range,
             passage=arguments.passage,
+            level=arguments.level,
         )
-        groups = [found] if isinstance(found, Rate) else list(found.values())
         if arguments.json:
             print(json.dumps(_told(found, arguments.at), indent=1, allow_nan=False))
         else:
             _print(found, arguments.at)
         if arguments.plot is not None:
-            for target, one in zip(_targets(arguments.plot, len(groups)), groups, strict=True):
-                one.plot(target)
-                print(f"picture: {target}", file=sys.stderr)
+            found.plot(arguments.plot)
+            print(f"picture: {arguments.plot}", file=sys.stderr)
     except ReadingError as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
         return 2
@@ -119,7 +119,11 @@ def _options() -> CommandParser:
         "--passage", choices=("first", "stay"), default="first",
         help="first step with loss <= eps, or the first from which it stays there",
     )  # fmt: skip
-    add("--at", nargs="+", type=float, default=[], metavar="EPS", help="print T(EPS) of every run")
+    add(
+        "--level", type=_level, default=0.95, metavar="X",
+        help="confidence level of the intervals, from 0.5 to below 1; default: 0.95",
+    )  # fmt: skip
+    add("--at", nargs="+", type=_eps, default=[], metavar="EPS", help="print T(EPS) of every run")
     add("--plot", type=Path, metavar="FILE", help="picture: .png, .pdf or .svg")
     add("--json", action="store_true", help="print JSON")
     return options
@@ -134,11 +138,28 @@ def _floor(text: str) -> float | str:
         raise argparse.ArgumentTypeError(f"must be a number or estimate; got {text!r}") from None
 
 
-def _targets(path: Path, count: int) -> list[Path]:
-    """Return a file for each group."""
-    if count == 1:
-        return [path]
-    return [path.with_stem(f"{path.stem}-{k}") for k in range(1, count + 1)]
+def _level(text: str) -> float:
+    from motsim.rates.question import check_level
+
+    return _checked(check_level, text)
+
+
+def _eps(text: str) -> float:
+    from motsim.rates.question import check_eps
+
+    return _checked(check_eps, text)
+
+
+def _checked(check: Callable[[object], float], text: str) -> float:
+    """Return a number that a check lets pass; its one line otherwise."""
+    try:
+        number: object = float(text)
+    except ValueError:
+        number = text
+    try:
+        return check(number)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _told(found: "Rate | Rates", at: Sequence[float]) -> dict[str, Any]:
@@ -169,6 +190,8 @@ def _print(found: "Rate | Rates", at: Sequence[float]) -> None:
 
 
 def _print_rate(found: "Rate", at: Sequence[float], width: int) -> None:
+    from motsim.rates.words import percent
+
     _say(found.sentence, width)
     print()
     _say(found.data, width)
@@ -177,7 +200,7 @@ def _print_rate(found: "Rate", at: Sequence[float], width: int) -> None:
     table = found.table()
     if len(table):
         print()
-        print(_table(table, width))
+        print(_table(table, percent(found.level), width))
     if len(found.decision.regimes) > 1:
         print("\nregimes, from large eps to small")
         for regime in found.decision.regimes:
@@ -190,7 +213,9 @@ def _print_rate(found: "Rate", at: Sequence[float], width: int) -> None:
 
 def _print_groups(found: "Rates", at: Sequence[float], width: int) -> None:
     """Print one row a group, to compare; then each group's answer and what it rests on."""
-    rows = [["group", "law", "value [95 %]", "decades", "runs"]]
+    from motsim.rates.words import percent
+
+    rows = [["group", "law", f"value [{percent(found.level)}]", "decades", "runs"]]
     for row in found.table().to_dict("records"):
         value = ""
         if row["law"] != "inconclusive":
@@ -224,7 +249,7 @@ def _print_times(found: "Rate", at: Sequence[float]) -> None:
         print(times.map(lambda t: f"{t:.10g}" if t == t else "-").to_string())
 
 
-def _table(table: Any, width: int) -> str:
+def _table(table: Any, level: str, width: int) -> str:
     """Format the table of laws; narrow terminals lose the formula."""
 
     def row(r: Any) -> list[str]:
@@ -234,7 +259,7 @@ def _table(table: Any, width: int) -> str:
         residual = f"{r['residual']:.3f}" if r["residual"] == r["residual"] else "-"
         return [r["law"], value, residual, f"{r['criterion']:.0f}", r["formula"]]
 
-    rows = [["law", "value [95 %]", "residual", "BIC", "T(eps)"]]
+    rows = [["law", f"value [{level}]", "residual", "BIC", "T(eps)"]]
     rows += [row(r) for r in table.to_dict("records")]
     if max(len(line) for line in _aligned(rows)) > width:
         rows = [r[:4] for r in rows]

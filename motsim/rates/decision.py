@@ -183,7 +183,7 @@ def decide_sample(
         if others > MAX_OTHERWISE * len(used):
             law, reason = "inconclusive", f"the runs disagree: {count}; {reason}"
         else:
-            warnings.append(f"runs that decide otherwise alone: {count}")
+            warnings.append(f"Some runs decide otherwise alone: {count}.")
     if law == "inconclusive":
         advice = _advice(found, curves, regimes, common["decades"])
     elif tried > 1:
@@ -378,7 +378,7 @@ def _advice(
 
 
 def _copies(sample: Sample) -> str:
-    return f"{sample.num_copies} of {sample.num_curves} runs are copies of others: counted once"
+    return f"{sample.num_copies} of {sample.num_curves} runs are copies of others: counted once."
 
 
 def _range(curves: Sequence[Curve]) -> tuple[float, float]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +14,8 @@ from motsim.rates.curves import make_curve
 from motsim.rates.evidence import P, power_squares
 from motsim.rates.fits import EXACT, fit_line, fit_powers
 from motsim.rates.floors import fit_floored_powers
+from motsim.rates.reading import ReadingError
+from motsim.rates.words import short_answer
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,6 +25,8 @@ if TYPE_CHECKING:
     from motsim.rates.rate import Rate
 
 SUFFIXES = (".png", ".pdf", ".svg")
+FEW_PANELS, MOST_PANELS = 8, 15  # of groups: in two columns, on a page
+LABEL = re.compile(r", p = | towards |(?<=floor) ")  # what a label says, and of which law
 INK, LOG, POWER = "0.25", "#0173b2", "#d55e00"
 LOOK: Any = {
     "font.size": 8, "axes.titlesize": 8.5, "axes.labelsize": 8, "xtick.labelsize": 7,
@@ -40,22 +47,80 @@ def draw(rate: Rate, path: str | Path | None = None) -> Figure:
     ValueError
         If the path does not end in .png, .pdf or .svg.
     """
+    with _figure((7.0, 2.9), path) as figure:
+        left, right = figure.subplots(1, 2)
+        _hitting_times(left, rate)
+        _losses(right, rate)
+        figure.suptitle(_title(rate), fontsize=8.5, x=0.01, ha="left")
+    return figure
+
+
+def draw_groups(rates: Sequence[Rate], path: str | Path | None = None) -> Figure:
+    """Draw the hitting times of several groups, a panel each, as many as one page holds.
+
+    Raises
+    ------
+    ReadingError
+        A ValueError: the path does not end in .png, .pdf or .svg.
+    """
+    shown = rates[:MOST_PANELS]
+    columns = min(2 if len(shown) <= FEW_PANELS else 3, len(shown))
+    rows = -(-len(shown) // columns)
+    with _figure((7.0, 0.3 + 2.1 * rows), path) as figure:
+        panels = figure.subplots(rows, columns, squeeze=False)
+        for at, (panel, rate) in enumerate(zip(panels.flat, shown, strict=False)):
+            _hitting_times(panel, rate)
+            panel.set_title(_panel_title(rate, 105 // columns), fontsize=7)
+            if at % columns:
+                panel.set_ylabel("")
+            if at + columns < len(shown):
+                panel.set_xlabel("")
+        for panel in panels.flat[len(shown) :]:
+            panel.remove()
+        _common_legend(figure, list(panels.flat[: len(shown)]))
+        if len(shown) < len(rates):
+            title = f"{len(shown)} of {len(rates)} groups (--where chooses others)"
+            figure.suptitle(title, fontsize=8.5, x=0.01, ha="left")
+    return figure
+
+
+def _panel_title(rate: Rate, width: int) -> str:
+    from textwrap import wrap
+
+    words = short_answer(rate.decision, rate.unit)
+    return "\n".join(line for text in (rate.name, words) for line in wrap(text, width)[:2])
+
+
+def _common_legend(figure: Figure, panels: Sequence[Axes]) -> None:
+    """Put one legend below all panels, without the numbers of each."""
+    lines: dict[str, Any] = {}
+    for panel in panels:
+        for line, label in zip(*panel.get_legend_handles_labels(), strict=True):
+            lines.setdefault(LABEL.split(label)[0], line)
+        legend = panel.get_legend()
+        if legend is not None:
+            legend.remove()
+    if lines:
+        figure.legend(
+            lines.values(), lines, loc="outside lower left", ncols=5, frameon=False, fontsize=7
+        )
+
+
+@contextmanager
+def _figure(size: tuple[float, float], path: str | Path | None) -> Iterator[Figure]:
+    """Give a figure to draw into; save it afterwards where a path is given."""
     if path is not None and Path(path).suffix.lower() not in SUFFIXES:
-        raise ValueError(f"a picture must end in {', '.join(SUFFIXES)}; got {str(path)!r}")
+        raise ReadingError(f"a picture must end in {', '.join(SUFFIXES)}; got {str(path)!r}")
     import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     with mpl.rc_context(LOOK):
-        figure = Figure(figsize=(7.0, 2.9), layout="constrained")
+        figure = Figure(figsize=size, layout="constrained")
         FigureCanvasAgg(figure)
-        left, right = figure.subplots(1, 2)
-        _hitting_times(left, rate)
-        _losses(right, rate)
-        figure.suptitle(_title(rate), fontsize=8.5, x=0.01, ha="left")
+        yield figure
         if path is not None:
             _save(figure, Path(path))
-    return figure
 
 
 def _title(rate: Rate) -> str:
@@ -91,7 +156,8 @@ def _hitting_times(ax: Axes, rate: Rate) -> None:
     where = "logarithmic in eps alone" if logarithmic else "logarithmic on both axes"
     ax.set_title(f"hitting times, {where}")
     if ax.get_legend_handles_labels()[0]:
-        ax.legend(frameon=False, fontsize=7, loc="upper left")
+        stopped = rate.law == "floor"  # the legend stands where no curve is
+        ax.legend(frameon=False, fontsize=7, loc="lower right" if stopped else "upper left")
 
 
 def _few_ticks(ax: Axes) -> None:

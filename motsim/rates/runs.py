@@ -191,17 +191,23 @@ def remarks(runs: Iterable[Run], passage: Passage = "first") -> list[str]:
     diverged = [r for r in runs if r.diverged_at is not None]
     if diverged:
         first = min(r.diverged_at or 0.0 for r in diverged)
-        found.append(f"{len(diverged)} of {n} runs diverged (first at step {first:.6g})")
+        found.append(f"{len(diverged)} of {n} runs diverged (first at step {first:.6g}).")
+    before = [int((r.steps < 0.0).sum()) for r in runs]
+    if any(before):
+        found.append(
+            f"The step is negative in {sum(before):,} rows of"
+            f" {sum(map(bool, before))} of {n} runs: no T is read off there."
+        )
     zeros = [r for r in runs if np.any(r.loss == 0.0)]
     if zeros:
         step = min(float(r.steps[np.flatnonzero(r.loss == 0.0)[0]]) for r in zeros)
         found.append(
-            f"the loss is exactly 0 in {len(zeros)} of {n} runs (first at step {step:.6g}):"
-            " no eps is read off a zero"
+            f"The loss is exactly 0 in {len(zeros)} of {n} runs (first at step {step:.6g}):"
+            " no eps is read off a zero."
         )
     negative = [r for r in runs if np.any(r.loss < 0.0)]
     if negative:
-        found.append(f"{len(negative)} of {n} runs fall below the floor: no eps is read off there")
+        found.append(f"{len(negative)} of {n} runs fall below the floor: no eps is read off there.")
     above, largest, worst = 0, 1.0, (0.0, 0.0)
     for r in runs:
         positive = np.where(r.loss > 0.0, r.loss, np.inf)
@@ -215,11 +221,11 @@ def remarks(runs: Iterable[Run], passage: Passage = "first") -> list[str]:
         if ratio[i] > largest:
             largest, worst = float(ratio[i]), (float(least[i]), float(later[i]))
     if above:
-        found.append(f"{above} of {n} runs end above an eps that they had reached")
+        found.append(f"{above} of {n} runs end above an eps that they had reached.")
     if largest > 2.0 and passage == "first":
         found.append(
-            f"after first reaching {worst[0]:.2g} the loss rises again, to {worst[1]:.2g} at most:"
-            " T(eps) is first passage (--passage stay: the last)"
+            f"After first reaching {worst[0]:.2g} the loss rises again, to {worst[1]:.2g} at most:"
+            " T(eps) is first passage (--passage stay: the last)."
         )
     return found
 

@@ -94,8 +94,8 @@ def trusted_bounds(sample: Sample) -> tuple[list[Curve], str]:
     budget = max(told[i] for i in doubted)
     curves = [c.unbounded() if i in doubted else c for i, c in enumerate(curves)]
     return curves, (
-        f"nothing shows that the runs were watched beyond step {last:.6g} (a budget of {budget:.6g}"
-        f" was told): {len(doubted)} of {len(curves)} curves still fall at their last hit"
+        f"Nothing shows that the runs were watched beyond step {last:.6g} (a budget of {budget:.6g}"
+        f" was told): {len(doubted)} of {len(curves)} curves still fall at their last hit."
     )
 
 

@@ -53,6 +53,25 @@ def answer(d: RateDecision, unit: str = "steps") -> str:
     return text + "."
 
 
+def short_answer(d: RateDecision, unit: str = "steps") -> str:
+    """Return the answer in some words, for the title of a panel."""
+    log = d.law == "log"
+    if d.law == "inconclusive":
+        return "inconclusive"
+    value = d.steps_per_decade if log else d.exponent
+    low, high = d.steps_per_decade_interval if log else d.exponent_interval
+    number = f"{value:.3g} [{low:.3g}, {high:.3g}]"
+    if log:
+        return f"log, {number} {unit} per decade"
+    names = {"inverse": "1/eps", "floor": f"stopped at about {d.floor:.2g}"}
+    return f"{names.get(d.law, d.law)}, p = {number}"
+
+
+def percent(level: float) -> str:
+    """Return a confidence level as it is printed: ``95 %``."""
+    return f"{100.0 * level:.6g} %"
+
+
 def data_line(d: RateDecision, runs: Sequence[Run], step: str) -> str:
     """Return how much data an answer rests on, and what was left out."""
     ends = [r.end for r in runs]
@@ -67,6 +86,10 @@ def data_line(d: RateDecision, runs: Sequence[Run], step: str) -> str:
     if d.num_copies:
         parts.append(f"{d.num_copies} copies counted once")
     return ", ".join(parts) + "."
+
+
+#: Columns of the table of laws.
+COLUMNS = "law", "formula", "measures", "value", "low", "high", "residual", "criterion"
 
 
 def law_rows(d: RateDecision) -> list[dict[str, Any]]:
@@ -92,7 +115,7 @@ def law_rows(d: RateDecision) -> list[dict[str, Any]]:
 
 
 def _number(value: float, low: float, high: float) -> str:
-    """Print a number with its 95 % interval, to the digits that the interval supports."""
+    """Print a number with its interval, to the digits that the interval supports."""
     width = high - low
     if not np.isfinite(width) or width <= 0.0:
         return f"{value:.3g} [{low:.3g}, {high:.3g}]"

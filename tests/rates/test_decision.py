@@ -202,7 +202,7 @@ def test_budget_contradicts_the_log_law(seed):
     # told, not seen: the curves still fall at their last hit
     told = decide(eps, cut, 20 * reached)
     assert told.law == "log", told.reason
-    assert "nothing shows that the runs were watched" in told.warnings[0]
+    assert "Nothing shows that the runs were watched" in told.warnings[0]
     d = decide(eps, cut, 20 * reached, watched=20 * reached)
     assert supports(d, "log") != "holds", d.reason
     assert d.law == "floor", d.reason

@@ -93,7 +93,7 @@ def test_budget_that_nothing_supports_is_a_warning(told):
     eps, hits = log_hits()
     d = decide(eps, hits, told)
     assert d.law == "log"
-    assert "nothing shows that the runs were watched beyond step" in d.warnings[0]
+    assert "Nothing shows that the runs were watched beyond step" in d.warnings[0]
     assert decide(eps, hits, 5000).warnings == ()
     # control: the runs were seen to stand still
     assert decide(eps, hits, told, watched=told).law == "floor"
@@ -156,6 +156,15 @@ def test_nan_where_a_column_was_not_logged_is_dropped():
         rate(frame(steps, loss)).decision.steps_per_decade, rel=1e-6
     )
     assert any("not logged" in note for note in found.notes)
+
+
+def test_rows_of_negative_steps_are_counted():
+    steps, loss = exponential()
+    found = rate(frame(steps - 20, loss))
+    text = "The step is negative in 95 rows of 5 of 5 runs: no T is read off there."
+    assert text in found.notes
+    assert min(float(c.times[0]) for c in found.curves) > 0.0
+    assert not any("negative" in note for note in rate(frame(steps, loss)).notes)
 
 
 # --- 5: exact zeros -------------------------------------------------------------------------------

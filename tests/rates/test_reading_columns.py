@@ -312,3 +312,53 @@ def test_runs_that_turn_into_empty_cells_count_as_nan(tmp_path):
     rows = [(run, t, curve(t) if t % 5 == 0 else "") for run in range(2) for t in range(10)]
     frame = read(table(tmp_path, "run,step,loss", rows)).frame
     assert np.array_equal(frame["logged"], frame["step"] % 5 == 0)
+
+
+@pytest.mark.parametrize("option", ["run", "by"])
+def test_a_step_or_a_loss_names_no_runs(tmp_path, option):
+    rows = [(s, t, curve(t, s)) for s in range(3) for t in range(9)]
+    path = table(tmp_path, "seed,step,loss", rows)
+    for column in ("step", "loss"):
+        with pytest.raises(ReadingError) as caught:
+            read(path, **{option: column})
+        assert str(caught.value) == (
+            f"{path}: column '{column}' (for --{option}) holds the {column}, which changes along a"
+            " run; did you mean seed (3 values)?"
+        )
+    with pytest.raises(ReadingError, match=r"'loss' .* holds the loss, .* did you mean seed"):
+        read(path, loss="loss", **{option: "loss"})
+    # control: where there is another step, an epoch may tell runs apart
+    rows = [(e, 10 * e + t, curve(t, e)) for e in range(3) for t in range(9)]
+    epochs = read(table(tmp_path, "epoch,step,loss", rows), **{option: "epoch"})
+    assert len(pairs(epochs)) == 3
+
+
+@pytest.mark.parametrize("size", [40, 30_000])
+def test_a_column_with_a_value_a_row_names_no_runs(tmp_path, size):
+    rows = [(i, i % 4, i // 4, curve(i // 4, i % 4)) for i in range(size)]
+    path = table(tmp_path, "k,seed,step,loss", rows)
+    count = f"{size:,}" if size <= 20_000 else "more than 20,000"
+    for option, what in (("run", "run"), ("by", "group")):
+        with pytest.raises(ReadingError) as caught:
+            read(path, **{option: "k"})
+        assert str(caught.value) == (
+            f"{path}: column 'k' (for --{option}) has {count} values in {size:,} rows: each {what}"
+            " would have one row; did you mean seed (4 values)?"
+        )
+    assert len(pairs(read(path, run="seed"))) == 4
+    alone = table(tmp_path, "k,step,loss", [(i, i, curve(i)) for i in range(size)])
+    with pytest.raises(ReadingError, match="no other column can name runs: leave --run out"):
+        read(alone, run="k")
+
+
+def test_a_key_of_rows_is_no_run_though_it_is_called_id(tmp_path):
+    rows = [(i, i % 4, i // 4, curve(i // 4, i % 4)) for i in range(40)]
+    curves = read(table(tmp_path, "id,seed,step,loss", rows))
+    assert pairs(curves) == {("", str(s)): 10 for s in range(4)}
+    assert said(curves, "Almost each row has its own id")
+    with pytest.raises(ReadingError, match="step 0 comes again") as caught:
+        read(table(tmp_path, "id,step,loss", [(row[0], *row[2:]) for row in rows]))
+    assert "--run id" not in str(caught.value)
+    # control: an id of runs
+    rows = [(i // 10, i % 10, curve(i % 10)) for i in range(40)]
+    assert len(pairs(read(table(tmp_path, "id,step,loss", rows)))) == 4

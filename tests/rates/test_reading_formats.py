@@ -92,6 +92,68 @@ def test_keras_epochs_that_start_again(tmp_path):
         read(write(tmp_path, rows, "back.csv"))
 
 
+HISTORY = {"loss": [2.0, 1.0, 0.5], "accuracy": [0.1, 0.2, 0.3], "val_loss": [2.5, 1.5, 0.7]}
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+def test_keras_history(tmp_path, indent):
+    # json.dump(model.fit(...).history) of Keras 3.15
+    path = write(tmp_path, json.dumps(HISTORY, indent=indent), "history.json")
+    curves = read(path)
+    assert (curves.kind, curves.loss_column, curves.step_column) == ("keras", "loss", "epoch")
+    assert curves.frame["step"].tolist() == [0, 1, 2]
+    assert curves.frame["loss"].tolist() == HISTORY["loss"]
+    assert said(curves, "as Keras' history holds them", "epochs 0 to 2", "mean over the epoch")
+    assert read(path, loss="val_loss").frame["loss"].tolist() == HISTORY["val_loss"]
+    # control: a column of steps is one, and is no epoch
+    steps = {"step": [10, 20, 30], **HISTORY}
+    curves = read(write(tmp_path, json.dumps(steps, indent=indent), "history.json"))
+    assert (curves.kind, curves.step_column) == ("json lines", "step")
+    assert curves.frame["step"].tolist() == [10, 20, 30]
+    assert not said(curves, "Keras")
+
+
+def test_keras_history_as_pandas_writes_it(tmp_path):
+    frame = pd.DataFrame(HISTORY)
+    frame.to_json(tmp_path / "history.json")
+    frame.to_csv(tmp_path / "history.csv")
+    for data in (tmp_path / "history.json", tmp_path / "history.csv", frame):
+        curves = read(data)
+        assert (curves.loss_column, curves.step_column) == ("loss", "row")
+        assert curves.frame["step"].tolist() == [0, 1, 2]
+        assert curves.frame["loss"].tolist() == HISTORY["loss"]
+        assert said(curves, "No step column: rows 0 to 2 are the steps")
+
+
+def test_lists_of_runs_are_wide(tmp_path):
+    runs = {f"run_{k}": [2.0, 1.0 + k, None] for k in range(2)}
+    curves = read(write(tmp_path, json.dumps(runs), "runs.json"))
+    assert curves.frame["run"].tolist() == ["run_0"] * 3 + ["run_1"] * 3
+    assert curves.frame["step"].tolist() == [0, 1, 2] * 2
+    np.testing.assert_array_equal(curves.frame["loss"], [2, 1, np.nan, 2, 2, np.nan])
+
+
+@pytest.mark.parametrize(
+    ("told", "message"),
+    [
+        (HISTORY | {"val_loss": [2.5]}, "unequal length: loss (3), accuracy (3), val_loss (1);"),
+        (HISTORY | {"name": "adam"}, "key 'name' holds 'adam', no list"),
+        (HISTORY | {"config": {"lr": 1}}, "key 'config' holds an object, no list"),
+        ({"params": 3, "history": HISTORY}, "'history' holds an object of lists (loss, accuracy,"),
+        ({"loss": []}, "lists without values (loss)"),
+        ({"loss": 3}, "JSON without rows; give one object a line, a list of objects, an object of"),
+    ],
+)
+@pytest.mark.parametrize("indent", [None, 1])
+def test_objects_that_are_no_history_are_refused(tmp_path, told, message, indent):
+    path = write(tmp_path, json.dumps(told, indent=indent), "history.json")
+    with pytest.raises(ReadingError) as caught:
+        read(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
 def test_wandb_chart_export(tmp_path):
     # the export of a chart, W&B 0.31: one column a run, and its band
     names = ["lr 0.1 - a - loss", "b-2 - loss"]

@@ -35,6 +35,35 @@ def test_wide_frames_have_steps_in_their_index():
         read(frame.set_axis([10, 20, 15]))
 
 
+def test_one_column_beside_the_step_is_one_run():
+    loss, steps = [3.0, 2.0, 1.0], [10, 20, 40]
+    frame = pd.DataFrame({"run_0": loss}, index=steps)
+    wide = [frame, frame.rename_axis("step"), frame["run_0"], pd.Series(loss, steps)]
+    long = [frame.rename(columns={"run_0": "loss"}), frame.rename_axis("step").reset_index()]
+    for data in (*wide, *long):
+        curves = read(data)
+        assert curves.frame["step"].tolist() == steps
+        assert curves.frame["loss"].tolist() == loss
+        assert len(curves.frame["run"].unique()) == 1
+    assert "1 run, one a column." in read(frame).notes
+    # control: a column of text has no loss
+    with pytest.raises(ReadingError, match="no column looks like a step"):
+        read(frame.astype(str).replace("3.0", "x"))
+
+
+def test_quantities_of_one_run_are_no_runs():
+    frame = pd.DataFrame({"loss": [3.0, 2.0], "val_loss": [4.0, 3.0], "seed": [0, 0]})
+    curves = read(frame)
+    assert curves.frame["loss"].tolist() == [3.0, 2.0]
+    assert curves.frame["step"].tolist() == [0, 1]
+    assert read(frame.rename_axis("epoch")).step_column == "epoch"
+    assert read(frame.rename_axis("x")).step_column == "x"
+    assert read(frame, loss="val_loss").frame["loss"].tolist() == [4.0, 3.0]
+    # control: names that say nothing of a loss are runs
+    wide = read(frame.set_axis(["a", "b", "c"], axis=1))
+    assert list(wide.frame["run"].unique()) == ["a", "b", "c"]
+
+
 def test_arrays_have_runs_in_their_columns():
     array = np.array([[3.0, 4.0, 5.0], [2.0, 3.0, 4.0], [1.0, 2.0, 3.0]])
     curves = read(array)

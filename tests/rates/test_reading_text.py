@@ -107,6 +107,27 @@ def test_gzip_is_unpacked(tmp_path):
         ("step,loss\n1,2\n2,x\n", "row 3, column 'loss': 'x' is not a number"),
         ("step,loss\n1,2\nabc,1\n", "row 3, column 'step': 'abc' is not a number"),
         ("step,loss\n1,1_000\n2,1\n", "row 2, column 'loss': '1_000' is not a number"),
+        (
+            'step,loss\n1,"2,5"\n2,"1,5"\n',
+            "row 2, column 'loss': '2,5' is not a number; write 2.5; decimal commas are read in",
+        ),
+        (
+            'step,q\n1,"2,5"\n2,"1,5"\n',
+            "row 2, column 'q': '2,5' is not a number; write 2.5; decimal commas are read in",
+        ),
+        (
+            'step,run_0,run_1\n1,2.5,2.5\n2,"1,5",1\n',
+            "row 3, column 'run_0': '1,5' is not a number; write 1.5",
+        ),
+        (
+            'step,loss\n1,2.5\n"1,000",2\n',
+            "row 3, column 'step': '1,000' is not a number; write 1.000 if the comma is a decimal",
+        ),
+        (
+            'step,loss\n1,2.5\n"1,000,000",2\n',
+            "row 3, column 'step': '1,000,000' is not a number; write 1000000: thousands are not",
+        ),
+        ("step,loss\n-2,2\n-1,1\n", "column 'step' is never positive (-2 to -1)"),
         ("step,loss\n1,2\n2,1,5\n", "row 3 has 3 cells, the header 2"),
         ("step,loss\n1,2\n2,1\nstep,loss\n1,2\n", "row 4 repeats the header"),
         ("step,loss,loss\n1,2,3\n", "columns 2 and 3 are both called 'loss'"),
@@ -150,6 +171,69 @@ def test_places_that_are_no_files(tmp_path):
         with pytest.raises(ReadingError, match="not a regular file"):
             read(tmp_path / "pipe")
     assert len(read(str(path)).frame) == 1
+
+
+INDEXED = [",step,loss\n", "Unnamed: 0,step,loss\n", "index,step,loss\n", "level_0,step,loss\n"]
+
+
+@pytest.mark.parametrize("header", INDEXED)
+def test_an_index_is_no_step_where_there_is_one(tmp_path, header):
+    curves = read(write(tmp_path, header + "0,10,0.5\n1,20,0.25\n"))
+    assert curves.frame["step"].tolist() == [10, 20]
+    assert not any("index" in note for note in curves.notes)
+    # nor does it take part in guesses of the loss, or of what tells rows apart
+    odd = write(tmp_path, header.replace("loss", "q") + "0,10,0.5\n1,20,0.25\n")
+    assert read(odd).frame["loss"].tolist() == [0.5, 0.25]
+    with pytest.raises(ReadingError, match="no column tells runs apart"):
+        read(write(tmp_path, header + "0,10,0.5\n1,20,0.25\n2,5,0.1\n"))
+
+
+@pytest.mark.parametrize("name", ["", "Unnamed: 0", "index"])
+def test_without_a_step_the_index_counts_rows(tmp_path, name):
+    curves = read(write(tmp_path, f"{name},loss,lr\n" + "0,0.5,1\n1,0.25,1\n2,0.1,1\n"))
+    assert curves.step_column == "row"
+    assert curves.frame["step"].tolist() == [0, 1, 2]
+    assert sum("No step column: rows 0 to 2 are the steps" in note for note in curves.notes) == 1
+    thinned = read(write(tmp_path, f"{name},loss,lr\n" + "0,0.5,1\n10,0.25,1\n20,0.1,1\n"))
+    assert thinned.frame["step"].tolist() == [0, 10, 20]
+    wide = read(write(tmp_path, f"{name},run_0,run_1\n0,1.0,2.0\n1,0.5,1.5\n"))
+    assert wide.frame["step"].tolist() == [0, 1] * 2
+    assert any("No step column: rows 0 to 1" in note for note in wide.notes)
+    # negative control: a first column of another name is no index
+    with pytest.raises(ReadingError, match="no column looks like a step"):
+        read(write(tmp_path, "who,loss,lr\n0,0.5,1\n1,0.25,1\n"))
+
+
+@pytest.mark.parametrize("order", ["runs", "rows"])
+def test_an_index_that_counts_through_all_runs_counts_each(tmp_path, order):
+    pairs = [(seed, t) for seed in range(3) for t in range(4)]
+    pairs = pairs if order == "runs" else sorted(pairs, key=lambda pair: pair[1])
+    rows = [f"{i},{seed},{1 / (1 + t + seed)}\n" for i, (seed, t) in enumerate(pairs)]
+    curves = read(write(tmp_path, ",seed,loss\n" + "".join(rows)))
+    assert curves.frame["step"].tolist() == [0, 1, 2, 3] * 3
+    assert any("counts through all runs" in note for note in curves.notes)
+    again = [f"{t},{seed},{1 / (1 + t + seed)}\n" for seed, t in pairs]  # an index of each run
+    curves = read(write(tmp_path, ",seed,loss\n" + "".join(again)))
+    assert curves.frame["step"].tolist() == [0, 1, 2, 3] * 3
+    assert not any("counts through" in note for note in curves.notes)
+
+
+def test_lines_that_end_as_on_old_macs(tmp_path, monkeypatch):
+    text = "# by hand\nseed,step,loss\n" + "".join(f"0,{t},{1 / (1 + t)}\n" for t in range(500))
+    old = write(tmp_path, text.replace("\n", "\r"), "old.csv")
+    packed = write(tmp_path, gzip.compress(old.read_bytes()), "old.csv.gz")
+    new = read(write(tmp_path, text)).frame
+    columns = ["step", "loss", "row"]
+    for path in (old, packed):
+        assert read(path).frame[columns].equals(new[columns])
+    monkeypatch.setattr(delimited, "BLOCK", 300)
+    assert read(old).frame[columns].equals(new[columns])
+    with pytest.raises(ReadingError, match="row 4, column 'loss': 'x' is not a number"):
+        read(write(tmp_path, "step,loss\r1,2\r2,1\r3,x\r"))
+    lines = write(tmp_path, '{"step": 1, "loss": 2}\r{"step": 2, "loss": 1}\r', "log.jsonl")
+    assert read(lines).frame["loss"].tolist() == [2, 1]
+    with pytest.raises(ReadingError, match="row 1 holds a carriage return within the line"):
+        read(write(tmp_path, "step,loss\r1,2\n2,1\n"))
 
 
 def test_wide_files(tmp_path):

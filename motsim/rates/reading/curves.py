@@ -43,6 +43,8 @@ class Curves:
     kind : str
         csv, lightning, keras, wandb, tensorboard, trainer_state, benchopt, coco, ioh, parquet,
         json lines, frame or wide.
+    optimum : float or None
+        What values were subtracted from, where they are to be maximised.
     """
 
     frame: "pd.DataFrame"
@@ -51,6 +53,7 @@ class Curves:
     run_columns: tuple[str, ...]
     notes: tuple[str, ...]
     kind: str
+    optimum: float | None = None
 
     def __repr__(self) -> str:
         codes = [self.frame[name].cat.codes.to_numpy() for name in ("group", "run")]
@@ -199,7 +202,7 @@ def _one_a_step(frame: "pd.DataFrame", curve: np.ndarray) -> "pd.DataFrame":
 
 
 def check_steps(name: str, step: np.ndarray, rows: np.ndarray, column: str) -> None:
-    """Raise ReadingError at the first step that is missing, nan or infinite."""
+    """Raise ReadingError at the first step that is no number, or if none is positive."""
     wrong = ~np.isfinite(step)
     if wrong.any():
         at = int(wrong.argmax())
@@ -207,4 +210,9 @@ def check_steps(name: str, step: np.ndarray, rows: np.ndarray, column: str) -> N
         raise ReadingError(
             f"{name}: row {int(rows[at]):,}, column {column!r} {value}; every row that holds a"
             " loss needs a step"
+        )
+    if step.size and step.max() < 0.0:
+        raise ReadingError(
+            f"{name}: column {column!r} is never positive ({step.min():g} to {step.max():g}):"
+            " T(eps) counts steps from 0 on; shift them, or name another column with --step"
         )

@@ -17,6 +17,7 @@ from motsim.rates.reading.layout import (
     EMPTY,
     NAN,
     Layout,
+    comma_rule,
     comment_header,
     is_number,
     sniff,
@@ -65,6 +66,14 @@ class Delimited(Table):
             encoded(encoders),
             rows.array(),
         )
+
+    def bad_number(self, row: int, column: str, value: object) -> ReadingError:
+        """Return the refusal of a cell that is no number; decimal commas need semicolons."""
+        error = super().bad_number(row, column, value)
+        if not DECIMAL_COMMA.fullmatch(str(value).strip()):
+            return error
+        more = "decimal commas are read in files with semicolons between columns"
+        return ReadingError(f"{error}; {more}")
 
     def _blocks(self) -> Iterator[tuple[int, bytes]]:
         """Yield (line number of its first line, whole records) after the header."""
@@ -238,6 +247,11 @@ def delimited(name: str, opener: Opener, head: bytes, whole: bool) -> Delimited:
     if not records:
         raise ReadingError(f"{name}: empty: no line but blanks and comments")
     at, names = records[0]
+    if "\r" in lines[at - 1].rstrip("\r\n") and '"' not in lines[at - 1]:
+        raise ReadingError(
+            f"{name}: row {at:,} holds a carriage return within the line: save the file with one"
+            " kind of line ends"
+        )
     names[0] = names[0].removeprefix("\ufeff")
     decimal = layout.decimal
     numeric = [bool(cell) and is_number(cell, decimal) for cell in names]
@@ -260,6 +274,8 @@ def delimited(name: str, opener: Opener, head: bytes, whole: bool) -> Delimited:
         )
     if not body:
         raise ReadingError(f"{name}: only a header ({listed(names)}) and no rows")
+    if not names[0]:
+        names[0] = "Unnamed: 0"  # pandas' index, by the name that pandas reads it under
     names = [cell or f"column {i}" for i, cell in enumerate(names, 1)]
     for column in names:
         if names.count(column) > 1:
@@ -280,7 +296,7 @@ def delimited(name: str, opener: Opener, head: bytes, whole: bool) -> Delimited:
     words = frozenset(
         column
         for column in names
-        if any(cell not in EMPTY and not is_number(cell) for cell in start[column])
+        if any(not (c in EMPTY or is_number(c) or comma_rule(c)) for c in start[column])
     )
     table = Delimited(name, tuple(names), words, start, "csv", notes)
     table.opener, table.layout, table.header = opener, layout, at

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from motsim.rates.reading.layout import comma_rule
 from motsim.rates.reading.refusal import ReadingError
 from motsim.rates.reading.table import Cells, Encoder, Table, encoded
 
@@ -108,7 +109,8 @@ def _text_columns(frame: "pd.DataFrame") -> frozenset[str]:
             for cell in cells:
                 if isinstance(cell, bool):
                     raise ValueError(cell)
-                _number(cell)
+                if not (isinstance(cell, str) and comma_rule(cell.strip())):
+                    _number(cell)
         except (TypeError, ValueError):
             text.add(column)
     return frozenset(text)

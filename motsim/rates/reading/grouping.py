@@ -13,6 +13,7 @@ import numpy as np
 
 from motsim.rates.reading import names
 from motsim.rates.reading.curves import Order, combine, order_of
+from motsim.rates.reading.misnamed import one_a_row
 from motsim.rates.reading.refusal import ReadingError, listed
 from motsim.rates.reading.roles import Roles
 from motsim.rates.reading.table import Cells, Label
@@ -98,6 +99,11 @@ def group_rows(
     varying = [column for column in rows.labels if rows.labels[column].count > 1]
     runs = [c for c in (roles.run or roles.runs) if c in varying]
     notes: list[str] = []
+    if not roles.run:
+        own = [c for c in roles.runs if one_a_row(rows.labels.get(c))]
+        runs = [c for c in runs if c not in own]
+        if own:
+            notes.append(f"Almost each row has its own {listed(own)}: it names no runs.")
     if not runs and not roles.run:
         runs = [c for c in roles.methods if c in varying and c not in roles.by]
         runs = [c for c in runs if names.is_title(c) and _numbered(rows.labels[c].values)]
@@ -150,7 +156,7 @@ def _methods(
     asides = [column for column in left if names.is_aside(column)]
     left = [column for column in left if column not in asides]
     if asides:
-        notes.append(f"{listed(asides, 3)} make no groups (--by NAME if they should).")
+        notes.append(f"No groups by {listed(asides, 3)} (--by NAME if they are methods).")
     own = [c for c in left if 2 * rows.labels[c].count > rows.step.size]
     left = [column for column in left if column not in own]
     if not rows.order([*runs, *groups]).sound:
@@ -211,6 +217,7 @@ def _mixed(
     rows.labels = {**rows.labels, **more()}
     tried = [c for c in [*roles.methods, *roles.runs, *roles.others] if c in rows.labels]
     tried = [c for c in tried if c not in {*runs, *groups} and rows.labels[c].count > 1]
+    tried = [c for c in tried if not one_a_row(rows.labels[c])]
     help_ = [c for c in tried if rows.order([*runs, *groups, c]).sound]
     if help_:
         options = [f"{c} ({rows.labels[c].count:,} values)" for c in help_]
@@ -246,7 +253,7 @@ def _one_way(rows: Rows, runs: list[str], groups: list[str], notes: list[str]) -
     rest = [column for column in runs if counts[column] not in (total, base)]
     if full and not rest:
         if len(full) > 1:
-            notes.append(f"{listed(full)} name the same runs.")
+            notes.append(f"Columns {listed(full)} name the same runs.")
         return full[:1]
     said = listed([f"{column} ({counts[column]:,})" for column in runs])
     setting = (rest or runs)[-1]

@@ -8,24 +8,43 @@ from motsim.rates.reading import names, tensorboard
 from motsim.rates.reading.refusal import ReadingError
 from motsim.rates.reading.table import Cells, Label, Table
 
-__all__ = ["check_benchopt", "kind_of", "restarts"]
+__all__ = ["check_benchopt", "index_columns", "kind_of", "restarts"]
 
 WANDB_POINTS = 500
+
+
+def index_columns(table: Table) -> tuple[str, ...]:
+    """Return the columns that only count rows, as pandas writes its index.
+
+    A column without a name, or one that a frame's reset_index() made, if it rises.
+    """
+    found = []
+    for column in table.columns:
+        if not names.counts_rows(column) or column in table.text:
+            continue
+        cells = [str(cell).strip() for cell in table.start[column].tolist()]
+        if not all(re.fullmatch(r"-?\d+(\.0)?", cell) for cell in cells):
+            continue
+        steps = np.diff([float(cell) for cell in cells])
+        if (steps > 0).all() or names.plain(column).startswith("unnamed"):
+            found.append(column)
+    return tuple(found)
 
 
 def kind_of(table: Table) -> str:
     """Return the kind of a table by its columns; what it does is added to the table's notes."""
     if table.kind not in ("csv", "parquet", "json lines", "frame"):
         return table.kind
-    columns = set(table.columns)
+    told = [column for column in table.columns if column not in table.index]
+    columns = set(told)
     plain = {names.plain(column) for column in columns}
-    if tensorboard.is_scalars(table.columns):
+    if tensorboard.is_scalars(told):
         return "tensorboard"  # its note needs the number of rows
     if {"solver_name", "idx_rep", "stop_val"} <= columns:
         table.notes.append(
-            "benchopt: no column says how a solver ended, and solvers that diverge or ring end as"
-            " done, with finite values: look at the picture. Stops are spread out (1, 2, 4, 6, 9,"
-            " ...): T is known to the gap between them."
+            "Written by benchopt: no column says how a solver ended, and solvers that diverge or"
+            " ring end as done, with finite values: look at the picture. Stops are spread out"
+            " (1, 2, 4, 6, 9, ...): T is known to the gap between them."
         )
         return "benchopt"
     if "_step" in columns and {"_runtime", "_timestamp"} & columns:
@@ -47,7 +66,7 @@ def kind_of(table: Table) -> str:
             return "lightning"
     settings = any(names.is_method(column) and column != "learning_rate" for column in columns)
     lone = not (named or settings or table.text or "step" in plain)
-    if table.columns[0] == "epoch" and "loss" in columns and lone and _whole(table):
+    if told[:1] == ["epoch"] and "loss" in columns and lone and _whole(table, "epoch"):
         table.notes.append(
             "Keras' CSVLogger: one row an epoch, NA where nothing was evaluated; loss is the mean"
             " over the epoch, not its end."
@@ -56,9 +75,9 @@ def kind_of(table: Table) -> str:
     return table.kind
 
 
-def _whole(table: Table) -> bool:
-    """Tell whether the first column counts 0, 1, ... from its first row on."""
-    cells = [str(cell).strip() for cell in table.start.iloc[:, 0].tolist()]
+def _whole(table: Table, column: str) -> bool:
+    """Tell whether a column counts 0, 1, ... from its first row on."""
+    cells = [str(cell).strip() for cell in table.start[column].tolist()]
     return cells[0] in ("0", "0.0") and all(re.fullmatch(r"\d+(\.0)?", cell) for cell in cells)
 
 

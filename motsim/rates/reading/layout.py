@@ -11,6 +11,7 @@ __all__ = [
     "EMPTY",
     "NAN",
     "Layout",
+    "comma_rule",
     "comment_header",
     "is_number",
     "sniff",
@@ -21,6 +22,7 @@ EMPTY = ["", "NA", "N/A", "n/a", "na", "null", "NULL", "Null", "None", "none", "
 NAN = ["nan", "NaN", "NAN", "Nan", "-nan", "-NaN", "+nan"]
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(inf|infinity|nan)", re.IGNORECASE)
 DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+([eE][+-]?\d+)?")
+THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?")
 
 csv.field_size_limit(max(csv.field_size_limit(), 1 << 27))  # a text column may hold a config
 
@@ -79,6 +81,22 @@ def sniff(lines: Sequence[str]) -> Layout:
 def is_number(text: str, decimal: str = ".") -> bool:
     """Tell whether a cell holds a number, nan or inf."""
     return NUMBER.fullmatch(text.replace(",", ".") if decimal == "," else text) is not None
+
+
+def comma_rule(text: str) -> str:
+    """Return what to do about a number with a comma in it; "" for any other text.
+
+    >>> comma_rule("1,5")
+    'write 1.5'
+    """
+    plain = text.replace(",", "")
+    if THOUSANDS.fullmatch(text):
+        if not DECIMAL_COMMA.fullmatch(text):
+            return f"write {plain}: thousands are not separated"
+        return f"write {text.replace(',', '.')} if the comma is a decimal one, else {plain}"
+    if DECIMAL_COMMA.fullmatch(text):
+        return f"write {text.replace(',', '.')}"
+    return ""
 
 
 def comment_header(lines: Sequence[str], layout: Layout, count: int) -> list[str]:

@@ -20,6 +20,8 @@ def read_memory(data: Any, asked: Asked) -> Curves:
     """Return the curves of a DataFrame or of a 2-D array."""
     import pandas as pd
 
+    if isinstance(data, pd.Series):
+        data = data.to_frame("loss" if data.name is None else data.name)
     if isinstance(data, pd.DataFrame):
         return _read_frame(data, asked)
     if not hasattr(data, "__array__") and not isinstance(data, list | tuple):
@@ -66,16 +68,22 @@ def _read_frame(frame: "pd.DataFrame", asked: Asked) -> Curves:
     clash = [level for level in levels if level in map(str, frame.columns)]
     table = frame_table("data", frame, "frame")
     named = asked.loss is not None or asked.step is not None or asked.run or asked.by
-    long = named or table.text or names.step_columns(table.columns)
-    if not long and index.nlevels == 1:
-        numeric = pd.api.types.is_numeric_dtype(index.dtype)
-        if numeric and (len(frame.columns) > 1 or levels):
-            table = frame_table("data", frame.reset_index(drop=True), "wide")
-            step = index.to_numpy(dtype=np.float64)
-            title = levels[0] if levels else "its positions or labels"
-            table.notes.append(f"Wide frame: its index ({title}) holds steps, each column a run.")
-            runs = {name: name for name in table.columns}
-            return read_wide(table, asked, runs, step)
-    if levels and not clash:
+    steps = names.step_columns(table.columns)
+    losses, _ = names.loss_columns(table.columns)  # quantities of one run, not runs
+    counts = any(map(names.counts_rows, table.columns))
+    numeric = index.nlevels == 1 and pd.api.types.is_numeric_dtype(index.dtype)
+    if numeric and not (named or table.text or steps or losses or counts):
+        table = frame_table("data", frame.reset_index(drop=True), "wide")
+        step = index.to_numpy(dtype=np.float64)
+        title = levels[0] if levels else "its positions or labels"
+        table.notes.append(f"Wide frame: its index ({title}) holds steps, each column a run.")
+        runs = {name: name for name in table.columns}
+        return read_wide(table, asked, runs, step)
+    numbers = len(table.text) < len(table.columns)
+    if numeric and numbers and not (clash or steps or counts) and asked.step is None:
+        title = levels[0] if levels else "index"
+        table = frame_table("data", frame.rename_axis(title).reset_index(), "frame")
+        table.index = () if names.step_columns([title]) else (title,)
+    elif levels and not clash:
         table = frame_table("data", frame.reset_index(), "frame")
     return read_table(table, asked)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 __all__ = [
+    "counts_rows",
     "is_aside",
     "is_method",
     "is_run",
@@ -65,6 +66,7 @@ SPLITS = {"split", "phase", "set", "subset", "stage", "mode", "tag", "metric", "
 SINGLE_TIMES = re.compile(
     r"(steps?|epochs?|samples|iterations?|time|evals)_(to|until)_\w+|hitting_time"
 )
+ROW_COUNTS = re.compile(r"unnamed_\d+(_\d+)?|_?index|_?index_level_0|level_0|row_?names?")
 RISING = re.compile(
     r"(^|_)(acc|accuracy|score|reward|return|auc|f1|ssim|psnr|bleu|best_f|raw_y|fitness)(_|$)"
     r"|^(value|y)$"
@@ -107,6 +109,15 @@ def step_columns(names: Sequence[str]) -> list[str]:
     ['trainer/global_step', 'epoch', 'time']
     """
     return _ranked(names, STEPS + TIMES)
+
+
+def counts_rows(name: str) -> bool:
+    """Tell whether a column is named as pandas (or R) calls its count of rows.
+
+    >>> counts_rows("Unnamed: 0"), counts_rows("index"), counts_rows("Unnamed")
+    (True, True, False)
+    """
+    return ROW_COUNTS.fullmatch(plain(name)) is not None
 
 
 def is_run(name: str) -> bool:

@@ -34,7 +34,7 @@ def below_optimum(name: str, curves: Curves, optimum: float | None, rises: bool 
     else:
         if not math.isfinite(optimum):
             raise ReadingError(f"{name}: --optimum {optimum} is not finite")
-        note = f"eps = {optimum:g} - {curves.loss_column}, as the optimum was given."
+        note = f"The optimum was given: eps = {optimum:g} - {curves.loss_column}."
     above = loss > optimum
     if above.any():
         at = int(above.argmax())
@@ -51,6 +51,7 @@ def below_optimum(name: str, curves: Curves, optimum: float | None, rises: bool 
         curves.run_columns,
         (*curves.notes, note),
         curves.kind,
+        optimum,
     )
 
 
@@ -95,6 +96,6 @@ def _common_end(name: str, curves: Curves) -> tuple[float, str]:
             f" give --optimum (the best of {best.size} runs is {top:g}, reached by {count})"
         )
     return top, (
-        f"eps = {top:g} - {curves.loss_column}: it rises in each run, and {count} of {best.size}"
-        f" runs reach exactly {top:g}, taken as the optimum (--optimum X for another)."
+        f"Values rise in each run, and {count} of {best.size} runs reach exactly {top:g}, taken as"
+        f" the optimum: eps = {top:g} - {curves.loss_column} (--optimum X for another)."
     )

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from motsim.rates.reading import kinds, tensorboard
+from motsim.rates.reading import kinds, names, tensorboard
 from motsim.rates.reading.curves import Curves, assemble, check_steps, combine, order_of
 from motsim.rates.reading.filters import Where, chosen_rows
 from motsim.rates.reading.grouping import Grouping, group_rows
 from motsim.rates.reading.logged import trailing_empty
+from motsim.rates.reading.misnamed import one_a_row, own_rows
 from motsim.rates.reading.refusal import ReadingError
 from motsim.rates.reading.roles import Roles, choose, choose_step
 from motsim.rates.reading.single_times import refuse_single_times
@@ -33,6 +34,7 @@ class Asked:
 
 def read_table(table: Table, asked: Asked) -> Curves:
     """Return the curves of a table, values as they are written."""
+    table.index = table.index or kinds.index_columns(table)
     table.kind = kinds.kind_of(table)
     if asked.step is None and asked.loss is None:
         refuse_single_times(table)
@@ -60,6 +62,9 @@ def _read_columns(table: Table, asked: Asked, columns: Columns, step: str | None
     cells = long_cells(table, columns.runs, step, padded=columns.kind == "wandb")
     table.kind = columns.kind
     table.notes += columns.notes
+    if asked.step is None and step in table.index:
+        table.notes.insert(0, _index_note(step, cells.numbers["step"]))
+        step = "row"
     if columns.kind == "wandb":
         table.notes.append(
             "A W&B export holds sampled steps (500 of a long run), and the last may be missing: T"
@@ -91,7 +96,7 @@ def _finish(table: Table, cells: Cells, loss: str, step: str) -> Curves:
     logged = np.ones(x.size, dtype=bool)
     numbers = {"step": x, "loss": y, "logged": logged, "row": cells.rows}
     frame, merged = assemble(run, group, numbers)
-    count = f"{len(run.values):,} runs, one a column."
+    count = f"{len(run.values):,} run{'s' * (len(run.values) > 1)}, one a column."
     notes = (*table.notes, count, *merged)
     return Curves(frame, loss, step, ("column",), notes, table.kind)
 
@@ -104,11 +109,14 @@ def _read_long(table: Table, asked: Asked) -> Curves:
     wanted = [*roles.run, *roles.by, *roles.runs, *roles.methods, *where]
     wanted += [column for column in watched if column in table.columns]
     cells = table.cells([roles.step, roles.loss], list(dict.fromkeys(wanted)))
-    for column in (*roles.run, *roles.by):
-        if column not in cells.labels:
-            raise ReadingError(f"{table.name}: column {column!r} has too many values to name runs")
     total = cells.rows.size
     cells = chosen_rows(table, cells, where)
+    for option, named in (("run", roles.run), ("by", roles.by)):
+        for column in named:
+            label = cells.labels.get(column)
+            if one_a_row(label):
+                taken = {roles.step, roles.loss, *roles.run, *roles.by}
+                raise own_rows(table, option, column, label, cells.rows.size, taken)
     if cells.rows.size < total:
         table.notes.append(f"{cells.rows.size:,} of {total:,} rows chosen by --where.")
     if table.kind == "benchopt":
@@ -126,7 +134,9 @@ def _read_long(table: Table, asked: Asked) -> Curves:
         cells = cells.take(~bare)
         numbers = {name: column[~bare] for name, column in numbers.items()}
     check_steps(table.name, numbers["step"], cells.rows, roles.step)
-    if table.kind == "tensorboard" and tensorboard.is_scalars(table.columns):
+    if table.kind == "tensorboard" and tensorboard.is_scalars(
+        [column for column in table.columns if column not in table.index]
+    ):
         table.notes.append(tensorboard.scalars_note(cells.rows.size))
     if table.kind == "keras":
         step, fit, notes = kinds.restarts(table.name, numbers["step"], numbers["loss"], cells.rows)
@@ -137,9 +147,36 @@ def _read_long(table: Table, asked: Asked) -> Curves:
     grouping = group_rows(
         table.name, cells, roles, numbers, lambda: _more(table, roles, where, bare)
     )
+    if asked.step is None and roles.step in table.index:
+        table.notes.insert(0, _count_rows(roles.step, grouping, numbers))
+        roles.step = "row" if names.counts_rows(roles.step) else roles.step
     cells.labels.clear()
     cells.rows = np.empty(0, dtype=np.int64)
     return _joined(table, roles, grouping, numbers)
+
+
+def _index_note(column: str, step: np.ndarray) -> str:
+    return (
+        f"No step column: rows {step.min():,g} to {step.max():,g} are the steps, as {column!r}"
+        " counts them, pandas' index (--step NAME for another)."
+    )
+
+
+def _count_rows(column: str, grouping: Grouping, numbers: dict[str, np.ndarray]) -> str:
+    """Take the count of rows as steps, in each curve anew where it counts through the file."""
+    curve = combine([grouping.group, grouping.run], numbers["step"].size)
+    step = numbers["step"]
+    if len(curve.values) < 2 or not (np.diff(step) > 0).all():
+        return _index_note(column, step)
+    order = np.argsort(curve.codes, kind="stable")
+    sizes = np.bincount(curve.codes, minlength=len(curve.values))
+    counted = np.empty_like(step)
+    counted[order] = np.arange(step.size) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    numbers["step"] = counted
+    return (
+        f"No step column, and {column!r} (pandas' index) counts through all runs: the rows of each"
+        f" run are its steps, 0 to {counted.max():,g} at most (--step NAME for another)."
+    )
 
 
 def _roles(table: Table, asked: Asked, where: Where) -> Roles:

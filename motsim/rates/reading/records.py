@@ -1,4 +1,4 @@
-"""JSON: one object a line, a list of objects, and Hugging Face's trainer_state.json."""
+"""JSON: one object a line, a list of objects, an object of lists, and trainer_state.json."""
 
 import json
 from collections.abc import Callable
@@ -7,6 +7,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from motsim.rates.reading.frames import FrameTable, frame_table
+from motsim.rates.reading.history import history_table
 from motsim.rates.reading.refusal import ReadingError, short
 
 __all__ = ["json_table"]
@@ -24,11 +25,10 @@ def json_table(name: str, opener: Callable[[], BinaryIO]) -> FrameTable:
         start = None  # the first line opens something longer
     except RecursionError:
         raise ReadingError(f"{name}: nested too deeply to be a table") from None
-    if isinstance(start, dict) and "log_history" not in start:
+    if isinstance(start, dict):
         rows, lines = _lines(name, opener)
         if len(rows) > 1:
             return _table(name, rows, "json lines", lines)
-        raise ReadingError(f"{name}: one JSON object; curves need one object a row")
     with opener() as stream:
         try:
             whole = json.load(stream)
@@ -40,10 +40,13 @@ def json_table(name: str, opener: Callable[[], BinaryIO]) -> FrameTable:
         return _trainer(name, whole)
     if isinstance(whole, list) and whole and all(isinstance(row, dict) for row in whole):
         return _table(name, whole, "json lines", np.arange(1, len(whole) + 1, dtype=np.int64))
-    raise ReadingError(
-        f"{name}: JSON without rows; give one object a line, a list of objects, or a"
-        " trainer_state.json (its log_history)"
-    )
+    table = history_table(name, whole) if isinstance(whole, dict) else None
+    if table is None:
+        raise ReadingError(
+            f"{name}: JSON without rows; give one object a line, a list of objects, an object of"
+            " lists (Keras' history), or a trainer_state.json (its log_history)"
+        )
+    return table
 
 
 def _lines(name: str, opener: Callable[[], BinaryIO]) -> tuple[list[dict[str, Any]], np.ndarray]:

@@ -6,7 +6,8 @@ from itertools import pairwise
 
 from motsim.rates.reading import names
 from motsim.rates.reading.frames import MISSING
-from motsim.rates.reading.layout import is_number
+from motsim.rates.reading.layout import comma_rule, is_number
+from motsim.rates.reading.misnamed import clash
 from motsim.rates.reading.refusal import ReadingError, listed
 from motsim.rates.reading.table import Table
 
@@ -46,22 +47,27 @@ def choose(
     run = tuple(table.find(name, "run") for name in run)
     by = tuple(table.find(name, "by") for name in by)
     taken = {*run, *by}
+    named = dict.fromkeys(run, "run") | dict.fromkeys(by, "by")
+    numbers = [name for name in table.columns if _numbers(table, name)]
+    steps, losses = names.step_columns(numbers), names.loss_columns(numbers)[0]
+    clash(table, "step", step, named, steps)
+    clash(table, "loss", loss, named, losses)
     notes: list[str] = []
     step = choose_step(table, step, taken, notes)
     loss = choose_loss(table, loss, {*taken, step}, notes)
     if loss == step:
         raise ReadingError(f"{table.name}: {loss!r} is named both as --loss and as --step")
-    free = [name for name in table.columns if name not in {loss, step, *taken}]
+    free = [name for name in table.columns if name not in {loss, step, *taken, *table.index}]
     runs = [name for name in free if names.is_run(name)]
-    steps = set(names.step_columns(free))
+    also = set(names.step_columns(free))
     rest = [name for name in free if name not in runs]
     speak = {name for group in names.loss_columns(free) for name in group}
-    curves = {name for name in {*steps, *speak} if _numbers(table, name)}
+    curves = {name for name in {*also, *speak} if _numbers(table, name)}
     rest = [name for name in rest if name not in curves]
     texts = [name for name in rest if name in table.text]
     methods = [*texts, *(n for n in rest if n not in table.text and names.is_method(n))]
     others = [n for n in rest if n not in methods]
-    others += [n for n in steps if names.plain(n) in ("k", "t")]
+    others += [n for n in also if names.plain(n) in ("k", "t")]
     if run:  # what else looks like a run was not named: it may still be what tells rows apart
         others, runs = runs + others, []
     return Roles(loss, step, run, by, runs, methods, others, notes)
@@ -71,8 +77,11 @@ def choose_step(table: Table, asked: str | None, taken: set[str], notes: list[st
     """Return the column of steps; its guess is added to the notes."""
     if asked is not None:
         return table.find(asked, "step")
+    taken = {*taken, *table.index}
     free = [name for name in table.columns if name not in taken and _numbers(table, name)]
     found = names.step_columns(free)
+    if not found and table.index:
+        return table.index[0]  # what it counts is known, and said, when all of it was read
     if not found:
         if len(table.columns) == 2 and table.columns[0] == "column 1" and _rises(table):
             notes.append("Step column: the first, as it rises.")
@@ -92,6 +101,7 @@ def choose_loss(table: Table, asked: str | None, taken: set[str], notes: list[st
     """Return the column of losses; its guess is added to the notes."""
     if asked is not None:
         return table.find(asked, "loss")
+    taken = {*taken, *table.index}
     free = [name for name in table.columns if name not in taken and _numbers(table, name)]
     steps = set(names.step_columns(free))
     known, speak = names.loss_columns([name for name in free if name not in steps])
@@ -128,7 +138,8 @@ def _numbers(table: Table, name: str) -> bool:
     if name not in table.text:
         return True
     known = names.step_columns([name]) or names.loss_columns([name])[0]
-    return bool(known) and any(is_number(str(cell)) for cell in table.start[name])
+    cells = [str(cell).strip() for cell in table.start[name]]
+    return bool(known) and any(is_number(cell) or comma_rule(cell) for cell in cells)
 
 
 def _filled(table: Table, name: str) -> bool:

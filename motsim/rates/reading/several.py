@@ -119,7 +119,7 @@ def _notes(labels: Sequence[str], read: Sequence[Curves], run_by_file: bool) -> 
         own = [note for note in curves.notes if note not in shared]
         odd += bool(own)
         if odd <= MOST_OWN:
-            notes += [f"{label}: {note}" for note in own]
+            notes += [f"File {label}: {note}" for note in own]
     if odd > MOST_OWN:
         notes.append(f"Notes on {odd - MOST_OWN:,} other files are alike and left out.")
     return tuple(notes)

@@ -12,6 +12,7 @@ from typing import BinaryIO, cast
 
 from motsim.rates.reading import coco, ioh, records, tensorboard
 from motsim.rates.reading.delimited import delimited
+from motsim.rates.reading.line_ends import NewlineStream, returns_only
 from motsim.rates.reading.parquet import parquet_table
 from motsim.rates.reading.refusal import ReadingError
 from motsim.rates.reading.table import Table
@@ -64,10 +65,10 @@ def _file(path: Path, name: str, loss: str | None) -> Table:
     with open(path, "rb") as file:
         packed = file.read(2) == GZIP
 
-    def opener() -> BinaryIO:
+    def bare() -> BinaryIO:
         return cast(BinaryIO, gzip.open(path, "rb")) if packed else open(path, "rb")
 
-    with opener() as stream:
+    with bare() as stream:
         head = stream.read(HEAD)
         whole = len(head) < HEAD
     if not head.strip():
@@ -84,6 +85,9 @@ def _file(path: Path, name: str, loss: str | None) -> Table:
             f"{name}: binary file{': ' + binary if binary else ''}; give CSV, Parquet, JSON lines"
             " or TensorBoard events"
         )
+    opener = bare
+    if returns_only(head):
+        head, opener = head.replace(b"\r", b"\n"), lambda: io.BufferedReader(NewlineStream(bare()))
     if head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"["):
         return records.json_table(name, opener)
     if coco.is_coco(head):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from motsim.rates.reading.layout import comma_rule
 from motsim.rates.reading.refusal import ReadingError, nearest, short
 
 if TYPE_CHECKING:
@@ -95,6 +96,8 @@ class Table:
         What reading has already found out.
     rises : bool or None
         Whether its files say that the value is to be maximised.
+    index : tuple of str
+        Columns that only count rows, as pandas writes its index.
     """
 
     name: str
@@ -104,6 +107,7 @@ class Table:
     kind: str
     notes: list[str] = field(default_factory=list)
     rises: bool | None = None
+    index: tuple[str, ...] = ()
 
     def cells(self, numbers: Sequence[str], labels: Sequence[str]) -> Cells:
         """Return the cells of some columns; ReadingError at text in a column of numbers."""
@@ -122,9 +126,10 @@ class Table:
 
     def bad_number(self, row: int, column: str, value: object) -> ReadingError:
         """Return the refusal of a cell that is no number."""
+        rule = comma_rule(str(value).strip())
+        rule = rule or "write a number, nan or inf, or leave the cell empty"
         return ReadingError(
-            f"{self.name}: row {row:,}, column {column!r}: {short(value)} is not a number;"
-            " write a number, nan or inf, or leave the cell empty"
+            f"{self.name}: row {row:,}, column {column!r}: {short(value)} is not a number; {rule}"
         )
 
 

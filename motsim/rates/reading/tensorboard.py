@@ -83,7 +83,7 @@ def events_table(name: str, files: Sequence[Path], loss: str | None) -> FrameTab
     frames = []
     for place, events in runs.items():
         if loss not in _tags(events):
-            notes.append(f"{place.name} holds no {loss}: left out.")
+            notes.append(f"Run {place.name} holds no {loss}: left out.")
             continue
         label = base.name if place in files or place == base else str(place.relative_to(base))
         steps, values = _scalars(events, loss)

@@ -38,7 +38,8 @@ def wide_columns(table: Table, loss: str | None, step: str | None) -> Columns | 
         return _legends(table, legends, loss)
     if loss is not None:
         return None
-    steps = {step} if step else set(names.step_columns(free)[:1])
+    free = [c for c in free if c not in table.index]
+    steps = {step} if step else set(names.step_columns(free)[:1] or table.index[:1])
     rest = [c for c in free if c not in steps and not names.is_run(c)]
     families: dict[str, list[str]] = {}
     for column in rest:
