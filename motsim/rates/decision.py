@@ -23,7 +23,7 @@ from motsim.rates.judgement import (
     judge,
     lower_quartile,
 )
-from motsim.rates.laws import check_law, log_limit, power_limit
+from motsim.rates.laws import check_law, log_limit
 from motsim.rates.regimes import Regime, find_regimes
 from motsim.rates.sample import Sample, sample_of_hits, trusted_bounds
 
@@ -299,7 +299,7 @@ def _fits(judgement: Judgement, regimes: Sequence[Regime]) -> bool:
         return False
     p = judgement.exponent
     if judgement.law == "log":
-        return all(r.exponent_interval[0] < power_limit(r.decades) for r in regimes)
+        return all(r.exponent_interval[0] < log_limit(r.decades) for r in regimes)
     if p >= P[-1]:  # an open end
         return all(r.exponent > 0.75 * p for r in regimes)
     ends = [r.exponent_interval for r in regimes]
