@@ -6,8 +6,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from figures import style
+from motsim.claims._outcomes import specialized
 from motsim.claims.rate_mot import START, TOLERANCE, constant_finding, one_number, settings
-from motsim.claims.rates import curves, usable
+from motsim.claims.rates import curves
 from motsim.results.tables import Tables
 
 __all__ = ["draw"]
@@ -47,7 +48,7 @@ def hitting(groups: list[pd.DataFrame], ax: Axes) -> None:
     named: set[str] = set()
     for place, rows in enumerate(groups):
         case, n, rate = settings(rows)
-        good = usable(rows, n)
+        good = specialized(rows, n)
         if good.empty:
             continue
         epsilons, hits, _ = curves(good)

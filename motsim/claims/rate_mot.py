@@ -24,7 +24,8 @@ import pandas as pd
 
 from motsim.claims import Claim, Finding, Verdict
 from motsim.claims._missing import nothing
-from motsim.claims.rates import curves, rate_finding, usable
+from motsim.claims._outcomes import specialized
+from motsim.claims.rates import curves, rate_finding
 from motsim.intervals import mean_interval, shown
 from motsim.results.tables import Tables
 
@@ -97,7 +98,7 @@ def constant(rows: pd.DataFrame, curvature: float | None = None) -> tuple[np.nda
     From `START` to the smallest eps that all covering runs reach; empty if they share no range.
     """
     case, n, rate = settings(rows)
-    good = usable(rows, n)
+    good = specialized(rows, n)
     if good.empty:
         return np.array([]), np.array([])
     epsilons, hits, _ = curves(good)

@@ -25,7 +25,8 @@ import pandas as pd
 
 from motsim.claims import Claim, Finding, Verdict
 from motsim.claims._missing import nothing
-from motsim.claims.rates import curves, rate_finding, usable
+from motsim.claims._outcomes import specialized
+from motsim.claims.rates import curves, rate_finding
 from motsim.intervals import mean_interval, shown
 from motsim.rates import fit_law
 from motsim.results.tables import Tables
@@ -88,7 +89,7 @@ def dominance_exponents(table: pd.DataFrame) -> dict[int, float]:
 def hitting_exponents(rows: pd.DataFrame) -> dict[int, float]:
     """Exponent p of the power law fitted to each seed's own T(eps) below `ASYMPTOTIC`."""
     found = {}
-    for seed, run in usable(rows).groupby("seed"):
+    for seed, run in specialized(rows).groupby("seed"):
         epsilons, hits, budgets = curves(run)
         try:
             span = (float(epsilons.min()) / 2, ASYMPTOTIC)

@@ -5,10 +5,11 @@ import pandas as pd
 
 from motsim.claims import Claim, Finding, Verdict
 from motsim.claims._missing import nothing
+from motsim.claims._outcomes import outcomes, specialized
 from motsim.rates import MISSING, RateDecision, decide, fit_law, supports
 from motsim.results.tables import Tables
 
-__all__ = ["CLAIM", "case_decision", "curves", "fitted_curve", "judge", "rate_finding", "usable"]
+__all__ = ["CLAIM", "case_decision", "curves", "fitted_curve", "judge", "rate_finding"]
 
 CLAIM = Claim(
     statement=(
@@ -38,19 +39,12 @@ EXPECTED: dict[str, tuple[str, Verdict]] = {
 def case_decision(rows: pd.DataFrame, num_classes: int | None = None) -> RateDecision:
     """Decide the law of one case from its rows (run, epsilon, stage_step).
 
-    Steps count from the start of the last stage. Runs that diverged are reported, not fitted.
-    With `num_classes`, runs whose experts do not cover every class are left out: the theorem
-    assumes enough experts for coverage, which is a claim of its own.
+    Steps count from the start of the last stage. The law is that of the runs that specialize; with
+    `num_classes` they have to cover every class (motsim/claims/_outcomes.py).
     """
     diverged = rows.loc[rows["status"] == "diverged", "run"].nunique()
-    epsilons, hits, budgets = curves(usable(rows, num_classes))
+    epsilons, hits, budgets = curves(specialized(rows, num_classes))
     return decide(epsilons, hits, budgets, watched=budgets, num_diverged=int(diverged))
-
-
-def usable(rows: pd.DataFrame, num_classes: int | None = None) -> pd.DataFrame:
-    """Rows of the runs that enter a fit; a failed run has no step at all."""
-    good = rows[(rows["status"] != "diverged") & rows["stage_length"].notna()]
-    return good if num_classes is None else good[good["covered_classes"] == num_classes]
 
 
 def curves(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -72,7 +66,7 @@ def fitted_curve(rows: pd.DataFrame, num_classes: int | None = None) -> pd.DataF
     decision = case_decision(rows, num_classes)
     if decision.law == "inconclusive":
         return pd.DataFrame({"epsilon": [], "step": []})
-    epsilons, hits, budgets = curves(usable(rows, num_classes))
+    epsilons, hits, budgets = curves(specialized(rows, num_classes))
     low, high = decision.eps_range
     span = (low * 0.999, high * 1.001)
     fine = np.geomspace(high, low, 60)
@@ -88,7 +82,6 @@ def rate_finding(
     gated = "covered_classes" in rows and bool(rows["covered_classes"].notna().any())
     decision = case_decision(rows, num_classes if gated else None)
     verdict = supports(decision, law)
-    runs = rows["run"].nunique()
     low, high = decision.exponent_interval
     measured = f"{decision.law}: p = {decision.exponent:.2f} [{low:.2f}, {high:.2f}]"
     value, interval = decision.exponent, (low, high)
@@ -101,9 +94,9 @@ def rate_finding(
     if not np.isfinite(decision.exponent):
         reached = rows.loc[rows["step"] >= 0, "epsilon"].min()
         measured = f"no law; smallest eps reached {reached:.1e}"
-    used = f"{decision.num_used} of {runs} seeds, {decision.decades:.1f} decades"
+    became = outcomes(rows, num_classes if gated else None)
     predicted = {"log": "T = a + b log(1/eps)", "power": "T = a + b eps^-p, p > 0"}[law]
-    evidence = f"{decision.reason} ({used})"
+    evidence = f"{became}. Of those: {decision.reason}"
     return Finding(case, predicted, measured, verdict, expected, evidence, value, *interval)
 
 

@@ -1,0 +1,96 @@
+"""What became of the runs of one setting: each is an outcome, none is dropped in silence.
+
+The rule, for every claim about runs of a mixture: a run *specializes* if it stays finite and its
+experts cover every class at its end. A law is judged on the runs that specialize, as the theorem
+assumes it, and stands beside their share with its exact binomial interval (Clopper and Pearson,
+Biometrika 26 (1934), 404). What specialized runs do later (two experts that tie for a class,
+attention that leaks) is part of the law, not of the share. A model without a gate has nothing to
+specialize: every run counts that stays finite.
+"""
+
+from dataclasses import dataclass
+
+import pandas as pd
+from scipy import stats
+
+__all__ = ["Outcomes", "outcomes", "specialized"]
+
+DIVERGED, FAILED, UNCOVERED, DONE = "diverged", "failed", "uncovered", "done"
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """Numbers of runs by what became of them."""
+
+    num_done: int
+    num_uncovered: int
+    num_diverged: int
+    num_failed: int
+    gated: bool
+
+    @property
+    def num_runs(self) -> int:
+        """All runs that were begun."""
+        return self.num_done + self.num_uncovered + self.num_diverged + self.num_failed
+
+    @property
+    def share(self) -> float:
+        """Share of the runs that specialize; NaN without runs."""
+        return self.num_done / self.num_runs if self.num_runs else float("nan")
+
+    def interval(self, level: float = 0.95) -> tuple[float, float]:
+        """Exact binomial interval of the share; (0, 1) without runs."""
+        if not self.num_runs:
+            return 0.0, 1.0
+        found = stats.binomtest(self.num_done, self.num_runs).proportion_ci(level, method="exact")
+        return float(found.low), float(found.high)
+
+    def __str__(self) -> str:
+        """As ``96 of 100 runs specialize [90, 99] %; 3 do not cover every class, 1 diverged``."""
+        low, high = (round(100 * end) for end in self.interval())
+        verb = "specialize" if self.gated else "stay finite"
+        text = f"{self.num_done} of {self.num_runs} runs {verb} [{low}, {high}] %"
+        parts = [
+            f"{number} {words}"
+            for number, words in (
+                (self.num_uncovered, "do not cover every class"),
+                (self.num_diverged, "diverged"),
+                (self.num_failed, "raised an error"),
+            )
+            if number
+        ]
+        return "; ".join([text, ", ".join(parts)]) if parts else text
+
+
+def outcomes(rows: pd.DataFrame, num_classes: int | None = None) -> Outcomes:
+    """Count what became of the runs in `rows` (columns run, status; one or many rows a run).
+
+    Parameters
+    ----------
+    rows : DataFrame
+        With `covered_classes` where the model has a gate; `stage_length` is missing where a run
+        raised an error.
+    num_classes : int, optional
+        Number of classes to cover; None for a model without a gate.
+    """
+    runs = rows.drop_duplicates("run")
+    found = _outcome(runs, num_classes)
+    number = {name: int((found == name).sum()) for name in (DONE, UNCOVERED, DIVERGED, FAILED)}
+    return Outcomes(
+        number[DONE], number[UNCOVERED], number[DIVERGED], number[FAILED], num_classes is not None
+    )
+
+
+def specialized(rows: pd.DataFrame, num_classes: int | None = None) -> pd.DataFrame:
+    """Rows of the runs that specialize; without `num_classes`, of all that stay finite."""
+    return rows[_outcome(rows, num_classes) == DONE]
+
+
+def _outcome(rows: pd.DataFrame, num_classes: int | None) -> pd.Series:
+    """Outcome of each row's run."""
+    found = pd.Series(DONE, index=rows.index, dtype=object)
+    if num_classes is not None:
+        found[rows["covered_classes"] != num_classes] = UNCOVERED
+    found[(rows["status"] == "error") | rows["stage_length"].isna()] = FAILED
+    found[rows["status"] == "diverged"] = DIVERGED
+    return found
