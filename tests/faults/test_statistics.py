@@ -129,7 +129,8 @@ def test_f11_diverged_run_never_enters_a_fit_and_is_counted(record):
     clean = case_decision(rows[rows["status"] != "diverged"])
     assert replace(kept, num_diverged=0) == clean
     assert (kept.law, kept.num_diverged, kept.num_used) == ("log", 1, 6)
-    assert "6 of 7 runs stay finite" in rate_finding("single-4-squared", rows, "log", "holds").evidence
+    finding = rate_finding("single-4-squared", rows, "log", "holds")
+    assert "6 of 7 runs stay finite" in finding.evidence
     # Control: were its numbers used, the result would be another one.
     used = case_decision(rows.assign(status="reached"))
     assert used.margin != clean.margin
