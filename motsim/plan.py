@@ -114,7 +114,7 @@ class Sweep:
         return f"{self.name}{MOVED}{self.seed_start}" if self.moved else self.name
 
     def seeds(self, tier: Tier) -> int:
-        """Return the number of seeds of a setting."""
+        """Return the number of seeds of a setting whose case has none of its own."""
         return self.file.tier.get(tier, TierTable()).seeds or self.file.seeds
 
     def cells(
@@ -126,7 +126,7 @@ class Sweep:
         """Return every run, in the order of the table.
 
         Later wins: fixed, tier's fixed, case, tier's case, grid axis, override. A case may have
-        a ``grid`` of its own, which adds to the sweep's.
+        a ``grid`` of its own, which adds to the sweep's, and ``seeds`` of its own.
 
         Raises
         ------
@@ -142,12 +142,12 @@ class Sweep:
                     f"{self.path}: [tier.{tier}.case.{name}] changes no case"
                     + nearest(name, file.case)
                 )
-        count = seeds or self.seeds(tier)
-        plans: list[tuple[str, dict[str, Any], dict[str, list[Any]]]] = []
+        plans: list[tuple[str, int, dict[str, Any], dict[str, list[Any]]]] = []
         total = 0
         for case, own in (file.case or {"": {}}).items():
-            own, own_grid = self._case(case, own)
-            tiers, tiers_grid = self._case(case, extra.case.get(case, {}))
+            own, own_grid, own_seeds = self._case(case, own)
+            tiers, tiers_grid, tiers_seeds = self._case(case, extra.case.get(case, {}))
+            count = seeds or tiers_seeds or own_seeds or self.seeds(tier)
             base = {**file.fixed, **extra.fixed, **own, **tiers, **overrides}
             grid = {**file.grid, **extra.grid, **own_grid, **tiers_grid}
             grid = {axis: values for axis, values in grid.items() if axis not in overrides}
@@ -155,12 +155,12 @@ class Sweep:
             for axis, values in grid.items():
                 if not values:
                     raise SweepError(f"{self.path}: grid axis {axis!r} is empty; give it a value")
-            plans.append((case, base, grid))
+            plans.append((case, count, base, grid))
             total += count * math.prod(len(values) for values in grid.values())
         if total > MAX_RUNS:
             raise SweepError(f"{self.path}: {total:,} runs; a sweep has at most {MAX_RUNS:,}")
         cells: list[Cell] = []
-        for case, base, grid in plans:
+        for case, count, base, grid in plans:
             for point in itertools.product(*grid.values()):
                 axes = dict(zip(grid, point, strict=True))
                 front: dict[str, Any] = {"case": case} if case else {}
@@ -203,14 +203,19 @@ class Sweep:
 
     def _case(
         self, name: str, case: Mapping[str, Any]
-    ) -> tuple[dict[str, Any], dict[str, list[Any]]]:
-        """Split a case into its settings and its own grid."""
+    ) -> tuple[dict[str, Any], dict[str, list[Any]], int]:
+        """Split a case into its settings, its own grid and its own seeds (0 without)."""
         settings = dict(case)
-        grid = settings.pop("grid", {})
+        grid, seeds = settings.pop("grid", {}), settings.pop("seeds", None)
+        if seeds is not None and (type(seeds) is not int or seeds < 1):
+            shown = reprlib.repr(seeds)
+            raise SweepError(
+                f"{self.path}: [case.{name}] seeds must be an integer >= 1; got {shown}"
+            )
         if not (isinstance(grid, dict) and all(isinstance(v, list) for v in grid.values())):
             shown = reprlib.repr(grid)
             raise SweepError(f"{self.path}: [case.{name}.grid] must hold lists; got {shown}")
-        return settings, grid
+        return settings, grid, seeds or 0
 
 
 def sweep_names() -> list[str]:

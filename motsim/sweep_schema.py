@@ -23,7 +23,7 @@ ABOUT = {
     "seed_start": "The first seed.",
     "fixed": "Settings shared by every run.",
     "grid": "Axes: every combination of these values is run.",
-    "case": "Named variants: settings of their own, and a grid of their own.",
+    "case": "Named variants: settings of their own, a grid and seeds of their own.",
     "tier": "What differs in the tiers quick and full.",
 }
 
@@ -41,7 +41,8 @@ def sweep_schema() -> str:
             {name: {"type": "array", "items": one, "minItems": 1} for name, one in settings.items()}
         )
         grid = {"$ref": f"#/definitions/{kind}_grid"}
-        definitions[f"{kind}_case"] = _table({**settings, "grid": grid})
+        seeds = {**file["seeds"], "description": ABOUT["seeds"]}
+        definitions[f"{kind}_case"] = _table({**settings, "grid": grid, "seeds": seeds})
         tables: dict[str, Any] = {
             "fixed": {"$ref": f"#/definitions/{values}"},
             "grid": grid,

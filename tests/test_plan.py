@@ -120,6 +120,23 @@ def test_seeds(write, tier, seeds, count):
     assert found == set(range(count))
 
 
+def test_a_case_may_have_seeds_of_its_own(write):
+    sweep = write("title = 'x'\nseeds = 2\n[case.a]\nseeds = 4\n[case.b]\n[tier.full]\nseeds = 3\n"
+                  "[tier.full.case.a]\nseeds = 5")  # fmt: skip
+
+    def count(*options):
+        cells = sweep.cells(*options)
+        return {case: sum(c.labels["case"] == case for c in cells) for case in ("a", "b")}
+
+    assert count("quick") == {"a": 4, "b": 2}
+    assert count("full") == {"a": 5, "b": 3}
+    assert count("quick", None, 1) == {"a": 1, "b": 1}  # a call's seeds are for all
+    # equal settings are equal runs, however many there are
+    keys = [[c.key for c in sweep.cells(tier) if c.labels["case"] == "a"] for tier in
+            ("quick", "full")]  # fmt: skip
+    assert keys[0] == keys[1][:4]
+
+
 def test_seeds_start_where_the_file_or_the_call_says(write, tmp_path):
     assert {cell.settings.seed for cell in write("seed_start = 40\n" + SMALL).cells()} == {40, 41}
     moved = load_sweep(str(tmp_path / "mine.toml"), 7)
@@ -195,6 +212,10 @@ BAD = {
     "case grid not a table": ("[case.a]\ngrid = 3", ["[case.a.grid]", "lists"]),
     "case axis not a list": ("[case.a.grid]\ndim = 8", ["[case.a.grid]", "lists"]),
     "case axis a string": ("[case.a.grid]\nloss = 'squared'", ["[case.a.grid]", "lists"]),
+    "case seeds": ("[case.a]\nseeds = 0", ["[case.a]", "seeds", ">= 1", "got 0"]),
+    "case seeds a bool": ("[case.a]\nseeds = true", ["[case.a]", "seeds", "True"]),
+    "case seeds a float": ("[case.a]\nseeds = 2.5", ["[case.a]", "seeds", "2.5"]),
+    "seeds in fixed": ("[fixed]\nseeds = 3", ["'seeds'"]),
     "grid in fixed": ("[fixed]\ngrid = 3", ["'grid'"]),
     "seeds": ("seeds = 0", ["seeds", "greater than or equal to 1"]),
     "seeds a bool": ("seeds = true", ["seeds", "integer"]),

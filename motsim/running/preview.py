@@ -11,14 +11,11 @@ __all__ = ["dry_run", "listed"]
 
 
 def listed(jobs: int, warn: Callable[[str], None]) -> Iterator[str]:
-    """Describe every sweep in lines; one seed is planned, the others cost the same."""
+    """Describe every sweep in lines."""
     for name in sweep_names():
         try:
             sweep = load_sweep(name)
-            sizes = [
-                f"    {tier}: {size(sweep.cells(tier, seeds=1), jobs, sweep.seeds(tier))}"
-                for tier in ("quick", "full")
-            ]
+            sizes = [f"    {tier}: {size(sweep.cells(tier), jobs)}" for tier in ("quick", "full")]
             yield from (name, f"    {sweep.title}", *sizes)
         except SweepError as error:
             warn(str(error))
@@ -45,9 +42,9 @@ def dry_run(sweep: Sweep, cells: Sequence[Cell], folder: Path, jobs: int) -> Ite
         yield f"    {place}  {settled.get(cell.key, '')}".rstrip()
 
 
-def size(cells: Sequence[Cell], jobs: int, seeds: int = 1) -> str:
+def size(cells: Sequence[Cell], jobs: int) -> str:
     """Say how many runs there are and at most how long they take."""
     costs = [cell.cost for cell in {cell.key: cell for cell in cells}.values()]
-    seconds = max(seeds * sum(costs) / jobs, max(costs, default=0.0))
+    seconds = max(sum(costs) / jobs, max(costs, default=0.0))
     time = f", at most about {spell(seconds)} with {jobs} jobs" if costs else ""
-    return f"{seeds * len(costs)} runs{time}"
+    return f"{len(costs)} runs{time}"
