@@ -1,4 +1,6 @@
-"""Headline figures: the loss against the step, and T(eps) against 1/eps with the fitted laws."""
+"""Headline figures: each law on the axes where it is a straight line, and where it ends."""
+
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -6,68 +8,149 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from figures import style
-from motsim.claims.rates import fitted_curve
+from motsim.claims._outcomes import specialized
+from motsim.claims.rates import case_decision, curves
+from motsim.rates import log_depth
 from motsim.results.tables import Tables
 
-__all__ = ["draw", "hitting_times", "loss_curves"]
+__all__ = ["draw", "logarithms", "loss_curves", "powers"]
 
-#: Case -> label, colour, marker. Mixtures are warm and filled, single transformers cold and open.
-LOOK = {
-    "mot-squared": ("MoT, cubic, M = 16", 3, "o"),
-    "mot-linear-squared": ("MoT, linear, M = 32", 1, "s"),
-    "mot-logistic": ("MoT, cubic, M = 16", 3, "o"),
-    "single-1-squared": ("single, 1 head", 7, "v"),
-    "single-4-squared": ("single, 4 heads", 9, "^"),
-    "single-16-squared": ("single, 16 heads", 0, "D"),
-    "single-1-logistic": ("single, 1 head", 7, "v"),
-    "single-4-logistic": ("single, 4 heads", 9, "^"),
-    "single-16-logistic": ("single, 16 heads", 0, "D"),
+NUM_CLASSES = 4
+#: Case -> label, color, place of the label above or below the end of its line.
+LOGARITHMS = {
+    "mot-squared-deep": ("cubic experts", 3, (6, 6)),
+    "mot-linear-squared-deep": ("linear experts", 1, (7, -22)),
+    "mot-linear-squared-untrained-attention": (
+        "linear experts,\nattention never trained",
+        2,
+        (5, -12),
+    ),
+}
+POWERS = {
+    "mot-logistic": ("mixture, cubic", 3),
+    "single-1-logistic": ("1 head", 7),
+    "single-4-logistic": ("4 heads", 9),
+    "single-16-logistic": ("16 heads", 0),
+    "single-1-squared": ("1 head, squared", 7),
+    "single-4-squared": ("4 heads, squared", 9),
+    "single-16-squared": ("16 heads, squared", 0),
 }
 LOSSES = ("squared", "logistic")
 
 
 def draw(tables: Tables) -> dict[str, Figure]:
     """Return both figures."""
-    seeds = tables.main["seed"].nunique()
-    note = f"line: median of {seeds} seeds, band: all seeds"
+    time_figure, (left, right) = style.panels(2, height=3.0)
+    logarithms(tables.main, left)
+    powers(tables.main, right)
+    left.set_title("mixture, squared loss: a logarithm, down to where it ends")
+    right.set_title("logistic loss, and one transformer: powers of 1/ε")
+    left.set_ylabel("T(ε): steps of the last stage to loss ≤ ε")
+    right.set_ylabel("T(ε): steps to loss ≤ ε")
+    time_figure.supxlabel(
+        "1/ε  (line: median of the runs that specialize, band: the middle half of them)", fontsize=8
+    )
+
     loss_figure, axes = style.panels(2, height=2.6)
     for ax, loss in zip(axes, LOSSES, strict=True):
         loss_curves(tables.others["curve"], loss, ax)
         ax.set_title(f"{loss} loss", pad=14)
     axes[0].set_ylabel("expected loss (noise-free routing)")
-    for ax in axes:
-        style.legend(ax, loc="lower left")
+    style.legend(axes[0], loc="lower right")
+    style.legend(axes[1], loc="upper right")
     loss_figure.supxlabel(
-        f"gradient step  ({note}; shaded: stages I, II, III of MoT, cubic)", fontsize=8
+        "gradient step  (line: median of the seeds, band: all of them; shaded: stages I, II, III of"
+        " the cubic mixture)",
+        fontsize=8,
     )
+    return {"rates": time_figure, "rates-loss": loss_figure}
 
-    time_figure, axes = style.panels(2, height=2.7)
-    for ax, loss in zip(axes, LOSSES, strict=True):
-        hitting_times(tables.main, loss, ax)
-        ax.set_title(f"{loss} loss")
-    axes[0].set_ylabel("T(ε): first step with loss ≤ ε")
-    style.legend(axes[0], loc="upper right")
-    style.legend(axes[1], loc="lower right")
-    time_figure.supxlabel(
-        f"1/ε  (marker: median of {seeds} seeds, bar: all seeds, line: fitted law)", fontsize=8
-    )
-    return {"rates-loss": loss_figure, "rates": time_figure}
+
+def logarithms(main: pd.DataFrame, ax: Axes) -> None:
+    """Draw T(eps) of the mixture on a linear axis of steps; mark where the logarithm ends."""
+    top = 0.0
+    for case, (label, place, offset) in LOGARITHMS.items():
+        rows = specialized(main[main["case"] == case], NUM_CLASSES)
+        if rows.empty:
+            continue
+        color = style.PALETTE[place]
+        epsilons, hits, budgets = curves(rows)
+        depth = log_depth(epsilons, hits, budgets)
+        end, *_ = depth.median()
+        times = np.where(hits >= 0, hits, np.inf).astype(float)
+        kept = epsilons >= end * 0.99
+        middle = np.median(times, axis=0)
+        ax.plot(1 / epsilons[kept], middle[kept], color=color)
+        low, high = np.quantile(times, [0.25, 0.75], axis=0, method="nearest")[:, kept]
+        ax.fill_between(
+            1 / epsilons[kept], low, np.minimum(high, 1e5), color=color, alpha=0.15, lw=0
+        )
+        top = max(top, middle[kept].max())
+        slope = np.nanmedian(depth.steps_per_decade)
+        text = f"{label}\n{slope:.0f} steps a decade"
+        if depth.num_kept <= len(rows["run"].unique()) / 2:
+            ax.plot([1 / end], [middle[kept][-1]], "x", color=color, ms=5, mew=1.4)
+            growth = np.median(depth.growth[~np.isnan(depth.growth)])
+            below = "it is not reached" if np.isinf(growth) else f"T grows {growth:.0e}-fold"
+            text += f"\nends at {end:.0e}: in the\ndecade below {below}"
+        ax.annotate(text, (1 / epsilons[kept][-1], middle[kept][-1]), offset, va="center",
+                    textcoords="offset points", fontsize=6.5, color=color)  # fmt: skip
+    ax.set_xscale("log")
+    ax.set_ylim(0, 1.35 * top if top else 1)
+    ax.set_xlim(5, 1e27)
+    ax.set_xticks(10.0 ** np.arange(2, 21, 3))
+
+
+def powers(main: pd.DataFrame, ax: Axes) -> None:
+    """Draw T(eps) of what is no logarithm on two logarithmic axes, with its exponent."""
+    for case, (label, place) in POWERS.items():
+        rows = main[main["case"] == case]
+        gated = bool(rows["covered_classes"].notna().any()) if len(rows) else False
+        good = specialized(rows, NUM_CLASSES if gated else None)
+        if good.empty:
+            continue
+        squared = case.endswith("squared")
+        look: dict[str, Any] = {"color": style.PALETTE[place], "ls": ":" if squared else "-"}
+        epsilons, hits, _ = curves(good)
+        times = np.where(hits > 0, hits, np.nan).astype(float)
+        seen = (hits > 0).all(axis=0)
+        if not seen.any():
+            continue
+        ax.plot(1 / epsilons[seen], np.median(times[:, seen], axis=0), **look)
+        decision = case_decision(rows, NUM_CLASSES if gated else None)
+        text = f"{label}: "
+        text += f"p = {decision.exponent:.2f}" if decision.law != "inconclusive" else "undecided"
+        ax.plot([], [], **look, label=text)
+    x = np.array([1e7, 1e12])
+    ax.plot(x, 0.02 * x, color="0.6", lw=0.8)
+    ax.annotate("slope 1", (1e10, 2e8), (2, -10), textcoords="offset points", fontsize=6.5,
+                color="0.4")  # fmt: skip
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    bottom, top = ax.get_ylim()
+    ax.set_ylim(bottom, top**1.3)  # room for the legend
+    style.legend(ax, loc="upper left", fontsize=6.5)
 
 
 def loss_curves(curve: pd.DataFrame, loss: str, ax: Axes) -> None:
     """Draw the loss of every case of one loss function; shade the stages of the mixture."""
+    places = {f"mot-{loss}": ("MoT, cubic, M = 16", 3), f"mot-linear-{loss}":
+              ("MoT, linear, M = 32", 1)}  # fmt: skip
+    places |= {case: (f"single, {label.split(',')[0]}", place)
+               for case, (label, place) in POWERS.items() if case.startswith("single")}  # fmt: skip
     for case, rows in curve.groupby("case", sort=False):
-        if not str(case).endswith(loss):
+        if not str(case).endswith(loss) or case not in places:
             continue
-        label, colour, _ = LOOK[str(case)]
+        label, color = places[str(case)]
         runs = [run.set_index("step")["loss"] for _, run in rows.groupby("seed")]
+        last = min(run.index.max() for run in runs)
         steps = np.unique(np.concatenate([run.index.to_numpy() for run in runs]))
-        steps = steps[steps <= min(run.index.max() for run in runs)]
+        steps = steps[steps <= last]
         wide = np.array([np.interp(steps, run.index, np.log(run)) for run in runs])
-        ax.plot(steps + 1, np.exp(np.median(wide, 0)), color=style.PALETTE[colour], label=label)
+        ax.plot(steps + 1, np.exp(np.median(wide, 0)), color=style.PALETTE[color], label=label)
         ax.fill_between(
             steps + 1, np.exp(wide.min(0)), np.exp(wide.max(0)),
-            color=style.PALETTE[colour], alpha=0.2, lw=0,
+            color=style.PALETTE[color], alpha=0.2, lw=0,
         )  # fmt: skip
     mixture = curve[(curve["case"] == f"mot-{loss}") & (curve["seed"] == curve["seed"].min())]
     spans = mixture.groupby("stage", sort=False)["step"].agg(["min", "max"])
@@ -75,30 +158,5 @@ def loss_curves(curve: pd.DataFrame, loss: str, ax: Axes) -> None:
     style.label_stages(
         ax, [(names.get(str(n), str(n)), lo + 1, hi + 1) for n, (lo, hi) in spans.iterrows()]
     )
-    ax.set_xscale("log")
-    ax.set_yscale("log")
-
-
-def hitting_times(main: pd.DataFrame, loss: str, ax: Axes) -> None:
-    """Draw T(eps) with the range over seeds, and the decided law where there is one."""
-    for case, rows in main.groupby("case", sort=False):
-        if not str(case).endswith(loss):
-            continue
-        label, colour, marker = LOOK[str(case)]
-        steps = rows["step"].where(rows["step"] >= 0)
-        spread = steps.groupby(rows["epsilon"]).agg(["median", "min", "max", "count"])
-        spread = spread[(spread["count"] == rows["seed"].nunique()) & (spread["median"] > 0)]
-        if spread.empty:
-            ax.plot([], [], marker, color=style.PALETTE[colour], label=f"{label}: not reached")
-            continue
-        bars = np.abs(spread[["min", "max"]].to_numpy().T - spread["median"].to_numpy())
-        ax.errorbar(
-            1 / spread.index, spread["median"], yerr=bars, fmt=marker, ms=3, lw=0.8,
-            color=style.PALETTE[colour], label=label,
-            mfc="white" if str(case).startswith("single") else None,
-        )  # fmt: skip
-        gated = bool(rows["covered_classes"].notna().any())
-        line = fitted_curve(rows, 4 if gated else None)
-        ax.plot(1 / line["epsilon"], line["step"], color=style.PALETTE[colour], lw=1.0)
     ax.set_xscale("log")
     ax.set_yscale("log")

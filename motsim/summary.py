@@ -12,13 +12,14 @@ from motsim.results.tables import Tables
 
 __all__ = [
     "print_claims",
+    "print_conclusion",
     "print_findings",
     "print_hitting_times",
     "print_reproduction",
     "print_verdicts",
 ]
 
-WIDTH = 100
+WIDTH, COLUMNS = 100, 80
 
 
 def print_hitting_times(tables: Tables) -> None:
@@ -40,14 +41,31 @@ def print_hitting_times(tables: Tables) -> None:
     if wide.empty:
         return
     wide.columns = [f"{eps:.0e}" for eps in wide.columns]
-    text = wide.map(lambda step: f"{step:.0f}" if np.isfinite(step) else "-")
+    text = wide.map(_count)
     print("\nmedian steps T(eps) to expected loss eps, from the first step ('-': not reached)")
+    names = max(len(" ".join(map(str, np.atleast_1d(name)))) for name in wide.index)
+    places = max(int((COLUMNS - names - 2) / (max(text.map(len).max().max(), 5) + 2)), 3)
+    if len(text.columns) > places:  # every second or third decade, and the last
+        last = len(text.columns) - 1
+        text = text.iloc[:, last % -(-last // (places - 1)) :: -(-last // (places - 1))]
     print(text.to_string())
+
+
+def _count(steps: float) -> str:
+    if not np.isfinite(steps):
+        return "-"
+    return f"{steps:.0f}" if steps < 1e6 else f"{steps:.1e}".replace("e+", "e")
 
 
 def _is_decade(epsilon: float) -> bool:
     mantissa = f"{epsilon:.3e}".split("e")[0]
     return mantissa in ("1.000", "9.999")
+
+
+def print_conclusion(lines: Sequence[str]) -> None:
+    """Print what was found in words, before any table."""
+    for line in lines:
+        print(textwrap.fill(line, COLUMNS, subsequent_indent="  "))
 
 
 def print_findings(findings: Sequence[Finding]) -> None:

@@ -184,9 +184,8 @@ def _report(
     """Say where the tables are, which runs failed, what the verdicts are; draw the figure."""
     from motsim.claims import claim_module, claim_names
     from motsim.results.store import FAILED
-    from motsim.summary import print_findings, print_hitting_times
+    from motsim.summary import print_conclusion, print_findings, print_hitting_times
 
-    print(f"tables: {arguments.out / sweep.table}.csv")
     failed = tables.runs[tables.runs["status"].isin(FAILED)]
     for _, row in failed.iterrows():
         progress.warn(f"run {row['run']} failed: {row['error']}")
@@ -194,11 +193,15 @@ def _report(
         progress.warn(
             f"{len(failed)} of {len(tables.runs)} runs failed; try them again with --retry-failed"
         )
+        print(f"tables: {arguments.out / sweep.table}.csv")
         return 1
-    print_hitting_times(tables)
-    code = 0
+    code, findings = 0, []
     if sweep.name in claim_names():
-        findings = claim_module(sweep.name).judge(tables)
+        module = claim_module(sweep.name)
+        findings = module.judge(tables)
+        print_conclusion(getattr(module, "conclusion", lambda _: [])(findings))
+    print_hitting_times(tables)
+    if findings:
         print_findings(findings)
         code = 0 if sweep.moved or all(finding.as_expected for finding in findings) else 1
         if sweep.moved:
@@ -206,6 +209,7 @@ def _report(
                 f"verdicts are recorded for seeds from {sweep.file.seed_start}, not for these from"
                 f" {sweep.seed_start}: the exit code does not depend on them"
             )
+    print(f"tables: {arguments.out / sweep.table}.csv")
     if not arguments.no_figure:
         _draw(sweep.name, tables, arguments.out, progress)
     return code

@@ -2,11 +2,14 @@
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from motsim.claims import Claim, Finding, Verdict
 from motsim.claims._missing import nothing
 from motsim.claims._outcomes import outcomes, specialized
-from motsim.rates import MISSING, RateDecision, decide, fit_law, supports
+from motsim.intervals import above
+from motsim.rates import MISSING, RateDecision, decide, fit_law, log_depth, supports
+from motsim.rates.depth import SAME_ORDER
 from motsim.results.tables import Tables
 
 __all__ = ["CLAIM", "case_decision", "curves", "fitted_curve", "judge", "rate_finding"]
@@ -22,17 +25,23 @@ CLAIM = Claim(
     kind="upper",
 )
 
+DEEP = "log to the end"
+MOST = 0.5  # of the runs that specialize: so many have to keep their logarithm
+
 #: Case -> (law that would make the claim hold, verdict recorded so far).
 EXPECTED: dict[str, tuple[str, Verdict]] = {
     "mot-squared": ("log", "holds"),
+    "mot-squared-deep": (DEEP, "fails"),
     "mot-linear-squared": ("log", "holds"),
+    "mot-linear-squared-deep": (DEEP, "fails"),
+    "mot-linear-squared-untrained-attention": (DEEP, "holds"),
     "mot-logistic": ("log", "fails"),
     "single-1-squared": ("power", "inconclusive"),
     "single-4-squared": ("power", "inconclusive"),
     "single-16-squared": ("power", "inconclusive"),
     "single-1-logistic": ("power", "holds"),
-    "single-4-logistic": ("power", "inconclusive"),
-    "single-16-logistic": ("power", "inconclusive"),
+    "single-4-logistic": ("power", "holds"),
+    "single-16-logistic": ("power", "holds"),
 }
 
 
@@ -44,7 +53,9 @@ def case_decision(rows: pd.DataFrame, num_classes: int | None = None) -> RateDec
     """
     diverged = rows.loc[rows["status"] == "diverged", "run"].nunique()
     epsilons, hits, budgets = curves(specialized(rows, num_classes))
-    return decide(epsilons, hits, budgets, watched=budgets, num_diverged=int(diverged))
+    return decide(
+        epsilons, hits, budgets, watched=budgets, num_diverged=int(diverged), independent=True
+    )
 
 
 def curves(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -95,9 +106,84 @@ def rate_finding(
         reached = rows.loc[rows["step"] >= 0, "epsilon"].min()
         measured = f"no law; smallest eps reached {reached:.1e}"
     became = outcomes(rows, num_classes if gated else None)
+    depth = f"looked at down to {rows['epsilon'].min():.0e}{dynamics(rows)}"
     predicted = {"log": "T = a + b log(1/eps)", "power": "T = a + b eps^-p, p > 0"}[law]
-    evidence = f"{became}. Of those: {decision.reason}"
+    evidence = f"{became}. Of those, {depth}: {decision.reason}"
     return Finding(case, predicted, measured, verdict, expected, evidence, value, *interval)
+
+
+def dynamics(rows: pd.DataFrame) -> str:
+    """Say where hitting times come from a gradient flow; descent goes without saying."""
+    if "flow_rtol" not in rows or rows["flow_rtol"].isna().all():
+        return ""
+    return f" along the gradient flow (rtol {rows['flow_rtol'].max():.0e})"
+
+
+def depth_finding(
+    case: str, rows: pd.DataFrame, expected: Verdict, num_classes: int = 4
+) -> Finding:
+    """Judge whether most runs that specialize keep their logarithm to the smallest eps."""
+    smallest = float(rows["epsilon"].min())
+    predicted = f"log down to {smallest:.0e} in more than {MOST:.0%} of the runs"
+    became = outcomes(rows, num_classes)
+    depth = log_depth(*curves(specialized(rows, num_classes)))
+    total = len(depth.eps_low)
+    if not total:
+        return Finding(
+            case, predicted, "no run specializes", "inconclusive", expected, f"{became}."
+        )
+    ends = stats.binomtest(depth.num_kept, total).proportion_ci(0.95, method="exact")
+    value, low, high = depth.median()
+    spread = f"{value:.1e} [{low:.1e}, {high:.1e}]"
+    speed = float(np.nanmedian(depth.steps_per_decade)) if np.isfinite(depth.eps_low).any() else 0.0
+    if depth.num_kept > MOST * total:
+        measured, below = f"log: {speed:.0f} steps a decade to {smallest:.0e}", ""
+    else:
+        measured = f"log: {speed:.0f} steps a decade, down to {value:.0e} only"
+        growth = float(np.median(depth.growth[~np.isnan(depth.growth)]))
+        below = " it is not reached" if np.isinf(growth) else f" T grows {growth:.2g}-fold"
+        below = f"; in the decade below{below} (median)"
+    return Finding(
+        case, predicted, measured, above(float(ends.low), float(ends.high), MOST), expected,
+        f"{became}. Of those {depth.num_kept} of {total} keep their steps per decade within a"
+        f" factor {SAME_ORDER:g} to the end{dynamics(rows)}; the logarithm ends at eps = {spread}"
+        f" (median of the runs){below}",
+        value, low, high,
+    )  # fmt: skip
+
+
+def conclusion(findings: list[Finding]) -> list[str]:
+    """Say in three lines what was found, in words that need only the abstract."""
+    found = {finding.case: finding for finding in findings}
+    if not set(EXPECTED) <= set(found):
+        return []
+    words = {"holds": "holds", "fails": "does not hold", "inconclusive": "is undecided"}
+
+    def rate(case: str, name: str) -> str:
+        return f"{words[found[case].verdict]} for {name} ({found[case].measured})"
+
+    def end(case: str, name: str) -> str:
+        value, verdict = found[case].value, found[case].verdict
+        return f"{name} {value:.0e}" + (" at least" if verdict == "holds" else "")
+
+    def heads(loss: str) -> str:
+        return ", ".join(
+            f"{h} head{'s' * (h > 1)} {words[finding.verdict]}"
+            + (f" (p = {finding.value:.2f})" if finding.verdict != "inconclusive" else "")
+            for h in (1, 4, 16)
+            for finding in [found[f"single-{h}-{loss}"]]
+        )
+
+    deep = "mot-linear-squared"
+    return [
+        f"Mixture, squared loss: O(log 1/eps) {rate('mot-squared', 'cubic experts')} and"
+        f" {rate(deep, 'linear experts')}. Down to which eps:"
+        f" {end('mot-squared-deep', 'cubic')}, {end(f'{deep}-deep', 'linear')}, linear with"
+        f" attention never trained {end(f'{deep}-untrained-attention', '').lstrip()}.",
+        f"Mixture, logistic loss: O(log 1/eps) {rate('mot-logistic', 'cubic experts')}.",
+        f"One transformer, a power of 1/eps. Logistic loss: {heads('logistic')}."
+        f" Squared loss: {heads('squared')}.",
+    ]
 
 
 def judge(tables: Tables) -> list[Finding]:
@@ -107,5 +193,8 @@ def judge(tables: Tables) -> list[Finding]:
     findings = []
     for case, rows in tables.main.groupby("case", sort=False):
         law, expected = EXPECTED.get(str(case), ("log", "inconclusive"))
-        findings.append(rate_finding(str(case), rows, law, expected))
+        if law == DEEP:
+            findings.append(depth_finding(str(case), rows, expected))
+        else:
+            findings.append(rate_finding(str(case), rows, law, expected))
     return findings or nothing(CLAIM)

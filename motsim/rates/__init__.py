@@ -23,6 +23,7 @@ fine its grid is, and intervals come from resampling whole curves, stretched by 
 
 from motsim.rates.curves import CENSORED, MISSING, hitting_times
 from motsim.rates.decision import RateDecision, decide, supports
+from motsim.rates.depth import Depth, log_depth
 from motsim.rates.fitted import LawFit, fit_law
 from motsim.rates.groups import Rates
 from motsim.rates.laws import LAWS, Law
@@ -34,6 +35,7 @@ __all__ = [
     "CENSORED",
     "LAWS",
     "MISSING",
+    "Depth",
     "Law",
     "LawFit",
     "Rate",
@@ -41,4 +43,4 @@ __all__ = [
     "Rates",
     "Regime",
 ]
-__all__ += ["decide", "fit_law", "hitting_times", "rate", "supports"]
+__all__ += ["decide", "fit_law", "hitting_times", "log_depth", "rate", "supports"]

@@ -30,7 +30,7 @@ def own_laws(curves: Sequence[Curve], law: str) -> list[str]:
     -----
     A curve is asked as a whole, by its smaller half of eps and by its last quarter; the other law
     must fit better by `SURPRISE` in units of the common noise, and the curve's own exponent must
-    lie with the other.
+    lie with the other. Of runs that are logarithmic, one that stopped for good is a ``floor``.
     """
     if law not in ("log", "power", "inverse"):
         return [law] * len(curves)
@@ -44,6 +44,8 @@ def own_laws(curves: Sequence[Curve], law: str) -> list[str]:
             for part, value in zip(parts, values, strict=True)
         )
         found.append(("power" if law == "log" else "log") if other else law)
+    if law == "log":
+        found = ["floor" if c.stopped else own for c, own in zip(curves, found, strict=True)]
     return found
 
 

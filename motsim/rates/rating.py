@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from motsim.rates.decision import MIN_DECADES, decide_sample
+from motsim.rates.decision import decide_sample
 from motsim.rates.floors import fit_floored_powers
+from motsim.rates.gate import MIN_DECADES
 from motsim.rates.groups import Rates
 from motsim.rates.judgement import MIN_CURVES
 from motsim.rates.question import Question

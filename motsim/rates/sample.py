@@ -42,15 +42,17 @@ class Sample:
         return [c for c in self.curves if c is not None]
 
 
-def sample_of_hits(table: CurveTable, num_diverged: int) -> Sample:
-    """Return the distinct rows of a table of hitting times.
+def sample_of_hits(table: CurveTable, num_diverged: int, independent: bool = False) -> Sample:
+    """Return the distinct rows of a table of hitting times; all, if known to be independent.
 
     Rows that are equal in every entry, with four distinct steps or more, are one run.
     """
     seen: set[bytes] = set()
     rows: list[int] = []
     for row, values in enumerate(table.hits):
-        copy = values.tobytes() in seen and np.unique(values[values > 0]).size >= 4
+        copy = (
+            not independent and values.tobytes() in seen and np.unique(values[values > 0]).size >= 4
+        )
         seen.add(values.tobytes())
         if not copy:
             rows.append(row)

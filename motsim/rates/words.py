@@ -48,7 +48,9 @@ def answer(d: RateDecision, unit: str = "steps") -> str:
         text = f"T(eps) grows like {kind}: {p}, {where} ({size})"
         if d.rival:
             text += f"; a power over this window: a sum of {d.rival} fits as well"
-    if d.tried > 1:
+    if d.num_set_aside:
+        text += f"; {d.num_set_aside} of the runs stop, and are counted apart"
+    elif d.tried > 1:
         text += f"; the range is the one below a change of regime ({d.tried} ranges tried)"
     return text + "."
 

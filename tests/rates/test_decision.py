@@ -13,7 +13,7 @@ from motsim.rates import (
     fit_law,
     supports,
 )
-from tests.rates.synthetic import GRID, WRONG, censor, curves, law_of
+from tests.rates.synthetic import GRID, WRONG, censor, curves, grid, law_of
 
 
 def wrong_verdicts(name, seeds, alter=None):
@@ -329,3 +329,22 @@ def test_fit_refuses_bad_arguments(law, hits, message):
 def test_predict_refuses_bad_epsilons(bad):
     with pytest.raises(ValueError, match="positive and finite"):
         fit_law("log", EPS, exact_steps("log", 0.0, EPS)).predict(bad)
+
+
+@pytest.mark.parametrize("stopped", [1, 2, 3])
+def test_a_few_runs_that_stop_are_counted_apart(stopped):
+    """30 logarithmic runs over 3.5 decades, `stopped` of which stand still from 1e-9 on."""
+    eps = grid(7.5, 11)
+    size = 1.0 + 0.02 * np.arange(30)[:, None]
+    hits = 31.0 * size * np.log10(1.0 / eps) - 230.0
+    hits[:stopped, eps < 0.9e-9] = CENSORED
+    found = decide(eps, hits, 5000.0, watched=5000.0)
+    assert found.law == "log"
+    assert found.num_set_aside == stopped
+    assert found.by_law == {"log": 30 - stopped, "floor": stopped}
+    assert f"{stopped} of 30 floor" in " ".join(found.warnings)
+    # control: more than a tenth of them is no minority
+    hits[:9, eps < 0.9e-9] = CENSORED
+    many = decide(eps, hits, 5000.0, watched=5000.0)
+    assert many.law == "inconclusive"
+    assert many.num_set_aside == 0
