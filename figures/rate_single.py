@@ -1,87 +1,88 @@
-"""Single transformer: T(eps) with fitted powers, and the dominance that explains the exponent."""
+"""Single transformer: T(eps) with its exponents, and the logarithm below a power."""
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from figures import style
-from motsim.claims.rate_single import dominance, hitting_exponents
-from motsim.claims.rates import fitted_curve
+from motsim.claims._outcomes import specialized
+from motsim.claims.rates import case_decision, curves
 from motsim.results.tables import Tables
 
 __all__ = ["draw"]
 
-LOOK = {
-    "single-4-squared": ("squared, H = 4", 9, "^"),
-    "single-16-squared": ("squared, H = 16", 0, "D"),
-    "single-1-logistic": ("logistic, H = 1", 7, "v"),
-    "single-4-logistic": ("logistic, H = 4, cubic", 4, "s"),
-    "single-16-logistic": ("logistic, H = 16, cubic", 2, "o"),
+#: Case -> label, color, line.
+LEFT = {
+    "single-1-logistic": ("logistic, H = 1", 7, "-"),
+    "single-4-logistic": ("logistic, H = 4, cubic", 4, "-"),
+    "single-16-logistic": ("logistic, H = 16, cubic", 2, "-"),
+    "single-4-squared": ("squared, H = 4", 9, ":"),
+    "single-16-squared": ("squared, H = 16", 0, ":"),
 }
-PAIR = {"spread": ("γ in [1, 3]", 0), "one-amplitude": ("γ = 2", 1)}
-RATE = 0.1
+RIGHT = {"spread": ("γ in [1, 3]", 0), "one-amplitude": ("γ = 2", 1)}
 
 
 def draw(tables: Tables) -> dict[str, Figure]:
     """Return the figure."""
     figure, (left, right) = style.panels(2, height=2.8)
-    hitting(tables, left)
-    mechanism(tables, right)
-    seeds = tables.main["seed"].nunique()
-    figure.supxlabel(
-        f"left: marker = median, bar = range of {seeds} seeds, line = fitted power;"
-        f" right: one marker a snapshot, {seeds} seeds, N = 2, H = 4",
-        fontsize=7,
-    )
+    for case, (label, color, line) in LEFT.items():
+        rows = tables.main[tables.main["case"] == case]
+        if band(rows, left, style.PALETTE[color], line):
+            found = case_decision(rows)
+            law = "undecided" if found.law == "inconclusive" else f"p = {found.exponent:.2f}"
+            left.plot([], [], line, color=style.PALETTE[color], label=f"{label}: {law}")
+    for case, (label, color) in RIGHT.items():
+        rows = tables.main[tables.main["case"] == case]
+        if per_decade(rows, right, style.PALETTE[color]):
+            right.plot([], [], color=style.PALETTE[color], label=label)
+    left.set_ylabel("T(ε): steps to loss ≤ ε")
+    left.set_title("N = 4")
+    left.set_ylim(top=left.get_ylim()[1] ** 1.35)
+    style.legend(left, loc="upper left", fontsize=6.5)
+    right.set_ylabel("steps a decade at ε")
+    right.set_title("N = 2, H = 4, squared loss: level where logarithmic")
+    style.legend(right, loc="upper left")
+    figure.supxlabel("1/ε  (line: median of the seeds, band: all of them)", fontsize=8)
     return {"rate-single": figure}
 
 
-def hitting(tables: Tables, ax: Axes) -> None:
-    """Draw T(eps) of the headline's single transformers."""
-    for case, rows in tables.main[tables.main["case"].isin(list(LOOK))].groupby("case"):
-        label, colour, marker = LOOK[str(case)]
-        steps = rows["step"].where(rows["step"] >= 0)
-        spread = steps.groupby(rows["epsilon"]).agg(["median", "min", "max", "count"])
-        spread = spread[(spread["count"] == rows["seed"].nunique()) & (spread["median"] > 0)]
-        bars = np.abs(spread[["min", "max"]].to_numpy().T - spread["median"].to_numpy())
-        ax.errorbar(
-            1 / spread.index, spread["median"], yerr=bars, fmt=marker, ms=3, lw=0.7,
-            mfc="white", color=style.PALETTE[colour], label=label,
-        )  # fmt: skip
-        line = fitted_curve(rows)
-        ax.plot(1 / line["epsilon"], line["step"], color=style.PALETTE[colour], lw=0.9)
+def band(rows: pd.DataFrame, ax: Axes, color: tuple[float, float, float], line: str) -> bool:
+    """Draw T(eps) over the eps that all runs reach; False without any."""
+    good = specialized(rows)
+    if good.empty:
+        return False
+    epsilons, hits, _ = curves(good)
+    seen = (hits > 0).all(axis=0)
+    times = hits[:, seen].astype(float)
+    if not seen.any():
+        return False
+    ax.plot(1 / epsilons[seen], np.median(times, axis=0), line, color=color)
+    ax.fill_between(1 / epsilons[seen], times.min(0), times.max(0), color=color, alpha=0.2, lw=0)
     ax.set_xscale("log")
     ax.set_yscale("log")
-    ax.set_ylim(top=ax.get_ylim()[1] * 30)
-    style.legend(ax, loc="upper left", fontsize=6.5)
-    ax.set_xlabel("1/ε")
-    ax.set_ylabel("T(ε): first step with loss ≤ ε")
+    return True
 
 
-def mechanism(tables: Tables, ax: Axes) -> None:
-    """Draw the dominance against the loss, and the slope that the exponent of T predicts."""
-    for case, (label, colour) in PAIR.items():
-        table = dominance(tables, case, RATE)
-        table = table[(table["loss"] > 1e-9) & (table["loss"] < 1e-1)]
-        if table.empty:
-            continue
-        ax.plot(
-            table["loss"], table["dominance"], "o", ms=2.5, alpha=0.6,
-            color=style.PALETTE[colour], label=label,
-        )  # fmt: skip
-        rows = tables.main[(tables.main["case"] == case) & np.isclose(
-            tables.main["converge_rate"], RATE)]  # fmt: skip
-        if case == "spread" and (found := hitting_exponents(rows)):
-            p = float(np.mean(list(found.values())))
-            small = table[table["loss"] < 1e-2]
-            level = np.exp(np.median(np.log(small["dominance"]) - p * np.log(small["loss"])))
-            ends = np.array([small["loss"].min(), 1e-2])
-            ax.plot(
-                ends, level * ends**p, "--", color="k", lw=1, label=f"slope p = {p:.2f} of T(ε)"
-            )
+def per_decade(rows: pd.DataFrame, ax: Axes, color: tuple[float, float, float]) -> bool:
+    """Draw the local steps a decade of all runs; False without two eps that all of them reach."""
+    good = specialized(rows)
+    if good.empty:
+        return False
+    epsilons, hits, _ = curves(good)
+    seen = (hits >= 0).all(axis=0)
+    if seen.sum() < 2:
+        return False
+    x = np.log10(1 / epsilons[seen])
+    took = np.diff(hits[:, seen].astype(float), axis=1) / np.diff(x)
+    took = np.where(took > 0, took, np.nan)
+    middle = 10.0 ** (0.5 * (x[1:] + x[:-1]))
+    kept = np.isfinite(took).all(axis=0)
+    if not kept.any():
+        return False
+    ax.plot(middle[kept], np.median(took[:, kept], axis=0), color=color)
+    ax.fill_between(middle[kept], took[:, kept].min(0), took[:, kept].max(0), color=color,
+                    alpha=0.2, lw=0)  # fmt: skip
     ax.set_xscale("log")
     ax.set_yscale("log")
-    ax.invert_xaxis()
-    style.legend(ax, loc="lower left", fontsize=6.5)
-    ax.set_xlabel("expected loss L")
-    ax.set_ylabel("−(dL/dt) / 2L per step")
+    return True
