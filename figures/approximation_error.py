@@ -11,6 +11,7 @@ from motsim.claims.approximation_error import (
     EXCESS,
     FLOORS,
     GATE_RANGE,
+    JUDGED,
     NUM_CLASSES,
     RATE,
     excess,
@@ -51,10 +52,11 @@ def signal(tables: Tables, ax: Axes) -> None:
     for row in hits:
         kept = row >= 0
         ax.plot(EXCESS[kept], row[kept], "o", color=style.PALETTE[1], ms=3, mfc="white", mew=0.7)
-    if len(hits) and (hits[:, 0] >= 0).any():
-        start = hits[hits[:, 0] >= 0, 0].mean()
+    anchor = hits[:, JUDGED]
+    if (anchor >= 0).any():
+        start = anchor[anchor >= 0].mean()
         slope = steps_per_decade(floor_of("signal-frozen")[1], NUM_CLASSES, RATE)
-        ax.plot(EXCESS, start + slope * np.log10(EXCESS[0] / EXCESS), color="0.2", lw=1)
+        ax.plot(EXCESS, start + slope * np.log10(EXCESS[JUDGED] / EXCESS), color="0.2", lw=1)
         ax.text(0.05, 0.9, f"{slope:.1f} steps a decade", transform=ax.transAxes, fontsize=7)
     ax.set_xscale("log")
     ax.invert_xaxis()
