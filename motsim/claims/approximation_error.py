@@ -32,10 +32,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from motsim.claims import Claim, Finding, Verdict
-from motsim.claims._expert import best_expert, gate_steps, mean_floor, steps_per_decade
+from motsim.claims._expert import (
+    best_expert,
+    gate_steps,
+    mean_floor,
+    median_interval,
+    steps_per_decade,
+)
 from motsim.claims._missing import nothing
 from motsim.claims._outcomes import outcomes, specialized
 from motsim.claims.rates import curves
@@ -183,23 +188,13 @@ def _one_each(runs: pd.DataFrame) -> pd.DataFrame:
     return good[good["used_experts"] == NUM_CLASSES]
 
 
-def _median(values: np.ndarray) -> tuple[float, float, float]:
-    """Median with the exact interval of its order statistics; NaN ends below six values."""
-    x = np.sort(values[np.isfinite(values)])
-    if not len(x):
-        return np.nan, np.nan, np.nan
-    place = int(stats.binom.ppf(0.025, len(x), 0.5))  # P[fewer than `place` below] <= 2.5 %
-    ends = (x[place - 1], x[-place]) if place else (np.nan, np.nan)
-    return float(np.median(x)), float(ends[0]), float(ends[1])
-
-
 def _floors(case: str, runs: pd.DataFrame, limit: float) -> Finding:
     """Final loss over predicted floor, median of a seed's settings: tight in `limit`."""
     good = specialized(runs, NUM_CLASSES)
     predicted = predicted_floors(good)
     logs = np.log(good["final_loss"].to_numpy(float) / np.array(predicted, dtype=float))
     by_seed = pd.Series(logs).groupby(good["seed"].to_numpy()).median()
-    ratio, low, high = np.exp(_median(by_seed.to_numpy())).tolist()
+    ratio, low, high = np.exp(median_interval(by_seed.to_numpy())).tolist()
     span = f"{min(predicted):.3g} to {max(predicted):.3g}" if predicted else "none"
     far = int((np.abs(logs) > np.log(limit)).sum())
     became = outcomes(runs, NUM_CLASSES)
@@ -266,7 +261,7 @@ def _law(case: str, decision: Any, became: str) -> Finding:
 
 
 def _constant(case: str, ratios: np.ndarray, predicted: str, evidence: str) -> Finding:
-    ratio, low, high = _median(ratios)
+    ratio, low, high = median_interval(ratios)
     return Finding(
         case, f"{predicted} (derived, within {100 * (CONSTANT - 1):.0f} %)",
         f"measured / derived = {shown(ratio, low, high, '.3f')}",
