@@ -42,9 +42,8 @@ def course(tables: Tables, ax: Axes) -> None:
             if own.empty:
                 continue
             first = own["step"].min()
-            spread = (
-                own.groupby(own["step"] - first)["loss"].quantile(np.array(QUARTILES)).unstack()
-            )
+            by_step = own.groupby(own["step"] - first)["loss"]
+            spread = by_step.quantile(np.array(QUARTILES)).unstack()
             time = float(str(weight)) * spread.index.to_numpy(float)
             spread = spread[time > 0.02] / float(str(weight)) ** 2
             time = time[time > 0.02]
@@ -54,7 +53,7 @@ def course(tables: Tables, ax: Axes) -> None:
     ceiling = 0.5 * residual(1.0) ** 2
     ax.axhline(ceiling, color="0.2", lw=0.9, ls="--")
     ax.text(
-        0.2, ceiling * 1.25, "(M/N)²/2: derived bound\nbetween hand-overs", fontsize=6.5, va="bottom",
+        0.2, ceiling * 1.25, "(M/N)²/2: derived bound\nbetween hand-overs", fontsize=6.5,
         transform=ax.get_yaxis_transform(),
     )  # fmt: skip
     ax.set_yscale("log")
@@ -79,9 +78,9 @@ def levels(tables: Tables, ax: Axes) -> None:
         c = np.unique(found["load_balance"].to_numpy(float))
         unit = float((found["level"] / found["load_balance"] ** 2).median())
         ax.plot(c, unit * c**2, color="0.2", lw=0.9, label="slope 2, derived")
+        ax.set_yscale("log")
         ax.set_ylim(top=1e-2)
     ax.set_xscale("log")
-    ax.set_yscale("log")
     ax.set_xlabel("c")
     ax.set_ylabel("expected loss")
     style.legend(ax, loc="upper left")

@@ -14,7 +14,7 @@ Source: derived here; load balancing is discussed in public reviews of arXiv:251
 (reconstructed).
 
 Findings. "Stops at 1e-4" for c = 0.01 is a moment of this course: the same run has been at 2e-6
-before. A weight of 1e-4 leaves the logarithm alone for the preset's 2,000 steps, a fiftieth of the
+before. A weight of 1e-4 leaves the rate alone for the preset's 2,000 steps, a fiftieth of the
 time to its return. What would be bought is not there: at M = 2N the same runs cover every class
 with c = 0.1 as without, seed by seed, though their losses differ (c = 1e-3 to 1: the same 17 of 40,
 seeds 500000 on). Conjecture: fractions are nearly even while experts choose.
@@ -29,7 +29,6 @@ from motsim.claims import Claim, Finding, Verdict
 from motsim.claims._expert import median_interval
 from motsim.claims._missing import nothing
 from motsim.claims._outcomes import outcomes, specialized
-from motsim.claims.rates import rate_finding
 from motsim.intervals import above, shown
 from motsim.results.tables import Tables
 
@@ -39,17 +38,18 @@ CLAIM = Claim(
     statement="Load balancing costs the mixture its rate.",
     source="derived here, docs/theory.md §6.6; arXiv:2510.27004, public reviews",
     origin="derived",
-    prediction="loss comes back after a time ~ 1/c to a level ~ c^2; log law before",
+    prediction="loss comes back after a time ~ 1/c to a level ~ c^2; same rate before",
     kind="tight",
 )
 NUM_CLASSES, NUM_EXPERTS = 4, 16
 COURSES = ("course-weak", "course-middle", "course-strong")
+DECADES, SAME = (1e-3, 1e-7), 1.05
 LATE = (25.0, 40.0)  # c times step while the gate is open
 RETURN = 10.0  # times the least loss
 BAND = 0.15  # of an exponent: neighbouring whole and half exponents are 0.5 away
 GAIN = 0.15  # of the share that covers; less is not worth a rate
 EXPECTED: dict[str, Verdict] = {
-    "law-weak": "holds",
+    "rate-weak": "holds",
     "return": "holds",
     "return-time": "holds",
     "level": "holds",
@@ -104,7 +104,7 @@ def courses(tables: Tables) -> pd.DataFrame:
 
 
 def judge(tables: Tables) -> list[Finding]:
-    """Judge law, return, exponents, level and coverage."""
+    """Judge rate, return, exponents, level and coverage."""
     needed = {"case", "seed", "load_balance", "covered_classes", "stage_length", "epsilon"}
     if not needed <= set(tables.main.columns) or tables.main.empty:
         return nothing(CLAIM)
@@ -114,7 +114,7 @@ def judge(tables: Tables) -> list[Finding]:
     if weak.empty:
         return nothing(CLAIM)
     return [
-        rate_finding("law-weak", weak, "log", EXPECTED["law-weak"], NUM_CLASSES),
+        _weak(weak),
         _return(found, became),
         _exponent("return-time", found, "back", -1.0, became),
         _exponent("level", found, "level", 2.0, became),
@@ -125,6 +125,33 @@ def judge(tables: Tables) -> list[Finding]:
 
 def _runs(tables: Tables, cases: tuple[str, ...]) -> pd.DataFrame:
     return tables.runs[tables.runs["case"].isin(cases)]
+
+
+def _weak(rows: pd.DataFrame) -> Finding:
+    """Steps of stage III from 1e-3 to 1e-7 with the small weight over those without, by seed."""
+    good = specialized(rows, NUM_CLASSES)
+    taken = []
+    for end in DECADES:
+        near = np.abs(np.log(good["epsilon"].astype(float) / end)) < 0.01
+        hits = good[near].pivot_table(index="seed", columns="load_balance", values="stage_step")
+        taken.append(hits.where(hits >= 0))
+    steps = (taken[1] - taken[0]).dropna()
+    ratios = np.array([])
+    if steps.shape[1] == 2:
+        ratios = (steps[steps.columns.max()] / steps[steps.columns.min()]).to_numpy(float)
+    value, low, high = median_interval(ratios)
+    verdict: Verdict = "inconclusive"
+    if low > 1 / SAME and high < SAME:
+        verdict = "holds"
+    elif low > SAME or high < 1 / SAME:
+        verdict = "fails"
+    span = f", from {ratios.min():.4f} to {ratios.max():.4f}" if len(ratios) else ""
+    return Finding(
+        "rate-weak", f"steps with c = 1e-4 / steps without = 1 within {100 * SAME - 100:.0f} %",
+        f"{value:.4f} [{low:.4f}, {high:.4f}]", verdict, EXPECTED["rate-weak"],
+        f"{outcomes(rows, NUM_CLASSES)}; 1e-3 to 1e-7, {len(ratios)} pairs of runs{span}",
+        value, low, high,
+    )  # fmt: skip
 
 
 def _return(found: pd.DataFrame, became: str) -> Finding:
