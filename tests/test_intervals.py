@@ -22,6 +22,7 @@ from motsim.intervals import (
     least_interval,
     mean_interval,
     mean_share_interval,
+    median_interval,
     share_interval,
     shown,
 )
@@ -99,6 +100,24 @@ def test_intervals_of_few_seeds_cover(kind, n):
     interval, draw, truth = kinds(n)[kind]
     share = covered(interval, draw, truth, 1500)
     assert BAND[0] < share < BAND[1]
+
+
+@pytest.mark.parametrize("n", [6, 12, 30, 60], ids=lambda n: f"n{n}-seed{SEED}")
+@pytest.mark.parametrize("shape", ["normal", "lognormal", "outliers"])
+def test_the_interval_of_a_median_covers_whatever_the_values(shape, n):
+    """At least 95 %, and no more than order statistics have to: their shares are steps."""
+
+    def draw(rng):
+        x = rng.normal(size=n)
+        if shape == "outliers":  # one run in ten in another way
+            x = np.where(rng.random(n) < 0.1, 100.0 * rng.normal(size=n), x)
+        return np.exp(x) if shape == "lognormal" else x
+
+    share = covered(median_interval, draw, 1.0 if shape == "lognormal" else 0.0, 1500)
+    place = int(stats.binom.ppf(0.025, n, 0.5))
+    exact = 1.0 - 2.0 * stats.binom.cdf(place - 1, n, 0.5)
+    assert exact >= 0.95
+    assert share == pytest.approx(exact, abs=0.02)
 
 
 @pytest.mark.parametrize("n", [3, 5, 10], ids=lambda n: f"n{n}-seed{SEED}")

@@ -7,12 +7,11 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 from scipy.optimize import minimize
 
 from motsim.points import Points
 
-__all__ = ["best_expert", "gate_steps", "mean_floor", "median_interval", "steps_per_decade"]
+__all__ = ["best_expert", "gate_steps", "mean_floor", "steps_per_decade"]
 
 Floats = NDArray[np.float64]
 STARTS = (1.0, 0.6)  # a wide amplitude asks for a shorter w, and has a poor minimum near v_n
@@ -98,16 +97,3 @@ def gate_steps(
     asked = -np.log(np.asarray(epsilons, dtype=float))
     found = np.interp(asked, -np.log(loss[late:]), time[late:])
     return found - found[0]
-
-
-def median_interval(values: Floats) -> tuple[float, float, float]:
-    """Median with the exact interval of its order statistics; NaN ends below six values.
-
-    For runs of which a few behave in another way: a mean would be theirs.
-    """
-    x = np.sort(values[np.isfinite(values)])
-    if not len(x):
-        return np.nan, np.nan, np.nan
-    place = int(stats.binom.ppf(0.025, len(x), 0.5))  # P[fewer than `place` below] <= 2.5 %
-    ends = (x[place - 1], x[-place]) if place else (np.nan, np.nan)
-    return float(np.median(x)), float(ends[0]), float(ends[1])

@@ -38,14 +38,13 @@ from motsim.claims._expert import (
     best_expert,
     gate_steps,
     mean_floor,
-    median_interval,
     steps_per_decade,
 )
 from motsim.claims._missing import nothing
 from motsim.claims._outcomes import outcomes, specialized
 from motsim.claims.rates import curves
 from motsim.data import Mixture, make_signals
-from motsim.intervals import shown
+from motsim.intervals import median_interval, shown
 from motsim.points import population
 from motsim.rates import CENSORED, decide, supports
 from motsim.results.tables import Tables

@@ -26,10 +26,9 @@ import pandas as pd
 from scipy import stats
 
 from motsim.claims import Claim, Finding, Verdict
-from motsim.claims._expert import median_interval
 from motsim.claims._missing import nothing
 from motsim.claims._outcomes import outcomes, specialized
-from motsim.intervals import above, shown
+from motsim.intervals import above, median_interval, shown
 from motsim.results.tables import Tables
 
 __all__ = ["CLAIM", "courses", "judge", "opening", "residual"]

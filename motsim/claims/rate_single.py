@@ -58,7 +58,7 @@ def tail_finding(case: str, rows: pd.DataFrame, expected: Verdict) -> Finding:
     smallest = float(rows["epsilon"].min())
     predicted = f"no logarithm in most runs down to {smallest:.0e}"
     became = outcomes(rows)
-    depth = log_depth(*curves(specialized(rows)))
+    depth = log_depth(*curves(specialized(rows)), last=True)
     total, kept = len(depth.eps_low), depth.num_kept
     if not total:
         return Finding(case, predicted, "no run", "inconclusive", expected, f"{became}.")

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+
+from motsim.intervals import median_interval
 
 __all__ = ["LEAST_DECADES", "SAME_ORDER", "Depth", "log_depth"]
 
@@ -51,20 +52,15 @@ class Depth:
 
         Runs without a logarithm count as inf; of those that keep it, the end of what was looked
         at, so that the median is an upper bound where half of the runs do. The interval is of
-        order statistics; NaN ends where there are too few runs for one.
+        order statistics; NaN ends below six runs.
         """
-        if not self.eps_low.size:
-            return (float("nan"),) * 3
-        values = np.sort(self.eps_low)
-        # the k-th smallest and largest of n: at most (1 - level) / 2 of the cases lie beyond each
-        k = int(stats.binom.ppf(0.5 * (1.0 - level), values.size, 0.5)) - 1
-        low, high = (values[k], values[-1 - k]) if k >= 0 else (np.nan, np.nan)
-        middle = values[(values.size - 1) // 2 : values.size // 2 + 1]
-        value = float(np.exp(np.log(middle).mean())) if np.isfinite(middle).all() else np.inf
-        return value, float(low), float(high)
+        value, low, high = np.exp(median_interval(np.log(self.eps_low), level))
+        return float(value), float(low), float(high)
 
 
-def log_depth(epsilons: ArrayLike, hits: ArrayLike, budget: ArrayLike) -> Depth:
+def log_depth(
+    epsilons: ArrayLike, hits: ArrayLike, budget: ArrayLike, *, last: bool = False
+) -> Depth:
     """Find the first logarithm of every run, and where it ends.
 
     Parameters
@@ -75,6 +71,8 @@ def log_depth(epsilons: ArrayLike, hits: ArrayLike, budget: ArrayLike) -> Depth:
         T(eps); negative where eps was not reached.
     budget : (S,) array or float
         Steps of each run: one that stands still for long enough has ended its logarithm.
+    last : bool
+        Find the logarithm that goes on to the end of what was looked at instead.
 
     Notes
     -----
@@ -94,13 +92,13 @@ def log_depth(epsilons: ArrayLike, hits: ArrayLike, budget: ArrayLike) -> Depth:
             f" got shapes {x.shape} and {times.shape}"
         )
     budgets = np.broadcast_to(np.asarray(budget, float), len(times))
-    found = np.array([_of_run(x, t, b) for t, b in zip(times, budgets, strict=True)])
+    found = np.array([_of_run(x, t, b, last) for t, b in zip(times, budgets, strict=True)])
     high, low, rate, ended, growth = found.reshape(-1, 5).T
     return Depth(high, low, rate, ended.astype(bool), growth)
 
 
 def _of_run(
-    x: NDArray[np.float64], times: NDArray[np.float64], budget: float
+    x: NDArray[np.float64], times: NDArray[np.float64], budget: float, last: bool
 ) -> tuple[float, float, float, bool, float]:
     """Return the entries of `Depth` for one run."""
     reached = times >= 0
@@ -118,7 +116,7 @@ def _of_run(
             if low > SAME_ORDER * high or most[stop] <= 0:
                 break
             stop += 1
-        if x[stop] - x[first] < LEAST_DECADES - 1e-9:
+        if x[stop] - x[first] < LEAST_DECADES - 1e-9 or (last and stop < took.size):
             continue
         rate = float(np.median(took[first:stop] / span[first:stop]))
         ended = stop < took.size

@@ -67,6 +67,18 @@ def test_whole_steps_and_a_start_below_the_first_eps_do_not_matter():
     assert found.steps_per_decade[0] == pytest.approx(4.0, abs=1.0)
 
 
+def test_the_last_logarithm_is_another_one():
+    """50 steps a decade, a stop at 1e-7, then 1e5 a decade to the end."""
+    times = log_then(X, 7.0, lambda u: np.where(u > 0, 1e7 + 1e5 * u, 0.0))[None]
+    first, last = (log_depth(EPS, times, 1e12, last=last) for last in (False, True))
+    assert first.eps_low == pytest.approx([1e-7])
+    assert last.num_kept == 1
+    assert last.eps_high[0] == pytest.approx(1e-7, rel=1.0)
+    assert last.steps_per_decade == pytest.approx([1e5])
+    # control: a power has none
+    assert log_depth(EPS, EPS[None] ** -0.5, 1e12, last=True).num_kept == 0
+
+
 def test_median_is_of_order_statistics():
     ends = np.array([4.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0])
     times = np.stack([log_then(X, e, lambda u: np.where(u > 0, 1e8, 0.0)) for e in ends])
