@@ -51,14 +51,14 @@ def draw(tables: Tables) -> dict[str, Figure]:
         share(steps.reference, rows.index(REFERENCE) + shift, colour, marker, axes[2])
     for target, (colour, marker, _) in LOOK.items():
         axes[2].plot([], [], marker, color=style.PALETTE[colour], ms=3.5, label=f"ε = {target:.0e}")
-    for ax, what in zip(axes, ("T(ε)", "multiply-adds", ""), strict=True):
+    for ax, what in zip(axes, ("T(ε)", "work (multiply-adds)", ""), strict=True):
         ax.set_yticks(range(len(rows)), [LABELS[name] for name in rows] if ax is axes[0] else [])
         ax.set_ylim(len(rows) - 0.5, -0.5)
         if what:
             ax.axvspan(1.0, ADVANTAGE, color="0.5", alpha=0.15, lw=0)
             ax.axvline(1.0, color=style.GREY, lw=0.8)
             ax.set_xscale("log")
-            ax.set_xlabel(f"{what}, over those of MoT\n(95 % interval; open: lower bound)")
+            ax.set_xlabel(f"{what} / that of MoT\n(95 % interval; open: a bound)")
     axes[2].set_xlim(0.0, 1.05)
     axes[2].set_xlabel("share of runs that specialize\n(single: stay finite; 95 %)")
     style.legend(axes[2], loc="upper left", fontsize=6.5)

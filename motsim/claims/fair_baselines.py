@@ -1,6 +1,32 @@
 """The advantage of the mixture over fair baselines, step sizes tuned for both sides.
 
-TODO
+Assumptions: the same data (no noise tokens) and expected loss; steps counted from the first step
+of the run. Every model has the step sizes (the mixture also the length of stage I; no stage II)
+with the fewest steps to eps for each run that gets there: chosen for each model and eps on a grid
+that brackets them, on other seeds than those judged. Runs that diverge or leave a class uncovered
+are outcomes with a share; the ratio is that of the others (motsim/claims/_steps.py).
+
+Statement: at accuracy eps the mixture needs fewer steps than each relative and baseline, and fewer
+multiply-adds (of every expert, forward and backward, frozen attention computed at every step:
+motsim/claims/_work.py; kept, it favours the mixture more: see the evidence).
+
+Found: tuned, the mixture is ahead of every single transformer at every eps, in steps and in
+multiply-adds, the more the smaller eps. With its preset it needs a hundred times the steps: what
+was recorded before ("0.25 to 0.65 times at 1e-2, 6 times at 1e-4") compared step sizes. Why so
+few: normalised steps of 0.256, four of them, end where the answer is, at |w| = 1/alpha = 1 for
+every class; a gate of such a step decides at once; 0.4 is nearly Newton's step 4/9 of the
+curvature 9/N. It is bought with reliability: to 1e-4, 63 of 72 such runs specialize [78, 94] %,
+of the preset's 70 [90, 100] % (seeds from 0, 700000 and 701000, measured).
+Shared attention and no attention are as fast and cost less: without noise tokens the gate does
+the work, and where two models take the same steps with every seed there is no interval.
+
+Plain descent is the single transformer's, as in the paper. Normalised descent of its FFN was not
+faster (four seeds from 500000, three by three or four by three step sizes: 152 and 991 steps to
+1e-2 and 1e-3 with 4 heads, 48 and 393 with 16, measured); no other optimizer was tried.
+
+Kind: lower (on the ratio). An advantage is a ratio above 1.1.
+
+Source: arXiv:2510.27004, abstract; the baselines were asked for in its reviews (reconstructed).
 """
 
 from dataclasses import dataclass
@@ -44,8 +70,23 @@ MODELS = {
 }
 AXES = ("specialise_rate", "specialise_steps", "gate_rate", "converge_rate", "align_rate")
 
-#: Baseline and target -> verdict on "faster", in steps and in multiply-adds.
-EXPECTED: dict[str, tuple[Verdict, Verdict]] = {}
+#: Baseline and target -> verdict on "the mixture is faster", in steps and in multiply-adds.
+EXPECTED: dict[str, tuple[Verdict, Verdict]] = {
+    "mot-4-neurons at 1e-04": ("inconclusive", "holds"),
+    "shared at 1e-04": ("fails", "fails"),
+    "moe at 1e-04": ("fails", "fails"),
+    "single-1 at 1e-02": ("holds", "holds"),
+    "single-4 at 1e-02": ("holds", "holds"),
+    "single-4 at 1e-03": ("holds", "holds"),
+    "single-4 at 1e-04": ("holds", "holds"),
+    "single-16 at 1e-02": ("holds", "holds"),
+    "single-16 at 1e-03": ("holds", "holds"),
+    "single-16 at 1e-04": ("holds", "holds"),
+    "single-4-4-neurons at 1e-02": ("holds", "holds"),
+    "single-4-4-neurons at 1e-03": ("holds", "holds"),
+    "single-4-4-neurons at 1e-04": ("holds", "holds"),
+    "preset at 1e-04": ("holds", "holds"),
+}
 
 
 @dataclass(frozen=True)

