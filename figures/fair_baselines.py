@@ -53,7 +53,7 @@ def draw(tables: Tables) -> dict[str, Figure]:
         axes[2].plot([], [], marker, color=style.PALETTE[colour], ms=3.5, label=f"ε = {target:.0e}")
     for ax, what in zip(axes, ("T(ε)", "work (multiply-adds)", ""), strict=True):
         ax.set_yticks(range(len(rows)), [LABELS[name] for name in rows] if ax is axes[0] else [])
-        ax.set_ylim(len(rows) - 0.5, -0.5)
+        ax.set_ylim(max(len(rows), 1) - 0.5, -0.5)
         if what:
             ax.axvspan(1.0, ADVANTAGE, color="0.5", alpha=0.15, lw=0)
             ax.axvline(1.0, color=style.GREY, lw=0.8)

@@ -30,14 +30,17 @@ def draw(tables: Tables) -> dict[str, Figure]:
             for schedule, rows in part.groupby("schedule", sort=False):
                 these = runs[(runs["case"] == case) & (runs["schedule"] == schedule)]
                 found = outcomes(these, NUM_CLASSES)
-                share = f"{found.num_done} of {found.num_runs} runs specialize"
+                share = f"{found.num_done}/{found.num_runs}"
                 losses(rows, LOOK[str(schedule), case != preset], share, ax)
         ax.set_title(f"{preset} experts")
         ax.set_yscale("log")
-        style.legend(ax, loc="lower left", fontsize=6.5)
+        style.legend(ax, loc="lower left")
     axes[0].set_ylabel("expected loss (noise-free routing)")
     seeds = tables.main["seed"].nunique()
-    figure.supxlabel(f"gradient step  (line: median of {seeds} seeds, thin: each seed)", fontsize=8)
+    figure.supxlabel(
+        f"gradient step  (line: median of {seeds} seeds, thin: each; in brackets: specialized)",
+        fontsize=8,
+    )
     return {"staging": figure}
 
 
@@ -57,5 +60,5 @@ def losses(rows: pd.DataFrame, look: tuple[str, int, str], share: str, ax: Axes)
         np.exp(np.median(wide, 0)),
         dash,
         color=style.PALETTE[colour],
-        label=f"{label}: {share}",
+        label=f"{label} ({share})",
     )

@@ -124,6 +124,8 @@ def share_finding(
     """Compare how often runs specialize."""
     value, low, high = share_difference(rows, reference)
     verdict: Verdict = "inconclusive"
+    if not successes(reference).any():  # nothing that an alternative could lose
+        value = low = high = float("nan")
     if high < -MARGIN:
         verdict = "holds"
     elif low > -MARGIN:
