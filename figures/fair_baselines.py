@@ -1,10 +1,20 @@
-"""Fair baselines: steps of each baseline over steps of the mixture, at three accuracies."""
+"""Fair baselines: steps and multiply-adds over the mixture's at three accuracies; who succeeds."""
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from figures import style
-from motsim.claims.fair_baselines import ADVANTAGE, REFERENCE, TARGETS, step_ratio
+from motsim.claims._outcomes import Outcomes
+from motsim.claims._steps import StepRatio, step_ratio
+from motsim.claims.fair_baselines import (
+    ADVANTAGE,
+    NUM_CLASSES,
+    PRESET,
+    REFERENCE,
+    compared,
+    work_ratio,
+)
 from motsim.results.tables import Tables
 
 __all__ = ["draw"]
@@ -17,38 +27,58 @@ LABELS = {
     "mot-4-neurons": "MoT, J = 4",
     "shared": "mixture, shared attention",
     "moe": "mixture, no attention",
+    PRESET: "MoT, preset (not tuned)",
+    REFERENCE: "MoT, tuned",
 }
-COLOURS, MARKERS = (1, 2, 0), "sDo"
+#: Target -> colour, marker, shift within its row.
+LOOK = {1e-2: (1, "s", -0.22), 1e-3: (2, "D", 0.0), 1e-4: (0, "o", 0.22)}
 
 
 def draw(tables: Tables) -> dict[str, Figure]:
     """Return the figure."""
-    figure, (ax,) = style.panels(1, height=3.2)
-    main = tables.main
-    reference = main[main["case"] == REFERENCE]
-    cases = [case for case in LABELS if case in set(main["case"])]
-    for k, target in enumerate(TARGETS):
-        colour = style.PALETTE[COLOURS[k]]
-        ax.plot([], [], MARKERS[k], color=colour, ms=3.5, label=f"ε = {target:.0e}")
-        for place, case in enumerate(cases):
-            found = step_ratio(main[main["case"] == case], reference, target)
-            if not np.isfinite(found["ratio"]):
-                continue
-            y = place + 0.22 * (k - 1)
-            ax.plot([found["low"], min(found["high"], found["ratio"] * 1.02)], [y, y], color=colour)
-            if np.isfinite(found["high"]):
-                ax.plot([found["ratio"], found["high"]], [y, y], color=colour)
-                ax.plot(found["ratio"], y, MARKERS[k], color=colour, ms=3.5)
-            else:  # a lower bound: some runs stopped at their budget
-                ax.plot(found["ratio"], y, ">", color=colour, ms=4.5, mfc="white")
-    ax.axvspan(1.0, ADVANTAGE, color="0.5", alpha=0.15, lw=0)
-    ax.axvline(1.0, color=style.GREY, lw=0.8)
-    ax.set_xscale("log")
-    ax.set_yticks(range(len(cases)), [LABELS[case] for case in cases])
-    ax.invert_yaxis()
-    seeds = reference["seed"].nunique()
-    ax.set_xlabel(
-        f"T(ε) of baseline / T(ε) of MoT, M = 16\n({seeds} seeds, 95 % interval; open: lower bound)"
-    )
-    style.legend(ax, loc="lower right", fontsize=6.5)
+    figure, axes = style.panels(3, height=2.9)
+    every = compared(tables.main)
+    shown = {name for name, *_ in every}
+    rows = [name for name in LABELS if name in shown or (name == REFERENCE and every)]
+    for name, target, theirs, ours in every:
+        colour, marker, shift = LOOK[target]
+        y = rows.index(name) + shift
+        steps = step_ratio(theirs.rows, ours.rows, target, NUM_CLASSES)
+        ratio(steps, y, colour, marker, axes[0])
+        if name != PRESET:
+            ratio(work_ratio(name, target, theirs, ours, "frozen"), y, colour, marker, axes[1])
+        share(steps.baseline, y, colour, marker, axes[2])
+        share(steps.reference, rows.index(REFERENCE) + shift, colour, marker, axes[2])
+    for target, (colour, marker, _) in LOOK.items():
+        axes[2].plot([], [], marker, color=style.PALETTE[colour], ms=3.5, label=f"ε = {target:.0e}")
+    for ax, what in zip(axes, ("T(ε)", "work (multiply-adds)", ""), strict=True):
+        ax.set_yticks(range(len(rows)), [LABELS[name] for name in rows] if ax is axes[0] else [])
+        ax.set_ylim(max(len(rows), 1) - 0.5, -0.5)
+        if what:
+            ax.axvspan(1.0, ADVANTAGE, color="0.5", alpha=0.15, lw=0)
+            ax.axvline(1.0, color=style.GREY, lw=0.8)
+            ax.set_xscale("log")
+            ax.set_xlabel(f"{what} / that of MoT\n(95 % interval; open: a bound)")
+    axes[2].set_xlim(0.0, 1.05)
+    axes[2].set_xlabel("share of runs that specialize\n(single: stay finite; 95 %)")
+    style.legend(axes[2], loc="upper left", fontsize=6.5)
     return {"fair-baselines": figure}
+
+
+def ratio(found: StepRatio, y: float, colour: int, marker: str, ax: Axes) -> None:
+    """Draw one ratio with its interval; open and without an upper end where it is a bound."""
+    if not np.isfinite(found.value):
+        return
+    ink = style.PALETTE[colour]
+    ends = [end if np.isfinite(end) and end > 0 else found.value for end in (found.low, found.high)]
+    ax.plot(ends, [y, y], color=ink)
+    bound = bool(found.sign)
+    face = "white" if bound else ink
+    ax.plot(found.value, y, ">" if bound else marker, color=ink, ms=3.5, mfc=face)
+
+
+def share(found: Outcomes, y: float, colour: int, marker: str, ax: Axes) -> None:
+    """Draw the share of runs that succeed with its exact interval."""
+    ink = style.PALETTE[colour]
+    ax.plot(found.interval(), [y, y], color=ink)
+    ax.plot(found.share, y, marker, color=ink, ms=3.5)

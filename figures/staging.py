@@ -6,6 +6,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from figures import style
+from motsim.claims._outcomes import outcomes
+from motsim.claims.staging import NUM_CLASSES
 from motsim.results.tables import Tables
 
 __all__ = ["draw"]
@@ -21,22 +23,28 @@ LOOK = {
 def draw(tables: Tables) -> dict[str, Figure]:
     """Return the figure."""
     figure, axes = style.panels(2, height=2.6)
-    curve = tables.others["curve"]
+    curve, runs = tables.others["curve"], tables.main
     for ax, preset in zip(axes, ("cubic", "linear"), strict=True):
         for case in (preset, f"{preset}-tuned"):
             part = curve[curve["case"] == case]
             for schedule, rows in part.groupby("schedule", sort=False):
-                losses(rows, LOOK[str(schedule), case != preset], ax)
+                these = runs[(runs["case"] == case) & (runs["schedule"] == schedule)]
+                found = outcomes(these, NUM_CLASSES)
+                share = f"{found.num_done}/{found.num_runs}"
+                losses(rows, LOOK[str(schedule), case != preset], share, ax)
         ax.set_title(f"{preset} experts")
         ax.set_yscale("log")
         style.legend(ax, loc="lower left")
     axes[0].set_ylabel("expected loss (noise-free routing)")
     seeds = tables.main["seed"].nunique()
-    figure.supxlabel(f"gradient step  (line: median of {seeds} seeds, thin: each seed)", fontsize=8)
+    figure.supxlabel(
+        f"gradient step  (line: median of {seeds} seeds, thin: each; in brackets: specialized)",
+        fontsize=8,
+    )
     return {"staging": figure}
 
 
-def losses(rows: pd.DataFrame, look: tuple[str, int, str], ax: Axes) -> None:
+def losses(rows: pd.DataFrame, look: tuple[str, int, str], share: str, ax: Axes) -> None:
     """Draw one schedule: every seed thin, their median thick."""
     label, colour, dash = look
     runs = [run.set_index("step")["loss"] for _, run in rows.groupby("seed")]
@@ -47,4 +55,10 @@ def losses(rows: pd.DataFrame, look: tuple[str, int, str], ax: Axes) -> None:
     steps = np.unique(np.concatenate([run.index.to_numpy() for run in runs]))
     steps = steps[steps <= last]
     wide = np.array([np.interp(steps, run.index, np.log(run)) for run in runs])
-    ax.plot(steps, np.exp(np.median(wide, 0)), dash, color=style.PALETTE[colour], label=label)
+    ax.plot(
+        steps,
+        np.exp(np.median(wide, 0)),
+        dash,
+        color=style.PALETTE[colour],
+        label=f"{label} ({share})",
+    )

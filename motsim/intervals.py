@@ -12,6 +12,7 @@ interval               of                                               covers
 `least_interval`       least of 1 mean, of 2 to 15 means                95, 96 to 100
 `share_interval`       share of 5 to 200 runs, average over all shares  95 to 96 (least 83)
 `mean_share_interval`  mean of 3 shares of 0.85 to 0.98, 20 or 60 seeds 94 to 98
+`median_interval`      median of any continuous values, 6 to 60 (exact) 95 to 98
 =====================  ===============================================  ====================
 
 In the same trials the percentile bootstrap covers 75, 85 and 89 at 3, 5 and 10 normal values.
@@ -162,6 +163,23 @@ def least_interval(
     high_ends = np.array([mean_interval(x, joint)[2] for x in samples])
     mean, low, high = low_ends[:, 0].min(), low_ends[:, 1].min(), high_ends.min()
     return float(mean), float(low), float(high)
+
+
+def median_interval(
+    lower: ArrayLike, upper: ArrayLike | None = None, level: float = LEVEL
+) -> tuple[float, float]:
+    """Order statistics that hold the median between them; NaN ends below six values.
+
+    Of a value that is known to lie between two ends `lower` and `upper` take one each, infinite
+    where that side is open: a few of those leave the interval finite. Exact for any distribution,
+    hence conservative (the sign test turned round).
+    """
+    low = np.sort(np.asarray(lower, dtype=float))
+    high = low if upper is None else np.sort(np.asarray(upper, dtype=float))
+    k = int(stats.binom.ppf((1 - level) / 2, len(low), 0.5)) if len(low) else 0
+    if k < 1:  # no pair of values is wide enough
+        return NO_ENDS
+    return float(low[k - 1]), float(high[len(high) - k])
 
 
 def above(low: float, high: float, threshold: float) -> Literal["holds", "fails", "inconclusive"]:

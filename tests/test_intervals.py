@@ -14,7 +14,7 @@ from scipy.special import ndtri
 
 from motsim.claims import Finding
 from motsim.claims._simulation import agreement
-from motsim.claims.fair_baselines import step_ratio
+from motsim.claims._steps import step_ratio
 from motsim.claims.rehearsal_crossover import crossing as gap_crossing
 from motsim.claims.schedule import gate_exponent
 from motsim.intervals import (
@@ -131,7 +131,7 @@ def test_the_percentile_bootstrap_does_not_cover(n):
         assert old < BAND[0]
 
 
-@pytest.mark.parametrize("n", [5, 6, 10], ids=lambda n: f"n{n}-seed{SEED}")
+@pytest.mark.parametrize("n", [6, 10, 24], ids=lambda n: f"n{n}-seed{SEED}")
 @pytest.mark.parametrize("shared", [0.0, 0.9])
 def test_the_ratio_of_steps_covers(n, shared):
     """Logs of steps of two models by seed, normal, unequal spread, sharing a draw or not."""
@@ -142,19 +142,22 @@ def test_the_ratio_of_steps_covers(n, shared):
         return 7.0 + 0.3 * own, 6.0 + 0.1 * other
 
     def interval(logs):
-        return least_interval([logs[0] - logs[1]])
+        return median_interval(logs[0] - logs[1])
 
-    assert BAND[0] < covered(interval, draw, 1.0, 2000) < BAND[1]
+    exact = {6: 0.969, 10: 0.979, 24: 0.977}[n]  # tables of the sign test
+    assert covered(interval, draw, 1.0, 2000) == pytest.approx(exact, abs=0.015)
     theirs, ours = draw(np.random.default_rng(SEED))  # the claim's own function does just this
-    found = step_ratio(steps(theirs), steps(ours), 1e-3)
+    found = step_ratio(steps(theirs), steps(ours), 1e-3, 4)
     ends = np.exp(interval((theirs, ours)))
-    assert [found["ratio"], found["low"], found["high"]] == pytest.approx(ends)
+    assert [found.low, found.high] == pytest.approx(ends)
+    assert np.isnan(median_interval(np.arange(5.0))).all()
 
 
-def steps(logs, rate=0.1):
+def steps(logs):
     """A table of runs that reach 1e-3 after exp(logs) steps."""
     rows = {"seed": range(len(logs)), "step": np.exp(logs), "epsilon": 1e-3, "status": "reached"}
-    return pd.DataFrame(rows).assign(num_steps=1e6, converge_rate=rate)
+    rows = pd.DataFrame(rows).assign(num_steps=1e6, stage_length=1e6)
+    return rows.assign(run=rows["seed"])
 
 
 @pytest.mark.parametrize("trials", [5, 6, 12, 20, 60, 200])
@@ -282,24 +285,40 @@ def test_equal_shares_still_have_an_interval():
 
 
 def test_the_same_steps_with_every_seed_are_said_to_be_equal():
-    ours = steps(np.array([7.0, 7.1, 7.2]))
-    found = step_ratio(ours, ours, 1e-3)
-    assert found["ratio"] == found["low"] == found["high"] == 1.0
-    longer = ours.assign(step=ours["step"] * [1.2, 1.3, 1.4])
-    found = step_ratio(longer, ours, 1e-3)
-    assert 1.0 < found["low"] < found["ratio"] < found["high"]
+    ours = steps(np.linspace(7.0, 7.2, 7))
+    found = step_ratio(ours, ours, 1e-3, 4)
+    assert found.value == found.low == found.high == 1.0
+    longer = ours.assign(step=ours["step"] * [1.2, 1.3, 1.4, 1.5, 1.6, 1.7, 1.8])
+    found = step_ratio(longer, ours, 1e-3, 4)
+    assert [found.low, found.value, found.high] == pytest.approx([1.2, 1.5, 1.8])
 
 
-def test_a_step_size_that_stopped_bounds_the_ratio_from_below_only():
-    ours = steps(np.array([5.0, 5.1, 5.2]))
-    slow = steps(np.array([7.0, 7.1, 7.3]), rate=0.1)
-    stopped = steps(np.array([6.9, 6.9, 6.9]), rate=0.2).assign(step=-1, num_steps=800.0)
-    found = step_ratio(stopped, ours, 1e-3)
-    assert found["high"] == np.inf
-    assert found["late"] == 3
-    both = step_ratio(pd.concat([slow, stopped]), ours, 1e-3)
-    assert both["low"] < both["ratio"] < both["high"] < np.inf
-    assert both["late"] == 3  # the stopped one had the fewest steps so far
+def test_runs_that_stopped_bound_the_ratio_from_one_side():
+    ours = steps(np.linspace(5.0, 5.2, 8))
+    stopped = steps(np.full(8, 6.9)).assign(step=-1, num_steps=800.0)
+    found = step_ratio(stopped, ours, 1e-3, 4)
+    assert (found.late, found.high) == (8, np.inf)
+    assert 1.0 < found.low < found.value
+    assert str(found).startswith(">= ")
+    turned = step_ratio(ours, stopped, 1e-3, 4)
+    assert (turned.reference_late, turned.low) == (8, 0.0)
+    assert turned.value < turned.high < 1.0
+    assert str(turned).startswith("<= ")
+    neither = step_ratio(stopped, stopped, 1e-3, 4)
+    assert (neither.low, neither.high) == (0.0, np.inf)
+
+
+def test_a_few_runs_that_stopped_or_do_not_succeed_leave_the_ratio_to_the_others():
+    """One run does not cover, one diverges, one of each stops: outcomes and bounds, no NaN."""
+    ours = steps(np.full(20, 5.0)).assign(covered_classes=[4] * 19 + [3])
+    theirs = steps(5.0 + np.linspace(0.4, 0.6, 20))
+    theirs["status"] = theirs["status"].mask(theirs["seed"] == 0, "diverged")
+    for rows, seed in ((ours, 9), (theirs, 10)):
+        rows.loc[rows["seed"] == seed, ["step", "num_steps"]] = -1.0, 1e4
+    found = step_ratio(theirs, ours, 1e-3, 4)
+    assert (found.pairs, found.late, found.reference_late, found.sign) == (18, 1, 1, "")
+    assert (found.baseline.share, found.reference.share) == (0.95, 0.95)
+    assert np.exp(0.4) < found.low < np.exp(0.5) < found.high < np.exp(0.6)
 
 
 @pytest.mark.parametrize("n", [0, 1, 2])
