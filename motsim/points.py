@@ -5,6 +5,7 @@ Derived here: docs/theory.md §1, "The population".
 
 from dataclasses import dataclass
 from itertools import product
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +13,10 @@ from numpy.typing import NDArray
 from motsim.data import GRAM_TOLERANCE, MAX_TOKEN_NUMBERS, Mixture, Signals, check_integer
 from motsim.randomness import generator
 
-__all__ = ["Points", "population", "sample"]
+__all__ = ["Points", "Sharing", "population", "sample", "shared_draws"]
 
 Floats = NDArray[np.float64]
+Sharing = Literal["none", "mirror", "distractor"]
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,8 @@ class Points:
     signals : Signals
     mirrored : bool
         True when point P/2 + b is the mirror (y, s, xi) -> (-y, -s, -xi) of point b.
+    draws : (P,) integer array, optional
+        Points of one number share the noise of sampled routing; None: each has its own.
     """
 
     tokens: Floats
@@ -40,6 +44,7 @@ class Points:
     distractors: NDArray[np.int64]
     signals: Signals
     mirrored: bool = False
+    draws: NDArray[np.int64] | None = None
 
     @property
     def num_classes(self) -> int:
@@ -181,6 +186,23 @@ def sample(
         tokens = np.take_along_axis(tokens, order[:, :, None], axis=1)
     weights = np.full(size, 1.0 / size)
     return Points(tokens, labels, weights, classes, distractors, signals)
+
+
+def shared_draws(points: Points, sharing: Sharing) -> NDArray[np.int64] | None:
+    """Number of the routing noise that each point of a population without noise tokens draws.
+
+    "mirror": a point shares it with its mirror (-y, -s), which keeps the mirror exact in sampled
+    routing. "distractor": (y, s) shares it with (y, -s), which cancels the distractor's gradient
+    in each expert for as long as the gate does not see the difference.
+    """
+    half = len(points.labels) // 2
+    if sharing == "none":
+        return None
+    if sharing == "mirror":
+        return np.tile(np.arange(half), 2)
+    pairs = points.num_classes * (points.num_classes - 1)  # the sign s is just outside of them
+    first = np.arange(half // 2).reshape(-1, 1, pairs).repeat(2, axis=1).ravel()
+    return np.concatenate([first, half // 2 + first])
 
 
 def _noise(

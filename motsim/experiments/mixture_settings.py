@@ -17,6 +17,7 @@ from pydantic import (
 from motsim.data import Mixture, NoiseSupport
 from motsim.experiments.measures import Measure
 from motsim.model import Model, Routing, check_routing
+from motsim.points import Sharing
 from motsim.presets import PRESETS, gate_rate_rule
 from motsim.schedule import FROZEN, Descent, Solver, Stage, check_dynamics
 
@@ -24,7 +25,10 @@ __all__ = ["Settings", "build_model", "mixture", "stages"]
 
 Pair = Annotated[tuple[float, float], Strict(False)]
 #: Settings that came later: left out of what is stored, and of keys, where they say what was so.
-LATER = {"dynamics": "descent", "flow_method": "LSODA", "flow_rtol": 1e-6, "flow_atol": 3e-14}
+LATER = {
+    "dynamics": "descent", "flow_method": "LSODA", "flow_rtol": 1e-6, "flow_atol": 3e-14,
+    "routing_sharing": "none",
+}  # fmt: skip
 
 
 def _whole(value: Any) -> Any:
@@ -82,6 +86,7 @@ class Settings(BaseModel):
     # routing
     routing: Literal["expected", "sampled"] = "expected"
     routing_noise: Literal["gumbel", "uniform"] = "gumbel"
+    routing_sharing: Sharing = Field("none", description="points that share sampled noise")
     routing_scale: float
     converge_routing_scale: float
     load_balance: float = 0.0
@@ -117,6 +122,14 @@ class Settings(BaseModel):
                 raise ValueError(f"{name} must be >= 0; got {value:g}")
         if self.noise_replicates > 1 and self.noise_replicates % 2:
             raise ValueError(f"noise_replicates must be 1 or even; got {self.noise_replicates}")
+        noisy = self.num_tokens > 3 and self.noise_std > 0
+        if self.routing_sharing != "none" and (
+            self.routing == "expected" or self.sample_size or noisy
+        ):
+            raise ValueError(
+                f"routing_sharing {self.routing_sharing!r} needs routing 'sampled' on the exact"
+                " population without noise tokens"
+            )
         mixture(self)
         model = build_model(self)
         schedule = stages(self)
