@@ -45,7 +45,8 @@ def draw(tables: Tables) -> dict[str, Figure]:
     _losses(tables, axes[2])
     figure.supxlabel(
         f"N = 4, M = 16, 192 points a step; {seeds} seeds; bars: exact 95 % intervals;"
-        " lines: median of all runs (middle), of routed runs (right)",
+        " dots: mean of all runs;"
+        " lines on the right: median of routed runs",
         fontsize=7.5,
     )
     found = {"sampled-routing": figure}
@@ -92,6 +93,7 @@ def _growth(tables: Tables, ax: Axes) -> None:
         ax.plot(steps, 0.001 * speed * steps, "--", lw=0.9, color=style.PALETTE[colour])
     ax.set_xlabel("step of stage I")
     ax.set_ylabel("largest |⟨w, v$_n$⟩|, mean of experts")
+    ax.set_ylim(top=1.0)
     ax.set_title("dashed: derived drift")
     style.legend(ax, loc="upper left", fontsize=6)
 
@@ -106,14 +108,15 @@ def _losses(tables: Tables, ax: Axes) -> None:
         rows = curve[(curve["case"] == case) & curve["seed"].isin(seeds)]
         if rows.empty:
             continue
-        label, colour = LOOK[case]
+        colour = LOOK[case][1]
         step = rows["step"] - rows.groupby("seed")["step"].transform("min")
-        middle = rows["loss"].groupby(step).median()
-        ax.plot(middle.index, middle, color=style.PALETTE[colour], label=label)
+        found = rows["loss"].groupby(step).agg(["median", "count"])
+        middle = found.loc[found["count"] == len(seeds), "median"]  # until the first run is done
+        ax.plot(middle.index, middle, color=style.PALETTE[colour], label=case)
     ax.set_yscale("log")
     ax.set_xlabel("step of stage III")
     ax.set_ylabel("expected loss")
-    style.legend(ax, loc="lower left", fontsize=6)
+    style.legend(ax, loc="lower right", fontsize=6)
 
 
 def _doses(runs: pd.DataFrame, varied: dict[str, str], seeds: int) -> Figure:
