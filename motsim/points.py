@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from motsim.data import GRAM_TOLERANCE, MAX_TOKEN_NUMBERS, Mixture, Signals, check_integer
 from motsim.randomness import generator
 
-__all__ = ["Points", "Sharing", "population", "sample", "shared_draws"]
+__all__ = ["Closed", "Points", "Sharing", "population", "sample", "shared_draws"]
 
 Floats = NDArray[np.float64]
 Sharing = Literal["none", "mirror", "distractor"]
+Closed = Literal["none", "mirror", "distractor", "signs"]
 
 
 @dataclass(frozen=True)
@@ -152,8 +153,9 @@ def sample(
     *,
     seed: int = 0,
     shuffle_tokens: bool = False,
+    closed: Closed = "none",
 ) -> Points:
-    """Draw `size` independent samples, each of weight 1/size.
+    """Draw `size` independent samples, each of weight 1/size; or fewer, and the images of each.
 
     Parameters
     ----------
@@ -165,8 +167,28 @@ def sample(
         Of the run; its "sampling" stream is used.
     shuffle_tokens : bool
         Put the tokens of each sample in random order (no model here depends on it).
+    closed : {"none", "mirror", "distractor", "signs"}
+        The images: none; (-y, -s, -xi), which makes the mirror exact; (y, -s), which makes the mean
+        of y s gamma^3 exactly 0; both of them, and of each other. They count in `size`, which must
+        be divisible by 2, for "signs" by 4; the order of tokens is kept.
     """
     check_integer("size", size, 1)
+    if closed != "none":
+        if size % 2 or shuffle_tokens:
+            raise ValueError(f"a closed sample needs an even size and ordered tokens; got {size}")
+        inner: Closed = "distractor" if closed == "signs" else "none"
+        half = sample(mixture, signals, size // 2, seed=seed, closed=inner)
+        flip = np.ones(length := mixture.num_tokens)
+        flip[2 if closed == "distractor" else slice(1, length)] = -1.0
+        return Points(
+            tokens=np.concatenate([half.tokens, half.tokens * flip[:, None]]) + 0.0,
+            labels=np.concatenate([half.labels, half.labels * flip[1]]),
+            weights=np.tile(half.weights / 2, 2),
+            classes=np.tile(half.classes, 2),
+            distractors=np.tile(half.distractors, 2),
+            signals=signals,
+            mirrored=closed != "distractor",
+        )
     rng = generator(seed, "sampling")
     n, length, d = mixture.num_classes, mixture.num_tokens, mixture.dim
     classes = rng.integers(n, size=size)

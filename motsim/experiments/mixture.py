@@ -56,7 +56,9 @@ def prepare(settings: Settings) -> tuple[Points, ModelParameters]:
     data = mixture(settings)
     signals = make_signals(data, settings.seed)
     if settings.sample_size:
-        points = sample(data, signals, settings.sample_size, seed=settings.seed)
+        points = sample(
+            data, signals, settings.sample_size, seed=settings.seed, closed=settings.sample_closed
+        )
     else:
         points = population(
             data,

@@ -17,7 +17,7 @@ from pydantic import (
 from motsim.data import Mixture, NoiseSupport
 from motsim.experiments.measures import Measure
 from motsim.model import Model, Routing, check_routing
-from motsim.points import Sharing
+from motsim.points import Closed, Sharing
 from motsim.presets import PRESETS, gate_rate_rule
 from motsim.schedule import FROZEN, Descent, Solver, Stage, check_dynamics
 
@@ -27,7 +27,7 @@ Pair = Annotated[tuple[float, float], Strict(False)]
 #: Settings that came later: left out of what is stored, and of keys, where they say what was so.
 LATER = {
     "dynamics": "descent", "flow_method": "LSODA", "flow_rtol": 1e-6, "flow_atol": 3e-14,
-    "routing_sharing": "none",
+    "routing_sharing": "none", "sample_closed": "none",
 }  # fmt: skip
 
 
@@ -56,6 +56,7 @@ class Settings(BaseModel):
     num_nodes: int = Field(4, ge=1)
     noise_replicates: int = Field(1, ge=1)
     sample_size: int = Field(0, ge=0, description="0: the exact population")
+    sample_closed: Closed = Field("none", description="images that the sample holds")
     shuffle_labels: bool = Field(False, description="negative control: labels without meaning")
     # model
     model: Literal["mot", "single", "moe", "shared"]
@@ -129,6 +130,12 @@ class Settings(BaseModel):
             raise ValueError(
                 f"routing_sharing {self.routing_sharing!r} needs routing 'sampled' on the exact"
                 " population without noise tokens"
+            )
+        images = {"none": 1, "signs": 4}.get(self.sample_closed, 2)
+        if images > 1 and (self.sample_size < images or self.sample_size % images):
+            raise ValueError(
+                f"sample_closed {self.sample_closed!r} needs a sample_size divisible by {images};"
+                f" got {self.sample_size}"
             )
         mixture(self)
         model = build_model(self)
