@@ -45,7 +45,7 @@ def draw(tables: Tables) -> dict[str, Figure]:
     _losses(tables, axes[2])
     figure.supxlabel(
         f"N = 4, M = 16, 192 points a step; {seeds} seeds; bars: exact 95 % intervals;"
-        " dots: mean of all runs;"
+        "\ndots: mean of all runs;"
         " lines on the right: median of routed runs",
         fontsize=7.5,
     )
