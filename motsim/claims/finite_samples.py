@@ -16,13 +16,14 @@ Kind
 Source
     Derived here (docs/theory.md §1, "Mirror"); the theory itself is about the population.
 
-What was found. n* is about 75 for gamma in [0.5, 1.5], 150 for gamma = 1.5, 1,400 to 3,000 for 2,
-and 3,000 [2,200, 4,100] for [1, 3] (36 seeds from 0, 1,000 to 8,000 samples; full tier). Two chances act, and at gamma = 2, n = 512 either
-image alone is not enough: (-y, -s) leaves the mean of y s gamma^3, which draws experts to the same
-class; (y, -s) removes it and leaves the means of y, along which the gate then splits classes (both
-argued from what the images remove). All images together do what the population does. n* is not
-proportional to E[gamma^6]: slower than that below gamma = 1.5, where samples hold each of the 48
-combinations of classes and signs only once or twice, and faster above.
+What was found. n* is about 75 for gamma in [0.5, 1.5], 150 for gamma = 1.5, 1,300 to 1,900 for 2
+(three blocks of seeds), and 3,000 [2,200, 4,100] for [1, 3] (36 seeds from 0, 1,000 to 8,000
+samples; full tier). Two chances act, and at gamma = 2, n = 512 either image alone is not enough:
+(-y, -s) leaves the mean of y s gamma^3, which draws experts to the same class; (y, -s) removes it
+and leaves the means of y, along which the gate then splits classes (both argued from what the
+images remove). All images together do what the population does. n* is not proportional to
+E[gamma^6]: it grows slower below gamma = 1.5, where samples hold each of the 48 combinations of
+classes and signs only once or twice, and faster above.
 The sample fakes specialization: for n = 60, gamma in [0.5, 1.5], half of the runs are routed, and
 half of these have a population loss above 0.01. Samples of one seed and several sizes are
 drawn one by one for each size; they are not nested.
