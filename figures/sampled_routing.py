@@ -24,7 +24,7 @@ LOOK = {
 }
 #: Axis of the full tier -> label.
 AXES = {
-    "num_nodes": "amplitude nodes K (48 K points a step)",
+    "num_nodes": "nodes K (48 K points)",
     "specialise_steps": "steps of stage I",
     "specialise_rate": "step size η₁ of stage I",
     "gate_rate": "step size of the gate",
@@ -132,6 +132,9 @@ def _doses(runs: pd.DataFrame, varied: dict[str, str], seeds: int) -> Figure:
                 lw=1.0, capsize=2, color=style.PALETTE[3],
             )  # fmt: skip
         ax.set_xscale("log")
+        values = sorted(rows[axis].unique())
+        ax.set_xticks(values, [f"{value:g}" for value in values], rotation=60)
+        ax.set_xticks([], minor=True)
         ax.set_ylim(-0.04, 1.04)
         ax.set_xlabel(AXES[axis])
     axes[0].set_ylabel("share of routed runs")
