@@ -41,6 +41,7 @@ __all__ = [
     "mean_interval",
     "mean_share_interval",
     "median_interval",
+    "order_interval",
     "share_interval",
     "shown",
 ]
@@ -137,12 +138,9 @@ def median_interval(values: ArrayLike, level: float = LEVEL) -> tuple[float, flo
     x = x[~np.isnan(x)]
     if not len(x):
         return float("nan"), *NO_ENDS
-    place = int(stats.binom.ppf((1 - level) / 2, len(x), 0.5))  # fewer below: (1 - level) / 2
     middle = x[(len(x) - 1) // 2 : len(x) // 2 + 1]
     value = float(middle.mean()) if np.isfinite(middle).all() else float(middle[-1])
-    if place == 0:
-        return value, *NO_ENDS
-    return value, float(x[place - 1]), float(x[-place])
+    return value, *order_interval(x, level=level)
 
 
 def least_interval(
@@ -165,7 +163,7 @@ def least_interval(
     return float(mean), float(low), float(high)
 
 
-def median_interval(
+def order_interval(
     lower: ArrayLike, upper: ArrayLike | None = None, level: float = LEVEL
 ) -> tuple[float, float]:
     """Order statistics that hold the median between them; NaN ends below six values.

@@ -5,6 +5,7 @@ Derived here: docs/theory.md §1, "The population".
 
 from dataclasses import dataclass
 from itertools import product
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +13,11 @@ from numpy.typing import NDArray
 from motsim.data import GRAM_TOLERANCE, MAX_TOKEN_NUMBERS, Mixture, Signals, check_integer
 from motsim.randomness import generator
 
-__all__ = ["Points", "population", "sample"]
+__all__ = ["Closed", "Points", "Sharing", "population", "sample", "shared_draws"]
 
 Floats = NDArray[np.float64]
+Sharing = Literal["none", "mirror", "distractor"]
+Closed = Literal["none", "mirror", "distractor", "signs"]
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,8 @@ class Points:
     signals : Signals
     mirrored : bool
         True when point P/2 + b is the mirror (y, s, xi) -> (-y, -s, -xi) of point b.
+    draws : (P,) integer array, optional
+        Points of one number share the noise of sampled routing; None: each has its own.
     """
 
     tokens: Floats
@@ -40,6 +45,7 @@ class Points:
     distractors: NDArray[np.int64]
     signals: Signals
     mirrored: bool = False
+    draws: NDArray[np.int64] | None = None
 
     @property
     def num_classes(self) -> int:
@@ -147,8 +153,9 @@ def sample(
     *,
     seed: int = 0,
     shuffle_tokens: bool = False,
+    closed: Closed = "none",
 ) -> Points:
-    """Draw `size` independent samples, each of weight 1/size.
+    """Draw `size` independent samples, each of weight 1/size; or fewer, and the images of each.
 
     Parameters
     ----------
@@ -160,8 +167,28 @@ def sample(
         Of the run; its "sampling" stream is used.
     shuffle_tokens : bool
         Put the tokens of each sample in random order (no model here depends on it).
+    closed : {"none", "mirror", "distractor", "signs"}
+        The images: none; (-y, -s, -xi), which makes the mirror exact; (y, -s), which makes the mean
+        of y s gamma^3 exactly 0; both of them, and of each other. They count in `size`, which must
+        be divisible by 2, for "signs" by 4; the order of tokens is kept.
     """
     check_integer("size", size, 1)
+    if closed != "none":
+        if size % 2 or shuffle_tokens:
+            raise ValueError(f"a closed sample needs an even size and ordered tokens; got {size}")
+        inner: Closed = "distractor" if closed == "signs" else "none"
+        half = sample(mixture, signals, size // 2, seed=seed, closed=inner)
+        flip = np.ones(length := mixture.num_tokens)
+        flip[2 if closed == "distractor" else slice(1, length)] = -1.0
+        return Points(
+            tokens=np.concatenate([half.tokens, half.tokens * flip[:, None]]) + 0.0,
+            labels=np.concatenate([half.labels, half.labels * flip[1]]),
+            weights=np.tile(half.weights / 2, 2),
+            classes=np.tile(half.classes, 2),
+            distractors=np.tile(half.distractors, 2),
+            signals=signals,
+            mirrored=closed != "distractor",
+        )
     rng = generator(seed, "sampling")
     n, length, d = mixture.num_classes, mixture.num_tokens, mixture.dim
     classes = rng.integers(n, size=size)
@@ -181,6 +208,23 @@ def sample(
         tokens = np.take_along_axis(tokens, order[:, :, None], axis=1)
     weights = np.full(size, 1.0 / size)
     return Points(tokens, labels, weights, classes, distractors, signals)
+
+
+def shared_draws(points: Points, sharing: Sharing) -> NDArray[np.int64] | None:
+    """Number of the routing noise that each point of a population without noise tokens draws.
+
+    "mirror": a point shares it with its mirror (-y, -s), which keeps the mirror exact in sampled
+    routing. "distractor": (y, s) shares it with (y, -s), which cancels the distractor's gradient
+    in each expert for as long as the gate does not see the difference.
+    """
+    half = len(points.labels) // 2
+    if sharing == "none":
+        return None
+    if sharing == "mirror":
+        return np.tile(np.arange(half), 2)
+    pairs = points.num_classes * (points.num_classes - 1)  # the sign s is just outside of them
+    first = np.arange(half // 2).reshape(-1, 1, pairs).repeat(2, axis=1).ravel()
+    return np.concatenate([first, half // 2 + first])
 
 
 def _noise(

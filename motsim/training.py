@@ -98,6 +98,7 @@ def train(
     value = kernels.Parameters(*(a.copy() for a in origin))
     gradient = kernels.Parameters(*(np.zeros_like(a) for a in value))
     work = kernel_workspace(model, problem.batch)
+    drawn = problem.batch.order if points.draws is None else points.draws[problem.batch.order]
     rng = generator(seed, "routing")
     stop_loss = float(targets.min()) if targets.size else -1.0
     wanted = sorted({int(s) for s in snapshot_steps})
@@ -132,7 +133,7 @@ def train(
             break
         while step < first + stage.steps and status == "max_steps":
             upto = min([first + stage.steps, step + CHUNK_STEPS, *(w for w in wanted if w > step)])
-            noise = _noise(stage, model, rng, problem.batch, upto - step)
+            noise = _noise(stage, model, rng, drawn, upto - step)
             losses = np.empty(len(noise) if noise.size else upto - step)
             taken = int(
                 kernels.descend_in_parts(
@@ -268,14 +269,14 @@ def _summed_attention(
 
 
 def _noise(
-    stage: Stage, model: Model, rng: np.random.Generator, batch: kernels.Batch, steps: int
+    stage: Stage, model: Model, rng: np.random.Generator, drawn: NDArray[np.int64], steps: int
 ) -> Floats:
     """Routing noise (steps, M, B) of the next steps, perhaps fewer; (1, 0, 0) for none."""
     if not model.gated or stage.routing.mode == "expected":
         return np.zeros((1, 0, 0))
-    size = int(batch.order.max()) + 1
+    size = int(drawn.max()) + 1
     shape = (min(steps, max(1, CHUNK_NOISE // (model.num_experts * size))), model.num_experts, size)
-    return np.ascontiguousarray(stage.routing.draw(rng, shape)[..., batch.order])
+    return np.ascontiguousarray(stage.routing.draw(rng, shape)[..., drawn])
 
 
 def warm_up() -> None:

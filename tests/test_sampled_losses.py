@@ -1,12 +1,14 @@
 """Recorded losses of sampled routing; fails while experts that no noise picked are passed over."""
 
+from dataclasses import replace
+
 import numpy as np
 import numpy_reference as reference
 import pytest
 
 from motsim.data import Mixture, make_signals
 from motsim.model import Model, ModelParameters, Routing, initial_parameters
-from motsim.points import population
+from motsim.points import population, shared_draws
 from motsim.randomness import generator
 from motsim.schedule import Descent, Stage
 from motsim.training import train
@@ -37,3 +39,25 @@ def test_recorded_losses_of_sampled_routing_ask_the_noise_free_expert(kind, num_
                 a - rate * g for a, rate, g in zip(p, (0.5, 0.05, attention), by, strict=True)
             )
     np.testing.assert_allclose(got, want, rtol=1e-10)
+
+
+@pytest.mark.parametrize("sharing", ["mirror", "distractor"])
+def test_points_share_the_noise_that_they_are_told_to(sharing):
+    """Against the reference with the shared noise; with noise of its own the losses differ."""
+    data = Mixture(3, 7)
+    own = population(data, make_signals(data, 0), num_nodes=2)
+    points = replace(own, draws=shared_draws(own, sharing))
+    model = Model("mot", 4, "cubic")
+    start = initial_parameters(model, 7, init_std=0.6, attention_scale=0.7)
+    stage = Stage("all", 5, Descent(0.05), Descent(0.0), Descent(0.5), Routing("sampled"))
+    got = train(model, points, [stage], start, seed=3).trace_losses
+    drawn = Routing("sampled").draw(generator(3, "routing"), (5, 4, len(own.labels) // 2))
+    p, want = (start.gate, start.ffn, start.attention), []
+    shape = (points.tokens, points.labels, points.weights)
+    for noise in [*drawn[..., points.draws].transpose(0, 2, 1), None]:
+        want.append(reference.expected_loss(*p, shape, "cubic", "squared"))
+        if noise is not None:
+            by = reference.gradients(*p, shape, "cubic", "squared", noise=noise)
+            p = tuple(a - rate * g for a, rate, g in zip(p, (0.5, 0.05, 0.0), by, strict=True))
+    np.testing.assert_allclose(got, want, rtol=1e-10)
+    assert not np.allclose(got[1:], train(model, own, [stage], start, seed=3).trace_losses[1:])

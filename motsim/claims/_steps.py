@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from motsim.claims._outcomes import Outcomes, outcomes, specialized
-from motsim.intervals import median_interval, shown
+from motsim.intervals import order_interval, shown
 
 __all__ = ["Cost", "StepRatio", "beside", "log_steps", "step_ratio", "steps_per_success"]
 
@@ -97,7 +97,7 @@ def step_ratio(
     theirs, ours = theirs.loc[both], ours.loc[both]
     ratio = theirs["log"] - ours["log"]  # at least so much where the baseline stopped, and so on
     lower, upper = ratio.mask(ours["late"], -np.inf), ratio.mask(theirs["late"], np.inf)
-    low, high = np.exp(median_interval(lower, upper)).tolist()
+    low, high = np.exp(order_interval(lower, upper)).tolist()
     sign = ">= " if upper.median() == np.inf else "<= " if lower.median() == -np.inf else ""
     late, ours_late = int(theirs["late"].sum()), int(ours["late"].sum())
     value = float(np.exp(ratio.median()))

@@ -19,7 +19,7 @@ from motsim.experiments.measures import measure, snapshot_steps
 from motsim.experiments.mixture_settings import Settings, build_model, mixture, stages
 from motsim.experiments.result import Result
 from motsim.model import ModelParameters, Routing, initial_parameters
-from motsim.points import Points, population, sample
+from motsim.points import Points, population, sample, shared_draws
 from motsim.randomness import generator
 from motsim.schedule import Stage
 from motsim.trace import Trace
@@ -56,7 +56,9 @@ def prepare(settings: Settings) -> tuple[Points, ModelParameters]:
     data = mixture(settings)
     signals = make_signals(data, settings.seed)
     if settings.sample_size:
-        points = sample(data, signals, settings.sample_size, seed=settings.seed)
+        points = sample(
+            data, signals, settings.sample_size, seed=settings.seed, closed=settings.sample_closed
+        )
     else:
         points = population(
             data,
@@ -65,6 +67,7 @@ def prepare(settings: Settings) -> tuple[Points, ModelParameters]:
             noise_replicates=settings.noise_replicates,
             seed=settings.seed,
         )
+        points = replace(points, draws=shared_draws(points, settings.routing_sharing))
     if settings.shuffle_labels:
         labels = generator(settings.seed, "sampling").permutation(points.labels)
         points = replace(points, labels=labels, mirrored=False)

@@ -17,6 +17,7 @@ from pydantic import (
 from motsim.data import Mixture, NoiseSupport
 from motsim.experiments.measures import Measure
 from motsim.model import Model, Routing, check_routing
+from motsim.points import Closed, Sharing
 from motsim.presets import PRESETS, gate_rate_rule
 from motsim.schedule import FROZEN, Descent, Solver, Stage, check_dynamics
 
@@ -24,7 +25,10 @@ __all__ = ["Settings", "build_model", "mixture", "stages"]
 
 Pair = Annotated[tuple[float, float], Strict(False)]
 #: Settings that came later: left out of what is stored, and of keys, where they say what was so.
-LATER = {"dynamics": "descent", "flow_method": "LSODA", "flow_rtol": 1e-6, "flow_atol": 3e-14}
+LATER = {
+    "dynamics": "descent", "flow_method": "LSODA", "flow_rtol": 1e-6, "flow_atol": 3e-14,
+    "routing_sharing": "none", "sample_closed": "none",
+}  # fmt: skip
 
 
 def _whole(value: Any) -> Any:
@@ -52,6 +56,7 @@ class Settings(BaseModel):
     num_nodes: int = Field(4, ge=1)
     noise_replicates: int = Field(1, ge=1)
     sample_size: int = Field(0, ge=0, description="0: the exact population")
+    sample_closed: Closed = Field("none", description="images that the sample holds")
     shuffle_labels: bool = Field(False, description="negative control: labels without meaning")
     # model
     model: Literal["mot", "single", "moe", "shared"]
@@ -82,6 +87,7 @@ class Settings(BaseModel):
     # routing
     routing: Literal["expected", "sampled"] = "expected"
     routing_noise: Literal["gumbel", "uniform"] = "gumbel"
+    routing_sharing: Sharing = Field("none", description="points that share sampled noise")
     routing_scale: float
     converge_routing_scale: float
     load_balance: float = 0.0
@@ -117,6 +123,20 @@ class Settings(BaseModel):
                 raise ValueError(f"{name} must be >= 0; got {value:g}")
         if self.noise_replicates > 1 and self.noise_replicates % 2:
             raise ValueError(f"noise_replicates must be 1 or even; got {self.noise_replicates}")
+        noisy = self.num_tokens > 3 and self.noise_std > 0
+        if self.routing_sharing != "none" and (
+            self.routing == "expected" or self.sample_size or noisy
+        ):
+            raise ValueError(
+                f"routing_sharing {self.routing_sharing!r} needs routing 'sampled' on the exact"
+                " population without noise tokens"
+            )
+        images = {"none": 1, "signs": 4}.get(self.sample_closed, 2)
+        if images > 1 and (self.sample_size < images or self.sample_size % images):
+            raise ValueError(
+                f"sample_closed {self.sample_closed!r} needs a sample_size divisible by {images};"
+                f" got {self.sample_size}"
+            )
         mixture(self)
         model = build_model(self)
         schedule = stages(self)

@@ -245,5 +245,6 @@ def _read(path: Path) -> pd.DataFrame:
     # empty field is missing: "None" and "NA" are words that a setting may have.
     recent = tuple(int(part) for part in pd.__version__.split(".")[:2]) >= (3, 1)
     exact: dict[str, Any] = {} if recent else {"float_precision": "round_trip"}
+    exact["low_memory"] = False  # in chunks, a column of words in some cases has two types
     frame: pd.DataFrame = pd.read_csv(path, keep_default_na=False, na_values=[""], **exact)
     return frame
