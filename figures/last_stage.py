@@ -1,0 +1,89 @@
+"""T(eps) of every last stage down to where it stops, and where it stops against prediction."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from figures import style
+from motsim.claims._outcomes import specialized
+from motsim.claims.last_stage import NUM_CLASSES, SETTLED, STOPPED, plateaus
+from motsim.claims.rates import curves
+from motsim.rates import log_depth
+from motsim.results.tables import Tables
+
+__all__ = ["draw"]
+
+#: Ending of the case -> label, color, line style, marker.
+LOOK = {
+    "aligned": ("attention trained before, frozen", 3, "-", "o"),
+    "aligned-20": ("attention trained for 20 steps", 4, "-", "v"),
+    "aligned-200": ("attention trained for 200 steps", 3, "-", "o"),
+    "aligned-2000": ("attention trained for 2,000 steps", 7, "-", "^"),
+    "together": ("experts and attention together", 0, "--", "P"),
+    "untrained": ("attention never trained", 2, "-", "s"),
+    "none": ("no attention", 1, ":", "D"),
+}
+
+
+def draw(tables: Tables) -> dict[str, Figure]:
+    """Return the figure."""
+    figure, axes = style.panels(3, height=2.9)
+    for ax, kind, top in zip(axes, SETTLED, (900, 900), strict=False):
+        _hitting(tables, kind, ax, top)
+        ax.set_title(f"{kind} experts")
+        style.legend(ax, loc="upper left", fontsize=6)
+    axes[0].set_ylabel("T(ε): steps of the last stage to loss ≤ ε")
+    axes[1].set_xlabel(
+        "1/ε  (median of the runs that specialize; ×: here the logarithm ends)"
+    )
+    _prediction(tables, axes[2])
+    return {"last-stage": figure}
+
+
+def _hitting(tables: Tables, kind: str, ax: Axes, top: float) -> None:
+    """Draw median T(eps), with the middle half of the runs, while at least half get there."""
+    for ending, (label, place, line, _) in LOOK.items():
+        rows = tables.main[tables.main["case"] == f"{kind}-{ending}"]
+        rows = specialized(rows, NUM_CLASSES)
+        if rows.empty:
+            continue
+        epsilons, hits, budgets = curves(rows)
+        times = np.where(hits >= 0, hits, np.inf).astype(float)
+        middle = np.median(times, axis=0)
+        shown = (middle < top) & (middle > 0)
+        color = style.PALETTE[place]
+        ax.plot(1 / epsilons[shown], middle[shown], line, color=color, lw=1.2, label=label)
+        depth = log_depth(epsilons, hits, budgets)
+        end = depth.median()[0]
+        if depth.num_kept <= len(hits) / 2 and np.isfinite(end):
+            at = int(np.abs(np.log(epsilons / end)).argmin())
+            if np.isfinite(middle[at]):
+                ax.plot([1 / epsilons[at]], [middle[at]], "x", color=color, ms=5, mew=1.4)
+    ax.set_xscale("log")
+    ax.set_ylim(0, 1.5 * top)
+
+
+def _prediction(tables: Tables, ax: Axes) -> None:
+    """Draw the measured plateau of every run against the predicted one."""
+    ends = []
+    for kind, cases in STOPPED.items():
+        rows = plateaus(tables, kind)
+        for case in cases:
+            part = rows[rows["case"] == case]
+            if part.empty:
+                continue
+            _, place, _, marker = LOOK[case.removeprefix(f"{kind}-")]
+            ax.plot(
+                part["predicted"], part["measured"], marker, color=style.PALETTE[place], ms=3,
+                mfc=None if kind == "cubic" else "white", mew=0.8, ls="", label=case,
+            )  # fmt: skip
+            ends += [part["predicted"].min(), part["predicted"].max()]
+    if ends:
+        span = np.array([min(ends) / 3, max(ends) * 3])
+        ax.plot(span, span, color="0.6", lw=0.8, zorder=0)
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    ax.set_title("where the loss stops")
+    ax.set_xlabel("predicted from the start of the stage")
+    ax.set_ylabel("measured loss")
+    style.legend(ax, loc="upper left", fontsize=6)
