@@ -13,6 +13,7 @@ from motsim.results.tables import Tables
 
 __all__ = ["draw"]
 
+TOP = 900  # steps; a run that stands still goes straight up
 #: Ending of the case -> label, color, line style, marker.
 LOOK = {
     "aligned": ("attention trained before, frozen", 3, "-", "o"),
@@ -28,20 +29,24 @@ LOOK = {
 def draw(tables: Tables) -> dict[str, Figure]:
     """Return the figure."""
     figure, axes = style.panels(3, height=2.9)
-    for ax, kind, top in zip(axes, SETTLED, (900, 900), strict=False):
-        _hitting(tables, kind, ax, top)
+    for ax, kind in zip(axes, SETTLED, strict=False):
+        _hitting(tables, kind, ax)
         ax.set_title(f"{kind} experts")
         style.legend(ax, loc="upper left", fontsize=6)
     axes[0].set_ylabel("T(ε): steps of the last stage to loss ≤ ε")
-    axes[1].set_xlabel(
-        "1/ε  (median of the runs that specialize; ×: here the logarithm ends)"
-    )
+    for ax in axes[:2]:
+        ax.set_xlabel("1/ε")
     _prediction(tables, axes[2])
+    figure.supxlabel(
+        "left and middle: median of the runs that specialize, as far as half of them get; ×: end of"
+        " the logarithm\nright: one marker a run; the line is equality, nothing fitted",
+        fontsize=7,
+    )
     return {"last-stage": figure}
 
 
-def _hitting(tables: Tables, kind: str, ax: Axes, top: float) -> None:
-    """Draw median T(eps), with the middle half of the runs, while at least half get there."""
+def _hitting(tables: Tables, kind: str, ax: Axes) -> None:
+    """Draw median T(eps) while at least half of the runs get there; mark where the log ends."""
     for ending, (label, place, line, _) in LOOK.items():
         rows = tables.main[tables.main["case"] == f"{kind}-{ending}"]
         rows = specialized(rows, NUM_CLASSES)
@@ -50,17 +55,17 @@ def _hitting(tables: Tables, kind: str, ax: Axes, top: float) -> None:
         epsilons, hits, budgets = curves(rows)
         times = np.where(hits >= 0, hits, np.inf).astype(float)
         middle = np.median(times, axis=0)
-        shown = (middle < top) & (middle > 0)
+        shown = (middle < TOP) & (middle > 0)
         color = style.PALETTE[place]
         ax.plot(1 / epsilons[shown], middle[shown], line, color=color, lw=1.2, label=label)
         depth = log_depth(epsilons, hits, budgets)
         end = depth.median()[0]
         if depth.num_kept <= len(hits) / 2 and np.isfinite(end):
-            at = int(np.abs(np.log(epsilons / end)).argmin())
-            if np.isfinite(middle[at]):
-                ax.plot([1 / epsilons[at]], [middle[at]], "x", color=color, ms=5, mew=1.4)
+            kept = (epsilons >= 0.99 * end) & np.isfinite(middle)
+            at = int(np.flatnonzero(kept)[-1])
+            ax.plot([1 / epsilons[at]], [middle[at]], "x", color=color, ms=5, mew=1.4)
     ax.set_xscale("log")
-    ax.set_ylim(0, 1.5 * top)
+    ax.set_ylim(0, 1.5 * TOP)
 
 
 def _prediction(tables: Tables, ax: Axes) -> None:
@@ -84,6 +89,6 @@ def _prediction(tables: Tables, ax: Axes) -> None:
     ax.set_xscale("log")
     ax.set_yscale("log")
     ax.set_title("where the loss stops")
-    ax.set_xlabel("predicted from the start of the stage")
+    ax.set_xlabel("loss predicted from the stage's start")
     ax.set_ylabel("measured loss")
     style.legend(ax, loc="upper left", fontsize=6)
