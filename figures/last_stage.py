@@ -33,7 +33,7 @@ def draw(tables: Tables) -> dict[str, Figure]:
         _hitting(tables, kind, ax)
         ax.set_title(f"{kind} experts")
         style.legend(ax, loc="upper left", fontsize=6)
-    axes[0].set_ylabel("T(ε): steps of the last stage to loss ≤ ε")
+    axes[0].set_ylabel("steps of the last stage, T(ε)")
     for ax in axes[:2]:
         ax.set_xlabel("1/ε")
     _prediction(tables, axes[2])
@@ -55,7 +55,7 @@ def _hitting(tables: Tables, kind: str, ax: Axes) -> None:
         epsilons, hits, budgets = curves(rows)
         times = np.where(hits >= 0, hits, np.inf).astype(float)
         middle = np.median(times, axis=0)
-        shown = (middle < TOP) & (middle > 0)
+        shown = (middle < 0.85 * TOP) & (middle > 0)
         color = style.PALETTE[place]
         ax.plot(1 / epsilons[shown], middle[shown], line, color=color, lw=1.2, label=label)
         depth = log_depth(epsilons, hits, budgets)
@@ -89,6 +89,6 @@ def _prediction(tables: Tables, ax: Axes) -> None:
     ax.set_xscale("log")
     ax.set_yscale("log")
     ax.set_title("where the loss stops")
-    ax.set_xlabel("loss predicted from the stage's start")
+    ax.set_xlabel("predicted loss")
     ax.set_ylabel("measured loss")
     style.legend(ax, loc="upper left", fontsize=6)

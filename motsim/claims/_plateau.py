@@ -6,7 +6,8 @@ attention mixes them), so its loss given class n is half the mean of (1 - y pi f
 * Linear: f = <w, sum_l z_l> is linear in w. Descent ends at least squares of the labels on the
   features; what is left over is orthogonal to every feature, and no w reaches it.
 * Cubic: f = sum_l <w, z_l>^3. Across v_n the curvature is of the order of the small components
-  themselves and dies with them: only a = <w, v_n> is fitted and the rest of w stays as it is.
+  themselves and dies with them: only a = <w, v_n> is fitted and the rest of w stays as it is. The
+  gate is taken as open; that its value varies within a class is neglected.
 """
 
 from functools import lru_cache

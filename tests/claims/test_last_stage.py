@@ -75,7 +75,7 @@ def test_the_plateau_follows_what_attention_learnt():
 
 
 def test_the_cubic_plateau_is_of_sixth_order_in_the_start(run_sweep):
-    """Cubic experts that start five times as large leave (about) 5^6 times as much."""
+    """Of the prediction alone: a start five times as large leaves about 5^6 times as much."""
     usual, large = (
         predicted_plateau(case_settings("cubic-none", init_std=std)) for std in (0.003, 0.015)
     )
