@@ -78,19 +78,23 @@ def logarithms(main: pd.DataFrame, ax: Axes) -> None:
         depth = log_depth(epsilons, hits, budgets)
         end, *_ = depth.median()
         times = np.where(hits >= 0, hits, np.inf).astype(float)
-        kept = epsilons >= end * 0.99
         middle = np.median(times, axis=0)
+        kept = (epsilons >= end * 0.99 if np.isfinite(end) else epsilons > 0) & np.isfinite(middle)
+        if not kept.any():
+            continue
         ax.plot(1 / epsilons[kept], middle[kept], color=color)
         low, high = np.quantile(times, [0.25, 0.75], axis=0, method="nearest")[:, kept]
         ax.fill_between(
             1 / epsilons[kept], low, np.minimum(high, 1e5), color=color, alpha=0.15, lw=0
         )
         top = max(top, middle[kept].max())
-        slope = np.nanmedian(depth.steps_per_decade)
-        text = f"{label}\n{slope:.0f} steps a decade"
-        if depth.num_kept <= len(rows["run"].unique()) / 2:
+        text = f"{label}\nno logarithm"
+        if np.isfinite(end):
+            text = f"{label}\n{np.nanmedian(depth.steps_per_decade):.0f} steps a decade"
+        if np.isfinite(end) and depth.num_kept <= len(rows["run"].unique()) / 2:
             ax.plot([1 / end], [middle[kept][-1]], "x", color=color, ms=5, mew=1.4)
-            growth = np.median(depth.growth[~np.isnan(depth.growth)])
+            seen = depth.growth[~np.isnan(depth.growth)]
+            growth = float(np.median(seen)) if seen.size else np.inf
             below = "it is not reached" if np.isinf(growth) else f"T grows {growth:.0e}-fold"
             text += f"\nends at {end:.0e}: in the\ndecade below {below}"
         ax.annotate(text, (1 / epsilons[kept][-1], middle[kept][-1]), offset, va="center",

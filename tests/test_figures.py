@@ -22,7 +22,7 @@ def tables(tmp_path_factory):
 
 def test_pictures_come_as_pdf_png_and_svg(tables, tmp_path):
     paths = draw("rates", tables, tmp_path)
-    assert [path.name for path in paths] == ["rates-loss.png", "rates.png"]
+    assert [path.name for path in paths] == ["rates.png", "rates-loss.png"]
     files = {path.name: path.read_bytes() for path in (tmp_path / "figures").iterdir()}
     begin = {"pdf": b"%PDF", "png": b"\x89PNG", "svg": b"<?xml"}
     assert len(files) == 6
@@ -34,8 +34,8 @@ def test_pictures_come_as_pdf_png_and_svg(tables, tmp_path):
 @pytest.mark.parametrize(
     ("result", "words"),
     [
-        (Result("error", {"error": "ValueError: no"}), "none of the 18 runs of rates can be drawn"),
-        (Result("diverged", {"num_steps": 3}), "can be drawn (18 diverged)"),
+        (Result("error", {"error": "ValueError: no"}), "none of the 24 runs of rates can be drawn"),
+        (Result("diverged", {"num_steps": 3}), "can be drawn (24 diverged)"),
         (Result("max_steps", {"final_loss": float("nan")}), "holds no number to draw"),
     ],
 )

@@ -140,7 +140,8 @@ def depth_finding(
         measured, below = f"log: {speed:.0f} steps a decade to {smallest:.0e}", ""
     else:
         measured = f"log: {speed:.0f} steps a decade, down to {value:.0e} only"
-        growth = float(np.median(depth.growth[~np.isnan(depth.growth)]))
+        seen = depth.growth[~np.isnan(depth.growth)]
+        growth = float(np.median(seen)) if seen.size else np.inf
         below = " it is not reached" if np.isinf(growth) else f" T grows {growth:.2g}-fold"
         below = f"; in the decade below{below} (median)"
     return Finding(
