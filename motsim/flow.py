@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from motsim.flow_path import Flow, Jacobian, Path, Velocity
 from motsim.schedule import Solver
+from motsim.threads import one_thread
 
 __all__ = ["Flow", "Velocity", "disagreement", "integrate"]
 
@@ -61,7 +62,8 @@ def integrate(
     if not (np.isfinite(t_end) and t_end > 0):
         raise ValueError(f"t_end must be finite and > 0; got {t_end}")
     path = Path(velocity, jacobian, np.asarray(rates, dtype=float), solver or Solver())
-    return path.follow(np.array(start, dtype=float), t_end, np.asarray(targets, float), keep)
+    with one_thread():  # the solver's matrices are small: more threads take up to 20 times as long
+        return path.follow(np.array(start, dtype=float), t_end, np.asarray(targets, float), keep)
 
 
 def disagreement(run: Callable[[Solver], Floats], solver: Solver) -> float:
