@@ -34,7 +34,8 @@ __all__ = [
 SCIENCE = (
     "kernels", "randomness.py", "data.py", "points.py", "model.py", "layout.py", "parts.py",
     "evaluation.py", "reduction.py", "schedule.py", "trace.py", "flow.py", "flow_field.py",
-    "flow_path.py", "training.py", "presets.py", "diagnostics.py", "landscape.py",
+    "flow_path.py", "threads.py", "training.py", "presets.py", "diagnostics.py",
+    "landscape.py",
     "experiments/mixture.py", "experiments/mixture_settings.py", "experiments/measures.py",
 )  # fmt: skip
 
