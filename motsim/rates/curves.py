@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 CENSORED, MISSING = -1, -2  # codes in an array of hitting times
 MIN_POINTS = 6
+SAME = 1e-9  # relative: steps and losses that agree to this are equal, to rounding
 STEP_CAP = 1.0  # decades that one step may count for, however far the loss fell in it
 Array = NDArray[np.float64]
 

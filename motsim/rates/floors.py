@@ -20,6 +20,9 @@ FLOOR_P = np.concatenate(
     [np.arange(0, 20) / 10.0, np.arange(4, 8) / 2.0, 4.0 * 1.5 ** np.arange(6)]
 )
 
+STANDSTILL = 4.0  # times the steps expected
+WATCHED = 0.9  # of the budget: a last hit before it was followed by steps in vain
+
 
 def fit_floored_powers(curve: Curve, exponents: Array = FLOOR_P) -> tuple[Array, Array]:
     """Fit the law for each given p.
@@ -118,3 +121,20 @@ def bends_like_a_floor(curve: Curve) -> bool:
         line = np.polyval(np.polyfit(x + shift, rest, 1), x + shift)
         least = min(least, float(np.sum((rest - line) ** 2)))
     return least < drift
+
+
+def levelled_off(curve: Curve) -> bool:
+    """Whether a curve stood still at its end, rather than only slowed down.
+
+    Either it was watched for a while after its last hit, in vain, or its last interval took
+    `STANDSTILL` times the steps that the four before it lead one to expect (a power takes no more,
+    a logarithm that turns into one at most 3 times).
+    """
+    if np.isfinite(curve.bound) and curve.tau[-1] < WATCHED:
+        return True
+    s = np.log(np.diff(curve.tau) / np.diff(curve.x))
+    if s.size < 5:
+        return False
+    x = curve.x[1:]
+    expected = np.polyval(np.polyfit(x[-5:-1], s[-5:-1], 1), x[-1])
+    return bool(s[-1] - expected > np.log(STANDSTILL))

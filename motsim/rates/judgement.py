@@ -23,7 +23,7 @@ from motsim.rates.evidence import (
     weigh,
 )
 from motsim.rates.exponentials import MAX_TERMS
-from motsim.rates.floors import bends_like_a_floor
+from motsim.rates.floors import bends_like_a_floor, levelled_off
 from motsim.rates.laws import Array, log_limit, power_limit
 
 MIN_CURVES = 3
@@ -71,7 +71,8 @@ def judge(curves: Sequence[Curve], *, level: float, num_bootstrap: int, seed: in
     floors = add_floors(evidence) if is_power or bends or stands else None
     num_stopped = _stopped(evidence, floors) if floors else 0
     bic = {name: evidence.criterion(name) for name in evidence.column if name != "all"}
-    law, rivals = _candidate(bic, is_power, num_stopped, n)
+    stood = sum(c.stopped or levelled_off(c) for c in curves) if num_stopped else 0
+    law, rivals = _candidate(bic, is_power, stood, num_stopped, n)
     plain = ""
     if law == "power":
         misfit = common_misfit(evidence) > MISFIT
@@ -162,12 +163,16 @@ def exponent_text(p: float, ends: tuple[float, float]) -> str:
 
 
 def _candidate(
-    bic: dict[str, Array], is_power: bool, num_stopped: int, num_curves: int
+    bic: dict[str, Array], is_power: bool, stood: int, num_stopped: int, num_curves: int
 ) -> tuple[str, list[str]]:
-    """Return the law to be defended, and its rivals."""
+    """Return the law to be defended, and its rivals.
+
+    A floor is defended only where most curves stood still (`stood`); curves that no more than
+    bend as towards one (they count in `num_stopped`) make it a rival.
+    """
     towards = min(bic[name][0] for name in ("floor", "power floor") if name in bic)
     at_floor = towards < bic["log"][0]
-    most = num_stopped >= MIN_STOPPED * num_curves
+    most = min(stood, num_stopped) >= MIN_STOPPED * num_curves
     if (is_power or at_floor) and most and towards < min(bic["power"][0], bic["inverse"][0]):
         return "floor", ["log", "inverse", "power"]
     if is_power:

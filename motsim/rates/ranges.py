@@ -103,8 +103,8 @@ def without_stops(
     stopped = [c for c in curves if c.stopped]
     if not (0 < len(stopped) <= MAX_OTHERWISE * len(curves)) or len(going) < MIN_CURVES:
         return None
-    found = judge(going, level=level, **options)
-    if found.law != "log" or not fits(found, find_regimes(going)):
+    found, regimes = judge(going, level=level, **options), find_regimes(going)
+    if found.law != "log" or ends(found, regimes) or not fits(found, regimes):
         return None
     return found, going, stopped
 

@@ -67,11 +67,12 @@ class Rate:
     @property
     def unit(self) -> str:
         """What T counts: steps, or the column's name where it counts something else."""
-        return (
-            "steps"
-            if "step" in self.step_column or "iter" in self.step_column
-            else self.step_column
-        )
+        name = self.step_column
+        if "step" in name or "iter" in name:
+            return "steps"
+        if not name.isalpha() or name.endswith("s"):
+            return name
+        return name + ("es" if name.endswith("ch") else "s")
 
     @property
     def sentence(self) -> str:

@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from motsim.rates.curves import Array, Curve, make_curve
+from motsim.rates.curves import SAME, Array, Curve, make_curve
 from motsim.rates.sample import Sample
 
 PASSAGES = ("first", "stay")
@@ -158,15 +158,23 @@ def sample_of_runs(
     passage: Passage = "first",
     eps_range: tuple[float, float] | None = None,
 ) -> Sample:
-    """Return the sample of runs of one method; runs with equal logs are one run."""
-    seen: set[tuple[bytes, bytes]] = set()
+    """Return the sample of runs of one method; runs whose logs agree are one run.
+
+    So are runs of which one begins as the other, to rounding: one curve cut at two lengths.
+    """
+    alike: dict[tuple[float, str], list[int]] = {}  # by the first row: few to compare with
     kept: list[Run] = []
     for run in runs:
-        key = (run.steps.tobytes(), run.loss.tobytes())
-        if run.diverged_at is None and key in seen:
+        if run.diverged_at is not None or not run.steps.size:
+            kept.append(run)
             continue
-        seen.add(key)
-        kept.append(run)
+        places = alike.setdefault((float(run.steps[0]), f"{run.loss[0]:.8g}"), [])
+        place = next((i for i in places if _same_curve(kept[i], run)), None)
+        if place is None:
+            places.append(len(kept))
+            kept.append(run)
+        elif run.steps.size > kept[place].steps.size:
+            kept[place] = run
     whole = [run for run in kept if run.diverged_at is None]
     return Sample(
         curves=tuple(curve_of(run, passage, eps_range) for run in whole),
@@ -175,6 +183,15 @@ def sample_of_runs(
         num_curves=len(runs),
         num_diverged=len(kept) - len(whole),
         num_copies=len(runs) - len(kept),
+    )
+
+
+def _same_curve(one: Run, other: Run) -> bool:
+    """Whether two runs agree to rounding over all rows of the shorter one."""
+    n = min(one.steps.size, other.steps.size)
+    return bool(
+        np.array_equal(one.steps[:n], other.steps[:n])
+        and np.allclose(one.loss[:n], other.loss[:n], rtol=SAME, atol=0.0)
     )
 
 

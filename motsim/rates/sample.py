@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from motsim.rates.curves import CENSORED, MISSING, Curve, CurveTable
+from motsim.rates.curves import CENSORED, MIN_POINTS, MISSING, SAME, Curve, CurveTable
 from motsim.rates.evidence import P, likelihood
 from motsim.rates.fits import fit_floor, fit_line, fit_powers
 from motsim.rates.floors import bends_like_a_floor, fit_floored_powers
@@ -45,17 +45,18 @@ class Sample:
 def sample_of_hits(table: CurveTable, num_diverged: int, independent: bool = False) -> Sample:
     """Return the distinct rows of a table of hitting times; all, if known to be independent.
 
-    Rows that are equal in every entry, with four distinct steps or more, are one run.
+    Rows that are equal in every entry, with four distinct steps or more, are one run; so are rows
+    of which one is the other's beginning, with six distinct steps or more.
     """
-    seen: set[bytes] = set()
     rows: list[int] = []
     for row, values in enumerate(table.hits):
-        copy = (
-            not independent and values.tobytes() in seen and np.unique(values[values > 0]).size >= 4
-        )
-        seen.add(values.tobytes())
-        if not copy:
+        place = None if independent else next(
+            (i for i, r in enumerate(rows) if _same_curve(table.hits[r], values)), None
+        )  # fmt: skip
+        if place is None:
             rows.append(row)
+        elif (values > 0).sum() > (table.hits[rows[place]] > 0).sum():
+            rows[place] = row
     kept = table.hits[rows]
     told = None
     if table.budget is not None and table.watched is None:
@@ -75,6 +76,17 @@ def sample_of_hits(table: CurveTable, num_diverged: int, independent: bool = Fal
         lacks_budget=table.lacks_budget,
         told=told,
     )
+
+
+def _same_curve(one: Array, other: Array) -> bool:
+    """Whether two rows of hitting times are one curve, perhaps cut at two lengths."""
+    both = (one > 0) & (other > 0)
+    if not np.allclose(one[both], other[both], rtol=SAME, atol=0.0):
+        return False
+    if both.sum() < min((one > 0).sum(), (other > 0).sum()):
+        return False
+    distinct = np.unique(one[both]).size
+    return bool(distinct >= (4 if np.array_equal(one > 0, other > 0) else MIN_POINTS))
 
 
 def trusted_bounds(sample: Sample) -> tuple[list[Curve], str]:

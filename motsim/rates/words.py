@@ -49,7 +49,8 @@ def answer(d: RateDecision, unit: str = "steps") -> str:
         if d.rival:
             text += f"; a power over this window: a sum of {d.rival} fits as well"
     if d.num_set_aside:
-        text += f"; {d.num_set_aside} of the runs stop, and are counted apart"
+        verb = "stops, and is" if d.num_set_aside == 1 else "stop, and are"
+        text += f"; {d.num_set_aside} of the runs {verb} counted apart ({d.tried} tries)"
     elif d.tried > 1:
         text += f"; the range is the one below a change of regime ({d.tried} ranges tried)"
     return text + "."
@@ -121,6 +122,11 @@ def _number(value: float, low: float, high: float) -> str:
     width = high - low
     if not np.isfinite(width) or width <= 0.0:
         return f"{value:.3g} [{low:.3g}, {high:.3g}]"
-    digits = int(np.clip(1 - np.floor(np.log10(width)), 0, 5))
+    digits = int(1 - np.floor(np.log10(width)))
+    largest = max(abs(low), abs(high), abs(value))
+    if largest >= 1e6 or (digits > 5 and largest < 1e-2):  # not a row of zeros
+        places = int(np.clip(np.floor(np.log10(largest)) + digits, 1, 5))
+        return f"{value:.{places}e} [{low:.{places}e}, {high:.{places}e}]"
+    digits = int(np.clip(digits, 0, 5))
     value, low, high = (round(number, digits) + 0.0 for number in (value, low, high))
     return f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"

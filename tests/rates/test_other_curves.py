@@ -212,9 +212,13 @@ def test_exponent_does_not_depend_on_idle_budget(budget):
     d = decide(eps, np.where(times > budget, CENSORED, times), budget)
     assert d.law == "floor"
     assert d.exponent_interval[0] < 1.0 < d.exponent_interval[1]
-    steps = np.unique(np.geomspace(1.0, 1.6e5, 4000).round())
-    found = rate(frame(steps, FACTORS[:, None] / steps + 2e-5))
-    assert "1/eps towards a floor" in found.sentence
+    steps = np.unique(np.geomspace(1.0, 1e8, 4000).round())
+    loss = FACTORS[:, None] / steps + 2e-5
+    assert "1/eps towards a floor" in rate(frame(steps, loss)).sentence
+    # not yet levelled off, at 1.3 times the floor: a floor fits better, but no run has stopped
+    early = rate(frame(steps[steps < 1.6e5], loss[:, steps < 1.6e5]))
+    assert early.law == "inconclusive"
+    assert "floor law fits better" in early.sentence
 
 
 # --- 7, 9, 17: regimes ----------------------------------------------------------------------------
@@ -440,3 +444,72 @@ def test_one_of_twenty_is_a_warning():
     d = decide(*log_then_power(1, 20))
     assert d.law == "log"
     assert "19 of 20 log, 1 of 20 power (run 0)" in d.warnings[-1]
+
+
+# --- what a referee found later -------------------------------------------------------------------
+
+
+def turning(eps, decades, p):
+    """Logarithmic over the first decades, then a power with exponent p; nothing is censored."""
+    x, turn = np.log(eps[0] / eps), decades * np.log(10.0)
+    late = np.expm1(p * np.maximum(x - turn, 0.0)) / p
+    return 300.0 * FACTORS[:, None] * (1.0 + np.where(x < turn, x, turn + late))
+
+
+@pytest.mark.parametrize(("most", "decades", "p"), [(4, 3, 1.0), (5.5, 4, 1.0), (6, 4.5, 2.0)])
+def test_curves_that_bend_but_never_stop_are_no_floor(most, decades, p):
+    eps = grid(0.5, most)
+    hits = turning(eps, decades, p)
+    assert decide(eps, hits).law == "inconclusive"
+    # control: the same runs, which then stand still for long
+    below = np.concatenate([eps, eps[-1] * 10.0 ** -np.arange(0.25, 2.01, 0.25)])
+    stopped = np.concatenate([hits, np.full((5, 8), CENSORED)], axis=1)
+    budget = 100.0 * hits.max()
+    assert decide(below, stopped, budget, watched=budget).law != "log"
+
+
+@pytest.mark.parametrize(("runs", "stops"), [(10, 0), (10, 1), (20, 2)])
+def test_runs_that_stop_do_not_hide_an_end_at_a_finite_step(runs, stops):
+    eps = grid(0.5, 6.5)
+    x, turn = np.log(eps[0] / eps), 4.0 * np.log(10.0)
+    size = (1.0 + 0.03 * np.arange(runs))[:, None]
+    late = turn + 1.0 - np.exp(-np.maximum(x - turn, 0.0))
+    hits = 300.0 * size * (1.0 + np.where(x < turn, x, late))
+    budget = 2.0 * hits.max()
+    hits[:stops, eps < 1e-3] = CENSORED
+    assert decide(eps, hits, budget, watched=budget).law == "inconclusive"
+    # control: a logarithm all the way, with as many stops
+    hits = 300.0 * size * (1.0 + x)
+    hits[:stops, eps < 1e-3] = CENSORED
+    assert decide(eps, hits, budget, watched=budget).law == "log"
+
+
+@pytest.mark.parametrize("other", [0.0, 1e-13])
+def test_one_curve_cut_at_several_lengths_is_one_run(other):
+    steps = np.arange(1, 600)
+    loss = np.exp(-0.02 * steps)
+    table = pd.concat(
+        pd.DataFrame(
+            {"run": i, "step": steps[: 599 - i], "loss": loss[: 599 - i] * (1 + other * i)}
+        )
+        for i in range(5)
+    )
+    found = rate(table)
+    assert found.law == "inconclusive"
+    assert "1 distinct run" in found.sentence
+    # control: as many curves of their own, cut in the same way
+    own = table.assign(loss=table["loss"] ** (1.0 + 0.02 * table["run"]))
+    assert rate(own).law == "log"
+
+
+@pytest.mark.parametrize("unit", [1e-12, 1e-7, 1.0, 5.24e8, 1e18, 1e290])
+def test_numbers_of_the_answer_are_short_whatever_the_unit_of_a_step(unit):
+    steps = np.arange(1, 600)
+    loss = np.exp(-0.02 * FACTORS[:, None] * steps)
+    table = pd.DataFrame(loss.T).assign(hour=steps * unit).melt("hour", var_name="run")
+    found = rate(table, step="hour", loss="value")
+    numbers = found.sentence.split(": ")[1].split(" per decade")[0]
+    assert len(numbers) < 45
+    value, low, high = (float(word.strip("[],")) for word in numbers.removesuffix(" hours").split())
+    assert 0.0 < low < value < high
+    assert value == pytest.approx(found.decision.steps_per_decade, rel=0.05)
