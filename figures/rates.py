@@ -98,7 +98,7 @@ def logarithms(main: pd.DataFrame, ax: Axes) -> None:
             below = "it is not reached" if np.isinf(growth) else f"T grows {growth:.0e}-fold"
             text += f"\nends at {end:.0e}: in the\ndecade below {below}"
         ax.annotate(text, (1 / epsilons[kept][-1], middle[kept][-1]), offset, va="center",
-                    textcoords="offset points", fontsize=6.5, color=color)  # fmt: skip
+                    textcoords="offset points", fontsize=6.5, color="0.15")  # fmt: skip
     ax.set_xscale("log")
     ax.set_ylim(0, 1.35 * top if top else 1)
     ax.set_xlim(5, 1e27)

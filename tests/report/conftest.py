@@ -11,7 +11,7 @@ from motsim.report.__main__ import main
 def folder(tmp_path_factory):
     """Tables of the headline, as recorded, and a user's own with hostile words and a failed run."""
     place = tmp_path_factory.mktemp("results")
-    store_tables(place, "rates", headline, seeds=3)
+    store_tables(place, "rates", headline, seeds=6)
     failed = Result("error", {"error": f"ValueError: {HOSTILE}"})
     store_mine(place, title=HOSTILE, case=HOSTILE, result=failed)
     return place

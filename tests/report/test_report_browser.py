@@ -54,7 +54,7 @@ def test_the_checks_see_a_broken_page(browser, tmp_path):
 def test_no_errors_and_sound_ids(shown):
     assert console_errors(shown) == []
     assert bad_ids(shown) == []
-    assert shown.title.startswith("motsim report: 3 hold")  # not broken into
+    assert shown.title.startswith("motsim report: 6 hold")  # not broken into
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -81,7 +81,7 @@ def test_without_its_script_the_page_shows_all(browser, page, tmp_path):
     assert too_small(browser) == []
     assert too_wide(browser) == []
     assert not browser.find_element("tag name", "form").is_displayed()
-    assert len(column(browser, "case")) == 9
+    assert len(column(browser, "case")) == 12
 
 
 def column(browser, name):
@@ -126,16 +126,16 @@ def test_filtering_by_verdict_claim_and_text(shown):
     def said():
         return shown.find_element("tag name", "output").text
 
-    assert said() == "9 of 9 findings"
+    assert said() == "12 of 12 findings"
     Select(shown.find_element("name", "verdict")).select_by_visible_text("fails")
     assert column(shown, "case") == ["mot-logistic"]
-    assert said() == "1 of 9 findings"
+    assert said() == "1 of 12 findings"
     shown.find_element("css selector", "button[type=reset]").click()
     shown.find_element("name", "text").send_keys("SINGLE logistic")
     assert len(column(shown, "case")) == 3
     Select(shown.find_element("name", "recorded")).select_by_visible_text("not as recorded")
     assert column(shown, "case") == []
-    assert said() == "0 of 9 findings"
+    assert said() == "0 of 12 findings"
 
 
 def test_the_keyboard_suffices(shown):
@@ -178,7 +178,7 @@ def test_it_prints_whole(shown):
     assert too_wide(shown) == []
     assert too_faint(shown) == []
     assert not shown.find_element("tag name", "form").is_displayed()
-    assert len(column(shown, "case")) == 9
+    assert len(column(shown, "case")) == 12
     box = shown.find_element("css selector", ".scroll.tall")
     assert shown.execute_script(
         "return arguments[0].scrollHeight <= arguments[0].offsetHeight", box

@@ -17,12 +17,12 @@ def test_a_claim_has_all_its_parts(page, folder):
         "quoted from the paper",
         "upper bound: tested on one side",
         "T(eps) follows the log law for mot",
-        "3 hold, 1 fails, 5 inconclusive; all as recorded",
+        "6 hold, 3 fail, 3 inconclusive; all as recorded",
         "steps a decade",
         "the log law beats every rival",
         "Tier quick",
-        "Runs 27 of 27 planned (3 max_steps, 24 reached)",
-        "Seeds 3 in a setting at most",
+        "Runs 72 of 72 planned (6 max_steps, 66 reached)",
+        "Seeds 6 in a setting at most",
         "python -m motsim.sweep rates --tier quick",
         "python -m motsim.verify rates --tier quick",
         "python -m figures rates",
@@ -55,7 +55,7 @@ def test_without_names_every_claim_is_there_or_said_to_be_missing(
 def test_a_failure_that_is_recorded_is_a_finding_and_a_changed_verdict_an_alarm(
     no_figures, tmp_path, capsys
 ):
-    store_tables(tmp_path, "rates", headline, seeds=3)
+    store_tables(tmp_path, "rates", headline, seeds=6)
     assert main(["rates", "--out", str(tmp_path)]) == 0
     text = section_of((tmp_path / "report.html").read_text(), "rates")
     assert "fails" in text
@@ -66,7 +66,7 @@ def test_a_failure_that_is_recorded_is_a_finding_and_a_changed_verdict_an_alarm(
     changed = {**LAWS, "mot-squared": LAWS["mot-logistic"]}
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(LAWS, "mot-squared", changed["mot-squared"])
-        store_tables(other, "rates", headline, seeds=3)
+        store_tables(other, "rates", headline, seeds=6)
     assert main(["rates", "--out", str(other)]) == 1
     text = plain(section_of((other / "report.html").read_text(), "rates"))
     assert "1 not as recorded" in text
@@ -78,7 +78,7 @@ def test_the_page_says_whether_its_runs_are_those_of_the_sweep_file(no_figures, 
     store_tables(tmp_path, "rates", headline, seeds=2, overrides={"gate_rate": 7.0})
     same, other = (collect("rates", place, place).facts["settings"] for place in (folder, tmp_path))
     assert same == "each run has the key of the sweep file below and of the present code"
-    assert other.startswith("18 of 18 runs are not those of the sweep file below")
+    assert other.startswith("24 of 24 runs are not those of the sweep file below")
 
 
 def test_a_users_sweep_shows_its_first_rows(tmp_path):
