@@ -13,6 +13,8 @@ from page_checks import (
     too_wide,
 )
 
+FAILING = ["mot-squared-deep", "mot-linear-squared-deep", "mot-logistic"]
+
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
@@ -128,8 +130,8 @@ def test_filtering_by_verdict_claim_and_text(shown):
 
     assert said() == "12 of 12 findings"
     Select(shown.find_element("name", "verdict")).select_by_visible_text("fails")
-    assert column(shown, "case") == ["mot-logistic"]
-    assert said() == "1 of 12 findings"
+    assert column(shown, "case") == FAILING
+    assert said() == "3 of 12 findings"
     shown.find_element("css selector", "button[type=reset]").click()
     shown.find_element("name", "text").send_keys("SINGLE logistic")
     assert len(column(shown, "case")) == 3
@@ -161,7 +163,7 @@ def test_the_keyboard_suffices(shown):
         assert outline != "none", seen
         if here("return document.activeElement.name || ''") == "verdict":
             press("f")
-            assert column(shown, "case") == ["mot-logistic"]
+            assert column(shown, "case") == FAILING
             press("a")
         if here() == "Value":
             press(Keys.SPACE)

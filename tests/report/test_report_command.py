@@ -68,7 +68,7 @@ def test_a_page_that_cannot_be_written_is_one_line(folder, tmp_path, capsys, tar
 def test_a_damaged_table_is_said_and_the_others_are_shown(
     no_figures, tmp_path, capsys, damage, words
 ):
-    store_tables(tmp_path, "rates", headline, seeds=3)
+    store_tables(tmp_path, "rates", headline, seeds=6)
     store_mine(tmp_path)
     (tmp_path / "mine.json").write_bytes(damage)
     assert main(["rates", "mine", "--out", str(tmp_path)]) == 1

@@ -26,7 +26,7 @@ def test_a_claim_has_all_its_parts(page, folder):
         "python -m motsim.sweep rates --tier quick",
         "python -m motsim.verify rates --tier quick",
         "python -m figures rates",
-        "epsilon_min = 1e-9",
+        "epsilon_min = 1e-16",
     ):
         assert part in said, part
     assert '<a href="https://arxiv.org/abs/2510.27004">' in text
