@@ -48,7 +48,8 @@ def draw(tables: Tables) -> dict[str, Figure]:
     left.set_ylabel("T(ε): steps of the last stage to loss ≤ ε")
     right.set_ylabel("T(ε): steps to loss ≤ ε")
     time_figure.supxlabel(
-        "1/ε  (line: median of the runs that specialize, band: the middle half of them)", fontsize=8
+        "1/ε  (line: median of the runs that specialize; left, band: the middle half of them)",
+        fontsize=8,
     )
 
     loss_figure, axes = style.panels(2, height=2.6)

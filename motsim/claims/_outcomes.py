@@ -2,16 +2,16 @@
 
 The rule, for every claim about runs of a mixture: a run *specializes* if it stays finite and its
 experts cover every class at its end. A law is judged on the runs that specialize, as the theorem
-assumes it, and stands beside their share with its exact binomial interval (Clopper and Pearson,
-Biometrika 26 (1934), 404). What specialized runs do later (two experts that tie for a class,
-attention that leaks) is part of the law, not of the share. A model without a gate has nothing to
-specialize: every run counts that stays finite.
+assumes it, and stands beside their share with its exact binomial interval. What specialized runs do
+later (two experts that tie for a class, attention that leaks) is part of the law, not of the share.
+A model without a gate has nothing to specialize: every run counts that stays finite.
 """
 
 from dataclasses import dataclass
 
 import pandas as pd
-from scipy import stats
+
+from motsim.intervals import exact_share_interval
 
 __all__ = ["Outcomes", "outcomes", "specialized"]
 
@@ -40,10 +40,7 @@ class Outcomes:
 
     def interval(self, level: float = 0.95) -> tuple[float, float]:
         """Exact binomial interval of the share; (0, 1) without runs."""
-        if not self.num_runs:
-            return 0.0, 1.0
-        found = stats.binomtest(self.num_done, self.num_runs).proportion_ci(level, method="exact")
-        return float(found.low), float(found.high)
+        return exact_share_interval(self.num_done, self.num_runs, level)
 
     def __str__(self) -> str:
         """As ``96 of 100 runs specialize [90, 99] %; 3 do not cover every class, 1 diverged``."""

@@ -34,13 +34,18 @@ computes coordinates and layout once; `sampled-routing` is the nearest there is.
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 from scipy.special import expit
 
 from motsim.claims import Claim, Finding, Verdict
 from motsim.claims._missing import nothing
 from motsim.claims.sampled_routing import routed
-from motsim.intervals import MIN_SEEDS, jackknife_interval, mean_interval, shown
+from motsim.intervals import (
+    MIN_SEEDS,
+    exact_share_interval,
+    jackknife_interval,
+    mean_interval,
+    shown,
+)
 from motsim.results.tables import Tables
 
 __all__ = [
@@ -204,8 +209,7 @@ def counted(good: float, count: float) -> tuple[float, float]:
     """Exact binomial interval of a share; (0, 1) without runs."""
     if not count:
         return 0.0, 1.0
-    ends = stats.binomtest(int(good), int(count)).proportion_ci(LEVEL, method="exact")
-    return float(ends.low), float(ends.high)
+    return exact_share_interval(int(good), int(count), LEVEL)
 
 
 def _closed(case: str, runs: pd.DataFrame) -> Finding:

@@ -21,13 +21,12 @@ Source: arXiv:2510.27004, abstract, after Yang et al. (ICLR 2025), quoted; the r
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from motsim.claims import Claim, Finding, Verdict
 from motsim.claims._missing import nothing
 from motsim.claims._outcomes import outcomes, specialized
 from motsim.claims.rates import MOST, curves, dynamics, rate_finding
-from motsim.intervals import above
+from motsim.intervals import above, exact_share_interval
 from motsim.rates import log_depth
 from motsim.results.tables import Tables
 
@@ -62,17 +61,17 @@ def tail_finding(case: str, rows: pd.DataFrame, expected: Verdict) -> Finding:
     total, kept = len(depth.eps_low), depth.num_kept
     if not total:
         return Finding(case, predicted, "no run", "inconclusive", expected, f"{became}.")
-    low, high = stats.binomtest(total - kept, total).proportion_ci(0.95, method="exact")
+    low, high = exact_share_interval(total - kept, total)
     measured = f"{kept} of {total} runs end in no logarithm" if not kept else ""
     if kept:
         ends = np.isfinite(depth.eps_low) & ~depth.ended
         begin, speed = np.median(depth.eps_high[ends]), np.median(depth.steps_per_decade[ends])
         measured = f"log below {begin:.0e}: {speed:.3g} steps a decade ({kept} of {total} runs)"
     return Finding(
-        case, predicted, measured, above(float(low), float(high), MOST), expected,
+        case, predicted, measured, above(low, high, MOST), expected,
         f"{became}. Of those {kept} keep their steps per decade within a factor of three over the"
         f" last three decades or more, to {smallest:.0e}{dynamics(rows)}",
-        (total - kept) / total, float(low), float(high),
+        (total - kept) / total, low, high,
     )  # fmt: skip
 
 

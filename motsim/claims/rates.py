@@ -2,12 +2,11 @@
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from motsim.claims import Claim, Finding, Verdict
 from motsim.claims._missing import nothing
 from motsim.claims._outcomes import outcomes, specialized
-from motsim.intervals import above
+from motsim.intervals import above, exact_share_interval
 from motsim.rates import MISSING, RateDecision, decide, fit_law, log_depth, supports
 from motsim.rates.depth import SAME_ORDER
 from motsim.results.tables import Tables
@@ -132,7 +131,7 @@ def depth_finding(
         return Finding(
             case, predicted, "no run specializes", "inconclusive", expected, f"{became}."
         )
-    ends = stats.binomtest(depth.num_kept, total).proportion_ci(0.95, method="exact")
+    ends = exact_share_interval(depth.num_kept, total)
     value, low, high = depth.median()
     spread = f"{value:.1e} [{low:.1e}, {high:.1e}]"
     speed = float(np.nanmedian(depth.steps_per_decade)) if np.isfinite(depth.eps_low).any() else 0.0
@@ -145,7 +144,7 @@ def depth_finding(
         below = " it is not reached" if np.isinf(growth) else f" T grows {growth:.2g}-fold"
         below = f"; in the decade below{below} (median)"
     return Finding(
-        case, predicted, measured, above(float(ends.low), float(ends.high), MOST), expected,
+        case, predicted, measured, above(*ends, MOST), expected,
         f"{became}. Of those {depth.num_kept} of {total} keep their steps per decade within a"
         f" factor {SAME_ORDER:g} to the end{dynamics(rows)}; the logarithm ends at eps = {spread}"
         f" (median of the runs){below}",

@@ -41,13 +41,12 @@ from math import log
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from motsim.claims import Claim, Finding, Verdict
 from motsim.claims._missing import nothing
 from motsim.claims._outcomes import outcomes
 from motsim.claims.rates import rate_finding
-from motsim.intervals import MIN_SEEDS, mean_interval, shown
+from motsim.intervals import MIN_SEEDS, exact_share_interval, mean_interval, shown
 from motsim.results.tables import Tables
 
 __all__ = ["CASES", "CLAIM", "EXPECTED", "drift", "judge", "routed", "shares", "speeds"]
@@ -110,8 +109,7 @@ def shares(rows: pd.DataFrame) -> tuple[int, int, float, float]:
     good, count = int(routed(runs).sum()), len(runs)
     if not count:
         return 0, 0, 0.0, 1.0
-    ends = stats.binomtest(good, count).proportion_ci(LEVEL, method="exact")
-    return good, count, float(ends.low), float(ends.high)
+    return good, count, *exact_share_interval(good, count, LEVEL)
 
 
 def drift(
