@@ -16,7 +16,7 @@ from motsim.rehearsal import (
     geometry_from_gram,
     optimal_schedule,
 )
-from motsim.rehearsal.drawn import draw_setting
+from motsim.rehearsal.drawn import draw_clusters, draw_setting
 from motsim.rehearsal.replay import stored_samples
 from motsim.rehearsal.schedules import Schedule, make_schedule
 
@@ -34,10 +34,10 @@ class Settings(BaseModel):
 
     seed: int = Field(0, ge=0)
     # tasks
-    family: Literal["equicorrelated", "clustered", "drifting", "drawn"] = Field(
+    family: Literal["equicorrelated", "clustered", "drifting", "drawn", "drawn_clusters"] = Field(
         "equicorrelated",
         description="drifting: cosine similarity^|i-j|; drawn: all but num_tasks, strategy from"
-        " the seed",
+        " the seed; drawn_clusters: kinds of the tasks, their cosines, and threshold",
     )
     num_tasks: int = Field(2, ge=1, description="clustered: the number of labels in clusters")
     dim: int = Field(100, ge=1)
@@ -144,14 +144,20 @@ def problem(settings: Settings) -> Problem:
     s = settings
     if s.family == "drawn":
         return Problem(*draw_setting(generator(stream(s), "signals"), s.num_tasks, s.strategy))
-    tasks, cosine = _tasks(s)
     options: dict[str, Any] = {}
+    threshold = s.threshold
+    if s.family == "drawn_clusters":  # the same sets for every strategy
+        rng = generator(s.seed, "signals")
+        tasks, threshold = draw_clusters(rng, s.num_tasks, s.dim, s.norm)
+        cosine = float("nan")
+    else:
+        tasks, cosine = _tasks(s)
     strategy: str | Schedule = s.strategy
     samples, memory_size = s.samples_per_task, s.memory_size
     if s.strategy in ("sequential", "hybrid"):
         options["order"] = s.order
     if s.strategy == "hybrid":
-        options["threshold"] = s.threshold
+        options["threshold"] = threshold
     if s.planned:
         plan = optimal_schedule(tasks, samples, memory_size, s.noise_std, objective=s.planned)
         strategy = plan.schedule

@@ -51,6 +51,24 @@ def draw_setting(rng: np.random.Generator, num_tasks: int, strategy: str) -> Dra
     return DrawnSetting(tasks, samples, memory, noise, strategy, options)
 
 
+def draw_clusters(
+    rng: np.random.Generator, num_tasks: int, dim: int, norm: float = 1.0
+) -> tuple[TaskGeometry, float]:
+    """Draw tasks of two or three kinds, and the threshold that tells the kinds apart.
+
+    Each task's kind is uniform, at least two kinds occur; cosines within a kind are one number in
+    [0.6, 1], between kinds one in [-0.3, 0.5]; the threshold is half way.
+    """
+    kinds = int(rng.integers(2, 4))
+    labels = np.zeros(num_tasks, dtype=int)
+    while num_tasks > 1 and np.ptp(labels) == 0:
+        labels = rng.integers(0, kinds, size=num_tasks)
+    within, between = float(rng.uniform(0.6, 1.0)), float(rng.uniform(-0.3, 0.5))
+    gram = np.where(labels[:, None] == labels, within, between)
+    np.fill_diagonal(gram, 1.0)
+    return geometry_from_gram(norm**2 * gram, dim), (within + between) / 2
+
+
 def _tasks(rng: np.random.Generator, num_tasks: int, dim: int) -> TaskGeometry:
     if rng.random() < 0.5:
         cosine = float(rng.uniform(-1 / max(num_tasks - 1, 1), 1))

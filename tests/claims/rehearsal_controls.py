@@ -67,7 +67,8 @@ def swapped(tables, first, second):
 def assert_judge_copes(judge, tables):
     """Empty, one-row, failed and NaN tables, and two seeds: inconclusive and no traceback."""
     main = tables.main
-    numbers = [c for name in QUANTITIES for c in (name, f"{name}_se") if c in main]
+    ends = ("", "_se", "_predicted")
+    numbers = [c for name in QUANTITIES for end in ends if (c := f"{name}{end}") in main]
     for poor in (
         pd.DataFrame(),
         main.iloc[:0],

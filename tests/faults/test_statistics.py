@@ -176,7 +176,7 @@ def run_dropped(rows, rng):
     return rows[rows["run"] != f"{rng.integers(6):03}"]
 
 
-@pytest.mark.parametrize("seeds", [25, pytest.param(100, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("seeds", [10, pytest.param(100, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(("law", "case"), [("log", "mot-squared"), ("inverse", "single-4-squared")])
 @pytest.mark.parametrize("drop", [stopped_early, rows_dropped, slowest_dropped, run_dropped])
 def test_f12_fifth_of_the_rows_lost(seeds, law, case, drop, record):
@@ -218,7 +218,7 @@ def test_f12_control_lost_rows_called_unreached_turn_the_verdict():
 # --- F27: data of the other law -------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("seeds", [50, pytest.param(1000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("seeds", [20, pytest.param(1000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("case", ["mot-squared", "single-4-squared"])
 def test_f27_wrong_theory_at_the_shipped_grid(seeds, case, record):
     epsilons = grid_of(case)
