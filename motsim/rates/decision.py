@@ -18,9 +18,10 @@ from motsim.rates.judgement import ENDS, INVERSE_BAND, Judgement, judge, lower_q
 from motsim.rates.laws import check_law
 from motsim.rates.ranges import MAX_OTHERWISE, ends, fits, search, without_stops
 from motsim.rates.regimes import Regime, find_regimes
-from motsim.rates.sample import Sample, sample_of_hits, trusted_bounds
+from motsim.rates.sample import Sample, called, sample_of_hits, trusted_bounds
 
 _NO_INTERVAL = (np.nan, np.nan)
+GROWTH = 1.5  # of the steps per decade within a range, from which on a logarithm is doubted aloud
 
 
 @dataclass(frozen=True)
@@ -187,7 +188,8 @@ def decide_sample(
                 for c, own in zip(asked, dissent, strict=True)
                 if own != found.candidate
             ]
-            count += f" (run {', '.join(odd[:5])}{' …' if len(odd) > 5 else ''})"
+            named = ", ".join([called(odd[0]), *odd[1:5]]) + (" …" if len(odd) > 5 else "")
+            count += f" ({named})"
         if others > MAX_OTHERWISE * len(asked):
             law, reason = "inconclusive", f"the runs disagree: {count}; {reason}"
         else:
@@ -199,6 +201,7 @@ def decide_sample(
     elif tried > 1:
         reason += f" (below a change of regime; {tried} ranges tried)"
     common["decades"] = lower_quartile([c.decades for c in used])
+    warnings += [_drift(found, common["decades"])] if law == "log" else []
     rate, low, high = found.evidence.steps_per_decade(1.0 - (1.0 - level) / tried)
     return RateDecision(
         law=law,
@@ -220,7 +223,7 @@ def decide_sample(
         by_law=by_law,
         rival=found.rival,
         advice=advice,
-        warnings=tuple(warnings),
+        warnings=tuple(w for w in warnings if w),
     )
 
 
@@ -262,6 +265,17 @@ def _advice(
 
 def _copies(sample: Sample) -> str:
     return f"{sample.num_copies} of {sample.num_curves} runs are copies of others: counted once."
+
+
+def _drift(found: Judgement, decades: float) -> str:
+    """Say so if the steps per decade grow within the range: the logarithm may be to a power."""
+    growth, least = (10.0 ** (p * decades) for p in (found.exponent, found.exponent_interval[0]))
+    if least < GROWTH:
+        return ""
+    return (
+        f"Steps per decade grow {growth:.1f}-fold within the range: a power of the logarithm, such"
+        " as (ln 1/eps)^1.5, is not told from log."
+    )
 
 
 def _range(curves: Sequence[Curve]) -> tuple[float, float]:

@@ -35,7 +35,7 @@ def closed_gate(sample: Sample, decades: float) -> tuple[str, str] | None:
         ),
         (
             number > 0 and (points < MIN_POINTS or leaps),
-            f"fewer than {MIN_POINTS} distinct steps a curve ({points:g} distinct points)"
+            f"fewer than {MIN_POINTS} distinct steps a curve ({points:g})"
             if points < MIN_POINTS
             else "fewer than one distinct step a decade: each step passes over a decade of eps",
             "log the loss more often, or state a wider range of eps; a method this fast has no"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ from motsim.rates.runs import (
     remarks,
     sample_of_runs,
 )
+from motsim.rates.sample import called
 
 __all__ = ["rate"]
 
@@ -93,12 +95,22 @@ def rate(
     """
     question = Question(floor, eps_range, passage, level)
     curves = read(data, loss=loss, step=step, run=run, where=where, by=by, optimum=optimum)
-    found = {
-        name: _rate_of(name, part, curves, question) for name, part in _groups(curves.frame).items()
-    }
+    found = {}
+    for name, part in _groups(curves.frame).items():
+        try:
+            found[name] = _rate_of(name, part, curves, question)
+        except ReadingError as error:
+            places = (_file(data), name, str(error))
+            raise ReadingError(": ".join(text for text in places if text)) from None
     if len(found) == 1:
         return next(iter(found.values()))
     return Rates(found, curves.notes)
+
+
+def _file(data: object) -> str:
+    """Name of the file that was handed over, if it is one."""
+    one = data[0] if isinstance(data, (list, tuple)) and len(data) == 1 else data
+    return Path(one).name if isinstance(one, (str, Path)) else ""
 
 
 def _groups(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -208,7 +220,7 @@ def _estimated(
     for run in runs:
         curve = curve_of(run)
         if curve is None:
-            raise ReadingError(f"--floor estimate: run {run.name} has fewer than four points")
+            raise ReadingError(f"--floor estimate: {called(run.name)} has fewer than four points")
         squares, log_floors = fit_floored_powers(curve)
         floor = float(np.exp(log_floors[squares.argmin()]))
         floors.append(floor)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from motsim.rates.curves import SAME, Array, Curve, make_curve
-from motsim.rates.sample import Sample
+from motsim.rates.sample import Sample, called
 
 PASSAGES = ("first", "stay")
 POINTS_PER_DECADE, LEAST_POINTS, MAX_POINTS = 8, 24, 64
@@ -66,23 +66,26 @@ def clean_run(name: str, steps: ArrayLike, loss: ArrayLike, rows: ArrayLike | No
     number, value = np.asarray(steps, dtype=np.float64), np.asarray(loss, dtype=np.float64)
     row = np.arange(1, number.size + 1) if rows is None else np.asarray(rows)
     if number.shape != value.shape or number.ndim != 1:
-        raise ValueError(f"run {name}: one step for each loss, got {number.size} and {value.size}")
+        raise ValueError(
+            f"{called(name)}: one step for each loss, got {number.size} and {value.size}"
+        )
     bad = np.flatnonzero(~np.isfinite(number))
     if bad.size:
-        raise ValueError(f"run {name}, row {row[bad[0]]}: step {number[bad[0]]} is not finite")
+        raise ValueError(f"{called(name)}, row {row[bad[0]]}: step {number[bad[0]]} is not finite")
     fall = np.flatnonzero(np.diff(number) < 0)
     if fall.size:
         i = int(fall[0]) + 1
         raise ValueError(
-            f"run {name}, row {row[i]}: step {number[i]:g} follows step {number[i - 1]:g}; steps"
-            " of a run increase (is a column that names runs missing?)"
+            f"{called(name)}, row {row[i]}: step {number[i]:g} follows step {number[i - 1]:g}:"
+            " steps of a run increase (is a column that names runs missing, or the file not sorted"
+            " by step?)"
         )
     number, value, diverged_at = _usable(number, value)
     logged = np.isfinite(value)
     num_empty = int((~logged).sum())
     number, value = number[logged], value[logged]
     if not value.size:
-        raise ValueError(f"run {name}: no loss was logged")
+        raise ValueError(f"{called(name)}: no loss was logged")
     last = np.append(np.diff(number) > 0, True)
     return Run(name, number[last], value[last], diverged_at, num_empty, int((~last).sum()))
 

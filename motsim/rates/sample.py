@@ -16,6 +16,11 @@ from motsim.rates.laws import Array
 CLEAR = 2.0  # log likelihood a curve: true floors gain 2 to 25, powers cut short at most 1.5
 
 
+def called(name: str) -> str:
+    """Return a run's name with the word run before it, once."""
+    return name if name.lower().startswith("run") else f"run {name}"
+
+
 @dataclass(frozen=True, eq=False)
 class Sample:
     """Curves of one method; None stands for a run that has fewer than four distinct points.

@@ -7,6 +7,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from motsim.rates import decide
 from tests.rates.synthetic import KINDS, POWERS
 
 START = 60_000  # seeds nobody tuned on
@@ -54,3 +55,13 @@ def test_wrong_verdicts_of_all_kinds_are_at_most_one_per_cent(record_property):
     assert total.total() >= SETS
     assert total["wrong"] <= 0.01 * total.total(), every
     assert total["inconclusive"] <= 0.5 * total.total(), dict(total)
+
+
+def test_a_power_of_the_logarithm_is_doubted_aloud():
+    """T ∝ (ln 1/eps)^1.5 keeps within the log law's limit of p; the growth is said."""
+    epsilons = 10.0 ** -np.arange(0.5, 8.51, 0.25)
+    factors = 100.0 * np.array([1.0, 1.2, 0.9, 1.1, 1.05])[:, None]
+    for power, doubted in ((1.5, True), (1.0, False)):  # control: the logarithm itself
+        found = decide(epsilons, np.ceil(factors * np.log(1 / epsilons) ** power))
+        assert found.law == "log"
+        assert ("a power of the logarithm" in " ".join(found.warnings)) is doubted

@@ -228,7 +228,7 @@ def _mixed(
         )
     return ReadingError(
         f"{rows.name}: {where}: {what}; steps must rise within a run, and no column tells runs"
-        " apart: add one and name it with --run"
+        " apart: add one and name it with --run, or sort the rows by step if they are of one run"
     )
 
 
