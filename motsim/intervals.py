@@ -34,6 +34,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 from scipy.special import stdtrit
 
+from motsim.confidence import resolve
+
 __all__ = [
     "above",
     "exact_share_interval",
@@ -47,14 +49,13 @@ __all__ = [
     "shown",
 ]
 
-LEVEL = 0.95
 MIN_SEEDS = 3
 ROUNDING = 1e-12  # relative: a smaller spread is that of the arithmetic, not of the seeds
 MORE_DIGITS = 6
 NO_ENDS = (float("nan"), float("nan"))
 
 
-def share_interval(successes: int, trials: int, level: float = LEVEL) -> tuple[float, float]:
+def share_interval(successes: int, trials: int, level: float | None = None) -> tuple[float, float]:
     """Wilson interval of a share; (0, 1) without trials.
 
     >>> [round(end, 3) for end in share_interval(10, 10)]
@@ -62,11 +63,13 @@ def share_interval(successes: int, trials: int, level: float = LEVEL) -> tuple[f
     """
     if trials == 0:
         return 0.0, 1.0
-    found = stats.binomtest(successes, trials).proportion_ci(level, method="wilson")
+    found = stats.binomtest(successes, trials).proportion_ci(resolve(level), method="wilson")
     return float(found.low), float(found.high)
 
 
-def exact_share_interval(successes: int, trials: int, level: float = LEVEL) -> tuple[float, float]:
+def exact_share_interval(
+    successes: int, trials: int, level: float | None = None
+) -> tuple[float, float]:
     """Clopper and Pearson's interval of a share, never below its level; (0, 1) without trials.
 
     Source: Biometrika 26 (1934), 404.
@@ -76,11 +79,13 @@ def exact_share_interval(successes: int, trials: int, level: float = LEVEL) -> t
     """
     if trials == 0:
         return 0.0, 1.0
-    found = stats.binomtest(successes, trials).proportion_ci(level, method="exact")
+    found = stats.binomtest(successes, trials).proportion_ci(resolve(level), method="exact")
     return float(found.low), float(found.high)
 
 
-def mean_share_interval(values: ArrayLike, level: float = LEVEL) -> tuple[float, float, float]:
+def mean_share_interval(
+    values: ArrayLike, level: float | None = None
+) -> tuple[float, float, float]:
     """Mean of shares in [0, 1], one a seed, with Wilson's interval of the trials it is worth.
 
     The trials are those of a binomial share with the same standard error (at least one, and as
@@ -99,7 +104,7 @@ def mean_share_interval(values: ArrayLike, level: float = LEVEL) -> tuple[float,
     return mean, max(float(centre - half), 0.0), min(float(centre + half), 1.0)
 
 
-def mean_interval(values: ArrayLike, level: float = LEVEL) -> tuple[float, float, float]:
+def mean_interval(values: ArrayLike, level: float | None = None) -> tuple[float, float, float]:
     """Mean of the seeds with Student's t interval; NaN ends below three seeds.
 
     Values that are all the same, to rounding, have no interval: both ends are the mean.
@@ -115,7 +120,7 @@ def mean_interval(values: ArrayLike, level: float = LEVEL) -> tuple[float, float
 
 
 def jackknife_interval(
-    values: ArrayLike, statistic: Callable[[NDArray[np.float64]], float], level: float = LEVEL
+    values: ArrayLike, statistic: Callable[[NDArray[np.float64]], float], level: float | None = None
 ) -> tuple[float, float, float]:
     """Statistic of the seeds (rows) with Student's interval over its jackknife pseudo-values.
 
@@ -143,7 +148,7 @@ def jackknife_interval(
     return value, value - half, value + half
 
 
-def median_interval(values: ArrayLike, level: float = LEVEL) -> tuple[float, float, float]:
+def median_interval(values: ArrayLike, level: float | None = None) -> tuple[float, float, float]:
     """Median of the seeds with the exact interval of order statistics; NaN ends below six seeds.
 
     For runs of which a few behave in another way: a mean would be theirs. Infinite values are
@@ -159,7 +164,7 @@ def median_interval(values: ArrayLike, level: float = LEVEL) -> tuple[float, flo
 
 
 def least_interval(
-    samples: Sequence[ArrayLike], level: float = LEVEL
+    samples: Sequence[ArrayLike], level: float | None = None
 ) -> tuple[float, float, float]:
     """Least of the means of k samples, with an interval of the least true mean; NaN without any.
 
@@ -171,6 +176,7 @@ def least_interval(
     """
     if not len(samples):
         return float("nan"), *NO_ENDS
+    level = resolve(level)
     joint = 1 - (1 - level) / len(samples)
     low_ends = np.array([mean_interval(x, level) for x in samples])
     high_ends = np.array([mean_interval(x, joint)[2] for x in samples])
@@ -179,7 +185,7 @@ def least_interval(
 
 
 def order_interval(
-    lower: ArrayLike, upper: ArrayLike | None = None, level: float = LEVEL
+    lower: ArrayLike, upper: ArrayLike | None = None, level: float | None = None
 ) -> tuple[float, float]:
     """Order statistics that hold the median between them; NaN ends below six values.
 
@@ -189,7 +195,7 @@ def order_interval(
     """
     low = np.sort(np.asarray(lower, dtype=float))
     high = low if upper is None else np.sort(np.asarray(upper, dtype=float))
-    k = int(stats.binom.ppf((1 - level) / 2, len(low), 0.5)) if len(low) else 0
+    k = int(stats.binom.ppf((1 - resolve(level)) / 2, len(low), 0.5)) if len(low) else 0
     if k < 1:  # no pair of values is wide enough
         return NO_ENDS
     return float(low[k - 1]), float(high[len(high) - k])
@@ -226,9 +232,9 @@ def shown(value: float, low: float, high: float, form: str = ".2f", before: str 
     return "{0}{1} [{0}{2}, {0}{3}]".format(before, *texts)
 
 
-def student(freedom: int, level: float) -> float:
+def student(freedom: int, level: float | None) -> float:
     """Two-sided quantile of Student's t; a hundred times as fast as `stats.t.ppf`."""
-    return float(stdtrit(freedom, (1 + level) / 2))
+    return float(stdtrit(freedom, (1 + resolve(level)) / 2))
 
 
 def _finite(values: ArrayLike) -> NDArray[np.float64]:

@@ -88,15 +88,28 @@ def print_claims(claims: Mapping[str, Claim]) -> None:
         print(textwrap.fill(claim.statement, WIDTH, initial_indent="  ", subsequent_indent="  "))
 
 
-def print_verdicts(verdicts: Mapping[str, Sequence[Finding]], claims: Mapping[str, Claim]) -> None:
-    """Print the table of all verdicts: claim, case, prediction, measurement, verdict, recorded."""
+def print_verdicts(
+    verdicts: Mapping[str, Sequence[Finding]],
+    claims: Mapping[str, Claim],
+    together: Mapping[str, Sequence[str] | None],
+) -> None:
+    """Print the table of all verdicts: claim, case, prediction, measurement, verdict, recorded.
+
+    `together` are the cases of each claim that stand together, None where that was not asked.
+    """
+    stand, alone = 0, 0
     for name, findings in verdicts.items():
-        claim = claims[name]
+        claim, joint = claims[name], together.get(name)
         print(f"\n{name}  ({claim.kind})  {claim.prediction}")
         width = max(len(finding.case) for finding in findings)
         for finding in findings:
             mark = "" if finding.as_expected else f"   <- RECORDED: {finding.expected}"
-            print(f"  {finding.case:<{width}}  {finding.verdict:<12}  {finding.measured}{mark}")
+            verdict: str = finding.verdict
+            if joint is not None and finding.verdict != "inconclusive":
+                stand += finding.case in joint
+                alone += finding.case not in joint
+                verdict += "" if finding.case in joint else " *"
+            print(f"  {finding.case:<{width}}  {verdict:<12}  {finding.measured}{mark}")
             print(f"  {'':<{width}}  {'':<12}  predicted: {finding.predicted}")
     everything = [finding for found in verdicts.values() for finding in found]
     count = {v: sum(f.verdict == v for f in everything) for v in ("holds", "fails", "inconclusive")}
@@ -106,6 +119,13 @@ def print_verdicts(verdicts: Mapping[str, Sequence[Finding]], claims: Mapping[st
         f" {count['fails']} fail, {count['inconclusive']} inconclusive;"
         f" {other} not as recorded"
     )
+    decided = count["holds"] + count["fails"]
+    if any(cases is not None for cases in together.values()):
+        print(
+            f"of {decided} decisions, each at 95 % (up to {0.05 * decided:.0f} may be false),"
+            f" {stand} stand together\nwithin their claim (Holm, 5 % a claim); * marks the"
+            f" {alone} that stand alone only"
+        )
 
 
 def print_reproduction(counted: Mapping[str, Sequence[Recorded]], starts: Sequence[int]) -> None:

@@ -25,10 +25,14 @@ examples:
   python -m motsim.verify coverage rate-mot      two claims
   python -m motsim.verify --json > verdicts.json
   python -m motsim.verify coverage --blocks 20   how often its verdicts come out with other seeds
+  python -m motsim.verify rates --together       and which verdicts stand together
   python -m motsim.verify --list                 the claims and where they come from
 
 Exit codes: 0 every verdict is the recorded one, 1 one is not or a run failed, 2 the call was
 wrong, 130 or 143 interrupted (finished runs are kept).
+
+With --together verdicts marked * are decided alone, at 95 %, and not together with the others of
+their claim: that any of the rest is false has a chance of at most 5 % a claim (Holm's rule).
 
 With --blocks K each claim is judged K times: block i has the seeds from N + 1000 i, N being
 --seed-start or 100000. Exit code 1 then means that a verdict recorded as holds came out as fails,
@@ -53,6 +57,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     add_run_options(options)
     options.add_argument(
         "--blocks", type=positive_integer, metavar="K", help="judge on K fresh blocks of seeds"
+    )
+    options.add_argument(
+        "--together",
+        action="store_true",
+        help="say which verdicts of a claim stand together (Holm)",
     )
     options.add_argument("--json", action="store_true", help="print JSON instead of a table")
     options.add_argument("--list", action="store_true", help="list the claims and stop")
@@ -90,15 +99,20 @@ def _act(arguments: argparse.Namespace, progress: "Progress") -> int:
                 {
                     name: {
                         **asdict(claim_module(name).CLAIM),
-                        "findings": [asdict(finding) for finding in findings],
+                        "findings": [asdict(finding) for finding in found.findings],
+                        **({} if found.together is None else {"together": found.together}),
                     }
-                    for name, findings in verdicts.items()
+                    for name, found in judged.items()
                 },
                 indent=1,
             )
         )
     else:
-        print_verdicts(verdicts, {name: claim_module(name).CLAIM for name in names})
+        print_verdicts(
+            verdicts,
+            {name: claim_module(name).CLAIM for name in names},
+            {name: found.together for name, found in judged.items()},
+        )
     failed = _warn_of_failures(judged, arguments.seed_start, progress)
     right = all(finding.as_expected for found in verdicts.values() for finding in found)
     return 0 if right and not failed else 1
@@ -133,8 +147,9 @@ def _judged(
     session.progress.say("judging the claims")
     start = sweeps[0].start
     return judge_claims(
-        ready, arguments.tier, arguments.out, session.backend, seed_start=start, tables=tables
-    )
+        ready, arguments.tier, arguments.out, session.backend,
+        seed_start=start, tables=tables, together=arguments.together,
+    )  # fmt: skip
 
 
 def _warn_of_failures(judged: "dict[str, Judged]", start: int | None, progress: "Progress") -> int:

@@ -38,7 +38,7 @@ class Outcomes:
         """Share of the runs that specialize; NaN without runs."""
         return self.num_done / self.num_runs if self.num_runs else float("nan")
 
-    def interval(self, level: float = 0.95) -> tuple[float, float]:
+    def interval(self, level: float | None = None) -> tuple[float, float]:
         """Exact binomial interval of the share; (0, 1) without runs."""
         return exact_share_interval(self.num_done, self.num_runs, level)
 

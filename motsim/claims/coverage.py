@@ -41,7 +41,8 @@ import pandas as pd
 from scipy import stats
 
 from motsim.claims import Claim, Finding, Verdict
-from motsim.intervals import mean_interval, mean_share_interval, shown
+from motsim.confidence import resolve
+from motsim.intervals import exact_share_interval, mean_interval, mean_share_interval, shown
 from motsim.occupancy import coupon_collector, distinct_choices
 from motsim.results.tables import Tables
 
@@ -59,7 +60,6 @@ CLAIM = Claim(
 )
 
 DELTA = 0.1  # tolerated probability of an uncovered class
-LEVEL = 0.95
 MARGIN = 0.05  # of "never below": well under the distance between the two formulas
 MIN_TRIALS = 20
 
@@ -90,23 +90,23 @@ def shares(runs: pd.DataFrame) -> pd.DataFrame:
     found = good.groupby(keys)["success"].agg(["sum", "count"]).reset_index()
     found = found.rename(columns={"sum": "successes", "count": "trials"})
     found["share"] = found["successes"] / found["trials"]
-    found["low"], found["high"] = _ends(found, LEVEL)
+    found["low"], found["high"] = _ends(found)
     sizes = list(zip(found["num_classes"], found["num_experts"], strict=True))
     found["coupon"] = [coupon_collector(int(n), int(m)) for n, m in sizes]
     found["collision"] = [distinct_choices(int(n), int(m)) for n, m in sizes]
     return found
 
 
-def _ends(points: pd.DataFrame, level: float) -> tuple[list[float], list[float]]:
+def _ends(points: pd.DataFrame, level: float | None = None) -> tuple[list[float], list[float]]:
     """Exact binomial limits of each point."""
     pairs = zip(points["successes"], points["trials"], strict=True)
-    ends = [stats.binomtest(int(k), int(n)).proportion_ci(level) for k, n in pairs]
-    return [float(end.low) for end in ends], [float(end.high) for end in ends]
+    ends = [exact_share_interval(int(k), int(n), level) for k, n in pairs]
+    return [low for low, _ in ends], [high for _, high in ends]
 
 
 def _joint_ends(points: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """Limits that hold for all points together, as the tests of `_rejected` do (Bonferroni)."""
-    low, high = _ends(points, 1 - (1 - LEVEL) / max(len(points), 1))
+    low, high = _ends(points, 1 - (1 - resolve(None)) / max(len(points), 1))
     return np.array(low), np.array(high)
 
 
@@ -134,7 +134,7 @@ def _rejected(
         stats.binomtest(int(k), int(n), min(max(p, 0.0), 1.0), alternative=side).pvalue
         for k, n, p in zip(points["successes"], points["trials"], points[formula], strict=True)
     ]
-    return pd.Series(np.array(tests) * len(points) < 1 - LEVEL, index=points.index)
+    return pd.Series(np.array(tests) * len(points) < 1 - resolve(None), index=points.index)
 
 
 def _few(case: str, predicted: str, points: pd.DataFrame) -> Finding | None:

@@ -33,7 +33,6 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from motsim.claims import Claim, Finding, Verdict
 from motsim.claims._missing import nothing
@@ -41,7 +40,7 @@ from motsim.claims._outcomes import outcomes, specialized
 from motsim.claims._plateau import predicted_plateau
 from motsim.claims.rates import MOST, curves, depth_finding, dynamics
 from motsim.experiments.mixture import Settings
-from motsim.intervals import above, median_interval, shown
+from motsim.intervals import above, exact_share_interval, median_interval, shown
 from motsim.plan import load_sweep
 from motsim.rates import log_depth
 from motsim.results.tables import Tables
@@ -158,13 +157,13 @@ def _depth(case: str, rows: pd.DataFrame) -> Finding:
     runs = good["run"].nunique()
     depth = log_depth(*curves(good)) if runs else None
     if depth is not None and np.isinf(depth.median()[0]):
-        ends = stats.binomtest(depth.num_kept, runs).proportion_ci(0.95, method="exact")
+        ends = exact_share_interval(depth.num_kept, runs)
         lowest = good.loc[good["step"] >= 0].groupby("run")["epsilon"].min()
         begins = good.loc[good["stage_step"] > 0].groupby("run")["epsilon"].max()
         finding = Finding(
             case, f"log down to {rows['epsilon'].min():.0e} in more than {MOST:.0%} of the runs",
             "less than three decades of a logarithm in the last stage",
-            above(float(ends.low), float(ends.high), MOST), expected,
+            above(*ends, MOST), expected,
             f"{outcomes(rows, NUM_CLASSES)}. Of those {depth.num_kept} of {runs} keep it to the"
             f" end{dynamics(rows)}; the last stage goes from {begins.median():.0e} to"
             f" {lowest.median():.0e} (medians)",

@@ -23,12 +23,11 @@ Settings were chosen on seeds from 500000; the recorded seeds begin at 0.
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from motsim.claims import Claim, Finding, Verdict
 from motsim.claims._missing import nothing
 from motsim.claims._outcomes import outcomes, specialized
-from motsim.intervals import above, median_interval, shown
+from motsim.intervals import above, exact_share_interval, median_interval, shown
 from motsim.results.tables import Tables
 
 __all__ = ["CLAIM", "courses", "judge", "opening", "residual"]
@@ -213,9 +212,8 @@ def _coverage(runs: pd.DataFrame) -> Finding:
     without, with_ = (pairs[c].astype(bool) for c in (pairs.columns.min(), pairs.columns.max()))
     n, gained, lost = len(pairs), int((with_ & ~without).sum()), int((without & ~with_).sum())
     # gain <= share that gains, >= minus the share that loses; exact ends of both
-    more = stats.binomtest(gained, n).proportion_ci(0.95)
-    less = stats.binomtest(lost, n).proportion_ci(0.95)
-    low, high = float(more.low - less.high), float(more.high - less.low)
+    more, less = exact_share_interval(gained, n), exact_share_interval(lost, n)
+    low, high = more[0] - less[1], more[1] - less[0]
     gain = (gained - lost) / n
     return Finding(
         case, predicted, f"gain {shown(gain, low, high, '+.2f')}", above(low, high, GAIN),

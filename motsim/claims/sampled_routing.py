@@ -64,7 +64,6 @@ CLAIM = Claim(
 
 CLASSES, EXPERTS, NODES = 4, 16, 4
 ENTROPY_SHARE = 0.05  # of log N, as in `specialization`
-LEVEL = 0.95
 #: Hypotheses to tell apart: full speed (5 times), the normal approximation of X (0.6 times), and
 #: the speed of other pairs sharing noise (1.4 times).
 TOLERANCE = 1.2
@@ -109,7 +108,7 @@ def shares(rows: pd.DataFrame) -> tuple[int, int, float, float]:
     good, count = int(routed(runs).sum()), len(runs)
     if not count:
         return 0, 0, 0.0, 1.0
-    return good, count, *exact_share_interval(good, count, LEVEL)
+    return good, count, *exact_share_interval(good, count)
 
 
 def drift(

@@ -20,14 +20,14 @@ Source: reviews of arXiv:2510.27004 (reconstructed); the algorithm is the paper'
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from motsim.claims import Claim, Finding, Verdict
 from motsim.claims._missing import nothing
 from motsim.claims._outcomes import outcomes, specialized
 from motsim.claims._steps import beside, step_ratio
 from motsim.claims.fair_baselines import ADVANTAGE
-from motsim.intervals import above, shown
+from motsim.confidence import resolve
+from motsim.intervals import above, exact_share_interval, shown
 from motsim.results.tables import Tables
 
 __all__ = ["CLAIM", "judge", "share_difference"]
@@ -45,7 +45,6 @@ REFERENCE = "three_stage"
 NUM_CLASSES = 4
 #: A share that is lower by less than this is no reason for three stages.
 MARGIN = 0.2
-LEVEL = 0.95
 #: Case and schedule -> verdict on "three stages specialize more often", and on "are faster" at
 #: each of `TARGETS`.
 EXPECTED: dict[str, tuple[Verdict, Verdict, Verdict]] = {
@@ -60,7 +59,7 @@ UNKNOWN: tuple[Verdict, Verdict, Verdict] = ("inconclusive", "inconclusive", "in
 
 
 def share_difference(
-    rows: pd.DataFrame, reference: pd.DataFrame, level: float = LEVEL
+    rows: pd.DataFrame, reference: pd.DataFrame, level: float | None = None
 ) -> tuple[float, float, float]:
     """Share of runs that succeed minus that of the reference, paired by seed, with interval.
 
@@ -75,21 +74,14 @@ def share_difference(
         return float("nan"), float("nan"), float("nan")
     a, b = theirs.loc[both], ours.loc[both]
     gained, lost = int((a & ~b).sum()), int((b & ~a).sum())
-    least, most = exact_interval(gained + lost, len(both), level)
-    low, high = (2 * end - 1 for end in exact_interval(gained, gained + lost, level))
+    each = 1 - (1 - resolve(level)) / 2
+    least, most = exact_share_interval(gained + lost, len(both), each)
+    low, high = (2 * end - 1 for end in exact_share_interval(gained, gained + lost, each))
     return (
         (gained - lost) / len(both),
         low * (most if low < 0 else least),
         high * (most if high > 0 else least),
     )
-
-
-def exact_interval(successes: int, trials: int, level: float) -> tuple[float, float]:
-    """Limits of one of two shares that are to hold together at a level; (0, 1) without trials."""
-    if not trials:
-        return 0.0, 1.0
-    found = stats.binomtest(successes, trials).proportion_ci(1 - (1 - level) / 2, method="exact")
-    return float(found.low), float(found.high)
 
 
 def successes(rows: pd.DataFrame) -> pd.Series:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from motsim.confidence import resolve
 from motsim.rates.advice import run_on
 from motsim.rates.curves import Curve, read_curves
 from motsim.rates.dissent import own_laws
@@ -80,7 +81,7 @@ def decide(
     eps_range: tuple[float, float] | None = None,
     num_diverged: int = 0,
     independent: bool = False,
-    level: float = 0.95,
+    level: float | None = None,
     num_bootstrap: int = 400,
     seed: int = 0,
 ) -> RateDecision:
@@ -106,7 +107,7 @@ def decide(
     independent : bool
         Whether the runs are known to be independent: seeds may agree to the whole step.
     level, num_bootstrap, seed
-        Confidence level, number of resamples of the curves, and seed of the resampling.
+        Confidence level (0.95), number of resamples of the curves, and seed of the resampling.
 
     Returns
     -------
@@ -136,9 +137,10 @@ def decide(
 
 
 def decide_sample(
-    sample: Sample, *, level: float = 0.95, num_bootstrap: int = 400, seed: int = 0
+    sample: Sample, *, level: float | None = None, num_bootstrap: int = 400, seed: int = 0
 ) -> RateDecision:
     """Decide which law a sample follows; see `decide`."""
+    level = resolve(level)
     warnings = [_copies(sample)] if sample.num_copies else []
     common: dict[str, Any] = {
         "decades": lower_quartile([c.decades if c else 0.0 for c in sample.curves]),

@@ -47,7 +47,7 @@ class Depth:
         """How many runs keep their logarithm to the end of what was looked at."""
         return int((np.isfinite(self.eps_low) & ~self.ended).sum())
 
-    def median(self, level: float = 0.95) -> tuple[float, float, float]:
+    def median(self, level: float | None = None) -> tuple[float, float, float]:
         """Median over the runs of the eps at which the logarithm ends, with its interval.
 
         Runs without a logarithm count as inf; of those that keep it, the end of what was looked
