@@ -4,7 +4,8 @@ Assumptions: exact population, orthogonal signals, squared loss. Conflict is the
 mean over pairs of classes of max(0, -cos) between the gradients, by all FFN weights, of each
 class's own loss.
 Statement: once every class has its own expert the gradients of two classes touch different
-weights, so each cosine is 0 (derived); a single transformer must shrink the signal of one class
+weights, so each cosine is 0 by that alone (derived: it says that experts are disjoint, nothing on
+how fast they learn); a single transformer must shrink the signal of one class
 because it is the distractor of another, so its classes keep pulling against each other.
 Kind: upper for the mixture (conflict at most 0.01 at the end), lower for the others.
 Source: arXiv:2510.27004, abstract ("specialisation reduces gradient conflict").
@@ -92,8 +93,9 @@ def _evidence(tables: Tables, case: str, seeds: int) -> str:
         twin = conflict_at_end(tables, case.replace("mot", "frozen"))
         other = f"{float(np.mean(twin)):.2g}" if len(twin) else "not run"
         return (
-            f"{seeds} seeds; highest during stage I {_peak(tables, case):.1g}, and at the end"
-            f" {other} in the same model with a frozen gate"
+            f"{seeds} seeds; 0 follows from classes' experts sharing no weight; highest during stage"
+            f" I {_peak(tables, case):.1g}, and at the end {other} in the same model with a frozen"
+            " gate"
         )
     if case.startswith("frozen"):
         return f"{seeds} seeds; without a trained gate every expert serves every class"

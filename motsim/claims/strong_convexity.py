@@ -15,7 +15,10 @@ Finding. Cubic experts are strongly convex along v_n only. Stage III converges a
 because its error lies along v_n; with similar tasks it does not, and the log law is lost (see
 similarity). For one transformer the dominance falls as a power of the loss: its infimum is
 approached through the softmax, never attained. Its FFN Hessian alone stays bounded, so it is the
-attention, not the FFN, that makes the problem hard.
+attention, not the FFN, that makes the problem hard. Of the whole gradient the dominance D is no
+second witness of the rate: along the flow dL/dt = -2 D L, so D ~ eps^q and T ~ eps^-q are one
+statement, and strongly convex problems obey the same identity with q = 0. It is shown as the
+contrast to the mixture's constant, whose *value* is predicted.
 """
 
 import numpy as np
@@ -108,7 +111,10 @@ def _finding(tables: Tables, name: str) -> Finding:
         verdict = above(q_low, q_high, EXPONENT_TOLERANCE)
         verdict = verdict if decades >= MIN_DECADES else "inconclusive"
         text = f"falls as eps^q, q > {EXPONENT_TOLERANCE:g}"
-        why = f"gradient dominance follows the loss ({where}): not strongly convex"
+        why = (
+            f"gradient dominance follows the loss ({where}): not strongly convex; by dL/dt = -2 D L"
+            " the same statement as the power of T(eps), no second evidence for it"
+        )
         return Finding(name, text, measured, verdict, expected, why, q, q_low, q_high)
     steady = q_low > -EXPONENT_TOLERANCE and q_high < EXPONENT_TOLERANCE
     if value is None:

@@ -88,7 +88,9 @@ def svg(tables):
 def tables(request, run_sweep):
     """Two short runs a setting: what is asked here is the same of two and of a hundred."""
     try:
-        found = run_sweep(request.param, seeds=2, **SHORT.get(load_sweep(request.param).cells()[0].kind, {}))
+        found = run_sweep(
+            request.param, seeds=2, **SHORT.get(load_sweep(request.param).cells()[0].kind, {})
+        )
     except MissingExtraError as error:
         pytest.skip(str(error))
     if "error" in found.runs:  # a kind may find out only when it runs
