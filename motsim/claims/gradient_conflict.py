@@ -93,7 +93,7 @@ def _evidence(tables: Tables, case: str, seeds: int) -> str:
         twin = conflict_at_end(tables, case.replace("mot", "frozen"))
         other = f"{float(np.mean(twin)):.2g}" if len(twin) else "not run"
         return (
-            f"{seeds} seeds; 0 follows from classes' experts sharing no weight; highest during stage"
+            f"{seeds} seeds; 0 follows from experts that share no weight; highest in stage"
             f" I {_peak(tables, case):.1g}, and at the end {other} in the same model with a frozen"
             " gate"
         )
