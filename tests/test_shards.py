@@ -118,3 +118,16 @@ def test_a_folder_without_a_store_is_one_line(tmp_path, capsys):
     assert "rates: no results.db there to collect" in printed.err
     assert len(printed.err.splitlines()) == 1
     assert not (tmp_path / "a").exists()
+
+
+def test_shares_without_runs_and_idle_merges_leave_a_sound_store(tmp_path):
+    """A share may hold no run, and the same stores may be merged again and again."""
+    put(tmp_path / "empty")
+    put(tmp_path / "one", x=GOOD)
+    for _ in range(4):
+        assert collect([tmp_path / "empty", tmp_path / "empty"], tmp_path / "out") == 0
+        assert holds(tmp_path / "out") == {}
+    assert collect([tmp_path / "empty", tmp_path / "one"], tmp_path / "out") == 1
+    for _ in range(4):
+        assert collect([tmp_path / "empty", tmp_path / "one"], tmp_path / "out") == 0
+    assert set(holds(tmp_path / "out")) == {"x"}

@@ -127,7 +127,8 @@ class Store:
                         " two kinds of processor may differ in the last digit: leave one of the"
                         " folders out"
                     )
-        self._db.acknowledge()
+        if count:  # each run is one entry of the ledger; an empty share makes none
+            self._db.acknowledge(count)
         return count
 
     def claim(self, key: str) -> bool:
