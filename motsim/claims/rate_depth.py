@@ -15,10 +15,12 @@ of the last stage, nothing fitted, over all eps that were looked at (Levy's dist
   K ~ a^4 along v_n and u^4 across it, and it is wrong from the first logarithm on.
 * `rules` of cubic experts (motsim/claims/_crossing.py): down to 1e-13 with attention, where the
   leak's second logarithm rules, and without it, where T tends to eps^-2/3.
-* One head, logistic loss, infimum at infinity: p = d log T / d log(1/eps) = 1 - c / (log(1/eps) -
-  const). A margin linear in w grows at a constant times eps, so c = 0; the attention's saturation
-  e^-Delta ~ 1/a^2 adds +4 eta / (eta_A a^2) by its own motion, and takes as much by the margin it
-  has not reached: they cancel. A cubic margin m = g a^3 grows as m^(4/3) eps: c = 4/3.
+* One head, logistic loss, infimum at infinity: p = d log T / d log(1/eps) = 1 - c / log(1/eps). A
+  margin linear in w grows at a constant times eps, so c = 0; the attention's saturation
+  e^-Delta ~ 1/a^2 adds 4 eta / (eta_A a^2) of that by its own motion and takes as much by the
+  margin it has not reached: they cancel. A cubic margin m = g a^3 grows as m^(4/3) eps: c = 4/3.
+  At finite eps c is larger by a factor 1 + (1 + d) / log(1/eps), d = log of one over the weight
+  of the points that decide, between 1.4 and 3.2: about 0.1 to 0.2.
 
 Kind: tight. Controls (findings of their own): the prediction of another seed's start; in the tests
 also all rates times 1.2, and the c of the other activation.
@@ -62,9 +64,9 @@ COMPARED: dict[tuple[str, str], tuple[float, float, Verdict]] = {
     ("linear-aligned", "spectrum"): (1.01, 0.0, "holds"),
     ("linear-noise", "spectrum"): (1.01, 0.0, "holds"),
     ("linear-together", "spectrum"): (1.5, 0.0, "fails"),
-    ("cubic-aligned", "spectrum"): (2.0, 1e-13, "fails"),
-    ("cubic-aligned", "rules"): (1.15, 1e-13, "holds"),
-    ("cubic-none", "rules"): (2.0, 1e-13, "holds"),
+    ("cubic-aligned", "spectrum"): (1.5, 1e-13, "fails"),
+    ("cubic-aligned", "rules"): (1.5, 1e-13, "holds"),
+    ("cubic-none", "rules"): (1.5, 1e-13, "holds"),
 }
 #: Case -> c as derived; within TOLERANCE, a quarter of the distance between both.
 DERIVED = {"head-linear": 0.0, "head-cubic": 4.0 / 3.0}
@@ -126,16 +128,35 @@ def _comparison(tables: Tables, case: str, way: str) -> Finding:
     within, total = int((apart <= factor).sum()), len(apart)
     low, high = exact_share_interval(within, total)
     lowest = max(float(rows["epsilon"].min()), smallest)
-    middle = median_interval(apart.to_numpy())
+    off = f"{shown(*median_interval(apart.to_numpy()), '.3f')} (median)"
     measured = f"{within} of {total} runs within a factor {factor:g}" if total else "no run"
     return Finding(
         f"{case} {way}", f"T(eps) within a factor {factor:g} in more than {MOST:.0%} of the runs",
         measured, above(low, high, MOST), expected,
-        f"{outcomes(rows, NUM_CLASSES.get(case, 4))}. Off by a factor"
-        f" {shown(*middle, '.3f')} (median of the runs), down to {lowest:.0e}{dynamics(rows)};"
-        " no number fitted",
+        f"{outcomes(rows, NUM_CLASSES.get(case, 4))}. Off by a factor {off}, down to"
+        f" {lowest:.0e}{dynamics(rows)}; no number fitted{_last_decade(tables, case, way)}",
         within / total if total else float("nan"), low, high,
     )  # fmt: skip
+
+
+def _last_decade(tables: Tables, case: str, way: str) -> str:
+    """Steps of the last decade that is compared, measured and predicted: medians."""
+    smallest = max(COMPARED[case, way][1], float(tables.main["epsilon"].min()))
+    rows = tables.main[tables.main["case"] == case]
+    good = specialized(rows, NUM_CLASSES.get(case, 4))
+    ends = []
+    for seed, run in good.groupby("seed"):
+        run = run[(run["stage_step"] > 0) & (run["epsilon"] > 0.9 * smallest)]
+        low = run["epsilon"].min()
+        top = run[np.isclose(run["epsilon"], 10.0 * low, rtol=1e-6, atol=0.0)]
+        if len(top):
+            t = predicted(seed_settings(tables, case, int(seed)), way).times([10.0 * low, low])
+            if np.isfinite(t).all():
+                ends.append((run["stage_step"].max() - top["stage_step"].iloc[0], t[1] - t[0]))
+    if not ends:
+        return ""
+    measured, derived = np.median(np.array(ends, float), axis=0)
+    return f"; steps of the last decade: {measured:.4g}, predicted {derived:.4g} (medians)"
 
 
 def _control(tables: Tables, pairs: list[tuple[str, str]]) -> Finding:
@@ -157,24 +178,20 @@ def _control(tables: Tables, pairs: list[tuple[str, str]]) -> Finding:
 
 
 def exponent_constants(rows: pd.DataFrame) -> np.ndarray:
-    """C of p(eps) = 1 - c / (log(1/eps) - const), one of each run that got far enough.
-
-    With q = 1 - p the form is q x = c + const q: a straight line with intercept c.
-    """
-    found = []
+    """C of log(T eps) = const - c log log(1/eps) below `DEEP`, one of each run; NaN: too short."""
     good = specialized(rows)
     if good.empty:
         return np.array([])
     epsilons, hits, _ = curves(good)
-    for run in hits:
-        used = (run > 0) & (epsilons < 1.1 * DEEP)
-        x, t = np.log(1.0 / epsilons[used]), np.log(run[used].astype(float))
-        if len(x) < 6:
-            found.append(np.nan)
-            continue
-        q, middle = 1.0 - np.diff(t) / np.diff(x), 0.5 * (x[1:] + x[:-1])
-        found.append(float(np.polyfit(q, q * middle, 1)[1]))
-    return np.array(found)
+    used = epsilons < 1.1 * DEEP
+    x = np.log(1.0 / epsilons[used])
+    if x.size < 6:
+        return np.full(len(hits), np.nan)
+    there = (hits[:, used] > 0).all(axis=1)
+    return np.array([
+        -np.polyfit(np.log(x), np.log(run.astype(float)) - x, 1)[0] if reached else np.nan
+        for run, reached in zip(hits[:, used], there, strict=True)
+    ])  # fmt: skip
 
 
 def _exponent(case: str, rows: pd.DataFrame) -> Finding:
@@ -189,9 +206,9 @@ def _exponent(case: str, rows: pd.DataFrame) -> Finding:
         verdict = "fails"
     short = int(np.isnan(constants).sum())
     return Finding(
-        case, f"c = {derived:.2f} within {TOLERANCE:.2f}, p(eps) = 1 - c/(log(1/eps) - const)",
+        case, f"c = {derived:.2f} within {TOLERANCE:.2f}, p(eps) = 1 - c/log(1/eps)",
         f"c = {shown(value, low, high)} (median)", verdict, "holds",
-        f"{outcomes(rows)}. Local exponents from {DEEP:.0e} to {rows['epsilon'].min():.0e}"
+        f"{outcomes(rows)}. From T eps at {DEEP:.0e} to {rows['epsilon'].min():.0e}"
         f"{dynamics(rows)}; {short} of {len(constants)} runs did not get there",
         value, low, high,
     )  # fmt: skip
