@@ -31,6 +31,7 @@ Source: derived here; the question is arXiv:2510.27004, abstract (O(log 1/eps), 
 """
 
 from functools import lru_cache
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -76,10 +77,15 @@ DEEP = 1e-10  # local exponents below this eps
 
 def seed_settings(tables: Tables, case: str, seed: int) -> Settings:
     """Settings of one run: the sweep file's, and what all runs of the tables share."""
-    full = tables.meta.get("tier") == "full"
-    cells = load_sweep("rate-depth").cells("full" if full else "quick", {}, 1)
-    values = next(cell for cell in cells if cell.labels["case"] == case).settings.model_dump()
+    values = _cases("full" if tables.meta.get("tier") == "full" else "quick")[case]
     return Settings(**(values | tables.meta.get("settings", {}) | {"seed": int(seed)}))
+
+
+@lru_cache(maxsize=2)
+def _cases(tier: Literal["quick", "full"]) -> dict[str, dict[str, Any]]:
+    """Settings of each case in the sweep file."""
+    cells = load_sweep("rate-depth").cells(tier, {}, 1)
+    return {cell.labels["case"]: cell.settings.model_dump() for cell in cells}
 
 
 def predicted(settings: Settings, way: str, pace: float = 1.0) -> Staircase:
