@@ -1,4 +1,4 @@
-"""T(eps) of the flow and as predicted from the start of the last stage; the constants of one head."""
+"""T(eps) of the flow and as predicted from its start; the constants of one head."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -47,9 +47,9 @@ def draw(tables: Tables) -> dict[str, Figure]:
         _constant(tables, case, ax)
     _factors(tables, axes[8])
     figure.supxlabel(
-        "first two rows: wide pale lines are the flow, three runs; dashed: predicted from the start of"
-        " the stage, nothing fitted;\ndotted gray: spectrum at the start of a cubic expert."
-        " Last row right: one marker a run, bars: what counts as met, hollow: another seed's start",
+        "first two rows: wide pale lines are the flow, three runs; dashed: predicted from the start"
+        " of the stage, nothing fitted;\ndotted gray: spectrum at the start, cubic experts."
+        " Last row right: one marker a run, hollow: another seed's start; bars: what counts as met",
         fontsize=6.5,
     )
     return {"rate-depth": figure}

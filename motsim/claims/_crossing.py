@@ -101,4 +101,5 @@ def _exponential(loss: float, rate: float) -> tuple[Floats, Floats]:
 
 def _steps(sizes: Floats, speeds: Floats) -> Floats:
     """Time to fall to each size, given how fast it falls there."""
-    return cumulative_trapezoid(sizes / speeds, -np.log(FOLDS), initial=0.0)
+    times: Floats = cumulative_trapezoid(sizes / speeds, -np.log(FOLDS), initial=0)
+    return times

@@ -54,7 +54,7 @@ def linearized(model: Model, at: ModelParameters, points: Points, stage: Stage) 
 def residual_jacobian(
     model: Model, at: ModelParameters, points: Points, stage: Stage
 ) -> tuple[Floats, Floats]:
-    """Residuals 1 - yF (P,), and d(yF)/dp D^1/2 (P, parameters that train), of a gated model.
+    """Residuals 1 - yF (P,), and d(yF)/dp D^1/2 (P, parameters that train), of `mot` or `moe`.
 
     In coordinates of the span of the tokens, where alone anything moves: FFN and attention of the
     experts that points are routed to, and the whole gate.
