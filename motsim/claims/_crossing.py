@@ -57,7 +57,7 @@ def crossing(model: Model, at: ModelParameters, points: Points, stage: Stage) ->
         w, weight = at.ffn[i, 0], float(points.weights[here].sum())
         parts.append(_along(float(w @ signals[n]), eta * weight, weight))
 
-        def leak(token: int, at: Floats, expert: int = i) -> Floats:
+        def leak(token: int, at: NDArray[np.int64], expert: int = i) -> Floats:
             return found.attention[expert][token, SIGNAL, at] if len(found.attention) else 0.0 * at
 
         for m in np.unique(points.distractors[here]):

@@ -18,7 +18,7 @@ from motsim.claims.rate_depth import (
 )
 from motsim.data import Mixture, make_signals
 from motsim.evaluation import evaluate, loss_and_gradients
-from motsim.experiments.mixture import Settings, build_model, prepare, stages
+from motsim.experiments.mixture import Settings, build_model, epsilon_grid, prepare, stages
 from motsim.model import ModelParameters, Routing
 from motsim.points import population
 from motsim.schedule import Descent, Stage
@@ -125,6 +125,30 @@ def test_the_spectrum_follows_descent_of_a_frozen_linear_expert():
     assert trace.trace_losses == pytest.approx(spectrum.loss(steps), rel=2e-3)
     faster = replace(spectrum, values=1.2 * spectrum.values)
     assert trace.trace_losses != pytest.approx(faster.loss(steps), rel=2e-3)
+
+
+def test_attention_trained_together_is_met_from_later_on():
+    """What the start does not hold is of second order in the residual."""
+    settings = Settings(
+        preset="linear", num_experts=16, schedule="two_stage", dynamics="flow", epsilon_min=1e-20,
+        converge_steps=10**5, seed=530000,
+    )  # fmt: skip
+    points, start = prepare(settings)
+    model, (first, joint) = build_model(settings), stages(settings)
+    at = train(model, points, [first], start, seed=settings.seed).parameters
+    eps = epsilon_grid(settings)
+    times = train(model, points, [joint], at, epsilons=eps.tolist()).flow_times
+    apart = []
+    for begin in (0, 30, 60):
+        if begin:
+            part = replace(joint, steps=begin)
+            later = train(model, points, [part], at, epsilons=[1e-25]).parameters
+        curve = Staircase.of(linearized(model, later if begin else at, points, joint).loss)
+        left = times > begin + 1
+        apart.append(factor_apart(curve, eps[left], np.ceil(times[left] - begin), 1e5) - 1.0)
+    assert apart[0] > 0.5
+    assert apart[2] < 0.03
+    assert apart[2] < apart[1] / 5 < apart[0] / 25
 
 
 # --- distance ---------------------------------------------------------------------------------
