@@ -69,7 +69,10 @@ def _staircases(tables: Tables, case: str, ax: Axes) -> None:
         ax.plot(1 / epsilons[seen], hits[0][seen], color=color, lw=3.2, alpha=0.4)
         fine = np.geomspace(epsilons[seen].max(), epsilons.min(), 400)
         for way in ways:
-            times = predicted(seed_settings(tables, case, seed), way).times(fine)
+            curve = predicted(seed_settings(tables, case, seed), way)
+            if curve is None:
+                continue
+            times = curve.times(fine)
             shown = np.isfinite(times) & (times > 1) & (times < 30 * hits[0].max())
             beside = len(ways) > 1 and way == "spectrum"
             if beside and place:
@@ -125,8 +128,9 @@ def _factors(tables: Tables, ax: Axes) -> None:
     """Draw how far each run is from its prediction, and from another seed's."""
     names = []
     for place, (case, way) in enumerate(COMPARED):
-        own = distances(tables, case, way).to_numpy()
-        other = distances(tables, case, way, other=True).to_numpy() if len(own) > 1 else own[:0]
+        own = distances(tables, case, way).dropna().to_numpy()
+        beside = distances(tables, case, way, other=True).dropna().to_numpy()
+        other = beside if len(own) > 1 else own[:0]
         for values, look in ((own, {"mfc": style.PALETTE[0]}), (other, {"mfc": "white"})):
             excess = np.clip(values - 1.0, 1e-6, 1e3)
             spread = place + np.linspace(-0.25, 0.25, len(values))

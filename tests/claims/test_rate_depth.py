@@ -44,13 +44,14 @@ def test_another_seeds_start_and_other_rates_are_refused(run_sweep, case, way):
         distances(tables, case, way, other=True),
         distances(tables, case, way, pace=pace),
     ):
+        assert wrong.notna().any()
         assert (wrong <= factor).mean() < 0.5 < (own <= factor).mean()
 
 
 def test_the_rules_are_closer_than_rates_twenty_percent_off(run_sweep):
     tables = run_sweep("rate-depth")
     own, faster = (distances(tables, "cubic-aligned", "rules", pace=p) for p in (1.0, 1.2))
-    assert np.median(own) < 1.1 < np.median(faster)
+    assert own.median() < 1.1 < faster.median()
 
 
 def test_labels_without_meaning_leave_nothing_to_compare(run_sweep):
