@@ -78,7 +78,7 @@ def crossing(model: Model, at: ModelParameters, points: Points, stage: Stage) ->
 
 def _along(start: float, rate: float, weight: float) -> tuple[Floats, Floats]:
     """Times and losses of a' = 3 rate a^2 (1 - a^3)."""
-    gap = (1.0 - start) * FOLDS
+    gap = (1.0 - start or np.finfo(float).eps) * FOLDS
     a = 1.0 - gap
     rest = gap * (1.0 + a + a * a)  # 1 - a^3 without cancellation
     return _steps(np.abs(gap), np.abs(3.0 * rate * a**2 * rest)), 0.5 * weight * rest**2
