@@ -58,7 +58,10 @@ def crossing(model: Model, at: ModelParameters, points: Points, stage: Stage) ->
         parts.append(_along(float(w @ signals[n]), eta * weight, weight))
 
         def leak(token: int, at: NDArray[np.int64], expert: int = i) -> Floats:
-            return found.attention[expert][token, SIGNAL, at] if len(found.attention) else 0.0 * at
+            if not len(found.attention):
+                return np.zeros(len(at))
+            weights: Floats = found.attention[expert][token, SIGNAL, at]
+            return weights
 
         for m in np.unique(points.distractors[here]):
             of = here[points.distractors[here] == m]
