@@ -14,9 +14,9 @@ the parameters there, nothing fitted, over all eps that are compared (Levy's dis
   residual what its components do not hold, and the stop between them is late (linearized 60 steps
   later it is met within 1.02, in the tests). Cubic experts:
   K ~ a^4 along v_n and u^4 across it, and it is wrong from the first logarithm on.
-* `rules` of cubic experts (motsim/claims/_crossing.py): down to 1e-12, with attention, where the
+* `rules` of cubic experts (motsim/claims/_crossing.py): down to 1e-12: with attention, where the
   leak's second logarithm rules, and without it, where T tends to eps^-2/3. Below, the gate
-  acts, which the rules leave out: one run in four or five leaves them by 1e-13 (measured).
+  acts, which the rules leave out: about one run in six leaves them by 1e-13 (measured).
 * One head, logistic loss, infimum at infinity: p = d log T / d log(1/eps) = 1 - c / log(1/eps). A
   margin linear in w grows at a constant times eps, so c = 0; the attention's saturation
   e^-Delta ~ 1/a^2 adds 4 eta / (eta_A a^2) of that by its own motion and takes as much by the
