@@ -106,7 +106,7 @@ def pairs(points: pd.DataFrame) -> list[tuple[int, int]]:
 
 
 def steps(rows: pd.DataFrame) -> tuple[pd.Series, float]:
-    """Steps of the last stage over `DECADES` by run, and the derived number (one class_exponent)."""
+    """Steps of the last stage over `DECADES` by run, and as derived; rows of one exponent."""
     exponent = float(rows["class_exponent"].iloc[0])
     at = hitting_steps(
         np.array(class_law(exponent)), np.array(DECADES), start=START, rate=LATE_RATE

@@ -1,4 +1,4 @@
-"""Class law ~ n^-a: which classes experts take, how many experts it takes, the rarest class's steps.
+"""Class law ~ n^-a: which classes experts take, how many experts cover, the rarest class's steps.
 
 Assumptions: cubic experts, N = 4, distractor amplitude 2, class n has probability p_n ~ n^-a, the
 distractor's class is uniform on the others; three-stage training. Rates are judged on runs that
@@ -38,9 +38,9 @@ from motsim.claims._classes import (
 )
 from motsim.claims._missing import nothing
 from motsim.claims._outcomes import outcomes, specialized
-from motsim.claims.rates import case_decision, curves
+from motsim.claims.rates import curves
 from motsim.intervals import above, exact_share_interval, median_interval, shown
-from motsim.rates import supports
+from motsim.rates import decide, supports
 from motsim.results.tables import Tables
 
 __all__ = ["CLAIM", "EXPECTED", "judge"]
@@ -56,6 +56,7 @@ LEVEL, DELTA = 0.95, 0.1
 PREDICTED = 0.98  # share of experts whose class the race names
 CLOSE = 1.05  # rivals (equal classes) are a factor 1.4 to 3.4 away
 MIN_TRIALS = 20
+RANGE = (1e-7, 1e-2)  # below, some runs stop for another reason: `steep-which`
 DEEP, NAMED = 1e-8, 0.75  # a constant answer is right in about half of the runs
 EXPECTED: dict[str, Verdict] = {
     "choice": "holds",
@@ -232,11 +233,13 @@ def _rate(rows: pd.DataFrame) -> Finding:
 
 
 def _law(case: str, rows: pd.DataFrame, words: str) -> Finding:
-    """Law of T(eps) of the runs that specialize."""
-    predicted = f"T = a + b log(1/eps), {words}"
-    if rows.empty or not len(curves(specialized(rows, NUM_CLASSES))[1]):
+    """Law of T(eps) of the runs that specialize, over `RANGE`."""
+    predicted = f"T = a + b log(1/eps) down to {RANGE[0]:g}, {words}"
+    good = specialized(rows, NUM_CLASSES)
+    if good.empty or "epsilon" not in good or good["epsilon"].isna().all():
         return Finding(case, predicted, "no run", "inconclusive", EXPECTED[case], "no run to judge")
-    decision = case_decision(rows, NUM_CLASSES)
+    epsilons, hits, budgets = curves(good)
+    decision = decide(epsilons, hits, budgets, watched=budgets, eps_range=RANGE, independent=True)
     low, high = decision.exponent_interval
     known = np.isfinite(decision.exponent)
     measured = f"{decision.law}: p = {decision.exponent:.2f} [{low:.2f}, {high:.2f}]"
