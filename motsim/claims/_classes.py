@@ -15,8 +15,8 @@ from motsim.plan import load_sweep
 from motsim.results.tables import Tables
 
 __all__ = [
-    "DECADES", "NUM_CLASSES", "choices", "class_law", "covered", "pairs", "plateaus",
-    "shares_of_race", "steps",
+    "DECADES", "NUM_CLASSES", "choices", "class_law", "covered", "derived_steps", "pairs",
+    "plateaus", "shares_of_race", "steps",
 ]  # fmt: skip
 
 NUM_CLASSES = 4
@@ -105,18 +105,24 @@ def pairs(points: pd.DataFrame) -> list[tuple[int, int]]:
     return list(zip(points["successes"].astype(int), points["trials"].astype(int), strict=True))
 
 
+def derived_steps(exponent: float) -> float:
+    """Steps of the last stage over `DECADES`."""
+    law = np.array(class_law(exponent))
+    first, last = hitting_steps(law, np.array(DECADES), start=START, rate=LATE_RATE)
+    return float(last - first)
+
+
 def steps(rows: pd.DataFrame) -> tuple[pd.Series, float]:
-    """Steps of the last stage over `DECADES` by run, and as derived; rows of one exponent."""
-    exponent = float(rows["class_exponent"].iloc[0])
-    at = hitting_steps(
-        np.array(class_law(exponent)), np.array(DECADES), start=START, rate=LATE_RATE
-    )
+    """Steps of the last stage over `DECADES` by run, and as derived; rows of one exponent.
+
+    Infinite where the smaller loss is not reached.
+    """
     hits = []
     for end in DECADES:
         near = rows[np.abs(np.log(rows["epsilon"].astype(float) / end)) < 0.01].set_index("seed")
-        hits.append(near["stage_step"].where(near["stage_step"] >= 0, np.inf).astype(float))
-    with np.errstate(invalid="ignore"):
-        return (hits[1] - hits[0]).dropna(), float(at[1] - at[0])
+        hits.append(near["stage_step"].where(near["stage_step"] >= 0).astype(float))
+    taken = hits[1].fillna(np.inf) - hits[0].fillna(0.0)
+    return taken, derived_steps(float(rows["class_exponent"].iloc[0]))
 
 
 def plateaus(tables: Tables) -> pd.DataFrame:
