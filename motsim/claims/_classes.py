@@ -1,5 +1,7 @@
 """What runs of the claim class-imbalance show, beside what is derived for it."""
 
+from functools import lru_cache
+
 import numpy as np
 import pandas as pd
 
@@ -68,7 +70,12 @@ def choices(tables: Tables) -> pd.DataFrame:
 
 def _start(tables: Tables, exponent: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """<w, v_n> and <w, c_n> of a run of `choice` at its start."""
-    points, start = prepare(_settings(tables, "choice", exponent, seed))
+    return _overlaps(_settings(tables, "choice", exponent, seed).model_dump_json())
+
+
+@lru_cache(maxsize=1024)
+def _overlaps(text: str) -> tuple[np.ndarray, np.ndarray]:
+    points, start = prepare(Settings.model_validate_json(text))
     w, signals = start.ffn[:, 0], points.signals
     return w @ signals.classification_signals.T, w @ signals.class_signals.T
 
