@@ -132,7 +132,9 @@ def _shares(experts: pd.DataFrame) -> Finding:
     least = int(by_law.size().min()) if len(experts) else 0
     if least < MIN_TRIALS:
         return _few(case, predicted, least)
-    counts, laws, shown_ = [], {"race": [], "law": [], "equal": []}, []
+    counts: list[tuple[int, int]] = []
+    laws: dict[str, list[float]] = {"race": [], "law": [], "equal": []}
+    listed = []
     for exponent, rows in by_law:
         a = float(str(exponent))
         found = [int((rows["found"] == n).sum()) for n in range(NUM_CLASSES)]
@@ -141,7 +143,7 @@ def _shares(experts: pd.DataFrame) -> Finding:
                              ("equal", class_law(0.0))):  # fmt: skip
             laws[name] += values
         low, high = exact_share_interval(found[-1], len(rows))
-        shown_.append(
+        listed.append(
             f"a = {a:g}: rarest class {found[-1] / len(rows):.3f} [{low:.3f}, {high:.3f}], race"
             f" {shares_of_race(a)[-1]:.3f}, p_N {class_law(a)[-1]:.3f}; commonest"
             f" {found[0] / len(rows):.3f}, race {shares_of_race(a)[0]:.3f},"
@@ -153,7 +155,7 @@ def _shares(experts: pd.DataFrame) -> Finding:
         verdict = "inconclusive"
     return Finding(
         case, predicted, f"{len(counts) - wrong['race']} of {len(counts)} shares agree", verdict,
-        EXPECTED[case], f"{'; '.join(shown_)}. p_n is wrong at {wrong['law']}, 1/N at"
+        EXPECTED[case], f"{'; '.join(listed)}. p_n is wrong at {wrong['law']}, 1/N at"
         f" {wrong['equal']} shares",
     )  # fmt: skip
 
@@ -198,7 +200,7 @@ def _enough(runs: pd.DataFrame) -> list[Finding]:
         if rows.empty or rows["trials"].min() < MIN_TRIALS:
             found.append(_few(case, predicted, int(rows["trials"].min()) if len(rows) else 0))
             continue
-        row = rows.loc[rows["num_experts"].idxmin()]
+        row = rows.sort_values("num_experts").iloc[0]
         found.append(Finding(
             case, predicted, f"{row['share']:.2f} [{row['low']:.2f}, {row['high']:.2f}]",
             above(row["low"], row["high"], 1 - DELTA), EXPECTED[case],

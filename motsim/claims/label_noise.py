@@ -197,35 +197,37 @@ def _law(kind: str, tables: Tables) -> Finding:
 
 def _share(points: pd.DataFrame) -> list[Finding]:
     """Share that specializes: with the preset at two levels, and with each of two remedies."""
-    plain = points[points["case"] == "share"].set_index("label_flip")
-    listed = ", ".join(
-        f"{q:g}: {r.good} of {r.trials}"
-        for q, r in zip(plain.index, plain.itertuples(), strict=True)
-    )
-    words = {
-        "share-weak": f"q = {WEAK:g}: share > {MOST:g}",
-        "share-strong": f"q = {STRONG:g}: share > {MOST:g}",
-        "share-short": f"q = {STRONG:g}, stage I ends at the target: share above the preset's",
-        "share-fast-gate": f"q = {STRONG:g}, gate's step / (1 - 2q)^2: share above the preset's",
+    found = {
+        (str(case), float(q)): (int(good), int(trials), float(low), float(high))
+        for case, q, good, trials, low, high in points[
+            ["case", "label_flip", "good", "trials", "low", "high"]
+        ].itertuples(index=False)
     }
-    found = []
-    for case, predicted in words.items():
-        own = points[points["case"] == case].set_index("label_flip")
-        rows, flip = (plain, WEAK) if case == "share-weak" else (own, STRONG)
-        limit = MOST
-        if case == "share-strong":
-            rows = plain
-        elif case != "share-weak":
-            limit = float(plain.loc[STRONG, "high"]) if STRONG in plain.index else 1.0
-        if flip not in rows.index or rows.loc[flip, "trials"] < MIN_TRIALS:
-            found.append(Finding(case, predicted, "too few runs", "inconclusive", EXPECTED[case],
-                                 f"{MIN_TRIALS} runs are needed"))  # fmt: skip
+    plain = [(q, row) for (case, q), row in sorted(found.items()) if case == "share"]
+    listed = ", ".join(f"{q:g}: {row[0]} of {row[1]}" for q, row in plain)
+    preset = found.get(("share", STRONG), (0, 0, 0.0, 1.0))[3]
+    above_preset = f"above the preset's, < {preset:.2f}"
+    asked = {
+        "share-weak": ("share", WEAK, MOST, f"share > {MOST:g}"),
+        "share-strong": ("share", STRONG, MOST, f"share > {MOST:g}"),
+        "share-short": ("share-short", STRONG, preset,
+                        f"stage I ends at the target: share {above_preset}"),
+        "share-fast-gate": ("share-fast-gate", STRONG, preset,
+                            f"gate's step / (1 - 2q)^2: share {above_preset}"),
+    }  # fmt: skip
+    findings = []
+    for case, (source, flip, limit, words) in asked.items():
+        predicted = f"q = {flip:g}: {words}"
+        good, trials, low, high = found.get((source, flip), (0, 0, 0.0, 1.0))
+        if trials < MIN_TRIALS:
+            findings.append(Finding(
+                case, predicted, "too few runs", "inconclusive", EXPECTED[case],
+                f"{trials} runs; {MIN_TRIALS} are needed",
+            ))  # fmt: skip
             continue
-        row = rows.loc[flip]
-        found.append(Finding(
-            case, predicted, f"{row['good']:.0f} of {row['trials']:.0f} [{row['low']:.2f},"
-            f" {row['high']:.2f}]", above(row["low"], row["high"], limit), EXPECTED[case],
-            f"with the preset's stage I and gate, by q: {listed}", row["good"] / row["trials"],
-            row["low"], row["high"],
+        findings.append(Finding(
+            case, predicted, f"{good} of {trials} [{low:.2f}, {high:.2f}]",
+            above(low, high, limit), EXPECTED[case],
+            f"with the preset's stage I and gate, by q: {listed}", good / trials, low, high,
         ))  # fmt: skip
-    return found
+    return findings
