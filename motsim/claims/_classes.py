@@ -55,6 +55,8 @@ def choices(tables: Tables) -> pd.DataFrame:
         last = rows[rows["step"] == rows["step"].max()]
         alignment = last.pivot(index="expert", columns="class", values="alignment")
         along, across = _start(tables, float(str(exponent)), int(str(seed)))
+        if alignment.shape != along.shape:  # a table that was cut
+            continue
         law, equal = np.array(class_law(float(str(exponent)))), np.full(NUM_CLASSES, 0.25)
         part = {"class_exponent": exponent, "seed": seed,
                 "found": expert_classes(alignment.to_numpy(float))}  # fmt: skip
@@ -62,9 +64,8 @@ def choices(tables: Tables) -> pd.DataFrame:
             ("named", law, KAPPA), ("sealed", law, np.inf), ("blind", equal, KAPPA)
         ):  # fmt: skip
             named = race(along, across, weights, kappa=kappa, rate=RATE, steps=LENGTH)
-            part[name] = named[: len(alignment)]
-        if alignment.shape == along.shape:
-            parts.append(pd.DataFrame(part))
+            part[name] = named
+        parts.append(pd.DataFrame(part))
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
 
 

@@ -12,9 +12,9 @@ def first_step(step: np.ndarray, above: np.ndarray, target: float) -> int:
 
     Between two kept steps log(excess) is read off a line.
     """
-    place = int((above <= target).argmax())
-    if not len(above) or above[place] > target:
+    if not len(above) or above.min() > target:
         return CENSORED
+    place = int((above <= target).argmax())
     if place == 0 or above[place] <= 0:
         return int(step[place])
     lines = np.log(above[place - 1 : place + 1])
