@@ -42,6 +42,11 @@ class Mixture:
         sigma >= 0; a noise token is N(0, sigma^2/d I).
     noise_support : {"isotropic", "class_complement", "signal_complement"}
         Project noise tokens off the class signals, or off all signals.
+    class_exponent : float
+        a >= 0; class n = 1, ..., N has probability proportional to n^-a. The distractor's class
+        stays uniform on the others.
+    label_flip : float
+        q in [0, 1/2), the probability that training sees the label -y of a sample of label y.
 
     Raises
     ------
@@ -62,6 +67,8 @@ class Mixture:
     distractor_amplitude: tuple[float, float] = (1.0, 3.0)
     noise_std: float = 0.0
     noise_support: NoiseSupport = "isotropic"
+    class_exponent: float = 0.0
+    label_flip: float = 0.0
 
     def __post_init__(self) -> None:
         check_integer("num_classes", self.num_classes, 2)
@@ -82,7 +89,19 @@ class Mixture:
                 f"noise_support must be one of {', '.join(NOISE_SUPPORTS)};"
                 f" got {self.noise_support!r}"
             )
+        _check_number("class_exponent", self.class_exponent)
+        if not (np.isfinite(self.class_exponent) and self.class_exponent >= 0):
+            raise ValueError(f"class_exponent must be finite and >= 0; got {self.class_exponent}")
+        _check_number("label_flip", self.label_flip)
+        if not 0 <= self.label_flip < 0.5:
+            raise ValueError(f"label_flip must be in [0, 0.5); got {self.label_flip}")
         self.gram()
+
+    def class_law(self) -> Floats:
+        """Probabilities (N,) of the classes."""
+        weights = np.arange(1.0, self.num_classes + 1.0) ** -self.class_exponent
+        law: Floats = weights / weights.sum()
+        return law
 
     def gram(self) -> Floats:
         """Gram matrix (N, N) of the classification signals; ValueError if it cannot be one."""

@@ -28,7 +28,10 @@ class Points:
     ----------
     tokens : (P, L, d) array
     labels, weights : (P,) arrays
-        Labels are +1 and -1; weights are positive and sum to 1.
+        Labels are +1 and -1; weights are positive and sum to 1. Where the exact population flips
+        labels with probability q they are (1 - 2 q) and -(1 - 2 q): training takes the mean over
+        both labels, as gradients are linear in them, and losses are those of the sign, the label
+        without a flip. A finite sample holds the labels that were seen.
     classes, distractors : (P,) integer arrays
         n and n' of each point.
     signals : Signals
@@ -63,6 +66,8 @@ def population(
     stream: str = "noise",
 ) -> Points:
     """Enumerate the population: every (n, n', y, s), quadrature in each amplitude.
+
+    Flips of labels are averaged, not enumerated: see `Points`.
 
     Expectations of polynomials of degree below ``2 * num_nodes`` in an amplitude are exact.
     Noise tokens are `noise_replicates` draws a point; the mirror point carries their negatives,
@@ -135,9 +140,12 @@ def population(
     mirror = -tokens
     mirror[:, 0] = tokens[:, 0]
     weights = np.tile(cells[:, 3], 2)
+    if mixture.class_exponent > 0:
+        weights *= mixture.class_law()[np.tile(classes, 2)]
+    seen = 1.0 - 2.0 * mixture.label_flip
     return Points(
         tokens=np.concatenate([tokens, mirror]) + 0.0,  # + 0.0 turns -0.0 into 0.0
-        labels=np.repeat([1.0, -1.0], half),
+        labels=np.repeat([seen, -seen], half),
         weights=weights / weights.sum(),
         classes=np.tile(classes, 2),
         distractors=np.tile(distractors, 2),
@@ -191,7 +199,10 @@ def sample(
         )
     rng = generator(seed, "sampling")
     n, length, d = mixture.num_classes, mixture.num_tokens, mixture.dim
-    classes = rng.integers(n, size=size)
+    if mixture.class_exponent > 0:
+        classes = rng.choice(n, size=size, p=mixture.class_law())
+    else:
+        classes = rng.integers(n, size=size)
     distractors = (classes + rng.integers(1, n, size=size)) % n
     labels, signs = rng.choice([-1.0, 1.0], size=(2, size))
     alpha = rng.uniform(*mixture.signal_amplitude, size=size)
@@ -206,6 +217,8 @@ def sample(
     if shuffle_tokens:
         order = rng.random((size, length)).argsort(axis=1)
         tokens = np.take_along_axis(tokens, order[:, :, None], axis=1)
+    if mixture.label_flip > 0:
+        labels = np.where(rng.random(size) < mixture.label_flip, -labels, labels)
     weights = np.full(size, 1.0 / size)
     return Points(tokens, labels, weights, classes, distractors, signals)
 

@@ -34,6 +34,7 @@ import numpy as np
 import pandas as pd
 
 from motsim.claims import Claim, Finding, Verdict
+from motsim.claims._excess import first_step
 from motsim.claims._expert import (
     best_expert,
     gate_steps,
@@ -46,7 +47,7 @@ from motsim.claims.rates import curves
 from motsim.data import Mixture, make_signals
 from motsim.intervals import median_interval, shown
 from motsim.points import population
-from motsim.rates import CENSORED, decide, supports
+from motsim.rates import decide, supports
 from motsim.results.tables import Tables
 
 __all__ = [
@@ -141,19 +142,8 @@ def excess(tables: Tables, case: str) -> tuple[np.ndarray, np.ndarray]:
         own = curve[curve["seed"] == seed].sort_values("step")
         above = own["loss"].to_numpy(float) - floor
         step = own["step"].to_numpy(float) - own["step"].min()
-        rows.append([_first(step, above, e) for e in EXCESS])
+        rows.append([first_step(step, above, e) for e in EXCESS])
     return np.array(rows, dtype=np.int64).reshape(-1, len(EXCESS)), runs["stage_length"].to_numpy()
-
-
-def _first(step: np.ndarray, above: np.ndarray, target: float) -> int:
-    place = int((above <= target).argmax())
-    if not len(above) or above[place] > target:
-        return CENSORED
-    if place == 0 or above[place] <= 0:
-        return int(step[place])
-    lines = np.log(above[place - 1 : place + 1])
-    share = (lines[0] - np.log(target)) / (lines[0] - lines[1])
-    return int(np.ceil(step[place - 1] + share * (step[place] - step[place - 1])))
 
 
 def gate_curve(case: str, epsilons: np.ndarray) -> np.ndarray:

@@ -27,7 +27,7 @@ Pair = Annotated[tuple[float, float], Strict(False)]
 #: Settings that came later: left out of what is stored, and of keys, where they say what was so.
 LATER = {
     "dynamics": "descent", "flow_method": "LSODA", "flow_rtol": 1e-6, "flow_atol": 3e-14,
-    "routing_sharing": "none", "sample_closed": "none",
+    "routing_sharing": "none", "sample_closed": "none", "class_exponent": 0.0, "label_flip": 0.0,
 }  # fmt: skip
 
 
@@ -53,6 +53,8 @@ class Settings(BaseModel):
     distractor_amplitude: Pair = (1.0, 3.0)
     noise_std: float = 0.0
     noise_support: NoiseSupport = "isotropic"
+    class_exponent: float = Field(0.0, description="class n has probability ~ n^-a")
+    label_flip: float = Field(0.0, description="probability that training sees the other label")
     num_nodes: int = Field(4, ge=1)
     noise_replicates: int = Field(1, ge=1)
     sample_size: int = Field(0, ge=0, description="0: the exact population")

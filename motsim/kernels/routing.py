@@ -1,6 +1,7 @@
 """Gate, routing, and the coefficients through which the loss reaches experts and gate.
 
 Two losses of an output o for a label y = +-1: squared (y - o)^2 / 2, logistic log(1 + e^(-y o)).
+A label (1 - 2 q) y is y seen flipped with probability q: slopes are the mean over both, losses y's.
 """
 
 import math
@@ -130,27 +131,30 @@ def top_output(logits, gates, outputs, out):
 
 @written_out
 def loss_slope(output, label, logistic):
-    """Derivative of the loss of one output."""
+    """Derivative of the loss of one output, mean over the flips of its label."""
     if logistic:
-        margin = label * output
+        sign = 1.0 if label > 0 else -1.0
+        margin = sign * output
         # e^-|m| / (1 + e^-|m|) or 1 / (1 + e^-|m|): never overflows
         e = exponential(-abs(margin))
-        return -label * (e if margin > 0 else 1.0) / (1.0 + e)
+        missed = (e if margin > 0 else 1.0) / (1.0 + e)
+        return -sign * (missed - 0.5 * (1.0 - abs(label)))
     return output - label
 
 
 @cached
 def total_loss(outputs, labels, weights, logistic):
-    """Weighted mean loss of outputs (B,)."""
+    """Weighted mean loss of outputs (B,) for labels that are not flipped."""
     total = 0.0
     for b in range(outputs.shape[0]):
+        label = 1.0 if labels[b] > 0 else -1.0
         if logistic:
-            margin = labels[b] * outputs[b]
+            margin = label * outputs[b]
             value = math.log1p(math.exp(-abs(margin))) + max(-margin, 0.0)
             if margin != margin:
                 value = margin
         else:
-            value = 0.5 * (labels[b] - outputs[b]) ** 2
+            value = 0.5 * (label - outputs[b]) ** 2
         total += weights[b] * value
     return total
 
@@ -160,10 +164,12 @@ def loss_slope_lanes(output, label, logistic):
     """The same for eight outputs."""
     if not logistic:
         return output - label
-    margin = label * output
-    zero, one = splat(0.0), splat(1.0)
+    zero, half, one = splat(0.0), splat(0.5), splat(1.0)
+    sign = where_greater(label, zero, one, zero - one)
+    margin = sign * output
     e = decay_lanes(where_greater(margin, zero, zero - margin, margin))
-    return (zero - label) * where_greater(margin, zero, e, one) / (one + e)
+    missed = where_greater(margin, zero, e, one) / (one + e)
+    return (zero - sign) * (missed - half * (one - sign * label))
 
 
 @inlined
