@@ -15,10 +15,11 @@ from motsim.diagnostics import (
     routing_accuracy,
 )
 from motsim.evaluation import Evaluation, evaluate
+from motsim.experiments.fresh import train_fresh
 from motsim.experiments.measures import measure, snapshot_steps
 from motsim.experiments.mixture_settings import Settings, build_model, mixture, stages
 from motsim.experiments.result import Result
-from motsim.model import ModelParameters, Routing, initial_parameters
+from motsim.model import Model, ModelParameters, Routing, initial_parameters
 from motsim.points import Points, population, sample, shared_draws
 from motsim.randomness import generator
 from motsim.schedule import Stage
@@ -37,8 +38,11 @@ SCIENCE = (
     "flow_path.py", "threads.py", "training.py", "presets.py", "diagnostics.py",
     "landscape.py",
     "experiments/mixture.py", "experiments/mixture_settings.py", "experiments/measures.py",
+    "experiments/fresh.py",
 )  # fmt: skip
 
+NEW_STEP = 2e-3  # seconds of a step on new samples, about: a call of `train`
+STRIDE = 1_000_003  # of the seeds of samples, from run to run: more than the steps of one
 SECONDS = 1e-9  # of one multiplication in the inner loops, about; measured on one 2.6 GHz core
 #: Gradients of a flow of some ten decades; Jacobians of it, of two gradients a number each.
 FLOW_PASSES, FLOW_JACOBIANS = 5000.0, 2 * 200.0
@@ -116,6 +120,8 @@ def cost(settings: Settings) -> float:
     for low, high in (s.class_amplitude, s.signal_amplitude, s.distractor_amplitude):
         nodes *= s.num_nodes if high > low else 1
     points = s.sample_size or 4 * s.num_classes * (s.num_classes - 1) * nodes * s.noise_replicates
+    if s.new_samples:
+        return NEW_STEP * sum(stage.steps for stage in stages(s))
     steps = sum(_passes(s, stage) * (6.0 if stage.attention.rate else 1.0) for stage in stages(s))
     return SECONDS * steps * points * s.num_experts * s.num_neurons * s.num_tokens**2
 
@@ -136,6 +142,8 @@ def run(settings: Settings) -> Result:
     points, start = prepare(settings)
     model = build_model(settings)
     schedule = stages(settings)
+    if settings.new_samples:
+        return _result(settings, model, points, _train_anew(settings, model, points, start))
     trace = train(
         model,
         points,
@@ -146,6 +154,25 @@ def run(settings: Settings) -> Result:
         snapshot_steps=snapshot_steps([s.steps for s in schedule], settings.measures),
         seed=settings.seed,
     )
+    return _result(settings, model, points, trace)
+
+
+def _train_anew(settings: Settings, model: Model, points: Points, start: ModelParameters) -> Trace:
+    """Train on samples that are drawn anew in each step; `points` is what the loss is of."""
+    data, size = mixture(settings), settings.new_samples
+
+    def draw(step: int) -> Points:
+        return sample(data, points.signals, size, seed=STRIDE * settings.seed + step)
+
+    return train_fresh(
+        model, points, draw, stages(settings), start,
+        loss=settings.loss, epsilons=epsilon_grid(settings).tolist(),
+    )  # fmt: skip
+
+
+def _result(settings: Settings, model: Model, points: Points, trace: Trace) -> Result:
+    """Measure a run."""
+    schedule = stages(settings)
     last = trace.stages[-1]
     metrics: dict[str, Any] = {
         "num_steps": trace.num_steps,

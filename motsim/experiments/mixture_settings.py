@@ -28,6 +28,7 @@ Pair = Annotated[tuple[float, float], Strict(False)]
 LATER = {
     "dynamics": "descent", "flow_method": "LSODA", "flow_rtol": 1e-6, "flow_atol": 3e-14,
     "routing_sharing": "none", "sample_closed": "none", "class_exponent": 0.0, "label_flip": 0.0,
+    "new_samples": 0,
 }  # fmt: skip
 
 
@@ -59,6 +60,9 @@ class Settings(BaseModel):
     noise_replicates: int = Field(1, ge=1)
     sample_size: int = Field(0, ge=0, description="0: the exact population")
     sample_closed: Closed = Field("none", description="images that the sample holds")
+    new_samples: int = Field(
+        0, ge=0, description="samples that each step draws anew; 0: every step has the same points"
+    )
     shuffle_labels: bool = Field(False, description="negative control: labels without meaning")
     # model
     model: Literal["mot", "single", "moe", "shared"]
@@ -139,6 +143,8 @@ class Settings(BaseModel):
                 f"sample_closed {self.sample_closed!r} needs a sample_size divisible by {images};"
                 f" got {self.sample_size}"
             )
+        if self.new_samples:
+            self._check_new_samples()
         mixture(self)
         model = build_model(self)
         schedule = stages(self)
@@ -152,6 +158,18 @@ class Settings(BaseModel):
                 f" {self.init_std:g} and {self.attention_scale:g}"
             )
         return self
+
+    def _check_new_samples(self) -> None:
+        """Steps on new samples are calls of their own: nothing is remembered between them."""
+        for name, value, needed in (
+            ("sample_size", self.sample_size, 0),
+            ("routing", self.routing, "expected"),
+            ("dynamics", self.dynamics, "descent"),
+            ("measures", self.measures, ()),
+            ("shuffle_labels", self.shuffle_labels, False),
+        ):
+            if value != needed:
+                raise ValueError(f"new_samples needs {name} {needed!r}; got {value!r}")
 
     @model_serializer(mode="wrap")
     def _without_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
