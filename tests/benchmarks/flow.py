@@ -33,7 +33,7 @@ CUBIC = LOGISTIC | {"activation": "cubic", "converge_rate": 0.2, "align_rate": 0
 MIXTURE = {"preset": "cubic", "dynamics": "flow", "converge_steps": 1e16, "epsilon_min": 1e-19}
 ROUNDS = 5
 #: A run of diffrax may take so many times motsim's seconds, and so many processor seconds.
-LIMIT, LONGEST = 60.0, 45.0
+LIMIT, LONGEST = 60.0, 40.0
 #: Of diffrax. The mixture's loss of 1e-19 is a difference of outputs of 4e-10: with errors of 1e-6
 #: it is not seen. 1e-10 is as much as it takes; the loose one says that this is not what costs.
 TOLERANCE, FINE, LOOSE = (1e-6, 1e-6), (1e-10, 1e-12), (1e-6, 1e-9)

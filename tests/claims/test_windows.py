@@ -20,7 +20,7 @@ from motsim.rates.depth import SAME_ORDER
 
 DEEPER = 100.0
 SEEDS = 2
-JUDGED = 4  # seeds; below three there is no law to speak of
+JUDGED = 3  # seeds; with fewer there is no law to speak of
 #: Sweeps whose claims state laws, and the cases that do; None: all.
 STATING = {
     "rates": None,
@@ -41,7 +41,7 @@ OTHERS = {
 LOOK = {"epsilon_min", "converge_steps", "dynamics", "flow_rtol", "flow_atol", "flow_method",
         "measures", "seed", "epsilons_per_decade"}  # fmt: skip
 #: Words that say at which eps a law ends.
-SAYS = re.compile(r"down to (\S+) only|ends at eps = (\S+)")
+SAYS = re.compile(r"down to (\S+) only|ends at eps = (\S+)|not looked at below (\S+)")
 STOPS = re.compile(r"smallest eps reached (\S+)")  # within the window, not at its end
 #: And those that say that there is none, or that it stops: these name no eps.
 NO_LAW = re.compile(r"less than three decades of a logarithm|^floor", re.MULTILINE)
@@ -89,7 +89,7 @@ def says_so(findings, smallest):
             return True
         for pattern, least in ((SAYS, smallest / DEEPER), (STOPS, 1.1 * smallest)):
             for found in pattern.finditer(text(finding)):
-                if float(next(filter(None, found.groups())).rstrip(";,.")) >= 0.99 * least:
+                if float(next(filter(None, found.groups())).rstrip(":;,.")) >= 0.99 * least:
                     return True
     return False
 
@@ -164,8 +164,8 @@ def test_a_law_that_goes_on_has_not_changed():
 
 #: Some seconds in all; the others with the mark `slow`.
 BOUNDED = {
-    "rates": ("mot-squared", "mot-squared-deep", "mot-linear-squared", "single-1-logistic"),
-    "rate-mot": STATING["rate-mot"],
+    "rates": ("mot-squared-deep", "single-1-logistic"),
+    "rate-mot": ("classes", "logistic"),
     "last-stage": ("linear-untrained", "cubic-aligned"),
 }
 
@@ -187,7 +187,7 @@ def test_a_window_just_above_a_floor_is_found(run_sweep, tmp_path):
     """Negative control: cubic experts lose their logarithm at 7e-11, and 1e-10 does not tell."""
     path = tmp_path / "made-up.toml"
     path.write_text(
-        'title = "made up"\nkind = "mixture"\nseeds = 4\n[fixed]\npreset = "cubic"\n'
+        'title = "made up"\nkind = "mixture"\nseeds = 3\n[fixed]\npreset = "cubic"\n'
         "[case.above]\nepsilon_min = 1e-10\n[case.far-above]\nepsilon_min = 1e-7\n"
     )
     tables = run_sweep(str(path), seeds=JUDGED, cases=["above", "far-above"])
