@@ -178,7 +178,7 @@ def _cubic_rate(tables: Tables) -> list[Finding]:
         evidence = (
             "every expert holds one class, but its slope vanishes where it must still unlearn the"
             f" others (rho = -0.15, {decision.num_used} seeds, {decision.decades:.1f} decades); not"
-            f" looked at below {rows['epsilon'].min():.0e}: a floor follows within two decades"
+            f" looked at below {rows['epsilon'].min():.0e}: the attention's leak leaves a floor"
         )
     tail, t_low, t_high = mean_interval(tail_exponents(tables))
     inside = t_low > TAIL - TAIL_TOLERANCE and t_high < TAIL + TAIL_TOLERANCE
