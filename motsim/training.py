@@ -117,11 +117,11 @@ def train(
         if rule.routing_scale == 1.0 and not rule.sampled:  # q is pi
             scratch = scratch._replace(choice=scratch.gates)
         if stage.dynamics == "flow":  # the last stage
-            field = EngineField(value, parts, rule, scratch, gradient)
+            field = EngineField(value, parts, rule, scratch, gradient, problem.batch)
             times = [*_flow_grid(stage.steps, trace_points), *(w - first for w in wanted)]
             flow = integrate(
                 field, field.state(value), stage.steps, targets,
-                solver=stage.solver, rates=field.rates, keep=times,
+                solver=stage.solver, rates=field.rates, jacobian=field.jacobian, keep=times,
             )  # fmt: skip
             for w in wanted:
                 if w - first in flow.kept:

@@ -177,7 +177,8 @@ def _cubic_rate(tables: Tables) -> list[Finding]:
         law, verdict = decision.law, known.get(decision.law, "inconclusive")
         evidence = (
             "every expert holds one class, but its slope vanishes where it must still unlearn the"
-            f" others (rho = -0.15, {decision.num_used} seeds, {decision.decades:.1f} decades)"
+            f" others (rho = -0.15, {decision.num_used} seeds, {decision.decades:.1f} decades); not"
+            f" looked at below {rows['epsilon'].min():.0e}: the attention's leak leaves a floor"
         )
     tail, t_low, t_high = mean_interval(tail_exponents(tables))
     inside = t_low > TAIL - TAIL_TOLERANCE and t_high < TAIL + TAIL_TOLERANCE

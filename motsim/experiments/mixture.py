@@ -35,7 +35,7 @@ __all__ = [
 SCIENCE = (
     "kernels", "randomness.py", "data.py", "points.py", "model.py", "layout.py", "parts.py",
     "evaluation.py", "reduction.py", "schedule.py", "trace.py", "flow.py", "flow_field.py",
-    "flow_path.py", "threads.py", "training.py", "presets.py", "diagnostics.py",
+    "flow_jacobian.py", "flow_path.py", "threads.py", "training.py", "presets.py", "diagnostics.py",
     "landscape.py",
     "experiments/mixture.py", "experiments/mixture_settings.py", "experiments/measures.py",
     "experiments/fresh.py",
@@ -44,8 +44,8 @@ SCIENCE = (
 NEW_STEP = 2e-3  # seconds of a step on new samples, about: a call of `train`
 STRIDE = 1_000_003  # of the seeds of samples, from run to run: more than the steps of one
 SECONDS = 1e-9  # of one multiplication in the inner loops, about; measured on one 2.6 GHz core
-#: Gradients of a flow of some ten decades; Jacobians of it, of two gradients a number each.
-FLOW_PASSES, FLOW_JACOBIANS = 5000.0, 2 * 200.0
+#: Gradients of a flow of some ten decades; its Jacobians, of about a third of one a number each.
+FLOW_PASSES, FLOW_JACOBIANS = 5000.0, 200.0 / 3.0
 
 
 def epsilon_grid(settings: Settings) -> np.ndarray:
