@@ -33,7 +33,8 @@ __all__ = [
 #: Sources whose change makes stored runs of this kind stale.
 SCIENCE = (
     "kernels", "randomness.py", "data.py", "points.py", "model.py", "layout.py", "parts.py",
-    "evaluation.py", "reduction.py", "schedule.py", "trace.py", "flow.py", "flow_field.py",
+    "evaluation.py", "optimizers.py", "reduction.py", "schedule.py", "trace.py", "flow.py",
+    "flow_field.py",
     "flow_path.py", "threads.py", "training.py", "presets.py", "diagnostics.py",
     "landscape.py",
     "experiments/mixture.py", "experiments/mixture_settings.py", "experiments/measures.py",

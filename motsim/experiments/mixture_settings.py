@@ -28,6 +28,7 @@ Pair = Annotated[tuple[float, float], Strict(False)]
 LATER = {
     "dynamics": "descent", "flow_method": "LSODA", "flow_rtol": 1e-6, "flow_atol": 3e-14,
     "routing_sharing": "none", "sample_closed": "none",
+    "momentum": 0.9,
 }  # fmt: skip
 
 
@@ -78,7 +79,10 @@ class Settings(BaseModel):
     converge_steps: Annotated[int, BeforeValidator(_whole)] = Field(ge=0)
     total_steps: int = Field(0, ge=0, description="> 0: converge_steps is what the others leave")
     converge_rate: float
-    converge_optimizer: Literal["gd", "normalized_gd"] = "gd"
+    converge_optimizer: Literal["gd", "normalized_gd", "momentum", "adam"] = Field(
+        "gd", description="of the experts in the last stage; momentum, adam: of all but the gate"
+    )
+    momentum: float = Field(0.9, description="of converge_optimizer 'momentum'")
     dynamics: Literal["descent", "flow"] = Field("descent", description="of the last stage")
     flow_method: Literal["LSODA", "BDF", "Radau"] = "LSODA"
     flow_rtol: float = 1e-6
@@ -137,6 +141,11 @@ class Settings(BaseModel):
                 f"sample_closed {self.sample_closed!r} needs a sample_size divisible by {images};"
                 f" got {self.sample_size}"
             )
+        if self.momentum != 0.9 and self.converge_optimizer != "momentum":
+            raise ValueError(
+                f"momentum {self.momentum:g} needs converge_optimizer 'momentum'; got"
+                f" {self.converge_optimizer!r}"
+            )
         mixture(self)
         model = build_model(self)
         schedule = stages(self)
@@ -183,7 +192,10 @@ def stages(settings: Settings) -> list[Stage]:
     last = replace(first, scale=s.converge_routing_scale)
     early = Descent(s.specialise_rate, "normalized_gd")
     align = Descent(s.align_rate)
-    late = Descent(s.converge_rate, s.converge_optimizer)
+    late = Descent(s.converge_rate, s.converge_optimizer, s.momentum)
+    joint = align
+    if s.converge_optimizer in ("momentum", "adam"):
+        joint = replace(late, rate=s.align_rate)
     total = s.total_steps or s.specialise_steps + s.align_steps + s.converge_steps
     schedules = {
         "three_stage": [
@@ -193,9 +205,9 @@ def stages(settings: Settings) -> list[Stage]:
         ],
         "two_stage": [
             Stage("specialise", s.specialise_steps, early, FROZEN, gate, first),
-            Stage("joint", total - s.specialise_steps, late, align, gate, last),
+            Stage("joint", total - s.specialise_steps, late, joint, gate, last),
         ],
-        "end_to_end": [Stage("joint", total, late, align, gate, last)],
+        "end_to_end": [Stage("joint", total, late, joint, gate, last)],
     }
     found = schedules[s.schedule]
     if s.dynamics == "flow":
