@@ -46,8 +46,8 @@ def draw(tables: Tables) -> dict[str, Figure]:
     axes[0].set_ylabel("steps of the last stage, T(ε)")
     figure.supxlabel(
         "medians of the runs that specialize (mixture) or stay finite (single), as far as"
-        f" {MOST:.0%} of them get there;\ndotted: derived from plain descent, nothing fitted (left,"
-        " middle), one number fitted to the last point (right)",
+        f" {100 * MOST:.0f} % of them get there\ndotted: derived from plain descent; nothing fitted"
+        " (left, middle), put through the last point (right; the metric freezes on the way)",
         fontsize=7,
     )
     return {"optimizers": figure}
@@ -67,7 +67,7 @@ def _mixture(tables: Tables, ax: Axes) -> None:
         if len(ours):
             start = ours.iloc[0] - factor * late.iloc[0]
             line(ax, start + factor * late, (7, f"plain × {factor:.3f}, from ε = 0.001"), ":", 2)
-    ax.set_ylim(0, None)
+    ax.set_ylim(0, 1.45 * ax.get_ylim()[1])
 
 
 def _single(tables: Tables, ax: Axes) -> None:
@@ -81,6 +81,7 @@ def _single(tables: Tables, ax: Axes) -> None:
         line(ax, plain, PLAIN)
         line(ax, factor * plain, (7, f"plain × {factor:.1f}"), ":", 2)
     ax.set_yscale("log")
+    ax.set_ylim(None, 8 * ax.get_ylim()[1])
 
 
 def _clock(tables: Tables, ax: Axes) -> None:
@@ -97,5 +98,6 @@ def _clock(tables: Tables, ax: Axes) -> None:
             last = both.min()
             rate = float(adam_clock(steps)[last] / plain[last])
             derived = TAU * np.log1p(rate * plain[both] / TAU)
-            line(ax, derived.sort_index(), (7, "" if color == 4 else "τ log(1 + S/τ)"), ":", 2)
-    ax.set_ylim(0, None)
+            label = "_" if color == 4 else f"τ log(1 + S/τ), τ = {TAU:,.0f}"
+            line(ax, derived.sort_index(), (7, label), ":", 2)
+    ax.set_ylim(0, 1.2 * ax.get_ylim()[1])

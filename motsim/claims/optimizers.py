@@ -63,7 +63,6 @@ NUM_CLASSES = 4
 LAWS: dict[str, tuple[str, Verdict]] = {
     "mot-momentum": ("log", "holds"),
     "mot-adam": ("log", "holds"),
-    "single-1-momentum": ("power", "holds"),
     "single-adam": ("power", "fails"),
     "mot-logistic-adam": ("log", "holds"),
 }

@@ -118,7 +118,9 @@ def cost(settings: Settings) -> float:
         nodes *= s.num_nodes if high > low else 1
     points = s.sample_size or 4 * s.num_classes * (s.num_classes - 1) * nodes * s.noise_replicates
     steps = sum(_passes(s, stage) * (6.0 if stage.attention.rate else 1.0) for stage in stages(s))
-    return SECONDS * steps * points * s.num_experts * s.num_neurons * s.num_tokens**2
+    seconds = SECONDS * steps * points * s.num_experts * s.num_neurons * s.num_tokens**2
+    remembers = s.converge_optimizer in ("momentum", "adam")  # a step at a time, from Python
+    return seconds + 3e-5 * stages(s)[-1].steps * remembers
 
 
 def _passes(settings: Settings, stage: Stage) -> float:
