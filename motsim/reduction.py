@@ -8,6 +8,8 @@ Mirror: points come in pairs whose tokens differ in sign but for the class token
 kernels compute of tokens alone (`layout`). An odd model (w orthogonal to every class signal, A and
 the gate block-wise) stays odd on a mirrored population, and each point contributes what its mirror
 does. Derived here: docs/theory.md §3, "Exact reductions".
+Both are exact for every rule that turns with the coordinates: plain and normalised descent and
+momentum, but not Adam, which goes coordinate by coordinate and leaves the span of the gradients.
 """
 
 from dataclasses import dataclass
@@ -21,7 +23,7 @@ from motsim.layout import kernel_batch, kernel_parameters
 from motsim.model import Model, ModelParameters
 from motsim.points import Points
 
-__all__ = ["Reduction", "reduce_problem"]
+__all__ = ["Reduction", "reduce_problem", "whole_problem"]
 
 Floats = NDArray[np.float64]
 TOLERANCE = 1e-12
@@ -54,6 +56,11 @@ class Reduction:
     batch: kernels.Batch
     odd: bool
     class_coordinates: int
+
+    @property
+    def whole(self) -> bool:
+        """Whether the coordinates are those of the data: nothing was turned, nothing left out."""
+        return not self.odd and np.array_equal(self.directions, np.eye(len(self.directions)))
 
     @np.errstate(over="ignore", invalid="ignore")  # a diverged run is recorded, not warned of
     def project(self, parameters: ModelParameters) -> kernels.Parameters:
@@ -125,6 +132,14 @@ def reduce_problem(
     half = len(tokens) // 2
     batch = kernel_batch(tokens[:half], points.labels[:half], 2.0 * points.weights[:half], metric)
     return Reduction(directions, dual, batch, True, n)
+
+
+def whole_problem(points: Points, *, use_mirror: bool = True) -> Reduction:
+    """Return the problem in the data's own coordinates, all points kept: what Adam needs."""
+    every, tokens = np.eye(points.tokens.shape[-1]), points.tokens.copy()
+    paired = use_mirror and points.mirrored and _pair_mirrors(tokens)
+    batch = kernel_batch(tokens, points.labels, points.weights, None, paired)
+    return Reduction(every, every, batch, False, len(points.signals.class_signals))
 
 
 def _known(signals: Signals) -> tuple[Floats, Floats]:

@@ -11,22 +11,27 @@ from motsim.model import Model, Routing, check_choice
 
 __all__ = ["FROZEN", "LONGEST_FLOW", "Descent", "Solver", "Stage", "check_dynamics"]
 
+OPTIMIZERS = ("gd", "normalized_gd", "momentum", "adam")
 LONGEST_FLOW = 10**16  # whole numbers beyond are no longer all floats
 
 
 @dataclass(frozen=True)
 class Descent:
-    """How one part is trained: plain or normalised gradient descent; rate 0 freezes it.
+    """How one part is trained; rate 0 freezes it.
 
     Normalised descent divides by the Frobenius norm, separately for each expert's FFN and for
-    each attention matrix.
+    each attention matrix. `momentum` is for the optimizer of that name, Polyak's heavy ball:
+    w + momentum (w - the w before) - rate g. Adam has its usual constants (motsim/kernels/adam.py).
     """
 
     rate: float = 0.0
-    optimizer: Literal["gd", "normalized_gd"] = "gd"
+    optimizer: Literal["gd", "normalized_gd", "momentum", "adam"] = "gd"
+    momentum: float = 0.9
 
     def __post_init__(self) -> None:
-        check_choice("optimizer", self.optimizer, ("gd", "normalized_gd"))
+        check_choice("optimizer", self.optimizer, OPTIMIZERS)
+        if not 0 <= self.momentum < 1:
+            raise ValueError(f"momentum must be >= 0 and < 1; got {self.momentum}")
         if not (np.isfinite(self.rate) and self.rate >= 0):
             raise ValueError(f"step size must be finite and >= 0; got {self.rate}")
 

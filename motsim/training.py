@@ -28,10 +28,11 @@ from motsim.model import (
     check_routing,
     initial_parameters,
 )
+from motsim.optimizers import descend, memories, problem_of
 from motsim.parts import count_parts, padded, stage_parts
 from motsim.points import Points, population
 from motsim.randomness import generator
-from motsim.reduction import Reduction, reduce_problem
+from motsim.reduction import Reduction
 from motsim.schedule import FROZEN, Descent, Stage, check_dynamics
 from motsim.trace import StageBounds, Trace, first_hits, thinned_steps
 
@@ -91,7 +92,7 @@ def train(
         check_routing(model, stage.routing)
     check_dynamics(model, stages)
     sampled = model.gated and any(s.routing.mode == "sampled" for s in stages)
-    problem = reduce_problem(model, points, start, use_mirror=use_mirror and not sampled)
+    problem = problem_of(stages, model, points, start, use_mirror=use_mirror and not sampled)
     num_parts = count_parts(model, problem.batch)
     problem = replace(problem, batch=padded(problem.batch, num_parts))
     origin = problem.project(start)
@@ -131,14 +132,13 @@ def train(
             status, final, step = flow.status, flow.loss, first + math.ceil(flow.time)
             bounds.append(StageBounds(stage.name, first, step))
             break
+        remembered = memories(stage, problem, value, gradient)
         while step < first + stage.steps and status == "max_steps":
             upto = min([first + stage.steps, step + CHUNK_STEPS, *(w for w in wanted if w > step)])
             noise = _noise(stage, model, rng, drawn, upto - step)
             losses = np.empty(len(noise) if noise.size else upto - step)
-            taken = int(
-                kernels.descend_in_parts(
-                    value, parts, rule, scratch, noise, gradient, stop_loss, losses
-                )
+            taken = descend(
+                remembered, value, parts, rule, scratch, noise, gradient, stop_loss, losses
             )
             if taken < len(losses):  # stopped before a step: its loss counts, the rest is unset
                 final = float(losses[taken])

@@ -177,9 +177,9 @@ def test_load_balance_is_not_part_of_the_recorded_loss():
         (lambda: Descent(-0.1), ValueError, "step size must be finite and >= 0; got -0.1"),
         (lambda: Descent(np.inf), ValueError, "step size must be finite and >= 0; got inf"),
         (
-            lambda: Descent(0.1, "adam"),
+            lambda: Descent(0.1, "sgd"),
             ValueError,
-            "optimizer must be one of gd, normalized_gd; got 'adam'",
+            "optimizer must be one of gd, normalized_gd, momentum, adam; got 'sgd'",
         ),
         (lambda: Stage("a", -1), ValueError, "steps of stage 'a' must be >= 0; got -1"),
         (lambda: Stage("a", 1.5), TypeError, "steps of stage 'a' must be an integer; got 1.5"),

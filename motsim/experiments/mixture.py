@@ -34,8 +34,9 @@ __all__ = [
 #: Sources whose change makes stored runs of this kind stale.
 SCIENCE = (
     "kernels", "randomness.py", "data.py", "points.py", "model.py", "layout.py", "parts.py",
-    "evaluation.py", "reduction.py", "schedule.py", "trace.py", "flow.py", "flow_field.py",
-    "flow_jacobian.py", "flow_path.py", "threads.py", "training.py", "presets.py", "diagnostics.py",
+    "evaluation.py", "optimizers.py", "reduction.py", "schedule.py", "trace.py", "flow.py",
+    "flow_field.py", "flow_jacobian.py", "flow_path.py", "threads.py", "training.py", "presets.py",
+    "diagnostics.py",
     "landscape.py",
     "experiments/mixture.py", "experiments/mixture_settings.py", "experiments/measures.py",
     "experiments/fresh.py",
@@ -123,7 +124,9 @@ def cost(settings: Settings) -> float:
     if s.new_samples:
         return NEW_STEP * sum(stage.steps for stage in stages(s))
     steps = sum(_passes(s, stage) * (6.0 if stage.attention.rate else 1.0) for stage in stages(s))
-    return SECONDS * steps * points * s.num_experts * s.num_neurons * s.num_tokens**2
+    seconds = SECONDS * steps * points * s.num_experts * s.num_neurons * s.num_tokens**2
+    remembers = s.converge_optimizer in ("momentum", "adam")  # a step at a time, from Python
+    return seconds + 3e-5 * stages(s)[-1].steps * remembers
 
 
 def _passes(settings: Settings, stage: Stage) -> float:

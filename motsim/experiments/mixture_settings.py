@@ -28,7 +28,7 @@ Pair = Annotated[tuple[float, float], Strict(False)]
 LATER = {
     "dynamics": "descent", "flow_method": "LSODA", "flow_rtol": 1e-6, "flow_atol": 3e-14,
     "routing_sharing": "none", "sample_closed": "none", "class_exponent": 0.0, "label_flip": 0.0,
-    "new_samples": 0,
+    "new_samples": 0, "momentum": 0.9,
 }  # fmt: skip
 
 
@@ -84,7 +84,10 @@ class Settings(BaseModel):
     converge_steps: Annotated[int, BeforeValidator(_whole)] = Field(ge=0)
     total_steps: int = Field(0, ge=0, description="> 0: converge_steps is what the others leave")
     converge_rate: float
-    converge_optimizer: Literal["gd", "normalized_gd"] = "gd"
+    converge_optimizer: Literal["gd", "normalized_gd", "momentum", "adam"] = Field(
+        "gd", description="of the experts in the last stage; momentum, adam: of all but the gate"
+    )
+    momentum: float = Field(0.9, description="of converge_optimizer 'momentum'")
     dynamics: Literal["descent", "flow"] = Field("descent", description="of the last stage")
     flow_method: Literal["LSODA", "BDF", "Radau"] = "LSODA"
     flow_rtol: float = 1e-6
@@ -145,6 +148,11 @@ class Settings(BaseModel):
             )
         if self.new_samples:
             self._check_new_samples()
+        if self.momentum != 0.9 and self.converge_optimizer != "momentum":
+            raise ValueError(
+                f"momentum {self.momentum:g} needs converge_optimizer 'momentum'; got"
+                f" {self.converge_optimizer!r}"
+            )
         mixture(self)
         model = build_model(self)
         schedule = stages(self)
@@ -161,6 +169,11 @@ class Settings(BaseModel):
 
     def _check_new_samples(self) -> None:
         """Steps on new samples are calls of their own: nothing is remembered between them."""
+        if self.converge_optimizer in ("momentum", "adam"):
+            raise ValueError(
+                f"new_samples needs converge_optimizer 'gd' or 'normalized_gd'; got"
+                f" {self.converge_optimizer!r}"
+            )
         for name, value, needed in (
             ("sample_size", self.sample_size, 0),
             ("routing", self.routing, "expected"),
@@ -203,7 +216,10 @@ def stages(settings: Settings) -> list[Stage]:
     last = replace(first, scale=s.converge_routing_scale)
     early = Descent(s.specialise_rate, "normalized_gd")
     align = Descent(s.align_rate)
-    late = Descent(s.converge_rate, s.converge_optimizer)
+    late = Descent(s.converge_rate, s.converge_optimizer, s.momentum)
+    joint = align
+    if s.converge_optimizer in ("momentum", "adam"):
+        joint = replace(late, rate=s.align_rate)
     total = s.total_steps or s.specialise_steps + s.align_steps + s.converge_steps
     schedules = {
         "three_stage": [
@@ -213,9 +229,9 @@ def stages(settings: Settings) -> list[Stage]:
         ],
         "two_stage": [
             Stage("specialise", s.specialise_steps, early, FROZEN, gate, first),
-            Stage("joint", total - s.specialise_steps, late, align, gate, last),
+            Stage("joint", total - s.specialise_steps, late, joint, gate, last),
         ],
-        "end_to_end": [Stage("joint", total, late, align, gate, last)],
+        "end_to_end": [Stage("joint", total, late, joint, gate, last)],
     }
     found = schedules[s.schedule]
     if s.dynamics == "flow":

@@ -35,8 +35,8 @@ __all__ = ["MODULES", "SCIENCE", "Settings", "build_network", "compile_kernels",
 
 #: Sources whose change makes stored runs of this kind stale.
 SCIENCE = (
-    "randomness.py", "realdata", "minibatch", "kernels/arithmetic.py", "kernels/lanes.py",
-    "model.py", "data.py", "points.py", "diagnostics.py",
+    "randomness.py", "realdata", "minibatch", "kernels/adam.py", "kernels/arithmetic.py",
+    "kernels/lanes.py", "model.py", "data.py", "points.py", "diagnostics.py",
     *(f"experiments/realdata{part}.py" for part in ("", "_samples", "_settings")),
 )  # fmt: skip
 MODULES = ("sklearn", "mlxtend")

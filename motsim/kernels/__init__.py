@@ -7,6 +7,7 @@ Points go eight at a time (`lanes`), in blocks that share the axes of their sign
 from motsim.kernel_cache import kernel_cache
 
 with kernel_cache():
+    from motsim.kernels.adam import adam_step
     from motsim.kernels.arguments import Batch, Parameters, Rule, Workspace, only_signals
     from motsim.kernels.descent import descend, descend_in_parts, gradients
     from motsim.kernels.frozen import refresh_moments
@@ -19,6 +20,7 @@ __all__ = [
     "Parameters",
     "Rule",
     "Workspace",
+    "adam_step",
     "descend",
     "descend_in_parts",
     "gradients",

@@ -7,14 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motsim.kernel_cache import kernel
-from motsim.kernels.lanes import internal
+from motsim.kernels.adam import adam
 from motsim.model import check_choice
 
 __all__ = ["FROZEN", "OPTIMIZERS", "Update", "Updater"]
 
 Floats = NDArray[np.float64]
 OPTIMIZERS = ("gd", "normalized_gd", "adam")
-DECAYS = (0.9, 0.999)  # of Adam's moments
 
 
 @dataclass(frozen=True)
@@ -100,19 +99,3 @@ def move(
         for r in range(value.shape[1]):
             for k in range(value.shape[2]):
                 value[i, r, k] -= pace * gradient[i, r, k]
-
-
-@internal
-def adam(
-    value: Floats, gradient: Floats, first: Floats, second: Floats, rate: float, step: int
-) -> None:
-    """Adam with its usual constants."""
-    a, b = DECAYS
-    pace = rate / (1.0 - a**step)
-    scale = 1.0 / (1.0 - b**step)
-    for r in range(value.shape[0]):
-        for k in range(value.shape[1]):
-            g = gradient[r, k]
-            first[r, k] += (1.0 - a) * (g - first[r, k])
-            second[r, k] += (1.0 - b) * (g * g - second[r, k])
-            value[r, k] -= pace * first[r, k] / (np.sqrt(scale * second[r, k]) + 1e-8)
