@@ -11,6 +11,8 @@ Statement
     (c) The cause is that the signs (y, s) of a sample are out of balance: a sample of the same size
     that holds the images (-y, -s), (y, -s), (-y, s) of its points is learned like the population.
     (d) What is learned on the sample is learned: population loss at most twice the sample's.
+    (e) Samples drawn anew in each step balance their signs over the steps: most runs learn from
+    eight a step, where half of them need 75 if these are the same in every step.
 Kind
     Upper for (a) and (d), tight for (b), existence for (c).
 Source
@@ -28,8 +30,11 @@ The sample fakes specialization: for n = 60, gamma in [0.5, 1.5], half of the ru
 half of these have a population loss above 0.01. Samples of one seed and several sizes are
 drawn one by one for each size; they are not nested.
 
-Not done: SGD with fresh points in each step. `train` has one set of points a run, from which it
-computes coordinates and layout once; `sampled-routing` is the nearest there is.
+Samples drawn anew (`anew`): the population's loss falls by its logarithm, 5 steps a decade, as with
+the exact population, down to 1e-5 with 8 a step, 1e-6 with 16 and 1e-7 with 32. Gradients of a loss
+that can be brought to 0 vanish with it, so that their noise sets no floor; what stage I or II left
+does (with no stage II it is the same). For gamma in [1, 3] 64 and 512 a step failed in 6 of 6 runs
+(seeds 500000-500002).
 """
 
 import numpy as np
@@ -41,6 +46,7 @@ from motsim.claims._missing import nothing
 from motsim.claims.sampled_routing import routed
 from motsim.intervals import (
     MIN_SEEDS,
+    above,
     exact_share_interval,
     jackknife_interval,
     mean_interval,
@@ -76,6 +82,7 @@ SMALL_LOSS = 1e-2  # of the population; 0.5 at the start, 0.1 with one class mis
 LARGEST = 50.0  # of the logarithm of a size: no such sample exists
 STEPS = 20  # of Newton's method
 TWICE = 2.0
+MOST = 0.5  # more than this share of the runs
 #: Case -> E[gamma^6].
 SIXTH = {"narrow": (1.5**7 - 0.5**7) / 7, "medium": 1.5**6, "strong": 2.0**6, "wide": 2186 / 14}
 PAIRS = {"scaling-weak": ("narrow", "medium"), "scaling-strong": ("medium", "strong")}
@@ -97,6 +104,7 @@ EXPECTED: dict[str, Verdict] = {
     "closed-distractor": "fails",
     "closed-signs": "holds",
     "generalization": "holds",
+    "anew": "holds",
 }
 NEEDED = {"case", "run", "seed", "status", "covered_classes", "dispatch_entropy", "sample_size"}
 
@@ -156,6 +164,8 @@ def judge(tables: Tables) -> list[Finding]:
     findings += [_closed(case, runs) for case in CLOSED if (runs["case"] == case).any()]
     if "narrow" in wide:
         findings.append(_generalization(runs))
+    if (runs["case"] == "anew").any():
+        findings.append(_anew(runs[runs["case"] == "anew"]))
     return findings or nothing(CLAIM)
 
 
@@ -223,6 +233,21 @@ def _closed(case: str, runs: pd.DataFrame) -> Finding:
         f"{own.sum()} of {len(own)} runs learned [{low:.2f}, {high:.2f}]", verdict, EXPECTED[case],
         f"population {whole.sum()} of {len(whole)}, no images {plain.sum()} of {len(plain)}",
         float(own.mean()), low, high,
+    )  # fmt: skip
+
+
+def _anew(rows: pd.DataFrame) -> Finding:
+    """Share of runs that learn from samples drawn anew in each step."""
+    good = learned(rows)
+    low, high = counted(good.sum(), len(rows))
+    size = int(rows["new_samples"].max()) if "new_samples" in rows else 0
+    ends = rows.loc[good, "final_loss"].median()
+    return Finding(
+        "anew", f"learned by more than {MOST:.0%} of runs, {size} new samples a step",
+        f"{good.sum()} of {len(rows)} runs [{low:.2f}, {high:.2f}]",
+        above(low, high, MOST) if len(rows) >= MIN_SEEDS else "inconclusive", EXPECTED["anew"],
+        f"population loss at the end {ends:.1e} (median of those that learn)",
+        float(good.mean()), low, high,
     )  # fmt: skip
 
 

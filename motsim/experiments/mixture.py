@@ -15,8 +15,8 @@ from motsim.diagnostics import (
     routing_accuracy,
 )
 from motsim.evaluation import Evaluation, evaluate
-from motsim.experiments.fresh import train_fresh
 from motsim.experiments.measures import measure, snapshot_steps
+from motsim.experiments.mixture_anew import train_anew
 from motsim.experiments.mixture_settings import Settings, build_model, mixture, stages
 from motsim.experiments.result import Result
 from motsim.model import Model, ModelParameters, Routing, initial_parameters
@@ -39,7 +39,7 @@ SCIENCE = (
     "diagnostics.py",
     "landscape.py",
     "experiments/mixture.py", "experiments/mixture_settings.py", "experiments/measures.py",
-    "experiments/fresh.py",
+    "experiments/mixture_anew.py",
 )  # fmt: skip
 
 NEW_STEP = 2e-3  # seconds of a step on new samples, about: a call of `train`
@@ -75,8 +75,7 @@ def prepare(settings: Settings) -> tuple[Points, ModelParameters]:
         )
         points = replace(points, draws=shared_draws(points, settings.routing_sharing))
     if settings.shuffle_labels:
-        labels = generator(settings.seed, "sampling").permutation(points.labels)
-        points = replace(points, labels=labels, mirrored=False)
+        points = _without_meaning(points, settings.seed)
     start = initial_parameters(
         build_model(settings),
         settings.dim,
@@ -86,6 +85,12 @@ def prepare(settings: Settings) -> tuple[Points, ModelParameters]:
         seed=settings.seed,
     )
     return points, start
+
+
+def _without_meaning(points: Points, seed: int) -> Points:
+    """Points with their labels in random order."""
+    labels = generator(seed, "sampling").permutation(points.labels)
+    return replace(points, labels=labels, mirrored=False)
 
 
 def fresh_points(settings: Settings) -> Points | None:
@@ -165,9 +170,11 @@ def _train_anew(settings: Settings, model: Model, points: Points, start: ModelPa
     data, size = mixture(settings), settings.new_samples
 
     def draw(step: int) -> Points:
-        return sample(data, points.signals, size, seed=STRIDE * settings.seed + step)
+        seed = STRIDE * settings.seed + step
+        drawn = sample(data, points.signals, size, seed=seed)
+        return _without_meaning(drawn, seed) if settings.shuffle_labels else drawn
 
-    return train_fresh(
+    return train_anew(
         model, points, draw, stages(settings), start,
         loss=settings.loss, epsilons=epsilon_grid(settings).tolist(),
     )  # fmt: skip

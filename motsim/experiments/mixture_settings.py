@@ -179,7 +179,6 @@ class Settings(BaseModel):
             ("routing", self.routing, "expected"),
             ("dynamics", self.dynamics, "descent"),
             ("measures", self.measures, ()),
-            ("shuffle_labels", self.shuffle_labels, False),
         ):
             if value != needed:
                 raise ValueError(f"new_samples needs {name} {needed!r}; got {value!r}")

@@ -123,3 +123,13 @@ def test_a_closed_sample_needs_a_size_that_fits():
             Settings(sample_closed=closed, sample_size=size)
     with pytest.raises(ValueError, match="even size"):
         sample(DATA, make_signals(DATA, 0), 7, closed="mirror")
+
+
+def test_new_samples_are_new_in_each_step_and_controls_learn_nothing(run_sweep):
+    runs = run_sweep("finite-samples").runs
+    rows = runs[runs["case"] == "anew"]
+    assert learned(rows).mean() > 0.5
+    few = runs[(runs["case"] == "narrow") & (runs["sample_size"] == runs["sample_size"].min())]
+    assert learned(few).mean() < 0.5  # the same samples in every step, four times as many
+    tables = run_sweep("finite-samples", seeds=3, cases=["anew"], gate_rate=0.0)
+    assert not learned(tables.runs).any()

@@ -12,12 +12,12 @@ from motsim.schedule import Stage
 from motsim.trace import StageBounds, Trace, first_hits
 from motsim.training import train
 
-__all__ = ["train_fresh"]
+__all__ = ["train_anew"]
 
 SPARSE = 10  # steps from look to look before the last stage
 
 
-def train_fresh(
+def train_anew(
     model: Model,
     population: Points,
     draw: Callable[[int], Points],
