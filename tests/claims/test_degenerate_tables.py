@@ -11,15 +11,8 @@ from figures import check, drawn, figure_names
 from figures.inline import inline_svg
 from motsim.claims import claim_module
 from motsim.extras import MissingExtraError
-from motsim.plan import load_sweep
 from motsim.results.tables import Tables, TablesError
 
-#: Of each kind of run, settings that make it short.
-SHORT = {
-    "deep": {"epochs": 2.0, "replicates": 2},
-    "realdata": {"steps": 100, "rates": [0.02], "looks": 2},
-    "rehearsal": {"repetitions": 8},
-}
 LAST_RESORT = "not what its figure needs"
 
 
@@ -86,11 +79,8 @@ def svg(tables):
 
 @pytest.fixture(params=figure_names())
 def tables(request, run_sweep):
-    """Two short runs a setting: what is asked here is the same of two and of a hundred."""
     try:
-        found = run_sweep(
-            request.param, seeds=2, **SHORT.get(load_sweep(request.param).cells()[0].kind, {})
-        )
+        found = run_sweep(request.param)
     except MissingExtraError as error:
         pytest.skip(str(error))
     if "error" in found.runs:  # a kind may find out only when it runs
