@@ -178,7 +178,9 @@ def make_signals(mixture: Mixture, seed: int | None = None) -> Signals:
     classes = frame[:, :n].T
     if mixture.class_correlation != 0.0:
         values, vectors = np.linalg.eigh(mixture.class_gram())
-        values[values < GRAM_TOLERANCE] = 0.0  # the root of rounding would be a direction of its own
+        values[values < GRAM_TOLERANCE] = (
+            0.0  # the root of rounding would be a direction of its own
+        )
         classes = (vectors * np.sqrt(values)) @ vectors.T @ classes
     return Signals(np.ascontiguousarray(classes), root @ frame[:, n:].T)
 

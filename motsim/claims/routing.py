@@ -19,7 +19,7 @@ moves logits by their Gram matrix, differences of classes at 1 - rho_c times the
 classes share at 1 + (N-1) rho_c times. The speed of differences is not the limit: at rho_c = 0.7
 routing is lost, and a gate of 0.3 times the step, with orthogonal class signals, keeps it. What is
 shared is: one expert is drawn to several classes. Linear experts choose in this race alone, and
-its sign decides: rho_c > 0 spoils them, rho_c < 0 lets as many experts as classes do.
+its sign decides: rho_c > 0 spoils them, rho_c < 0 lets fewer of them do.
 """
 
 import numpy as np
@@ -54,7 +54,7 @@ EXPECTED: dict[str, tuple[Verdict, str]] = {
     "cubic-correlated-strong": ("fails", "What classes share is learned ten times as fast."),
     "cubic-slow-gate": ("holds", "Slower differences alone do no harm."),
     "linear-correlated": ("fails", "What classes share wins the race: one expert for several."),
-    "linear-anticorrelated": ("holds", "Differences win the race; four experts do."),
+    "linear-anticorrelated": ("holds", "Differences win the race; six experts do."),
     "cubic-four-neurons": ("holds", "The neuron that leads takes the expert's normalized step."),
     "cubic-top-2": ("holds", "A sharp gate gives the second expert no weight."),
 }
