@@ -88,7 +88,7 @@ def accuracy(tables: Tables, ax: Axes, look: Mapping[str, tuple[str, int, str]] 
         paint = style.PALETTE[color]
         ax.plot(wide.index, wide.median(axis=1), color=paint, ls=line, label=label)
         ax.fill_between(
-            wide.index, wide.min(axis=1), wide.max(axis=1), color=paint, alpha=0.15, lw=0
+            wide.index, wide.min(axis=1), wide.max(axis=1), color=paint, alpha=0.7 / len(look), lw=0
         )
     cubic = course[course["case"].isin(["cubic", "cubic-correlated"])]
     starts = cubic.groupby("stage", sort=False)["step"].min()
@@ -100,5 +100,6 @@ def accuracy(tables: Tables, ax: Axes, look: Mapping[str, tuple[str, int, str]] 
     )
     ax.set_xscale("log")
     ax.set_ylim(-0.03, 1.04)
-    ax.set_ylabel("P[m(X) ∈ M$_n$]")
+    if look is LOOK:
+        ax.set_ylabel("P[m(X) ∈ M$_n$]")
     ax.set_xlabel(f"step  (median, range of {course['seed'].nunique()} seeds; shaded: stages)")

@@ -51,7 +51,10 @@ EXPECTED: dict[str, tuple[Verdict, str]] = {
     "cubic-eight": ("holds", "A gate step proportional to N M keeps up with more classes."),
     "frozen-gate": ("fails", "An untrained gate sends all samples to one expert."),
     "cubic-correlated": ("holds", "Differences of classes are learned at 0.7 of the speed."),
-    "cubic-correlated-strong": ("fails", "What classes share is learned ten times as fast."),
+    "cubic-correlated-strong": (
+        "fails",
+        "What classes share moves ten times as fast as differences.",
+    ),
     "cubic-slow-gate": ("holds", "Slower differences alone do no harm."),
     "linear-correlated": ("fails", "What classes share wins the race: one expert for several."),
     "linear-anticorrelated": ("holds", "Differences win the race; six experts do."),
