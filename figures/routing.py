@@ -1,5 +1,7 @@
 """Routing: where each class is sent at the stage boundaries, and the accuracy along training."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -11,13 +13,23 @@ from motsim.results.tables import Tables
 
 __all__ = ["accuracy", "draw", "heat_map"]
 
-#: Case -> label, colour, line.
+#: Case -> label, color, line.
 LOOK = {
     "cubic": ("cubic, N = 4", 0, "-"),
     "linear": ("linear, N = 4", 1, "-"),
     "cubic-eight": ("cubic, N = 8", 2, "-"),
     "linear-generic": ("linear, generic start", 3, "--"),
     "frozen-gate": ("cubic, frozen gate", 7, "--"),
+}
+#: The same for the right panel.
+VARIED = {
+    "cubic-correlated": ("cubic, ρ$_c$ = 0.3", 0, "-"),
+    "cubic-correlated-strong": ("cubic, ρ$_c$ = 0.7", 0, "--"),
+    "cubic-slow-gate": ("cubic, gate 0.3 × as fast", 4, ":"),
+    "linear-anticorrelated": ("linear, ρ$_c$ = −0.3, M = 6", 1, "-"),
+    "linear-correlated": ("linear, ρ$_c$ = 0.7", 1, "--"),
+    "cubic-four-neurons": ("cubic, four neurons", 2, "-."),
+    "cubic-top-2": ("cubic, sampled top-2", 3, "-."),
 }
 MAPS = {"cubic": "cubic", "linear": "linear"}
 
@@ -47,9 +59,10 @@ def draw(tables: Tables) -> dict[str, Figure]:
         figure.colorbar(image, ax=axes, shrink=0.6, label="share of the class")
     figure.supxlabel("expert, ordered by the class it serves at the end  (seed 0)", fontsize=8)
 
-    course_figure, (ax,) = style.panels(height=2.9)
-    accuracy(tables, ax)
-    style.legend(course_figure, loc="outside upper center", ncols=2)
+    course_figure, axes = style.panels(2, height=3.1)
+    for ax, look in zip(axes, (LOOK, VARIED), strict=True):
+        accuracy(tables, ax, look)
+        style.legend(ax, loc="lower center", bbox_to_anchor=(0.5, 1.06), ncols=2)
     return {"routing": figure, "routing-accuracy": course_figure}
 
 
@@ -62,21 +75,22 @@ def heat_map(matrix: np.ndarray, ax: Axes) -> AxesImage:
     return image
 
 
-def accuracy(tables: Tables, ax: Axes) -> None:
-    """Draw P[m(X) in M_n] against the step: median and range over the seeds."""
+def accuracy(tables: Tables, ax: Axes, look: Mapping[str, tuple[str, int, str]] = LOOK) -> None:
+    """Draw P[m(X) in M_n] of the cases in `look` against the step: median and range of seeds."""
     course = accuracy_course(tables)
+    course = course[course["case"].isin(list(look))]
     for case, rows in course.groupby("case", sort=False):
-        label, colour, line = LOOK.get(str(case), (str(case), 4, "-"))
+        label, color, line = look[str(case)]
         wide = rows.drop_duplicates(["seed", "step"]).pivot(
             index="step", columns="seed", values="accuracy"
         )
         wide = wide[wide.index > 0].interpolate(method="index", limit_area="inside").ffill()
-        paint = style.PALETTE[colour]
+        paint = style.PALETTE[color]
         ax.plot(wide.index, wide.median(axis=1), color=paint, ls=line, label=label)
         ax.fill_between(
-            wide.index, wide.min(axis=1), wide.max(axis=1), color=paint, alpha=0.15, lw=0
+            wide.index, wide.min(axis=1), wide.max(axis=1), color=paint, alpha=0.7 / len(look), lw=0
         )
-    cubic = course[course["case"] == "cubic"]
+    cubic = course[course["case"].isin(["cubic", "cubic-correlated"])]
     starts = cubic.groupby("stage", sort=False)["step"].min()
     stops = [*starts.iloc[1:], cubic["step"].max()] if len(cubic) else []
     names = ["I", "II", "III"]
@@ -86,7 +100,6 @@ def accuracy(tables: Tables, ax: Axes) -> None:
     )
     ax.set_xscale("log")
     ax.set_ylim(-0.03, 1.04)
-    ax.set_ylabel("P[m(X) ∈ M$_n$]")
-    ax.set_xlabel(
-        f"step  (median and range of {course['seed'].nunique()} seeds; shaded: stages of cubic)"
-    )
+    if look is LOOK:
+        ax.set_ylabel("P[m(X) ∈ M$_n$]")
+    ax.set_xlabel(f"step  (median, range of {course['seed'].nunique()} seeds; shaded: stages)")

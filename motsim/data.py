@@ -47,6 +47,8 @@ class Mixture:
         stays uniform on the others.
     label_flip : float
         q in [0, 1/2), the probability that training sees the label -y of a sample of label y.
+    class_correlation : float
+        rho_c in [-1/(N-1), 1), the common inner product of the class signals.
 
     Raises
     ------
@@ -69,6 +71,7 @@ class Mixture:
     noise_support: NoiseSupport = "isotropic"
     class_exponent: float = 0.0
     label_flip: float = 0.0
+    class_correlation: float = 0.0
 
     def __post_init__(self) -> None:
         check_integer("num_classes", self.num_classes, 2)
@@ -96,6 +99,7 @@ class Mixture:
         if not 0 <= self.label_flip < 0.5:
             raise ValueError(f"label_flip must be in [0, 0.5); got {self.label_flip}")
         self.gram()
+        self.class_gram()
 
     def class_law(self) -> Floats:
         """Probabilities (N,) of the classes."""
@@ -107,14 +111,7 @@ class Mixture:
         """Gram matrix (N, N) of the classification signals; ValueError if it cannot be one."""
         n = self.num_classes
         if np.ndim(self.similarity) == 0:
-            _check_number("similarity", self.similarity)
-            rho = float(self.similarity)  # type: ignore[arg-type]
-            lowest = -1.0 / (n - 1)
-            if not lowest - 1e-12 <= rho < 1.0:
-                raise ValueError(
-                    f"similarity must be in [{lowest:.6g}, 1) for num_classes = {n}; got {rho:g}"
-                )
-            return (1.0 - rho) * np.eye(n) + rho * np.ones((n, n))
+            return _equal_products("similarity", self.similarity, n)
         gram = np.asarray(self.similarity, dtype=float)
         if gram.shape != (n, n):
             raise ValueError(f"similarity must be a number or ({n}, {n}); got shape {gram.shape}")
@@ -130,6 +127,10 @@ class Mixture:
             )
         return gram
 
+    def class_gram(self) -> Floats:
+        """Gram matrix (N, N) of the class signals; ValueError if it cannot be one."""
+        return _equal_products("class_correlation", self.class_correlation, self.num_classes)
+
 
 @dataclass(frozen=True)
 class Signals:
@@ -138,12 +139,22 @@ class Signals:
     class_signals: Floats
     classification_signals: Floats
 
+    def class_basis(self) -> Floats:
+        """Orthonormal rows of the class signals' span: these themselves where they are."""
+        c = self.class_signals
+        if np.abs(c @ c.T - np.eye(len(c))).max() <= GRAM_TOLERANCE:
+            return c
+        _, values, rows = np.linalg.svd(c, full_matrices=False)
+        basis: Floats = rows[values > GRAM_TOLERANCE]
+        return basis
+
 
 def make_signals(mixture: Mixture, seed: int | None = None) -> Signals:
     """Draw the signals: a Haar-random orthonormal frame, bent to the Gram matrix.
 
     The classification signals are Gram^(1/2) times orthonormal directions, so they stay in an
-    N-dimensional space orthogonal to the class signals, at every valid similarity.
+    N-dimensional space orthogonal to the class signals, at every valid similarity. So are the
+    class signals, at every valid correlation.
 
     Parameters
     ----------
@@ -164,7 +175,14 @@ def make_signals(mixture: Mixture, seed: int | None = None) -> Signals:
     else:
         values, vectors = np.linalg.eigh(gram)
         root = (vectors * np.sqrt(np.clip(values, 0.0, None))) @ vectors.T
-    return Signals(np.ascontiguousarray(frame[:, :n].T), root @ frame[:, n:].T)
+    classes = frame[:, :n].T
+    if mixture.class_correlation != 0.0:
+        values, vectors = np.linalg.eigh(mixture.class_gram())
+        values[values < GRAM_TOLERANCE] = (
+            0.0  # the root of rounding would be a direction of its own
+        )
+        classes = (vectors * np.sqrt(values)) @ vectors.T @ classes
+    return Signals(np.ascontiguousarray(classes), root @ frame[:, n:].T)
 
 
 def check_integer(name: str, value: int, lowest: int, rule: str | None = None) -> None:
@@ -174,6 +192,17 @@ def check_integer(name: str, value: int, lowest: int, rule: str | None = None) -
     if value < lowest:
         bound = f"{lowest} ({rule})" if rule else f"{lowest}"
         raise ValueError(f"{name} must be >= {bound}; got {value}")
+
+
+def _equal_products(name: str, value: object, n: int) -> Floats:
+    """Gram matrix (n, n) of unit vectors of one inner product; ValueError if there is none."""
+    _check_number(name, value)
+    rho = float(value)  # type: ignore[arg-type]
+    lowest = -1.0 / (n - 1)
+    if not lowest - 1e-12 <= rho < 1.0:
+        raise ValueError(f"{name} must be in [{lowest:.6g}, 1) for num_classes = {n}; got {rho:g}")
+    gram: Floats = (1.0 - rho) * np.eye(n) + rho * np.ones((n, n))
+    return gram
 
 
 def _check_number(name: str, value: object) -> None:

@@ -40,8 +40,9 @@ class Reduction:
     ----------
     directions : (d, r) array
         Whose products with the parameters are the coordinates; a basis of the span of the tokens.
-        The first `class_coordinates` columns are the class signals; the classification signals
-        follow if they are independent; the rest is orthonormal.
+        The first `class_coordinates` columns are the class signals, or orthonormal where these are
+        nearly dependent; the classification signals follow if they are independent; the rest is
+        orthonormal.
     dual : (d, r) array
         Of the same span, with products delta_ab with the directions: tokens x have the coordinates
         ``x @ dual``. Equal to `directions` where these are orthonormal.
@@ -105,10 +106,9 @@ def reduce_problem(
     use_mirror : bool
         False keeps every point (sampled routing draws different noise for mirror points).
     """
-    n = len(points.signals.class_signals)
     flat = points.tokens.reshape(-1, points.tokens.shape[-1])
     scale = max(float(np.abs(flat).max()), 1.0)
-    known, independent = _known(points.signals)
+    known, independent, n = _known(points.signals)
     rest = _directions(flat - (flat @ independent.T) @ known, scale)
     directions, dual = (
         np.ascontiguousarray(np.concatenate([part, rest]).T) for part in (known, independent)
@@ -117,7 +117,10 @@ def reduce_problem(
     metric, grown = None, 1.0
     if independent is not known:
         metric = np.eye(dual.shape[1])  # whose zeros are exact: odd parameters stay odd
-        metric[n : 2 * n, n : 2 * n] = known[n:] @ known[n:].T
+        for block in (slice(n), slice(n, len(known))):
+            gram = known[block] @ known[block].T
+            if not _orthonormal(gram):
+                metric[block, block] = gram
         grown = float(np.linalg.norm(dual, 2))
     tokens[np.abs(tokens) <= ROUNDING * scale * grown] = 0.0  # on an axis to rounding: on it
     odd = use_mirror and points.mirrored and _mirror_holds(points, tokens, n)
@@ -142,22 +145,28 @@ def whole_problem(points: Points, *, use_mirror: bool = True) -> Reduction:
     return Reduction(every, every, batch, False, len(points.signals.class_signals))
 
 
-def _known(signals: Signals) -> tuple[Floats, Floats]:
-    """Rows to begin the directions with, and their dual rows; one array if they are orthonormal.
+def _known(signals: Signals) -> tuple[Floats, Floats, int]:
+    """Rows to begin the directions with, their dual rows, and how many span the class signals.
 
-    All signals where they are independent and the class signals orthogonal to all others, else the
-    class signals.
+    All signals where they are independent and class signals orthogonal to classification signals,
+    else an orthonormal basis of the class signals. Rows and dual rows are one array if orthonormal.
     """
     c, v = signals.class_signals, signals.classification_signals
     both = np.concatenate([c, v])
-    gram = both @ both.T
-    if np.abs(gram - np.eye(len(both))).max() <= ROUNDING:
-        return both, both
-    n = len(c)
-    apart = np.abs(gram[:n] - np.eye(len(both))[:n]).max() <= ROUNDING
-    if apart and np.linalg.eigvalsh(gram[n:, n:])[0] >= INDEPENDENT:
-        return both, np.concatenate([c, np.linalg.solve(gram[n:, n:], v)])
-    return c, c
+    n, gram = len(c), both @ both.T
+    if _orthonormal(gram):
+        return both, both, n
+    parts = [(c, gram[:n, :n]), (v, gram[n:, n:])]
+    apart = np.abs(gram[:n, n:]).max() <= ROUNDING
+    if apart and all(np.linalg.eigvalsh(g)[0] >= INDEPENDENT for _, g in parts):
+        dual = [x if _orthonormal(g) else np.linalg.solve(g, x) for x, g in parts]
+        return both, np.concatenate(dual), n
+    basis = signals.class_basis()
+    return basis, basis, len(basis)
+
+
+def _orthonormal(gram: Floats) -> bool:
+    return bool(np.abs(gram - np.eye(len(gram))).max() <= ROUNDING)
 
 
 def _directions(rest: Floats, scale: float) -> Floats:

@@ -13,6 +13,13 @@ Source
 What was found. With specialised experts the gate errs on no sample at all, from stage I on. An
 untrained gate, or one whose experts see the class token (generic linear start), routes to experts
 of no class.
+
+Correlated class signals, c_n . c_m = rho_c (derived here, docs/theory.md §6.10): a step of the gate
+moves logits by their Gram matrix, differences of classes at 1 - rho_c times the speed, what all
+classes share at 1 + (N-1) rho_c times. The speed of differences is not the limit: at rho_c = 0.7
+routing is lost, and a gate of 0.3 times the step, with orthogonal class signals, keeps it. What is
+shared is: one expert is drawn to several classes. Linear experts choose in this race alone, and
+its sign decides: rho_c > 0 spoils them, rho_c < 0 lets fewer of them do.
 """
 
 import numpy as np
@@ -43,6 +50,16 @@ EXPECTED: dict[str, tuple[Verdict, str]] = {
     "linear-generic": ("fails", "The gate follows the distractors and experts have no class."),
     "cubic-eight": ("holds", "A gate step proportional to N M keeps up with more classes."),
     "frozen-gate": ("fails", "An untrained gate sends all samples to one expert."),
+    "cubic-correlated": ("holds", "Differences of classes are learned at 0.7 of the speed."),
+    "cubic-correlated-strong": (
+        "fails",
+        "What classes share moves ten times as fast as differences.",
+    ),
+    "cubic-slow-gate": ("holds", "Slower differences alone do no harm."),
+    "linear-correlated": ("fails", "What classes share wins the race: one expert for several."),
+    "linear-anticorrelated": ("holds", "Differences win the race; six experts do."),
+    "cubic-four-neurons": ("holds", "The neuron that leads takes the expert's normalized step."),
+    "cubic-top-2": ("holds", "A sharp gate gives the second expert no weight."),
 }
 
 

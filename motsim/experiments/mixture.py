@@ -81,7 +81,7 @@ def prepare(settings: Settings) -> tuple[Points, ModelParameters]:
         settings.dim,
         init_std=settings.init_std,
         attention_scale=settings.attention_scale,
-        orthogonal_to=signals.class_signals if settings.orthogonal_start else None,
+        orthogonal_to=signals.class_basis() if settings.orthogonal_start else None,
         seed=settings.seed,
     )
     return points, start

@@ -28,7 +28,7 @@ Pair = Annotated[tuple[float, float], Strict(False)]
 LATER = {
     "dynamics": "descent", "flow_method": "LSODA", "flow_rtol": 1e-6, "flow_atol": 3e-14,
     "routing_sharing": "none", "sample_closed": "none", "class_exponent": 0.0, "label_flip": 0.0,
-    "new_samples": 0, "momentum": 0.9,
+    "new_samples": 0, "momentum": 0.9, "class_correlation": 0.0,
 }  # fmt: skip
 
 
@@ -56,6 +56,7 @@ class Settings(BaseModel):
     noise_support: NoiseSupport = "isotropic"
     class_exponent: float = Field(0.0, description="class n has probability ~ n^-a")
     label_flip: float = Field(0.0, description="probability that training sees the other label")
+    class_correlation: float = Field(0.0, description="inner product of two class signals")
     num_nodes: int = Field(4, ge=1)
     noise_replicates: int = Field(1, ge=1)
     sample_size: int = Field(0, ge=0, description="0: the exact population")
