@@ -19,9 +19,10 @@ from motsim.results.tables import Tables, TablesError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["check", "draw", "drawn", "figure_names"]
+__all__ = ["ANY", "check", "draw", "drawn", "figure_names"]
 
-NOT_FIGURES = {"inline", "style", "__main__"}
+ANY = "any-sweep"  # of sweeps without a figure of their own
+NOT_FIGURES = {"any_sweep", "inline", "style", "__main__"}
 #: Format -> what its metadata must leave out, so that the same tables give the same bytes.
 FORMATS: dict[str, dict[str, Any]] = {
     "pdf": {"CreationDate": None},

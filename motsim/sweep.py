@@ -168,7 +168,7 @@ def _collect(
             )
             code = 1
         else:
-            code = max(code, _report(sweep, tables, arguments, progress))
+            code = max(code, _report(sweep, cells, tables, arguments, progress))
     return code
 
 
@@ -178,7 +178,8 @@ def _run(
     print(f"{sweep.name}: {sweep.title}", flush=True)
     if arguments.shard:
         return _run_shard(sweep, cells, arguments, session)
-    return _report(sweep, session.tables(sweep, cells, arguments.tier), arguments, session.progress)
+    tables = session.tables(sweep, cells, arguments.tier)
+    return _report(sweep, cells, tables, arguments, session.progress)
 
 
 def _run_shard(
@@ -202,11 +203,16 @@ def _again(sweep: "Sweep", arguments: argparse.Namespace) -> str:
 
 
 def _report(
-    sweep: "Sweep", tables: "Tables", arguments: argparse.Namespace, progress: "Progress"
+    sweep: "Sweep",
+    cells: "Sequence[Cell]",
+    tables: "Tables",
+    arguments: argparse.Namespace,
+    progress: "Progress",
 ) -> int:
     """Say where the tables are, which runs failed, what the verdicts are; draw the figure."""
     from motsim.claims import claim_module, claim_names
     from motsim.results.store import FAILED
+    from motsim.setting_lines import conclusion
     from motsim.summary import print_conclusion, print_findings, print_hitting_times
 
     failed = tables.runs[tables.runs["status"].isin(FAILED)]
@@ -232,25 +238,26 @@ def _report(
                 f"verdicts are recorded for seeds from {sweep.file.seed_start}, not for these from"
                 f" {sweep.seed_start}: the exit code does not depend on them"
             )
-    elif sweep.name in claim_names():
-        print(
-            "no verdict is recorded for changed settings: the criterion of the claim is written"
-            " for its own"
-        )
+    else:
+        _print_lines(conclusion(sweep, tables, cells, arguments.out))
+        if sweep.name in claim_names():
+            print("no verdict is recorded for changed settings")
     print(f"tables: {arguments.out / sweep.table}.csv")
     if not arguments.no_figure:
-        _draw(sweep.name, tables, arguments.out, progress)
+        _draw("" if sweep.altered else sweep.name, tables, arguments.out, progress)
     return code
 
 
 def _draw(name: str, tables: "Tables", folder: Path, progress: "Progress") -> None:
-    from figures import draw, figure_names
+    """Draw the figure of a claim, or the one that any sweep has."""
+    from figures import ANY, draw, figure_names
     from motsim.results.tables import TablesError
 
-    if name not in figure_names():
+    own = name in figure_names()
+    if not own and not ({"epsilon", "step"} <= set(tables.main) or "curve" in tables.others):
         return
     try:
-        for path in draw(name, tables, folder):
+        for path in draw(name if own else ANY, tables, folder):
             print(f"figure: {path}")
     except TablesError as error:
         progress.warn(f"no figure: {error}")
