@@ -67,6 +67,8 @@ def _figure(
     colors: dict[str, int] = {}
     more = len(panels) > PANELS
     for ax, (title, part) in zip(places, shown, strict=False):
+        if ax is not places[0]:
+            ax.sharey(places[0])
         for line, group in _split(part, varied[1:], names):
             if line not in colors and len(colors) == LINES:
                 more = True

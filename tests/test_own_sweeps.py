@@ -123,7 +123,7 @@ def test_the_law_is_the_one_that_is_decided(made):
         stage_step=(1e3 / tables.main["epsilon"]).fillna(0).astype(int)
     )  # control
     turned = Tables("mine", tables.meta, other.assign(stage_length=10**14), {})
-    assert "1/eps, p = 1" in " ".join(list(setting_lines(turned, cells))[2].split())
+    assert "1/eps, p = 1" in " ".join(list(setting_lines(turned, cells))[3].split())
 
 
 # --- the picture ----------------------------------------------------------------------------------
