@@ -22,6 +22,7 @@ COLUMNS = 80
 FEW = 3  # runs from which on a law is looked for
 MAX_LAWS = 40  # settings; a law takes up to a second
 RESULTS = ("error", "forgetting", "generali", "accuracy", "loss")  # in names of results
+BESIDE = ("_predicted", "_rival", "_crossover", "_se", "_variance")  # not results themselves
 SHOWN = 3  # medians of kinds of run that end with no loss
 
 
@@ -102,7 +103,7 @@ def _measured(runs: pd.DataFrame, labels: Sequence[str]) -> list[str]:
         .dropna(axis=1, how="all")
         .drop(columns=list(labels), errors="ignore")
     )
-    names = [str(name) for name in numbers]
+    names = [str(name) for name in numbers if not str(name).endswith(BESIDE)]
     return [name for name in names if any(word in name for word in RESULTS)][:SHOWN]
 
 
