@@ -12,16 +12,17 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from motsim.plan import split_table, sweep_words
+from motsim.changes import split_table
 from motsim.results.store import FAILED
 from motsim.results.tables import Tables, TablesError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["check", "draw", "drawn", "figure_names"]
+__all__ = ["ANY", "check", "draw", "drawn", "figure_names"]
 
-NOT_FIGURES = {"inline", "style", "__main__"}
+ANY = "any-sweep"  # of sweeps without a figure of their own
+NOT_FIGURES = {"any_sweep", "inline", "style", "__main__"}
 #: Format -> what its metadata must leave out, so that the same tables give the same bytes.
 FORMATS: dict[str, dict[str, Any]] = {
     "pdf": {"CreationDate": None},
@@ -45,7 +46,7 @@ def check(tables: Tables) -> None:
         If there is no row, no finished run, or no number; the message says what to run.
     """
     name, main = tables.name, tables.main
-    sweep = f"python -m motsim.sweep {sweep_words(name)}"
+    sweep = f"python -m motsim.sweep {tables.call}"
     if main.empty or not {"run", "status"} <= set(main):
         raise TablesError(f"{name}.csv has no run to draw; fill it with: {sweep}")
     status = tables.runs["status"]
@@ -90,7 +91,7 @@ def drawn(name: str, tables: Tables) -> "Iterator[dict[str, Figure]]":
     except (LookupError, ValueError, TypeError, ArithmeticError) as error:
         raise TablesError(
             f"the tables of {name} are not what its figure needs ({type(error).__name__}: {error});"
-            f" make them again with: python -m motsim.sweep {sweep_words(tables.name)}"
+            f" make them again with: python -m motsim.sweep {tables.call}"
         ) from error
     finally:
         for number in set(plt.get_fignums()) - before:
@@ -100,7 +101,7 @@ def drawn(name: str, tables: Tables) -> "Iterator[dict[str, Figure]]":
 def draw(name: str, tables: Tables, folder: Path) -> list[Path]:
     """Draw one module's figures as PDF, PNG and SVG into ``folder/figures``; return the PNG paths.
 
-    Those of tables with other seeds carry the ending of the tables' name, as ``@seed_start=1000``.
+    Those of changed runs carry the ending of their tables' name, as ``@seed_start=1000``.
     Nothing in the files depends on time: the same tables give the same pictures. No file is
     written unless all can be drawn.
     """

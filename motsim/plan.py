@@ -2,22 +2,32 @@
 
 import itertools
 import math
-import reprlib
 import shlex
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from motsim.changes import Axis, Changes, parse_override, split_table, sweep_words
 from motsim.experiments import kind_module
 from motsim.results.keys import run_key
+from motsim.sweep_checks import (
+    CasePlan,
+    check_axes,
+    check_keys,
+    complete_settings,
+    read_case,
+)
 from motsim.sweep_file import LAST_START, SweepError, SweepFile, Tier, TierTable, nearest
 
 __all__ = [
+    "Axis",
+    "CasePlan",
     "Cell",
+    "Changes",
     "Sweep",
     "SweepError",
     "SweepFile",
@@ -32,7 +42,6 @@ __all__ = [
 
 FOLDER = Path(__file__).resolve().parents[1] / "sweeps"
 MAX_RUNS = 1_000_000
-MOVED = "@seed_start="  # between the name of a sweep and another start in the name of its tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +84,14 @@ class Sweep:
     name : str
     path : Path
     file : SweepFile
-    start : int, optional
-        The first seed (``--seed-start``); default: the file's.
+    changes : Changes
+        What the call changes (``--set``, ``--case``, ``--seeds``, ``--seed-start``).
     """
 
     name: str
     path: Path
     file: SweepFile
-    start: int | None = None
+    changes: Changes = field(default_factory=Changes)
 
     @property
     def title(self) -> str:
@@ -91,14 +100,14 @@ class Sweep:
 
     @property
     def argument(self) -> str:
-        """What names it in a call: its name if it comes with motsim, else its path; its seeds."""
-        name = self.name if self.path.resolve().parent == FOLDER else str(self.path)
-        return f"{name} --seed-start {self.seed_start}" if self.moved else name
+        """What makes its runs in a call: name if it comes with motsim, else path; changes."""
+        name = self.name if self.path.resolve().parent == FOLDER else shlex.quote(str(self.path))
+        return name + self._told.options
 
     @property
     def seed_start(self) -> int:
         """The first seed."""
-        return self.file.seed_start if self.start is None else self.start
+        return self.file.seed_start if self.changes.start is None else self.changes.start
 
     @property
     def moved(self) -> bool:
@@ -109,9 +118,19 @@ class Sweep:
         return self.seed_start != self.file.seed_start
 
     @property
+    def altered(self) -> bool:
+        """Whether settings or cases are others than the file's."""
+        return bool(self.changes.sets or self.changes.cases)
+
+    @property
     def table(self) -> str:
-        """Name of its tables: those of moved seeds stand beside those of the file's."""
-        return f"{self.name}{MOVED}{self.seed_start}" if self.moved else self.name
+        """Name of its tables: those of other seeds, settings or cases stand beside the file's."""
+        return self.name + self._told.ending
+
+    @property
+    def _told(self) -> Changes:
+        """Changes, without a start that is the file's."""
+        return self.changes if self.moved else replace(self.changes, start=None)
 
     def seeds(self, tier: Tier) -> int:
         """Return the number of seeds of a setting whose case has none of its own."""
@@ -133,89 +152,66 @@ class Sweep:
         SweepError
             If a key is unknown or a value invalid; the message names file, key and rule.
         """
+        module = kind_module(self.file.kind)
+        plans = list(self.plans(tier, overrides, seeds))
+        total = 0
+        for plan in plans:
+            check_keys(self.path, module, plan)
+            check_axes(self.path, plan)
+            total += plan.seeds * math.prod(len(values) for values in plan.grid.values())
+        if total > MAX_RUNS:
+            raise SweepError(f"{self.path}: {total:,} runs; a sweep has at most {MAX_RUNS:,}")
+        cells: list[Cell] = []
+        for plan in plans:
+            for point in itertools.product(*plan.grid.values()):
+                axes = dict(zip(plan.grid, point, strict=True))
+                front: dict[str, Any] = {"case": plan.case} if plan.case else {}
+                chosen = {**plan.base, **axes}
+                # once: seeds change no more
+                complete, cost = complete_settings(self.path, module, chosen)
+                for seed in range(self.seed_start, self.seed_start + plan.seeds):
+                    key = run_key(self.file.kind, {**complete, "seed": seed}, module.SCIENCE)
+                    labels = {**front, **axes, "seed": seed}
+                    cells.append(Cell(labels, chosen, self.file.kind, key, cost))
+        return cells
+
+    def plans(
+        self, tier: Tier, overrides: Mapping[str, Any] | None = None, seeds: int | None = None
+    ) -> Iterator[CasePlan]:
+        """What each case runs, not checked but for the names of cases; `overrides` over changes."""
         file, extra = self.file, self.file.tier.get(tier, TierTable())
-        module = kind_module(file.kind)
-        overrides = dict(overrides or {})
         for name in extra.case:
             if name not in file.case:
                 raise SweepError(
                     f"{self.path}: [tier.{tier}.case.{name}] changes no case"
                     + nearest(name, file.case)
                 )
-        plans: list[tuple[str, int, dict[str, Any], dict[str, list[Any]]]] = []
-        total = 0
+        mine = {**self.changes.sets, **(overrides or {})}
+        named = {key: key.rpartition(".")[0] for key in mine if "." in key}
+        places = dict.fromkeys(self.changes.cases, "--case")
+        for name, place in (places | dict.fromkeys(named.values(), "--set")).items():
+            if name not in file.case:
+                hint = nearest(name, file.case) if file.case else "; this sweep has no cases"
+                raise SweepError(f"{self.path}: unknown case {name!r} in {place}{hint}")
         for case, own in (file.case or {"": {}}).items():
-            own, own_grid, own_seeds = self._case(case, own)
-            tiers, tiers_grid, tiers_seeds = self._case(case, extra.case.get(case, {}))
-            count = seeds or tiers_seeds or own_seeds or self.seeds(tier)
-            base = {**file.fixed, **extra.fixed, **own, **tiers, **overrides}
-            grid = {**file.grid, **extra.grid, **own_grid, **tiers_grid}
-            grid = {axis: values for axis, values in grid.items() if axis not in overrides}
-            self._check_keys(module, base, grid, overrides)
-            for axis, values in grid.items():
-                if not values:
-                    raise SweepError(f"{self.path}: grid axis {axis!r} is empty; give it a value")
-            plans.append((case, count, base, grid))
-            total += count * math.prod(len(values) for values in grid.values())
-        if total > MAX_RUNS:
-            raise SweepError(f"{self.path}: {total:,} runs; a sweep has at most {MAX_RUNS:,}")
-        cells: list[Cell] = []
-        for case, count, base, grid in plans:
-            for point in itertools.product(*grid.values()):
-                axes = dict(zip(grid, point, strict=True))
-                front: dict[str, Any] = {"case": case} if case else {}
-                chosen = {**base, **axes}
-                complete, cost = self._complete(module, chosen)  # once: seeds change no more
-                for seed in range(self.seed_start, self.seed_start + count):
-                    key = run_key(file.kind, {**complete, "seed": seed}, module.SCIENCE)
-                    labels = {**front, **axes, "seed": seed}
-                    cells.append(Cell(labels, chosen, file.kind, key, cost))
-        return cells
-
-    def _check_keys(
-        self,
-        module: Any,
-        base: Mapping[str, Any],
-        grid: Mapping[str, Any],
-        overrides: Mapping[str, Any],
-    ) -> None:
-        fields = [field for field in module.Settings.model_fields if field != "seed"]
-        for key in (*overrides, *base, *grid):
-            if key in fields:
+            if self.changes.cases and case not in self.changes.cases:
                 continue
-            place = "--set" if key in overrides else "[grid]" if key in grid else "settings"
-            hint = "; use seeds or --seeds" if key == "seed" else nearest(key, fields)
-            raise SweepError(f"{self.path}: unknown key {key!r} in {place}{hint}")
-
-    def _complete(self, module: Any, values: Mapping[str, Any]) -> tuple[dict[str, Any], float]:
-        """Return all settings of a point of the grid, validated, and a run's cost in seconds."""
-        try:
-            settings: BaseModel = module.Settings(**values, seed=0)
-            return settings.model_dump(), float(module.cost(settings))
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            message = first["msg"].removeprefix("Value error, ")
-            value = f"{where} = {reprlib.repr(first['input'])}: " if where else ""
-            raise SweepError(f"{self.path}: {value}{message}") from error
-        except (ValueError, TypeError, ArithmeticError) as error:
-            raise SweepError(f"{self.path}: {error}") from error
-
-    def _case(
-        self, name: str, case: Mapping[str, Any]
-    ) -> tuple[dict[str, Any], dict[str, list[Any]], int]:
-        """Split a case into its settings, its own grid and its own seeds (0 without)."""
-        settings = dict(case)
-        grid, seeds = settings.pop("grid", {}), settings.pop("seeds", None)
-        if seeds is not None and (type(seeds) is not int or seeds < 1):
-            shown = reprlib.repr(seeds)
-            raise SweepError(
-                f"{self.path}: [case.{name}] seeds must be an integer >= 1; got {shown}"
+            own, own_grid, own_seeds = read_case(self.path, case, own)
+            tiers, tiers_grid, tiers_seeds = read_case(self.path, case, extra.case.get(case, {}))
+            asked = {key: value for key, value in mine.items() if key not in named}
+            for key, place in named.items():
+                if place == case:
+                    asked[key.rpartition(".")[2]] = mine[key]
+            axes = {key: list(v) for key, v in asked.items() if isinstance(v, Axis)}
+            values = {key: v for key, v in asked.items() if key not in axes}
+            grid = {**file.grid, **extra.grid, **own_grid, **tiers_grid, **axes}
+            yield CasePlan(
+                case,
+                seeds or self.changes.seeds or tiers_seeds or own_seeds or self.seeds(tier),
+                {**file.fixed, **extra.fixed, **own, **tiers, **values},
+                {axis: several for axis, several in grid.items() if axis not in values},
+                frozenset(asked),
             )
-        if not (isinstance(grid, dict) and all(isinstance(v, list) for v in grid.values())):
-            shown = reprlib.repr(grid)
-            raise SweepError(f"{self.path}: [case.{name}.grid] must hold lists; got {shown}")
-        return settings, grid, seeds or 0
 
 
 def sweep_names() -> list[str]:
@@ -223,28 +219,7 @@ def sweep_names() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("*.toml"))
 
 
-def split_table(table: str) -> tuple[str, int | None]:
-    """Return the name of a sweep and the first seed, if it is not the file's, from `Sweep.table`.
-
-    >>> split_table("rates@seed_start=1000"), split_table("rates")
-    (('rates', 1000), ('rates', None))
-    """
-    name, _, start = table.rpartition(MOVED)
-    return (name, int(start)) if name and start.isdecimal() else (table, None)
-
-
-def sweep_words(table: str, name: str = "") -> str:
-    """Return what names a sweep and its seeds in a call, from the name of its tables.
-
-    >>> sweep_words("rates@seed_start=1000")
-    'rates --seed-start 1000'
-    """
-    found, start = split_table(table)
-    call = shlex.quote(name or found)
-    return call if start is None else f"{call} --seed-start {start}"
-
-
-def load_sweep(name: str, seed_start: int | None = None) -> Sweep:
+def load_sweep(name: str, seed_start: int | None = None, changes: Changes | None = None) -> Sweep:
     """Read a sweep by name, or any TOML file by its path; `seed_start` replaces the file's.
 
     Raises
@@ -252,6 +227,8 @@ def load_sweep(name: str, seed_start: int | None = None) -> Sweep:
     SweepError
         If there is none, the file cannot be read, or it is not a sweep; if there is no such seed.
     """
+    changes = changes or Changes()
+    seed_start = changes.start if seed_start is None else seed_start
     if seed_start is not None and not 0 <= seed_start <= LAST_START:
         raise SweepError(f"seeds start at 0 to {LAST_START:,}; got {seed_start:,}")
     path = Path(name) if name.endswith(".toml") else FOLDER / f"{name}.toml"
@@ -280,22 +257,4 @@ def load_sweep(name: str, seed_start: int | None = None) -> Sweep:
         raise SweepError(f"{path}: {where}: {first['msg']}{hint}") from error
     except ValueError as error:
         raise SweepError(f"{path}: {error}") from error
-    return Sweep(path.stem, path, file, seed_start)
-
-
-def parse_override(text: str) -> tuple[str, Any]:
-    """``key=value`` with a TOML value; a bare word is a string.
-
-    >>> parse_override("num_experts=8")
-    ('num_experts', 8)
-    >>> parse_override("loss=logistic")
-    ('loss', 'logistic')
-    """
-    key, equals, value = text.partition("=")
-    key = key.strip()
-    if not equals or not key:
-        raise SweepError(f"--set takes key=value; got {text!r}")
-    try:
-        return key, tomllib.loads(f"value = {value}")["value"]
-    except (ValueError, RecursionError):  # not TOML, or more digits or brackets than Python reads
-        return key, value.strip()
+    return Sweep(path.stem, path, file, replace(changes, start=seed_start))

@@ -2,15 +2,17 @@
 
 import textwrap
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from motsim.claims import Claim, Finding
 from motsim.reproduction import STRIDE, Recorded, totals
 from motsim.results.tables import Tables
 
 __all__ = [
+    "is_decade",
+    "label_text",
     "print_claims",
     "print_conclusion",
     "print_findings",
@@ -25,21 +27,26 @@ WIDTH, COLUMNS = 100, 80
 def print_hitting_times(tables: Tables) -> None:
     """Print the median T(eps) of each setting, one column a decade; `-` where most seeds stop.
 
-    Settings of which most seeds reach no decade are left out.
+    Every setting has a row, in the order of the sweep; `-` also where it has no such axis.
     """
     if "epsilon" not in tables.main:
         return
-    rows = tables.main[tables.main["epsilon"].map(_is_decade)]
+    rows = tables.main[tables.main["epsilon"].map(is_decade)]
+    if rows.empty:  # none lies between the targets
+        rows = tables.main[tables.main["epsilon"].notna()]
     settings = [label for label in tables.labels if label != "seed"] or ["run"]
-    rows = rows.assign(step=rows["step"].where(rows["step"] >= 0, float("inf")))
-    if "case" in rows:  # in the order of the sweep, the axes in theirs
-        rows["case"] = pd.Categorical(rows["case"], rows["case"].unique())
-    grouped = rows.groupby([*settings, "epsilon"], observed=True)["step"]
-    wide = grouped.median().unstack("epsilon")
-    wide = wide[sorted(wide.columns, reverse=True)]
-    wide = wide[np.isfinite(wide.to_numpy()).any(axis=1)]
-    if wide.empty:
+    rows = rows.assign(
+        step=rows["step"].where(rows["step"] >= 0, float("inf")),
+        **{label: rows[label].map(label_text) for label in settings},
+    )
+    if rows.empty:
         return
+    wide = rows.groupby([*settings, "epsilon"])["step"].median().unstack("epsilon")
+    order = rows[settings].drop_duplicates()
+    wide = wide.loc[
+        list(order[settings[0]] if len(settings) == 1 else order.itertuples(index=False, name=None))
+    ]
+    wide = wide[sorted(wide.columns, reverse=True)]
     wide.columns = [f"{eps:.0e}" for eps in wide.columns]
     text = wide.map(_count)
     print("\nmedian steps T(eps) to expected loss eps, from the first step ('-': not reached)")
@@ -51,13 +58,22 @@ def print_hitting_times(tables: Tables) -> None:
     print(text.to_string())
 
 
+def label_text(value: Any) -> str:
+    """Return a label as it is written in a sweep file; `-` where a case has no such axis."""
+    if isinstance(value, float) and not np.isfinite(value):
+        return "-"
+    whole = isinstance(value, float) and value == int(value)
+    return f"{value:.0f}" if whole and abs(value) < 1e6 else str(value)
+
+
 def _count(steps: float) -> str:
     if not np.isfinite(steps):
         return "-"
     return f"{steps:.0f}" if steps < 1e6 else f"{steps:.1e}".replace("e+", "e")
 
 
-def _is_decade(epsilon: float) -> bool:
+def is_decade(epsilon: float) -> bool:
+    """Whether a target is a decade, to rounding."""
     mantissa = f"{epsilon:.3e}".split("e")[0]
     return mantissa in ("1.000", "9.999")
 

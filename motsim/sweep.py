@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,9 @@ examples:
   python -m motsim.sweep --list                   all sweeps
   python -m motsim.sweep coverage similarity      two sweeps, one after the other
   python -m motsim.sweep rates --tier full --jobs 8
-  python -m motsim.sweep rates --set num_experts=8 --seeds 3 --out /tmp/try
+  python -m motsim.sweep rates --set dim=32 --seeds 3       beside the others: rates@dim=32.csv
+  python -m motsim.sweep rates --case mot-squared --set num_experts=8,16,32   one case, an axis
+  python -m motsim.sweep rates --set single-4-squared.num_experts=8   a setting of one case
   python -m motsim.sweep rates --seed-start 1000  other seeds; tables rates@seed_start=1000.csv
   python -m motsim.sweep my-sweep.toml            your own file
   python -m motsim.sweep rates --backend dask --scheduler tcp://host:8786
@@ -50,7 +53,13 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("names", nargs="*", metavar="NAME", help=f"default: {HEADLINE}")
     add_run_options(options)
     options.add_argument("--seeds", type=positive_integer, metavar="N", help="seeds a setting")
-    options.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="sets")
+    options.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", dest="sets",
+        help="a setting of every case, or CASE.KEY=VALUE of one; KEY=A,B runs both",
+    )  # fmt: skip
+    options.add_argument(
+        "--case", action="append", default=[], metavar="NAME", help="run this case only"
+    )
     options.add_argument("--retry-failed", action="store_true", help="run failed runs again")
     options.add_argument("--no-figure", action="store_true", help="tables and verdicts only")
     options.add_argument("--shard", type=_shard, metavar="I/N", help="run one of N shares")
@@ -82,8 +91,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _act(arguments: argparse.Namespace, progress: "Progress") -> int:
     """Do what the options ask for."""
+    from motsim.changes import Changes, parse_override
+    from motsim.levelled import levelled
     from motsim.origins import check_origins
-    from motsim.plan import load_sweep, parse_override
+    from motsim.plan import load_sweep
     from motsim.running.backends import open_backend
     from motsim.running.preview import dry_run, listed
     from motsim.running.session import Session
@@ -99,12 +110,19 @@ def _act(arguments: argparse.Namespace, progress: "Progress") -> int:
     jobs = arguments.jobs or os.cpu_count() or 1
     if arguments.list:
         return _print_lines(listed(jobs, progress.warn))
-    overrides = dict(parse_override(text) for text in arguments.sets)
+    changes = Changes(
+        dict(parse_override(text) for text in arguments.sets),
+        tuple(dict.fromkeys(arguments.case)),
+        arguments.seed_start,
+        arguments.seeds,
+    )
     headline = [] if arguments.collect else [HEADLINE]
-    start = arguments.seed_start
-    sweeps = [load_sweep(name, start) for name in arguments.names or headline]
-    plans = [(s, s.cells(arguments.tier, overrides, arguments.seeds)) for s in sweeps]
+    sweeps = [load_sweep(name, changes=changes) for name in arguments.names or headline]
+    plans = [(sweep, sweep.cells(arguments.tier)) for sweep in sweeps]
     check_origins(sweeps, arguments.out)
+    for sweep in sweeps:
+        for line in levelled(sweep, arguments.tier):
+            progress.warn(f"{sweep.name}: {line}")
     if arguments.shard:
         plans = [(sweep, arguments.shard.cells(cells)) for sweep, cells in plans]
     if arguments.dry_run:
@@ -146,11 +164,11 @@ def _collect(
         if missing:
             progress.warn(
                 f"{sweep.name}: {missing} runs are in none of the folders; compute them with:"
-                f" {PROGRAM} {sweep.argument} --out {folder}"
+                f" {PROGRAM} {_again(sweep, arguments)} --out {shlex.quote(str(folder))}"
             )
             code = 1
         else:
-            code = max(code, _report(sweep, tables, arguments, progress))
+            code = max(code, _report(sweep, cells, tables, arguments, progress))
     return code
 
 
@@ -160,7 +178,8 @@ def _run(
     print(f"{sweep.name}: {sweep.title}", flush=True)
     if arguments.shard:
         return _run_shard(sweep, cells, arguments, session)
-    return _report(sweep, session.tables(sweep, cells, arguments.tier), arguments, session.progress)
+    tables = session.tables(sweep, cells, arguments.tier)
+    return _report(sweep, cells, tables, arguments, session.progress)
 
 
 def _run_shard(
@@ -172,18 +191,28 @@ def _run_shard(
         session.progress.warn(f"run {key[:12]} failed: {error}")
     print(
         f"shard {arguments.shard}: {len(cells) - len(failures)} of {len(cells)} runs are in"
-        f" {arguments.out / 'results.db'}; merge all shards with: {PROGRAM} {sweep.argument}"
-        " --collect DIR..."
+        f" {arguments.out / 'results.db'}; merge all shards with:"
+        f" {PROGRAM} {_again(sweep, arguments)} --collect DIR..."
     )
     return 1 if failures else 0
 
 
+def _again(sweep: "Sweep", arguments: argparse.Namespace) -> str:
+    """Say what makes these runs in a call: sweep, changes, tier."""
+    return sweep.argument + (f" --tier {arguments.tier}" if arguments.tier != "quick" else "")
+
+
 def _report(
-    sweep: "Sweep", tables: "Tables", arguments: argparse.Namespace, progress: "Progress"
+    sweep: "Sweep",
+    cells: "Sequence[Cell]",
+    tables: "Tables",
+    arguments: argparse.Namespace,
+    progress: "Progress",
 ) -> int:
     """Say where the tables are, which runs failed, what the verdicts are; draw the figure."""
     from motsim.claims import claim_module, claim_names
     from motsim.results.store import FAILED
+    from motsim.setting_lines import conclusion
     from motsim.summary import print_conclusion, print_findings, print_hitting_times
 
     failed = tables.runs[tables.runs["status"].isin(FAILED)]
@@ -195,34 +224,40 @@ def _report(
         )
         print(f"tables: {arguments.out / sweep.table}.csv")
         return 1
-    code, findings = 0, []
-    if sweep.name in claim_names():
+    code, findings, recorded = 0, [], not (sweep.moved or sweep.altered)
+    if sweep.name in claim_names() and not sweep.altered:
         module = claim_module(sweep.name)
         findings = module.judge(tables)
         print_conclusion(getattr(module, "conclusion", lambda _: [])(findings))
     print_hitting_times(tables)
     if findings:
         print_findings(findings)
-        code = 0 if sweep.moved or all(finding.as_expected for finding in findings) else 1
+        code = 0 if not recorded or all(finding.as_expected for finding in findings) else 1
         if sweep.moved:
             print(
                 f"verdicts are recorded for seeds from {sweep.file.seed_start}, not for these from"
                 f" {sweep.seed_start}: the exit code does not depend on them"
             )
+    else:
+        _print_lines(conclusion(sweep, tables, cells, arguments.out))
+        if sweep.name in claim_names():
+            print("no verdict is recorded for changed settings")
     print(f"tables: {arguments.out / sweep.table}.csv")
     if not arguments.no_figure:
-        _draw(sweep.name, tables, arguments.out, progress)
+        _draw("" if sweep.altered else sweep.name, tables, arguments.out, progress)
     return code
 
 
 def _draw(name: str, tables: "Tables", folder: Path, progress: "Progress") -> None:
-    from figures import draw, figure_names
+    """Draw the figure of a claim, or the one that any sweep has."""
+    from figures import ANY, draw, figure_names
     from motsim.results.tables import TablesError
 
-    if name not in figure_names():
+    own = name in figure_names()
+    if not own and not ({"epsilon", "step"} <= set(tables.main) or "curve" in tables.others):
         return
     try:
-        for path in draw(name, tables, folder):
+        for path in draw(name if own else ANY, tables, folder):
             print(f"figure: {path}")
     except TablesError as error:
         progress.warn(f"no figure: {error}")

@@ -145,7 +145,7 @@ def _judged(
     # one queue for all claims, the longest runs first: no core waits while one sweep ends
     session.run(ready[0] if len(ready) == 1 else "verify", len(wanted), left)
     session.progress.say("judging the claims")
-    start = sweeps[0].start
+    start = sweeps[0].changes.start
     return judge_claims(
         ready, arguments.tier, arguments.out, session.backend,
         seed_start=start, tables=tables, together=arguments.together,

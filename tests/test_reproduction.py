@@ -9,6 +9,7 @@ import pytest
 from commands import refusal
 
 import motsim.verify
+from motsim.changes import Changes
 from motsim.claims import Finding, rehearsal_memory
 from motsim.extras import MissingExtraError
 from motsim.judging import Judged
@@ -345,16 +346,22 @@ def test_control_a_wrong_record_fails_the_standing_check(tmp_path, capsys, monke
 def test_a_report_of_moved_seeds_names_their_command(tmp_path, capsys):
     words = ["rehearsal-memory", "--seeds", "1", "--set", "repetitions=2", "--jobs", "1"]
     sweep_main([*words, "--seed-start", "9", "--out", str(tmp_path), "--progress", "quiet"])
-    figures = tmp_path / "figures"
-    assert {path.stem.partition("@")[2] for path in figures.iterdir()} == {"seed_start=9"}
-    name = "rehearsal-memory@seed_start=9"
+    assert not (tmp_path / "figures").exists()  # the claim's is for the settings of the claim
+    seeds = ["rehearsal-memory", "--seeds", "1", "--jobs", "1", "--seed-start", "9"]
+    sweep_main([*seeds, "--out", str(tmp_path), "--progress", "quiet"])
+    endings = {path.stem.partition("@")[2] for path in (tmp_path / "figures").iterdir()}
+    assert endings == {"seed_start=9"}
+    name = "rehearsal-memory@repetitions=2@seed_start=9"
     section = collect(name, tmp_path, tmp_path)
-    command = "python -m motsim.sweep rehearsal-memory --seed-start 9 --tier quick"
-    assert section.commands == (command,)
+    words = "--set repetitions=2 --seeds 1 --seed-start 9 --tier quick"
+    assert section.commands == (f"python -m motsim.sweep rehearsal-memory {words}",)
     assert section.problems == ()
     assert not section.findings  # no verdict is recorded for these seeds
-    assert "are not those of the sweep file" in section.facts["settings"]  # --set repetitions=2
+    assert section.facts["settings"].startswith("each run has the key")
     runs = {load_sweep("rehearsal-memory", 9).cells()[0].key[:12]}
-    said = [sweep_file("rehearsal-memory", "quick", runs, start)[0] for start in (9, None)]
+    said = [
+        sweep_file("rehearsal-memory", "quick", runs, Changes(start=start))[0]
+        for start in (9, None)
+    ]
     assert said[0].startswith("each run has the key")
     assert "are not those" in said[1]  # control: the file's own seeds

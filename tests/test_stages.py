@@ -65,6 +65,22 @@ def test_epsilon_grid():
     np.testing.assert_allclose(epsilon_grid(settings), want, rtol=1e-14)
 
 
+@pytest.mark.parametrize("start", [0.1, 0.3, 0.5, 0.95, 0.1000001])
+@pytest.mark.parametrize("fine", [1, 3, 4, 20])
+def test_decades_are_on_every_grid_as_they_are_written(start, fine):
+    """To the bit: 10.0 ** -5 is 9.999999999999999e-06 with some libraries."""
+    settings = Settings(epsilon_max=start, epsilon_min=1e-20, epsilons_per_decade=fine, **TINY)
+    grid = epsilon_grid(settings).tolist()
+    assert {float(f"1e-{decade}") for decade in range(1, 21)} <= set(grid)
+    assert 9.999999999999999e-06 not in grid  # control: the neighbor is told apart
+    assert grid[0] == start
+    assert grid == sorted(set(grid), reverse=True)
+    between = np.diff(-np.log10(grid[1:]))
+    np.testing.assert_allclose(between, 1 / fine, rtol=1e-9)
+    from_start = start * 10.0 ** (-np.arange(20 * fine) / fine)  # control: what it was before
+    assert (start == 0.1) == bool(np.isclose(from_start, 1e-2, rtol=1e-12, atol=0).any())
+
+
 def test_a_frozen_gate_stays():
     model, points, start = problem()
     schedule = [replace(stage, gate=FROZEN) for stage in SHORT]

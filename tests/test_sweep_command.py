@@ -17,6 +17,7 @@ from commands import refusal
 
 import motsim.experiments.mixture
 import motsim.plan
+from motsim.results.tables import load_tables
 from motsim.sweep import main
 
 TINY = """
@@ -96,7 +97,7 @@ def test_one_and_two_jobs_give_the_same_bytes(tiny, tmp_path, capsys):
     assert one == two
     # Negative control: another setting, other bytes.
     call(tiny, "--jobs", 1, "--out", tmp_path / "3", "--set", "converge_rate=0.0501")
-    assert tables(tmp_path / "3")["tiny.csv"] != one["tiny.csv"]
+    assert tables(tmp_path / "3")["tiny@converge_rate=0.0501.csv"] != one["tiny.csv"]
 
 
 def test_the_tables_hold_every_run(tiny, out, capsys):
@@ -162,7 +163,6 @@ def test_moved_seeds_of_a_claim_have_no_recorded_verdict(tmp_path, monkeypatch, 
     monkeypatch.setattr(rehearsal_memory, "judge", lambda tables: wrong)
     monkeypatch.setattr("motsim.sweep._draw", lambda *a: None)
     words = ["rehearsal-memory", "--jobs", 1, "--out", tmp_path, "--seeds", 1]
-    words += ["--set", "repetitions=2"]
     call(*words, "--seed-start", 50)
     printed = capsys.readouterr().out
     assert "verdicts are recorded for seeds from 0, not for these from 50" in printed
@@ -171,12 +171,73 @@ def test_moved_seeds_of_a_claim_have_no_recorded_verdict(tmp_path, monkeypatch, 
     call(*words, "--seed-start", 0, code=1)
 
 
+def test_changed_settings_stand_beside_the_recorded_ones(tiny, out, monkeypatch, capsys):
+    call(tiny, "--jobs", 1, "--out", out)
+    before = tables(out)
+    seeds = count_runs(monkeypatch)
+    words = [tiny, "--jobs", 1, "--out", out, "--set", "single.converge_rate=0.06", "--seeds", 1]
+    call(*words)
+    assert seeds == [0]  # the other case's runs were there
+    after = tables(out)
+    assert {name: after[name] for name in before} == before
+    name = "tiny@single.converge_rate=0.06"
+    assert set(after) - set(before) == {f"{name}.csv", f"{name}.curve.csv", f"{name}.json"}
+    errors = capsys.readouterr().err
+    assert "differ in" not in errors
+    again = load_tables(name, out).call
+    assert again == "tiny --set single.converge_rate=0.06 --seeds 1"
+
+
+def test_a_setting_that_levels_cases_warns(tiny, out, capsys):
+    call(tiny, "--out", out, "--dry-run", "--set", "converge_steps=220")
+    assert "differ in converge_steps (200 in mot; 250 in single)" in capsys.readouterr().err
+    call(tiny, "--out", out, "--dry-run", "--set", "converge_rate=0.2")  # control: it does not
+    assert capsys.readouterr().err == ""
+
+
+def test_an_axis_and_one_case_only(tiny, out, capsys):
+    words = [tiny, "--out", out, "--case", "mot", "--set", "num_experts=2,3"]
+    call(*words, "--dry-run")
+    printed = capsys.readouterr().out
+    assert "6 runs" in printed
+    assert "num_experts (2): 2, 3" in printed
+    assert "single" not in printed
+    call(*words, "--jobs", 1)
+    rows = pd.read_csv(out / "tiny@case=mot@num_experts=2,3.csv")
+    assert set(rows["case"]) == {"mot"}
+    assert rows.groupby("num_experts")["run"].nunique().to_dict() == {2: 3, 3: 3}
+    assert not (out / "tiny.csv").exists()
+
+
+def test_a_dry_run_counts_the_runs_of_each_case(tiny, out, capsys):
+    call(tiny, "--out", out, "--dry-run", "--set", "mot.dim=5,6,7")
+    printed = capsys.readouterr().out
+    assert "  case mot: 9 runs, dim (3) x seed (3)" in printed
+    assert "  case single: 3 runs, seed (3)" in printed
+
+
+def test_changed_settings_of_a_claim_have_no_recorded_verdict(tmp_path, monkeypatch, capsys):
+    from motsim.claims import Finding, rehearsal_memory
+
+    wrong = [Finding("x", "p", "m", "fails", "holds", "made up")]
+    monkeypatch.setattr(rehearsal_memory, "judge", lambda tables: wrong)
+    monkeypatch.setattr("motsim.sweep._draw", lambda *a: None)
+    words = ["rehearsal-memory", "--jobs", 1, "--out", tmp_path, "--seeds", 1]
+    call(*words, "--set", "repetitions=2")
+    printed = capsys.readouterr().out
+    assert "no verdict is recorded for changed settings" in printed
+    assert "made up" not in printed
+    call(*words, code=1)  # control: the file's own
+
+
 def test_commands_that_go_on_carry_the_seeds(tiny, out, tmp_path, capsys):
-    words = [tiny, "--jobs", 1, "--seed-start", 7]
+    words = [tiny, "--jobs", 1, "--seed-start", 7, "--tier", "full", "--case", "mot"]
+    words += ["--set", "num_experts=2,3", "--seeds", 4]
     call(*words, "--out", out, "--shard", "1/2")
-    assert f"{tiny} --seed-start 7 --collect DIR..." in capsys.readouterr().out
+    again = f"{tiny} --case mot --set num_experts=2,3 --seeds 4 --seed-start 7 --tier full"
+    assert f"{again} --collect DIR..." in capsys.readouterr().out
     call(*words, "--out", tmp_path / "both", "--collect", out, code=1)
-    assert f"{tiny} --seed-start 7 --out {tmp_path / 'both'}" in capsys.readouterr().err
+    assert f"{again} --out {tmp_path / 'both'}" in capsys.readouterr().err
 
 
 # --- runs that fail -------------------------------------------------------------------------------
@@ -194,7 +255,7 @@ def test_runs_that_raise_in_workers_are_reported(tiny, out, capsys):
 
 def test_a_diverging_run_is_a_row_not_a_failure(tiny, out, capsys):
     call(tiny, "--jobs", 1, "--out", out, "--seeds", 1, "--set", "converge_rate=1e12")
-    rows = pd.read_csv(out / "tiny.csv")
+    rows = pd.read_csv(out / "tiny@converge_rate=1000000000000.0.csv")
     single = rows[rows["case"] == "single"]
     assert set(single["status"]) == {"diverged"}
     assert not np.isfinite(single["final_loss"]).any()
@@ -229,6 +290,9 @@ MISTAKES = {
     "tier": (["TINY", "--tier", "medium"], "'medium' (choose from"),
     "option": (["TINY", "--job", "2"], "did you mean --jobs?"),
     "TOML": (["BROKEN"], "(at line 2, column 9)"),
+    "case": (["TINY", "--case", "sngle"], "did you mean 'single'?"),
+    "case of a setting": (["TINY", "--set", "sngle.dim=6"], "did you mean 'single'?"),
+    "twice": (["TINY", "--set", "dim=6,6"], "6 is given twice; repetitions are seeds"),
     "runs": (["TINY", "--seeds", "1000000"], "2,000,000 runs; a sweep has at most 1,000,000"),
 }
 
@@ -292,7 +356,7 @@ def test_help_shows_every_option(capsys):
     text = capsys.readouterr().out
     for option in (
         "--tier", "--out", "--jobs", "--backend", "--scheduler", "--progress", "--seeds", "--set",
-        "--seed-start",
+        "--seed-start", "--case",
         "--list", "--no-figure", "--shard", "--collect", "--status", "--schema", "--dry-run",
     ):  # fmt: skip
         assert option in text

@@ -42,6 +42,7 @@ SCIENCE = (
     "experiments/mixture_anew.py",
 )  # fmt: skip
 
+NEAR = 1e-9  # of a place of the grid, in units of its distances
 NEW_STEP = 2e-3  # seconds of a step on new samples, about: a call of `train`
 STRIDE = 1_000_003  # of the seeds of samples, from run to run: more than the steps of one
 SECONDS = 1e-9  # of one multiplication in the inner loops, about; measured on one 2.6 GHz core
@@ -50,11 +51,18 @@ FLOW_PASSES, FLOW_JACOBIANS = 5000.0, 200.0 / 3.0
 
 
 def epsilon_grid(settings: Settings) -> np.ndarray:
-    """Return the targets: epsilon_max, then `epsilons_per_decade` a decade down to epsilon_min."""
-    decades = np.log10(settings.epsilon_max / settings.epsilon_min)
-    count = int(np.floor(decades * settings.epsilons_per_decade + 1e-9)) + 1
-    exponents = np.log10(settings.epsilon_max) - np.arange(count) / settings.epsilons_per_decade
-    return 10.0**exponents
+    """Return the targets: epsilon_max, then `epsilons_per_decade` a decade down to epsilon_min.
+
+    The decades among them are the floats 0.1, 0.01, ... that a reader writes down, wherever
+    epsilon_max lies.
+    """
+    n = settings.epsilons_per_decade
+    first, last = (-n * np.log10(end) for end in (settings.epsilon_max, settings.epsilon_min))
+    places = range(int(np.ceil(first - NEAR)), int(np.floor(last + NEAR)) + 1)
+    grid = [float(f"1e-{i // n}") if i % n == 0 else 10.0 ** (-i / n) for i in places]
+    if not places or places[0] - first > NEAR:  # epsilon_max lies between two places
+        grid.insert(0, settings.epsilon_max)
+    return np.array(grid)
 
 
 def prepare(settings: Settings) -> tuple[Points, ModelParameters]:

@@ -4,21 +4,28 @@ import os
 from pathlib import Path
 from typing import Any
 
+from motsim.changes import Changes, split_table, sweep_words
 from motsim.claims import Claim
 from motsim.extras import MissingExtraError
 from motsim.origins import SHIPPED, origin_path
-from motsim.plan import SweepError, load_sweep, split_table, sweep_words
+from motsim.plan import SweepError, load_sweep
 
 __all__ = ["commands_of", "source_of", "sweep_file", "versions_of"]
 
 
-def commands_of(name: str, tier: str, claim: Claim | None, file: str = "") -> tuple[str, ...]:
-    """Commands that make a section again; `file` is a user's own sweep file."""
+def commands_of(
+    name: str, tier: str, claim: Claim | None, file: str = "", meta: dict[str, Any] | None = None
+) -> tuple[str, ...]:
+    """Commands that make a section again; `file` is a user's own sweep file.
+
+    `meta` is the description of the tables, which holds what the call changed.
+    """
+    changes = {key: value for key, value in (meta or {}).items() if key != "tier"}
     if claim is None:
         own = file or f"{split_table(name)[0]}.toml"
-        return (f"python -m motsim.sweep {sweep_words(name, own)} --tier {tier}",)
+        return (f"python -m motsim.sweep {sweep_words(name, own, changes)} --tier {tier}",)
     return (
-        f"python -m motsim.sweep {name} --tier {tier}",
+        f"python -m motsim.sweep {sweep_words(name, meta=changes)} --tier {tier}",
         f"python -m motsim.verify {name} --tier {tier}",
         f"python -m figures {name}",
     )
@@ -38,18 +45,18 @@ def source_of(name: str, meta: dict[str, Any], folder: Path, claim: Claim | None
     if claim is not None:
         return name
     file = str(meta.get("file", ""))
-    if file.startswith(SHIPPED):  # its seeds start elsewhere
+    if file.startswith(SHIPPED):  # a call changed it
         return split_table(name)[0] if origin_path(file, folder).is_file() else ""
     path = os.path.normpath(folder / file)
     return path if path.endswith(".toml") and Path(path).is_file() else ""
 
 
 def sweep_file(
-    source: str, tier: str, runs: set[str], seed_start: int | None = None
+    source: str, tier: str, runs: set[str], changes: Changes | None = None
 ) -> tuple[str, str]:
     """Return whether the sweep file and the code now give these runs (keys), and its text."""
     try:
-        sweep = load_sweep(source, seed_start)
+        sweep = load_sweep(source, changes=changes)
         keys = {cell.key[:12] for cell in sweep.cells("full" if tier == "full" else "quick")}
         text = sweep.path.read_text(encoding="utf-8")
     except (SweepError, MissingExtraError, OSError) as error:

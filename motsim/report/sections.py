@@ -10,8 +10,9 @@ from importlib import import_module
 from pathlib import Path
 from urllib.parse import quote
 
+from motsim.changes import Changes, sweep_words
 from motsim.claims import Claim, Finding, claim_module, claim_names
-from motsim.plan import SweepError, load_sweep, split_table, sweep_words
+from motsim.plan import SweepError, load_sweep
 from motsim.report.provenance import commands_of, source_of, sweep_file, versions_of
 from motsim.results.store import FAILED
 from motsim.results.tables import Tables, TablesError, load_tables
@@ -175,7 +176,7 @@ def _described(section: Section, tables: Tables, folder: Path, page_folder: Path
             " command goes on with them"
         )
     source = source_of(name, meta, folder, section.claim)
-    commands = commands_of(name, tier, section.claim, source)
+    commands = commands_of(name, tier, section.claim, source, meta)
     failed = runs[runs["status"].isin(FAILED)]
     if len(failed):
         problems.append(
@@ -189,7 +190,7 @@ def _described(section: Section, tables: Tables, folder: Path, page_folder: Path
     settings = ""
     if source:
         facts["settings"], settings = sweep_file(
-            source, tier, set(runs["run"]), split_table(name)[1]
+            source, tier, set(runs["run"]), Changes.described(name, meta)
         )
     shared = meta.get("settings")
     tables_there = (f"{name}.csv", *(f"{name}.{other}.csv" for other in tables.others))

@@ -1,8 +1,8 @@
 """Tables of a sweep: exported from the store as CSV, read back by claims and figures.
 
 ``results/NAME.csv`` has one row a run and epsilon (one row a run where there is no epsilon);
-``results/NAME.TABLE.csv`` the other tables; ``results/NAME.json`` says what they are. Of seeds that
-start elsewhere than the sweep file says, NAME is ``SWEEP@seed_start=N`` (`Sweep.table`). The same
+``results/NAME.TABLE.csv`` the other tables; ``results/NAME.json`` says what they are. Of settings,
+cases or first seeds that a call changes, NAME is ``SWEEP@KEY=VALUE`` (`Sweep.table`). The same
 runs give the same bytes: nothing in them depends on time, order or the number of jobs. The JSON
 file is replaced last and holds the digests of the others, so that a half replaced export is seen.
 """
@@ -62,6 +62,11 @@ class Tables:
         return list(self.meta["labels"])
 
     @property
+    def call(self) -> str:
+        """What makes them in a call of the sweep command: name, changes, tier."""
+        return sweep_words(self.name, meta=self.meta)
+
+    @property
     def runs(self) -> pd.DataFrame:
         """One row a run."""
         columns = [c for c in self.main.columns if c not in self.meta["joined"]]
@@ -112,6 +117,8 @@ def export(store: Store, sweep: Sweep, tier: str, cells: Sequence[Cell], folder:
     }
     if sweep.moved:
         meta["seed_start"] = sweep.seed_start
+    if changes := sweep.changes.description():
+        meta["changes"] = changes
     table = sweep.table
     clean(folder, table)
     paths = {name: folder / f"{table}.{name}.csv" for name in sorted(shape.others)}

@@ -37,6 +37,15 @@ def dry_run(sweep: Sweep, cells: Sequence[Cell], folder: Path, jobs: int) -> Ite
             axes.setdefault(label, {})[str(value)] = None
     for label, values in axes.items():
         yield f"  {label} ({len(values)}): {', '.join(values)}"
+    cases: dict[str, dict[str, dict[str, None]]] = {}
+    for cell in cells:
+        for label, value in cell.labels.items():
+            case = cases.setdefault(cell.labels.get("case", ""), {})
+            case.setdefault(label, {})[str(value)] = None
+    for name, several in cases.items() if len(cases) > 1 else ():
+        number = sum(cell.labels["case"] == name for cell in cells)
+        sizes = [f"{label} ({len(v)})" for label, v in several.items() if label != "case"]
+        yield f"  case {name}: {number} runs, {' x '.join(sizes)}"
     for cell in cells:
         place = "  ".join(f"{label}={value}" for label, value in cell.labels.items())
         yield f"    {place}  {settled.get(cell.key, '')}".rstrip()

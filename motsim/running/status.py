@@ -3,11 +3,13 @@
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
+from motsim.changes import Changes
 from motsim.origins import origin_path
-from motsim.plan import Sweep, SweepError, Tier, load_sweep, split_table, sweep_names
+from motsim.plan import Sweep, SweepError, Tier, load_sweep, sweep_names
 from motsim.results.store import FAILED, Store, StoreError
 
 __all__ = ["describe"]
@@ -70,18 +72,20 @@ def _sweeps(folder: Path, names: Sequence[str], seed_start: int | None) -> Itera
         yield from (load_sweep(name, seed_start) for name in names or sweep_names())
         return
     shipped = sweep_names()
-    asked: dict[tuple[str, int | None], None] = dict.fromkeys((name, None) for name in shipped)
+    asked: dict[tuple[str, str], Changes] = {(name, ""): Changes() for name in shipped}
     for path in sorted(folder.glob("*.json")):
         try:
-            file = json.loads(path.read_text(encoding="utf-8"))["file"]
-            place = origin_path(file, folder)
+            meta = json.loads(path.read_text(encoding="utf-8"))
+            place = origin_path(meta["file"], folder)
+            changes = Changes.described(path.stem, meta)
+            if not (changes.sets or changes.cases):  # fewer seeds of the file's own settings
+                changes = replace(changes, seeds=None)
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             continue
-        start = split_table(path.stem)[1]
-        if start is not None or place.stem not in shipped:
-            asked[str(place), start] = None
-    for name, start in asked:
+        if changes != Changes() or place.stem not in shipped:
+            asked[str(place), changes.options] = changes
+    for (name, _), changes in asked.items():
         try:
-            yield load_sweep(name, start)
+            yield load_sweep(name, changes=changes)
         except SweepError:  # moved or changed since; its runs count as those of no sweep
             continue
