@@ -75,5 +75,5 @@ def damaged(path: Path, what: str) -> StoreError:
     """Return the error of a file that is not what was written."""
     return StoreError(
         f"{path}: {what}; save what is sound with: python -m motsim.repair {path.parent}  (or move"
-        " the file away)"
+        f" {path.name}* away to begin anew)"
     )
