@@ -7,6 +7,7 @@ from pathlib import Path
 from figures import draw, figure_names
 from motsim.command import CommandParser
 from motsim.plan import nearest
+from motsim.results.folder import StoreError
 from motsim.results.tables import TablesError, load_tables
 
 __all__ = ["main"]
@@ -35,8 +36,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         except TablesError as error:
             print(f"python -m figures: {error}", file=sys.stderr)
             missing += 1
-        except OSError as error:
-            print(f"python -m figures: {error.filename}: {error.strerror}", file=sys.stderr)
+        except StoreError as error:
+            print(f"python -m figures: {error}", file=sys.stderr)
             return 2
     return 2 if missing else 0
 

@@ -73,7 +73,10 @@ def _shard(text: str) -> Any:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
-    arguments = parser().parse_args(argv)
+    options = parser()
+    arguments = options.parse_args(argv)
+    if arguments.shard and arguments.collect:  # a share would be exported as the whole
+        options.error("--collect merges all shares of a sweep; leave --shard out")
     reads = arguments.list or arguments.dry_run or arguments.status or arguments.schema
     return answer(
         PROGRAM, argv, arguments, lambda progress: _act(arguments, progress), writes=not reads
@@ -210,22 +213,32 @@ def _report(
                 f" {sweep.seed_start}: the exit code does not depend on them"
             )
     print(f"tables: {arguments.out / sweep.table}.csv")
-    if not arguments.no_figure:
-        _draw(sweep.name, tables, arguments.out, progress)
+    if not arguments.no_figure and not _draw(sweep.name, tables, arguments.out, progress):
+        return 1
     return code
 
 
-def _draw(name: str, tables: "Tables", folder: Path, progress: "Progress") -> None:
+def _draw(name: str, tables: "Tables", folder: Path, progress: "Progress") -> bool:
+    """Draw the figure of a sweep that has one; say in a line why not, and return False.
+
+    Whatever goes wrong: the sweep is finished, and its tables are there.
+    """
     from figures import draw, figure_names
     from motsim.results.tables import TablesError
 
     if name not in figure_names():
-        return
+        return True
     try:
-        for path in draw(name, tables, folder):
-            print(f"figure: {path}")
-    except TablesError as error:
+        paths = draw(name, tables, folder)
+    except (TablesError, OSError) as error:
         progress.warn(f"no figure: {error}")
+        return False
+    except Exception as error:
+        progress.warn(f"no figure: {type(error).__name__}: {' '.join(str(error).split())}")
+        return False
+    for path in paths:
+        print(f"figure: {path}")
+    return True
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ PART = ".part-"
 
 
 class TableFile:
-    """A file under way: a CSV table with these columns, or a text; it knows its digest."""
+    """A file under way: a CSV table with these columns, a text or a picture; with its digest."""
 
     def __init__(self, path: Path, columns: Sequence[str] = ()) -> None:
         self.path = path
@@ -54,7 +54,10 @@ class TableFile:
 
     def write_text(self, text: str) -> None:
         """Add text as it is."""
-        content = text.encode("utf-8")
+        self.write_bytes(text.encode("utf-8"))
+
+    def write_bytes(self, content: bytes) -> None:
+        """Add bytes."""
         assert self._stream, "open it first"
         self._digest.update(content)
         self._stream.write(content)
