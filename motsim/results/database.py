@@ -13,13 +13,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from motsim.results.folder import BUSY, StoreError, check_folder, damaged, no_room, trouble
+from motsim.results.folder import BUSY, StoreError, check_folder, damaged, not_written, trouble
 from motsim.results.mounts import network_file_system
 from motsim.results.opening import APPLICATION, check_ours, connect_to_read, copied, size_of
 from motsim.results.row import TABLES, Row
 from motsim.results.safeguards import Tally, fold, row_checksum
 
-__all__ = ["SCHEMA", "Database", "Row", "StoreError", "check_folder", "no_room"]
+__all__ = ["SCHEMA", "Database", "Row", "StoreError", "check_folder", "not_written"]
 
 SCHEMA = 2
 PATIENCE = 60.0  # seconds to wait for another writer

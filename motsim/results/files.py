@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import quote, unquote
 
-from motsim.results.folder import StoreError, no_room
+from motsim.results.folder import StoreError, not_written
 from motsim.results.ownership import is_alive, myself
 
 __all__ = ["TableFile", "clean", "replace_all"]
@@ -122,7 +122,7 @@ def replace_all(
         raise
     except OSError as error:
         failed = next((file.path for file in files if file.part.exists()), files[0].path)
-        raise no_room(failed, error) from error
+        raise not_written(failed, error) from error
     finally:
         for file in files:
             file.discard()
