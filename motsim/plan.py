@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from motsim.experiments import kind_module
+from motsim.experiments.sizes import check_size
 from motsim.results.keys import run_key
 from motsim.sweep_file import LAST_START, SweepError, SweepFile, Tier, TierTable, nearest
 
@@ -191,7 +192,7 @@ class Sweep:
         """Return all settings of a point of the grid, validated, and a run's cost in seconds."""
         try:
             settings: BaseModel = module.Settings(**values, seed=0)
-            return settings.model_dump(), float(module.cost(settings))
+            return settings.model_dump(), check_size(settings, float(module.cost(settings)))
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])
