@@ -29,10 +29,10 @@ def fill(folder, sweep, results):
 
 #: Words that a reader takes for numbers, truths or nothing, alone or together.
 ALIKE = {
-    "numbers": ["1", "01", "1.0", "1e0", "+1"],
+    "numbers": ["1", "01", "1.0", "1e0"],
     "large": ["1e3", "1000", "1000.0"],
     "truths": ["True", "true", "TRUE"],
-    "gaps": ["nan", "NaN", "inf", "-inf", "0"],
+    "gaps": ["nan", "NaN", "inf", "0"],
     "digits": ["0x1", "1_0", "10", "٣"],
     "only truths": ["True", "False"],
 }

@@ -5,13 +5,19 @@ digits alone for an integer; what it takes depends on the other rows, too.
 """
 
 import numbers
+import re
 from collections.abc import Iterable, Mapping
 from functools import cache
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-__all__ = ["KINDS", "ColumnKind", "column_kind", "kinds_of", "read_types"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = [
+    "KINDS", "ColumnKind", "column_kind", "guarded", "kinds_of", "read_types", "unguarded",
+]  # fmt: skip
 
 ColumnKind = Literal["text", "real", "whole", "truth"]
 #: What pandas is told; None: all fields are numbers or empty, which it reads in one way only.
@@ -59,3 +65,23 @@ def read_types(columns: Mapping[str, str]) -> dict[str, str]:
     """Return what pandas must be told to read columns of these kinds; KeyError for no kind."""
     told = {name: KINDS[kind] for name, kind in columns.items()}  # type: ignore[index]
     return {name: kind for name, kind in told.items() if kind}
+
+
+#: What a spreadsheet takes for a formula, behind any number of our own marks.
+FORMULA = re.compile(r"'*[=+\-@\t\r]")
+
+
+def guarded(text: str) -> str:
+    """Return a word as a cell that no spreadsheet computes: behind one more apostrophe.
+
+    >>> guarded("=1+1"), guarded("'=1+1"), guarded("a=1")
+    ("'=1+1", "''=1+1", 'a=1')
+    """
+    return f"'{text}" if FORMULA.match(text) else text
+
+
+def unguarded(column: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Return the words of a column of cells."""
+    if not column.str.startswith("'").any():
+        return column
+    return column.str.replace(r"^'('*[=+\-@\t\r])", r"\1", regex=True)

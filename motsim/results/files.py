@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import quote, unquote
 
+from motsim.results.columns import guarded
 from motsim.results.folder import StoreError, not_written
 from motsim.results.ownership import is_alive, myself
 
@@ -88,11 +89,15 @@ class TableFile:
 
 def _text(value: Any) -> str:
     """Text of a value that reads back the same; nothing for None and NaN."""
+    if isinstance(value, str):
+        return guarded(value)
     return "" if value is None or value != value else str(value)
 
 
 def _blank(values: Sequence[Any]) -> Sequence[Any]:
     """Return values of which `csv` writes what `_text` gives: it leaves out None, but not NaN."""
+    if str in set(map(type, values)):
+        return [_text(value) for value in values]
     if any(map(ne, values, values)):
         return [None if value != value else value for value in values]
     return values

@@ -20,7 +20,7 @@ import pandas as pd
 
 from motsim.origins import origin
 from motsim.plan import Cell, Sweep, sweep_words
-from motsim.results.columns import ColumnKind, column_kind, kinds_of, read_types
+from motsim.results.columns import ColumnKind, column_kind, kinds_of, read_types, unguarded
 from motsim.results.files import TableFile, clean, replace_all
 from motsim.results.store import SCHEMA, FinishedRun, Store
 
@@ -271,4 +271,7 @@ def _read(path: Path, types: dict[str, str]) -> pd.DataFrame:
     frame: pd.DataFrame = pd.read_csv(
         path, keep_default_na=False, na_values=[""], dtype=types, **exact
     )
+    for name, kind in types.items():
+        if kind == "str":
+            frame[name] = unguarded(frame[name])
     return frame
