@@ -31,7 +31,7 @@ def print_hitting_times(tables: Tables) -> None:
         return
     rows = tables.main[tables.main["epsilon"].map(_is_decade)]
     settings = [label for label in tables.labels if label != "seed"] or ["run"]
-    rows = rows.assign(step=rows["step"].where(rows["step"] >= 0, float("inf")))
+    rows = rows.assign(step=rows["step"].astype(float).where(rows["step"] >= 0, float("inf")))
     if "case" in rows:  # in the order of the sweep, the axes in theirs
         rows["case"] = pd.Categorical(rows["case"], rows["case"].unique())
     grouped = rows.groupby([*settings, "epsilon"], observed=True)["step"]
