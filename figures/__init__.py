@@ -7,12 +7,14 @@ dashes is the name of its sweep and of its claim. Nothing lists figures by hand.
 import io
 import pkgutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from motsim.changes import split_table
+from motsim.results.files import TableFile, clean, replace_all
+from motsim.results.folder import check_folder
 from motsim.results.store import FAILED
 from motsim.results.tables import Tables, TablesError
 
@@ -103,7 +105,14 @@ def draw(name: str, tables: Tables, folder: Path) -> list[Path]:
 
     Those of changed runs carry the ending of their tables' name, as ``@seed_start=1000``.
     Nothing in the files depends on time: the same tables give the same pictures. No file is
-    written unless all can be drawn.
+    replaced unless all can be drawn and written.
+
+    Raises
+    ------
+    TablesError
+        If the tables hold nothing to draw, or not what this figure needs.
+    StoreError
+        If they cannot be written; the old files stay as they were.
     """
     files: dict[str, bytes] = {}
     ending = tables.name.removeprefix(split_table(tables.name)[0])
@@ -114,7 +123,11 @@ def draw(name: str, tables: Tables, folder: Path) -> list[Path]:
                 figure.savefig(stream, format=suffix, metadata=metadata)
                 files[f"{title}{ending}.{suffix}"] = stream.getvalue()
     place = folder / "figures"
-    place.mkdir(parents=True, exist_ok=True)
-    for file, content in files.items():
-        (place / file).write_bytes(content)
+    check_folder(place)
+    parts = {name: TableFile(place / name) for name in files}
+    for title in {name.rpartition(".")[0] for name in files}:
+        clean(place, title)
+    with replace_all(list(parts.values()), nullcontext):
+        for name, content in files.items():
+            parts[name].write_bytes(content)
     return [place / file for file in files if file.endswith(".png")]

@@ -7,6 +7,8 @@ from pathlib import Path
 from figures import draw, figure_names
 from motsim.command import CommandParser
 from motsim.plan import nearest
+from motsim.printing import printable
+from motsim.results.folder import StoreError
 from motsim.results.tables import TablesError, load_tables
 
 __all__ = ["main"]
@@ -33,10 +35,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             for path in draw(name, load_tables(name, arguments.out), arguments.out):
                 print(path)
         except TablesError as error:
-            print(f"python -m figures: {error}", file=sys.stderr)
+            print(printable(f"python -m figures: {error}"), file=sys.stderr)
             missing += 1
-        except OSError as error:
-            print(f"python -m figures: {error.filename}: {error.strerror}", file=sys.stderr)
+        except StoreError as error:
+            print(printable(f"python -m figures: {error}"), file=sys.stderr)
             return 2
     return 2 if missing else 0
 

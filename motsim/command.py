@@ -26,7 +26,10 @@ class CommandParser(argparse.ArgumentParser):
         words = [w for w in message.split() if w.startswith("--") and unknown]
         close = difflib.get_close_matches(words[0], known, n=1) if words else []
         hint = f"; did you mean {close[0]}?" if close and close[0] != words[0] else ""
-        print(f"{self.prog}: {' '.join(message.split())}{hint}", file=sys.stderr)
+        from motsim.printing import printable
+
+        line = f"{self.prog}: {' '.join(message.split())}{hint}"
+        print(printable(line), file=sys.stderr)
         raise SystemExit(2)
 
 
@@ -106,13 +109,14 @@ def answer(
     2: the call or a file was wrong; 1: a run or the cluster failed; 130 and 143: interrupted by
     the keyboard or by SIGTERM, after the command that goes on.
     """
+    from motsim.printing import printable, printed
     from motsim.results.folder import StoreError, check_folder
 
     try:
         if writes:
             check_folder(arguments.out, make=False)
     except StoreError as error:
-        print(f"{program}: {error}", file=sys.stderr)
+        print(f"{program}: {printable(str(error))}", file=sys.stderr)
         return 2
     from motsim.extras import MissingExtraError
     from motsim.plan import SweepError
@@ -122,7 +126,8 @@ def answer(
     progress = MODES[arguments.progress]()
     handler = signal.signal(signal.SIGTERM, _terminate)
     try:
-        return act(progress)
+        with printed():
+            return act(progress)
     except (SweepError, StoreError, MissingExtraError, BackendError) as error:
         progress.warn(f"{program}: {error}")
         return 2

@@ -14,7 +14,7 @@ from typing import Any
 
 from motsim.command import CommandParser
 from motsim.results.database import Database
-from motsim.results.folder import StoreError, check_folder, no_room
+from motsim.results.folder import StoreError, check_folder, not_written
 from motsim.results.migration import FIRST_COLUMNS, first_row
 from motsim.results.row import Row
 from motsim.results.safeguards import row_checksum
@@ -72,7 +72,7 @@ def repair(folder: Path) -> tuple[int, Path]:
     except StoreError:
         raise
     except OSError as error:
-        raise no_room(path, error) from error
+        raise not_written(path, error) from error
     return len(rows), kept
 
 

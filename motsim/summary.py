@@ -36,7 +36,7 @@ def print_hitting_times(tables: Tables) -> None:
         rows = tables.main[tables.main["epsilon"].notna()]
     settings = [label for label in tables.labels if label != "seed"] or ["run"]
     rows = rows.assign(
-        step=rows["step"].where(rows["step"] >= 0, float("inf")),
+        step=rows["step"].astype(float).where(rows["step"] >= 0, float("inf")),
         **{label: rows[label].map(label_text) for label in settings},
     )
     if rows.empty:

@@ -82,7 +82,10 @@ def _shard(text: str) -> Any:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
-    arguments = parser().parse_args(argv)
+    options = parser()
+    arguments = options.parse_args(argv)
+    if arguments.shard and arguments.collect:  # a share would be exported as the whole
+        options.error("--collect merges all shares of a sweep; leave --shard out")
     reads = arguments.list or arguments.dry_run or arguments.status or arguments.schema
     return answer(
         PROGRAM, argv, arguments, lambda progress: _act(arguments, progress), writes=not reads
@@ -243,24 +246,34 @@ def _report(
         if sweep.name in claim_names():
             print("no verdict is recorded for changed settings")
     print(f"tables: {arguments.out / sweep.table}.csv")
-    if not arguments.no_figure:
-        _draw("" if sweep.altered else sweep.name, tables, arguments.out, progress)
+    name = "" if sweep.altered else sweep.name
+    if not arguments.no_figure and not _draw(name, tables, arguments.out, progress):
+        return 1
     return code
 
 
-def _draw(name: str, tables: "Tables", folder: Path, progress: "Progress") -> None:
-    """Draw the figure of a claim, or the one that any sweep has."""
+def _draw(name: str, tables: "Tables", folder: Path, progress: "Progress") -> bool:
+    """Draw the figure of a claim, or the one that any sweep has; if not, say why, return False.
+
+    Whatever goes wrong: the sweep is finished, and its tables are there.
+    """
     from figures import ANY, draw, figure_names
     from motsim.results.tables import TablesError
 
     own = name in figure_names()
     if not own and not ({"epsilon", "step"} <= set(tables.main) or "curve" in tables.others):
-        return
+        return True
     try:
-        for path in draw(name if own else ANY, tables, folder):
-            print(f"figure: {path}")
-    except TablesError as error:
+        paths = draw(name if own else ANY, tables, folder)
+    except (TablesError, OSError) as error:
         progress.warn(f"no figure: {error}")
+        return False
+    except Exception as error:
+        progress.warn(f"no figure: {type(error).__name__}: {' '.join(str(error).split())}")
+        return False
+    for path in paths:
+        print(f"figure: {path}")
+    return True
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from motsim.experiments.sizes import check_size
 from motsim.sweep_file import SweepError, nearest
 
 __all__ = ["CasePlan", "check_axes", "check_keys", "complete_settings", "read_case"]
@@ -64,7 +65,7 @@ def complete_settings(
     """Return all settings of a point of the grid, validated, and a run's cost in seconds."""
     try:
         settings: BaseModel = module.Settings(**values, seed=0)
-        return settings.model_dump(), float(module.cost(settings))
+        return settings.model_dump(), check_size(settings, float(module.cost(settings)))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])

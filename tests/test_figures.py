@@ -1,6 +1,7 @@
 """The command `figures`: its files, its answers, and figures as parts of a page."""
 
 import re
+from contextlib import nullcontext, suppress
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -12,7 +13,10 @@ from figures import draw, drawn
 from figures.__main__ import main
 from figures.inline import alternative, inline_svg
 from motsim.experiments.result import Result
-from motsim.results.tables import Tables, TablesError
+from motsim.results.files import TableFile
+from motsim.results.store import StoreError
+from motsim.results.tables import Tables, TablesError, load_tables
+from motsim.sweep import main as sweep
 
 
 @pytest.fixture(scope="module")
@@ -65,8 +69,82 @@ def test_a_folder_in_the_way_is_one_line(tables, tmp_path, capsys):
     (tmp_path / "figures").write_text("a file")
     assert main(["rates", "--out", str(tmp_path)]) == 2
     message = capsys.readouterr().err
-    assert "figures: File exists" in message
+    assert "figures: cannot be used as results folder: [Errno 17] File exists" in message
     assert message.count("\n") == 1
+
+
+@pytest.fixture
+def small_files():
+    """small_files(bytes): no file of this process grows beyond it, as on a full disk."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def pictures(folder):
+    return {path.name: path.read_bytes() for path in (folder / "figures").iterdir()}
+
+
+def test_pictures_that_cannot_be_written_leave_the_old_ones(
+    tables, tmp_path, small_files, monkeypatch
+):
+    monkeypatch.setattr("figures.drawn", lambda name, tables: nullcontext({"rates": sketch()}))
+    draw("rates", tables, tmp_path)
+    before = pictures(tmp_path)
+    least, most = (pick(map(len, before.values())) for pick in (min, max))
+    small_files((least + most) // 2)
+    with pytest.raises(StoreError, match=r"figures/rates.*bytes are free") as no:
+        draw("rates", tables, tmp_path)
+    assert "\n" not in str(no.value)
+    assert pictures(tmp_path) == before
+
+    def in_place(self):
+        self.part = self.path
+        self._stream = self.path.open("wb")
+
+    def close(self):
+        with suppress(OSError):
+            self._stream.close()
+
+    monkeypatch.setattr(TableFile, "open", in_place)  # control: halves, as they were
+    monkeypatch.setattr(TableFile, "discard", close)
+    with pytest.raises(StoreError):
+        draw("rates", tables, tmp_path)
+    after = pictures(tmp_path)
+    assert any(after[name] != content for name, content in before.items())
+
+
+FAILURES = {
+    "nothing to draw": (TablesError("none of the 4 runs"), "no figure: none of the 4 runs"),
+    "full disk": (StoreError("a.pdf: no room"), "no figure: a.pdf: no room"),
+    "fonts": (RuntimeError("no\nfont"), "no figure: RuntimeError: no font"),
+    "memory": (MemoryError("huge"), "no figure: MemoryError: huge"),
+    "none": (None, ""),
+}
+
+
+@pytest.mark.parametrize("name", FAILURES)
+def test_a_figure_that_fails_is_a_line_and_exit_code_1(kinds, tmp_path, capsys, monkeypatch, name):
+    """The sweep is finished, and its tables are kept; the last case is the control."""
+    error, words = FAILURES[name]
+
+    def drawing(name, tables, folder):
+        if error:
+            raise error
+        return [folder / "figures" / "probe.png"]
+
+    monkeypatch.setattr("figures.figure_names", lambda: ["probe"])
+    monkeypatch.setattr("figures.draw", drawing)
+    file = tmp_path / "probe.toml"
+    file.write_text("title = 'P'\nkind = 'probe'\nseeds = 4\n")
+    call = [str(file), "--out", str(tmp_path), "--jobs", "1", "--progress", "quiet"]
+    assert sweep(call) == (1 if error else 0)
+    said = capsys.readouterr()
+    assert said.err.strip().splitlines()[-1:] == ([words] if error else [])
+    assert ("figure: " in said.out) == (not error)
+    assert load_tables("probe", tmp_path).runs["seed"].tolist() == [0, 1, 2, 3]
+    assert sweep([*call, "--no-figure"]) == 0
 
 
 def test_a_table_that_lacks_what_the_figure_needs_is_a_clear_error(tables):

@@ -9,8 +9,9 @@ import motsim
 from motsim.experiments.mixture import SCIENCE
 
 ROOT = Path(motsim.__file__).parent
-#: They say what a result is and where compiled kernels lie; no number comes from them.
-NO_NUMBERS = {"__init__.py", "experiments/result.py", "kernel_cache.py"}
+#: They say what a result is, how settings are read (a key holds what was read) and where compiled
+#: kernels lie; no number comes from them.
+NO_NUMBERS = {"__init__.py", "experiments/base.py", "experiments/result.py", "kernel_cache.py"}
 
 
 def imported(path):

@@ -131,3 +131,20 @@ def test_shares_without_runs_and_idle_merges_leave_a_sound_store(tmp_path):
     for _ in range(4):
         assert collect([tmp_path / "empty", tmp_path / "one"], tmp_path / "out") == 0
     assert set(holds(tmp_path / "out")) == {"x"}
+
+
+def test_a_share_is_not_collected_as_the_whole(sweep, tmp_path, capsys):
+    """`--collect` with `--shard` exported 1 of 3 shares and called the sweep complete."""
+    words = [str(sweep), "--jobs", "1", "--progress", "quiet", "--shard", "1/3", "--out"]
+    assert main([*words, str(tmp_path / "part")]) == 0
+    collected = [*words, str(tmp_path / "out"), "--collect", str(tmp_path / "part")]
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as stop:
+        main(collected)
+    assert stop.value.code == 2
+    assert "--collect merges all shares of a sweep; leave --shard out" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+    whole = [word for word in collected if word not in ("--shard", "1/3")]
+    assert main(whole) == 1  # control: what is missing is said, and nothing is exported
+    assert "runs are in none of the folders" in capsys.readouterr().err
+    assert not list((tmp_path / "out").glob("probe*"))

@@ -159,7 +159,8 @@ class Damage:
 
 
 def edited(**changes):
-    return json.dumps({"schema": SCHEMA, "tables": [], "labels": [], "joined": []} | changes)
+    whole = {"schema": SCHEMA, "tables": [], "labels": [], "joined": [], "types": {"": {}}}
+    return json.dumps(whole | changes)
 
 
 DAMAGES = [
@@ -173,6 +174,7 @@ DAMAGES = [
     Damage("mine.json", b"\xff", "cannot be read"),
     Damage("mine.json", edited(schema=SCHEMA + 1).encode(), f"has schema {SCHEMA + 1}"),
     Damage("mine.json", edited(tables=["other"]).encode(), "cannot be read"),
+    Damage("mine.json", b'{"schema": %d, "tables": []}' % SCHEMA, "holds no types of columns"),
 ]
 
 

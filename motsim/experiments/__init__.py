@@ -11,8 +11,8 @@ from types import ModuleType
 __all__ = ["kind_module", "kinds"]
 
 NOT_KINDS = {
-    "measures", "mixture_anew", "mixture_settings", "realdata_samples", "realdata_settings",
-    "rehearsal_settings", "rehearsal_tables", "result",
+    "base", "measures", "mixture_anew", "mixture_settings", "realdata_samples",
+    "realdata_settings", "rehearsal_settings", "rehearsal_tables", "result", "sizes",
 }  # fmt: skip
 
 

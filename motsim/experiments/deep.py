@@ -8,8 +8,9 @@ has one row a strategy and network.
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, Strict, model_validator
+from pydantic import Field, Strict, model_validator
 
+from motsim.experiments.base import KindSettings
 from motsim.experiments.result import Result
 from motsim.extras import require
 from motsim.rehearsal.deep import Rehearsed, Training, rehearse
@@ -29,10 +30,8 @@ SECONDS = 0.6e-9  # of one image, pixel and pair of filters, about; measured on 
 NAMES = tuple(Training.__dataclass_fields__)
 
 
-class Settings(BaseModel):
+class Settings(KindSettings):
     """Complete settings of one run."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     seed: int = Field(0, ge=0)
     replicates: int = Field(6, ge=1, description="networks a strategy")

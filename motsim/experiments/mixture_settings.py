@@ -4,9 +4,7 @@ from dataclasses import replace
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
     Strict,
@@ -15,6 +13,7 @@ from pydantic import (
 )
 
 from motsim.data import Mixture, NoiseSupport
+from motsim.experiments.base import KindSettings
 from motsim.experiments.measures import Measure
 from motsim.model import Model, Routing, check_routing
 from motsim.points import Closed, Sharing
@@ -37,10 +36,8 @@ def _whole(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-class Settings(BaseModel):
+class Settings(KindSettings):
     """Complete settings of one run; defaults are the preset's (motsim/presets.py)."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     preset: Literal["cubic", "linear", "single"] = "cubic"
     seed: int = Field(0, ge=0)

@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, Strict, model_validator
+from pydantic import Field, Strict, model_validator
 
 from motsim.data import Mixture
+from motsim.experiments.base import KindSettings
 from motsim.minibatch.losses import OutputLoss, check_loss
 from motsim.minibatch.network import GateValue
 from motsim.model import Routing
@@ -19,10 +20,8 @@ __all__ = ["Settings", "mixture"]
 Pair = Annotated[tuple[float, float], Strict(False)]
 
 
-class Settings(BaseModel):
+class Settings(KindSettings):
     """Complete settings of one run."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     seed: int = Field(0, ge=0)
     # data

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, Strict, model_validator
+from pydantic import Field, Strict, model_validator
 
+from motsim.experiments.base import KindSettings
 from motsim.randomness import generator
 from motsim.rehearsal import (
     TaskGeometry,
@@ -27,10 +28,8 @@ Counts = int | Annotated[tuple[int, ...], Strict(False)]
 TableName = Literal["errors", "memory_phases", "ratio_phases", "schedule"]
 
 
-class Settings(BaseModel):
+class Settings(KindSettings):
     """Complete settings of one run."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     seed: int = Field(0, ge=0)
     # tasks

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from motsim.command import CommandParser
+from motsim.printing import printable, printed
 
 if TYPE_CHECKING:
     from motsim.rates.groups import Rates
@@ -69,12 +70,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.json:
             print(json.dumps(_told(found, arguments.at), indent=1, allow_nan=False))
         else:
-            _print(found, arguments.at)
+            with printed():
+                _print(found, arguments.at)
         if arguments.plot is not None:
             found.plot(arguments.plot)
             print(f"picture: {arguments.plot}", file=sys.stderr)
     except ReadingError as error:
-        print(f"{PROGRAM}: {error}", file=sys.stderr)
+        print(printable(f"{PROGRAM}: {error}"), file=sys.stderr)
         return 2
     except BrokenPipeError:  # the reader of a pipe has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from motsim.command import CommandParser
+from motsim.printing import printable
 
 __all__ = ["main"]
 
@@ -40,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _write(arguments.names, arguments.out, arguments.to or arguments.out / "report.html")
     except ReportError as error:
-        print(f"python -m motsim.report: {error}", file=sys.stderr)
+        print(printable(f"python -m motsim.report: {error}"), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("\ninterrupted; no page is written", file=sys.stderr)
@@ -81,7 +82,7 @@ def _write(names: Sequence[str], folder: Path, place: Path) -> int:
     _replace(place, page)
     for section in sections:
         for problem in section.problems:
-            print(f"{section.name}: {problem}", file=sys.stderr)
+            print(printable(f"{section.name}: {problem}"), file=sys.stderr)
     absent = sum(section.missing for section in sections)
     without = f"; {absent} without a table" if absent else ""
     print(f"report: {place} ({len(sections)} sections{without}; {len(page.encode()) / 1e6:.1f} MB)")

@@ -13,12 +13,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from motsim.results.folder import BUSY, StoreError, check_folder, damaged, no_room, trouble
+from motsim.results.folder import BUSY, StoreError, check_folder, damaged, not_written, trouble
 from motsim.results.mounts import network_file_system
+from motsim.results.opening import APPLICATION, check_ours, connect_to_read, copied, size_of
 from motsim.results.row import TABLES, Row
 from motsim.results.safeguards import Tally, fold, row_checksum
 
-__all__ = ["SCHEMA", "Database", "Row", "StoreError", "check_folder", "no_room"]
+__all__ = ["SCHEMA", "Database", "Row", "StoreError", "check_folder", "not_written"]
 
 SCHEMA = 2
 PATIENCE = 60.0  # seconds to wait for another writer
@@ -29,42 +30,77 @@ log = logging.getLogger(__name__)
 class Database:
     """One open database file; `close` it.
 
+    Parameters
+    ----------
+    path : Path
+    read_only : bool
+        Nothing in the folder is changed, which need not be writable; the file must be there.
+
     Raises
     ------
     StoreError
-        If the file cannot be used, is of a newer schema, or has lost commits.
+        If the file cannot be used, is not motsim's or of a newer schema, or has lost commits.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.path = path
         self.tally = Tally(path.with_name(path.name + "-tally"))
         self._waiting: int | None = None
-        if not path.exists():
-            self.tally.forget()
+        self._network: str | None = None
+        self._seen: tuple[int, ...] | None = None
+        there = check_ours(path, self.tally)
         try:
-            self._db = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)
-        except sqlite3.Error as error:
+            if read_only:
+                if not there:
+                    raise self.damaged("holds nothing")
+                self._seen = _looks(path)
+                self._db, self._close = connect_to_read(path)
+            else:
+                self._db = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)
+                self._close = self._db.close
+        except BROKEN as error:
             raise self.trouble(error) from error
         try:
-            self._prepare()
+            self._read_prepared() if read_only else self._prepare()
         except BaseException:
-            self._db.close()
+            self.close()
             raise
 
     def close(self) -> None:
         """Close the file; other connections stay as they are."""
-        self._db.close()
+        self._close()
 
-    def _prepare(self) -> None:
+    def _known_version(self) -> int:
         found = self.version()
         if found > SCHEMA or found < 0:
             raise StoreError(
                 f"{self.path}: schema {found}, this motsim reads {SCHEMA}; use another --out"
                 " folder, or the motsim that wrote it"
             )
-        self._set_journal()
+        return found
+
+    def _read_prepared(self) -> None:
+        """Of an older schema, read a copy that is migrated."""
+        found = self._known_version()
         if found == SCHEMA:
             return
+        self.close()
+        try:
+            self._db, self._close = copied(self.path)
+        except sqlite3.Error as error:
+            raise self.trouble(error) from error
+        self._bring_up()
+
+    def _prepare(self) -> None:
+        found = self._known_version()
+        self._set_journal()
+        if found != SCHEMA:
+            self._bring_up()
+        elif self.rows("PRAGMA application_id")[0][0] != APPLICATION:
+            with self.transaction(flush=False):
+                self.rows(f"PRAGMA application_id={APPLICATION}")
+
+    def _bring_up(self) -> None:
         with self.transaction():
             found = self.version()  # another process may have been faster
             if found == 0:
@@ -76,6 +112,7 @@ class Database:
 
                 migrate(self)
             self.rows(f"PRAGMA user_version={SCHEMA}")
+            self.rows(f"PRAGMA application_id={APPLICATION}")
 
     def create(self) -> None:
         """Make the tables of the present schema; inside a transaction."""
@@ -146,11 +183,17 @@ class Database:
 
     def trouble(self, error: Exception) -> StoreError:
         """Say in one line what an error of SQLite means for the user."""
-        return trouble(self.path, error, PATIENCE)
+        return self._moved() or trouble(self.path, error, PATIENCE)
 
     def damaged(self, what: str) -> StoreError:
         """Error of a file that is not what was written, with the way out."""
-        return damaged(self.path, what)
+        return self._moved() or damaged(self.path, what)
+
+    def _moved(self) -> StoreError | None:
+        """Error of a file that was read only, and that another process has written meanwhile."""
+        if self._seen is None or self._seen == _looks(self.path):
+            return None
+        return StoreError(f"{self.path}: changed while it was read; give the same command again")
 
     # --- rows -------------------------------------------------------------------------------------
 
@@ -243,3 +286,12 @@ class Database:
                 with self.transaction():  # flushes the whole log
                     self.book()
                 self.acknowledge(count + 1)
+
+
+def _looks(path: Path) -> tuple[int, ...]:
+    """What changes when a file, or its log, is written."""
+    try:
+        time = path.stat().st_mtime_ns
+    except OSError:
+        time = 0
+    return (time, size_of(path), size_of(path.with_name(path.name + "-wal")))

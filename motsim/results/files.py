@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import quote, unquote
 
-from motsim.results.folder import StoreError, no_room
+from motsim.results.columns import guarded
+from motsim.results.folder import StoreError, not_written
 from motsim.results.ownership import is_alive, myself
 
 __all__ = ["TableFile", "clean", "replace_all"]
@@ -22,7 +23,7 @@ PART = ".part-"
 
 
 class TableFile:
-    """A file under way: a CSV table with these columns, or a text; it knows its digest."""
+    """A file under way: a CSV table with these columns, a text or a picture; with its digest."""
 
     def __init__(self, path: Path, columns: Sequence[str] = ()) -> None:
         self.path = path
@@ -54,7 +55,10 @@ class TableFile:
 
     def write_text(self, text: str) -> None:
         """Add text as it is."""
-        content = text.encode("utf-8")
+        self.write_bytes(text.encode("utf-8"))
+
+    def write_bytes(self, content: bytes) -> None:
+        """Add bytes."""
         assert self._stream, "open it first"
         self._digest.update(content)
         self._stream.write(content)
@@ -85,11 +89,15 @@ class TableFile:
 
 def _text(value: Any) -> str:
     """Text of a value that reads back the same; nothing for None and NaN."""
+    if isinstance(value, str):
+        return guarded(value)
     return "" if value is None or value != value else str(value)
 
 
 def _blank(values: Sequence[Any]) -> Sequence[Any]:
     """Return values of which `csv` writes what `_text` gives: it leaves out None, but not NaN."""
+    if str in set(map(type, values)):
+        return [_text(value) for value in values]
     if any(map(ne, values, values)):
         return [None if value != value else value for value in values]
     return values
@@ -119,7 +127,7 @@ def replace_all(
         raise
     except OSError as error:
         failed = next((file.path for file in files if file.part.exists()), files[0].path)
-        raise no_room(failed, error) from error
+        raise not_written(failed, error) from error
     finally:
         for file in files:
             file.discard()

@@ -1,15 +1,23 @@
 """The results folder: can it be written, how much room is there, what is wrong with its store."""
 
+import errno
 import os
 import shutil
 import sqlite3
 from pathlib import Path
 
-__all__ = ["BUSY", "StoreError", "check_folder", "damaged", "free_bytes", "no_room", "trouble"]
+from motsim.results.mounts import file_system
+
+__all__ = ["BUSY", "StoreError", "check_folder", "damaged", "free_bytes", "not_written", "trouble"]
 
 BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 CUT = sqlite3.SQLITE_IOERR_SHORT_READ
 SCARCE = 2**20  # free bytes below which SQLite may be unable to open its files
+FULL = {errno.ENOSPC, errno.EDQUOT}
+#: SQLite's log is an index in memory that its processes share, by a file that is mapped.
+NOT_SHARED = {
+    sqlite3.SQLITE_IOERR_SHMMAP, sqlite3.SQLITE_IOERR_SHMOPEN, sqlite3.SQLITE_IOERR_SHMLOCK,
+}  # fmt: skip
 
 
 class StoreError(OSError):
@@ -49,12 +57,26 @@ def free_bytes(folder: Path) -> int:
         return 0
 
 
-def no_room(path: Path, error: object) -> StoreError:
-    """Error of a write that failed, with the bytes that are free."""
+def not_written(path: Path, error: BaseException) -> StoreError:
+    """Error of a write that failed: the disk is full, or else it is the file system's doing."""
+    folder = path.parent
+    free = free_bytes(folder)
+    told = f"{path}: {error}; {free:,} bytes are free in {folder}"
+    full = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
+    if full or getattr(error, "errno", None) in FULL or free < SCARCE:
+        return StoreError(
+            f"{told}. Make room and give the same command again: finished runs are kept"
+        )
     return StoreError(
-        f"{path}: {error}; {free_bytes(path.parent):,} bytes are free in {path.parent}. Make room"
-        " and give the same command again: finished runs are kept"
+        f"{told}: {named(folder)} refuses it (a limit on files, or a fault?). Use a folder"
+        " elsewhere with --out, or give the same command again: finished runs are kept"
     )
+
+
+def named(folder: Path) -> str:
+    """Say which file system a folder is on."""
+    kind = file_system(folder)
+    return f"its file system ({kind})" if kind else "its file system"
 
 
 def trouble(path: Path, error: Exception, patience: float) -> StoreError:
@@ -63,9 +85,15 @@ def trouble(path: Path, error: Exception, patience: float) -> StoreError:
     code = exact & 0xFF
     if code in BUSY:
         return StoreError(f"{path}: another process has held it for {patience:g} seconds")
-    full = code == sqlite3.SQLITE_CANTOPEN and free_bytes(path.parent) < SCARCE
+    scarce = free_bytes(path.parent) < SCARCE
+    if exact in NOT_SHARED and not scarce:
+        return StoreError(
+            f"{path}: {named(path.parent)} maps no files into shared memory, without which SQLite"
+            f" keeps no log ({error}); use a folder on another one with --out"
+        )
+    full = code == sqlite3.SQLITE_CANTOPEN and scarce
     if code == sqlite3.SQLITE_FULL or full or (code == sqlite3.SQLITE_IOERR and exact != CUT):
-        return no_room(path, error)
+        return not_written(path, error)
     if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN):
         return StoreError(f"{path}: {error}; use another --out folder")
     return damaged(path, " ".join(str(error).split()))
@@ -75,5 +103,5 @@ def damaged(path: Path, what: str) -> StoreError:
     """Return the error of a file that is not what was written."""
     return StoreError(
         f"{path}: {what}; save what is sound with: python -m motsim.repair {path.parent}  (or move"
-        " the file away)"
+        f" {path.name}* away to begin anew)"
     )

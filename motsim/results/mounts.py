@@ -4,7 +4,7 @@ import os
 import re
 from pathlib import Path
 
-__all__ = ["network_file_system"]
+__all__ = ["file_system", "network_file_system"]
 
 TABLE = Path("/proc/self/mountinfo")
 NETWORK = {
@@ -19,6 +19,12 @@ def network_file_system(folder: Path) -> str | None:
 
     Also None where the system does not say (no ``/proc/self/mountinfo``).
     """
+    kind = file_system(folder)
+    return kind if kind in NETWORK else None
+
+
+def file_system(folder: Path) -> str | None:
+    """Return the type of the file system that holds a folder; None where nothing tells."""
     try:
         lines = TABLE.read_text(errors="surrogateescape").splitlines()
     except OSError:
@@ -34,4 +40,4 @@ def network_file_system(folder: Path) -> str | None:
         inside = place == point or place.startswith(point.rstrip("/") + "/")
         if inside and len(point) >= len(best):  # the last of equals lies on top
             best, kind = point, source.split(" ")[0]
-    return kind if kind in NETWORK else None
+    return kind

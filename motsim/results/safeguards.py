@@ -48,7 +48,3 @@ class Tally:
         """Note commits; a note that cannot be made is one check less, not an error."""
         with contextlib.suppress(OSError), self.path.open("ab", buffering=0) as stream:
             stream.write(b"." * commits)
-
-    def forget(self) -> None:
-        """Begin at 0, with a new store."""
-        self.path.unlink(missing_ok=True)

@@ -59,6 +59,8 @@ class Store:
     ----------
     folder : Path
         Made if missing; the file is ``results.db`` inside.
+    read_only : bool
+        Nothing in the folder is changed, and it need not be writable; the file must be there.
 
     Raises
     ------
@@ -66,10 +68,11 @@ class Store:
         If the folder cannot be written or the file is not a store of this schema.
     """
 
-    def __init__(self, folder: Path) -> None:
-        check_folder(folder)
+    def __init__(self, folder: Path, *, read_only: bool = False) -> None:
+        if not read_only:
+            check_folder(folder)
         self.path = folder / "results.db"
-        self._db = Database(self.path)
+        self._db = Database(self.path, read_only=read_only)
 
     def __enter__(self) -> Self:
         return self

@@ -20,6 +20,7 @@ import pandas as pd
 
 from motsim.origins import origin
 from motsim.plan import Cell, Sweep, sweep_words
+from motsim.results.columns import ColumnKind, column_kind, kinds_of, read_types, unguarded
 from motsim.results.files import TableFile, clean, replace_all
 from motsim.results.store import SCHEMA, FinishedRun, Store
 
@@ -28,6 +29,7 @@ __all__ = ["Tables", "TablesError", "export", "load_tables"]
 JOINED = "hits"
 KEPT_VALUES = 2_000_000  # of the runs of a sweep, at 32 bytes or less
 PATIENCE = 2.0  # seconds to wait for an export that is under way
+_Columns = dict[str, set[ColumnKind]]  # of a table: name -> kinds of its values
 
 
 class TablesError(ValueError):
@@ -43,8 +45,8 @@ class Tables:
     name : str
     meta : dict
         `title`, `tier`, `labels` (the columns that identify a run), `schema`, `settings` (those
-        that all runs share), `versions` of the libraries that made them, `digests` of the
-        files, ...
+        that all runs share), `versions` of the libraries that made them, `types` of the
+        columns, `digests` of the files, ...
     main : DataFrame
         One row a run and epsilon.
     others : dict of DataFrame
@@ -92,7 +94,7 @@ def export(store: Store, sweep: Sweep, tier: str, cells: Sequence[Cell], folder:
     again: list[Cell] = []
     room = KEPT_VALUES
     for cell, run in _runs(store, cells):
-        shape.add(run)
+        shape.add(cell, run)
         if run.versions not in versions:
             versions.append(run.versions)
         room -= _size(run)
@@ -114,6 +116,7 @@ def export(store: Store, sweep: Sweep, tier: str, cells: Sequence[Cell], folder:
         "tables": sorted(shape.others),
         "settings": _shared(cells),
         "versions": sorted(versions, key=str),
+        "types": shape.types(),
     }
     if sweep.moved:
         meta["seed_start"] = sweep.seed_start
@@ -148,18 +151,24 @@ class _Shape:
 
     def __init__(self, labels: Sequence[str]) -> None:
         self.labels = labels
-        self.main = dict.fromkeys((*labels, "run", "status"))
+        self.main: _Columns = {label: set() for label in labels}
+        self.main |= {"run": {"text"}, "status": {"text"}}
         self.joined: dict[str, None] = {}
-        self.others: dict[str, dict[str, None]] = {}
+        self.others: dict[str, _Columns] = {}
+        self._front: _Columns = {label: set() for label in labels}
 
-    def add(self, run: FinishedRun) -> None:
-        metrics = (name for name in run.result.metrics if name != "traceback")
-        hits = run.result.tables.get(JOINED, {})
-        self.main |= dict.fromkeys((*metrics, *hits))
-        self.joined |= dict.fromkeys(hits)
+    def add(self, cell: Cell, run: FinishedRun) -> None:
+        for label, value in cell.labels.items():
+            self.main[label] |= kinds_of([value])
+            self._front[label] |= kinds_of([value])
+        for name, value in run.result.metrics.items():
+            if name != "traceback":
+                self.main.setdefault(name, set()).update(kinds_of([value]))
         for name, columns in run.result.tables.items():
-            if name != JOINED:
-                self.others.setdefault(name, {}).update(dict.fromkeys(columns))
+            table = self.main if name == JOINED else self.others.setdefault(name, {})
+            for column, values in columns.items():
+                table.setdefault(column, set()).update(kinds_of(values))
+        self.joined |= dict.fromkeys(run.result.tables.get(JOINED, {}))
 
     def label(self, table: str, label: str) -> str:
         """Return the column of a label in a table beside the main one."""
@@ -167,6 +176,17 @@ class _Shape:
 
     def columns(self, table: str) -> list[str]:
         return [*(self.label(table, label) for label in self.labels), *self.others[table]]
+
+    def types(self) -> dict[str, dict[str, ColumnKind]]:
+        """Return the kind of every column of every table; the main one is called ``""``."""
+        found = {"": self.main}
+        for table, columns in self.others.items():
+            front = {self.label(table, label): kinds for label, kinds in self._front.items()}
+            found[table] = front | columns
+        return {
+            table: {name: column_kind(kinds) for name, kinds in columns.items()}
+            for table, columns in sorted(found.items())
+        }
 
 
 def _runs(store: Store, cells: Sequence[Cell]) -> Iterator[tuple[Cell, FinishedRun]]:
@@ -236,22 +256,29 @@ def _load(name: str, place: Path) -> Tables:
     meta = json.loads(place.read_text())
     if meta["schema"] != SCHEMA:
         raise TablesError(f"{place} has schema {meta['schema']}, this motsim reads {SCHEMA}")
+    if "types" not in meta:
+        raise TablesError(f"{place} is of an older motsim and holds no types of columns")
     frames = {}
     for table in ("", *meta["tables"]):
         path = place.with_name(".".join(filter(None, (name, table, "csv"))))
         digest = hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
         if digest != meta["digests"][table]:
             raise _MixedError(f"{path} and {place} are not of one export, or were edited")
-        frames[table] = _read(path)
+        frames[table] = _read(path, read_types(meta["types"][table]))
     main = frames.pop("")
     return Tables(name, meta, main, frames)
 
 
-def _read(path: Path) -> pd.DataFrame:
+def _read(path: Path, types: dict[str, str]) -> pd.DataFrame:
     # Floats must read back to the bit: the default from pandas 3.1 on, an option before. Only an
     # empty field is missing: "None" and "NA" are words that a setting may have.
     recent = tuple(int(part) for part in pd.__version__.split(".")[:2]) >= (3, 1)
     exact: dict[str, Any] = {} if recent else {"float_precision": "round_trip"}
-    exact["low_memory"] = False  # in chunks, a column of words in some cases has two types
-    frame: pd.DataFrame = pd.read_csv(path, keep_default_na=False, na_values=[""], **exact)
+    exact["low_memory"] = False  # in chunks, a whole column with gaps has two types
+    frame: pd.DataFrame = pd.read_csv(
+        path, keep_default_na=False, na_values=[""], dtype=types, **exact
+    )
+    for name, kind in types.items():
+        if kind == "str":
+            frame[name] = unguarded(frame[name])
     return frame

@@ -25,7 +25,7 @@ def dry_run(sweep: Sweep, cells: Sequence[Cell], folder: Path, jobs: int) -> Ite
     """Describe the runs of a sweep, and which of them a results folder holds already."""
     settled: dict[str, str] = {}
     if (folder / "results.db").is_file():
-        with Store(folder) as store:
+        with Store(folder, read_only=True) as store:
             settled = store.settled()
     yield f"{sweep.name}: {size(cells, jobs)}"
     if settled:

@@ -11,6 +11,7 @@ from typing import Any
 from tqdm import tqdm
 
 from motsim.plan import Cell
+from motsim.printing import printable
 from motsim.results.store import FAILED
 
 __all__ = ["MODES", "BarProgress", "Count", "JsonProgress", "PlainProgress", "Progress", "spell"]
@@ -122,7 +123,7 @@ class Progress:
 
     def warn(self, text: str) -> None:
         """Tell a failure."""
-        print(text, file=sys.stderr, flush=True)
+        print(printable(text), file=sys.stderr, flush=True)
 
 
 class PlainProgress(Progress):
@@ -148,7 +149,7 @@ class PlainProgress(Progress):
         )
 
     def say(self, text: str) -> None:  # noqa: D102
-        print(text, file=sys.stderr, flush=True)
+        print(printable(text), file=sys.stderr, flush=True)
 
 
 class BarProgress(Progress):
@@ -159,7 +160,7 @@ class BarProgress(Progress):
     def start(self, count: Count) -> None:  # noqa: D102
         super().start(count)
         self.bar = tqdm(
-            total=count.total, initial=count.resumed, desc=count.sweep, unit="run",
+            total=count.total, initial=count.resumed, desc=printable(count.sweep), unit="run",
             dynamic_ncols=True,
             bar_format="{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}, {rate_fmt}{postfix}]",
         )  # fmt: skip
@@ -176,7 +177,7 @@ class BarProgress(Progress):
         self.bar.close()
 
     def say(self, text: str) -> None:  # noqa: D102
-        tqdm.write(text, file=sys.stderr)
+        tqdm.write(printable(text), file=sys.stderr)
 
     warn = say
 

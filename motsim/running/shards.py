@@ -63,6 +63,6 @@ def collect(sources: Sequence[Path], folder: Path) -> int:
     with Store(folder) as store:
         for place in places:
             if place.resolve() != folder.resolve():
-                with Store(place) as other:
+                with Store(place, read_only=True) as other:
                     new += store.merge(other)
     return new

@@ -33,7 +33,7 @@ def describe(folder: Path, names: Sequence[str] = (), seed_start: int | None = N
     path = folder / "results.db"
     if not path.is_file():
         raise StoreError(f"{folder}: no results.db there; a sweep with --out {folder} makes one")
-    with Store(folder) as store:
+    with Store(folder, read_only=True) as store:
         statuses = store.settled()
         running = store.under_way()
         versions = store.versions()

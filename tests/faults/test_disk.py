@@ -1,7 +1,9 @@
 """No room and no access: said in one line at once, nothing half written, all goes on after."""
 
+import errno
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import time
@@ -9,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from motsim.results.folder import not_written
 from motsim.results.mounts import network_file_system
-from motsim.results.store import Store
+from motsim.results.store import Store, StoreError
 from tests.faults.harness import ROOT, Bench, end, sound
 
 SMALL, LARGE = "size=256k", "size=64m"
@@ -132,6 +135,58 @@ def test_f6_control_tables_written_in_place_are_spoilt(tmp_path, disk):
         end(process)
     assert process.returncode != 0
     assert bench.tables(out) != before
+
+
+class Refusing(sqlite3.Connection):
+    """As on a file system that maps no files, is faulty, or is full."""
+
+    refusal = 0
+
+    def execute(self, command, values=()):
+        if command == "PRAGMA journal_mode=wal":
+            error = sqlite3.OperationalError("disk I/O error")
+            error.sqlite_errorcode = self.refusal
+            raise error
+        return super().execute(command, values)
+
+
+CAUSES = {
+    sqlite3.SQLITE_IOERR_SHMMAP: ["its file system (nfs-like) maps no files into shared memory"],
+    sqlite3.SQLITE_IOERR_WRITE: ["its file system (nfs-like) refuses it", "bytes are free"],
+    sqlite3.SQLITE_FULL: ["Make room", "bytes are free"],
+}
+
+
+@pytest.mark.parametrize("code", CAUSES)
+def test_the_cause_of_a_refusal_is_named(mounted, monkeypatch, record, code):
+    """The advice was to make room, on a disk with 70 GB free; each cause is the others' control."""
+    folder = mounted("nfs-like")
+    connect = sqlite3.connect
+    monkeypatch.setattr(Refusing, "refusal", code)
+    monkeypatch.setattr(sqlite3, "connect", lambda *a, **k: connect(*a, factory=Refusing, **k))
+    with pytest.raises(StoreError) as no:
+        Store(folder)
+    words = {word for told in CAUSES.values() for word in told}
+    assert {word for word in words if word in str(no.value)} == set(CAUSES[code])
+    assert str(folder / "results.db") in str(no.value)
+    assert "--out" in str(no.value) or "Make room" in str(no.value)
+    assert "\n" not in str(no.value)
+
+
+@pytest.mark.parametrize(
+    ("number", "free", "full"),
+    [
+        (errno.ENOSPC, 2**40, True),
+        (errno.EDQUOT, 2**40, True),
+        (errno.EIO, 2**40, False),
+        (errno.EFBIG, 2**40, False),
+        (errno.EIO, 4096, True),
+    ],
+)
+def test_make_room_is_said_of_a_full_disk_only(tmp_path, monkeypatch, number, free, full):
+    monkeypatch.setattr("motsim.results.folder.free_bytes", lambda folder: free)
+    told = str(not_written(tmp_path / "a.csv", OSError(number, os.strerror(number))))
+    assert ("Make room" in told, "file system" in told) == (full, not full)
 
 
 REFUSALS = {

@@ -1,0 +1,137 @@
+"""Before a file is opened: is it motsim's, is it all there; and how it is read without a trace."""
+
+import contextlib
+import os
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from motsim.results.folder import StoreError
+from motsim.results.safeguards import Tally
+
+__all__ = ["APPLICATION", "check_ours", "connect_to_read", "size_of"]
+
+APPLICATION = 0x6D6F7473  # "mots", in the header of every store
+#: Columns of `runs` in every schema: files of before `APPLICATION` are known by them.
+KNOWN_BY = {"key", "status", "checksum"}
+HEADER_SIZE = 100
+CANNOT = {
+    sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_IOERR,
+}  # fmt: skip
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a file; 0 without one."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def beside(path: Path, end: str) -> Path:
+    """Return a file that SQLite or motsim keeps beside a database."""
+    return path.with_name(path.name + end)
+
+
+def check_ours(path: Path, tally: Tally) -> bool:
+    """Return whether there is a store, looking at it only; a file of no bytes is none yet.
+
+    Raises
+    ------
+    StoreError
+        If the file is gone and what belongs to it is there, or if it is someone else's.
+    """
+    commits = tally.commits()  # first: while a store is there, another process may add to it
+    log = size_of(beside(path, "-wal"))
+    if not path.exists():
+        if commits or log:
+            told = f"{commits:,} commits were made" if commits else "its log is there"
+            raise StoreError(
+                f"{path}: missing, though {told} ({path.name}-*); put it back, or move"
+                f" {path.name}-* away to begin anew"
+            )
+        return False
+    if not path.is_file() or not size_of(path):
+        return False
+    with path.open("rb") as stream:
+        header = stream.read(HEADER_SIZE)
+    if int.from_bytes(header[68:72], "big") == APPLICATION:
+        return True
+    try:
+        connection, close = connect_to_read(path)
+        try:
+            (things,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            columns = {row[1] for row in connection.execute("PRAGMA table_info(runs)")}
+        finally:
+            close()
+    except (sqlite3.Error, UnicodeDecodeError):
+        return True  # damaged, or no database at all: the one who opens it says what is wrong
+    if things and not columns >= KNOWN_BY:
+        raise StoreError(
+            f"{path}: a database that is not motsim's; nothing was changed in it. Use another"
+            " --out folder"
+        )
+    return bool(things)
+
+
+def connect_to_read(path: Path) -> tuple[sqlite3.Connection, Callable[[], None]]:
+    """Connect to a database of which nothing is written, and no file is made beside it.
+
+    Where the folder cannot be written, SQLite cannot read a log; then a copy is read.
+
+    Returns
+    -------
+    connection
+    close : callable
+        Closes it, and removes the copy.
+
+    Raises
+    ------
+    sqlite3.Error
+        If it cannot be read.
+    """
+    with path.open("rb") as stream:
+        logged = stream.read(HEADER_SIZE)[18:19] == b"\2"
+    under_way = size_of(beside(path, "-wal")) or size_of(beside(path, "-journal"))
+    options = "mode=ro"
+    if logged and not under_way:
+        options += "&immutable=1"  # closed by all: nothing but the file is needed
+    try:
+        return _connect(path, options)
+    except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF not in CANNOT or not under_way:
+            raise
+    return copied(path)
+
+
+def copied(path: Path) -> tuple[sqlite3.Connection, Callable[[], None]]:
+    """Connect to a copy of a database, which may be written; as `connect_to_read`."""
+    folder = tempfile.mkdtemp(prefix="motsim-")
+    try:
+        copy = Path(folder) / path.name
+        for end in ("", "-wal", "-journal"):
+            with contextlib.suppress(FileNotFoundError):
+                shutil.copyfile(beside(path, end), beside(copy, end))
+        connection, close = _connect(copy, "mode=rw")
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+    def remove() -> None:
+        close()
+        shutil.rmtree(folder, ignore_errors=True)
+
+    return connection, remove
+
+
+def _connect(path: Path, options: str) -> tuple[sqlite3.Connection, Callable[[], None]]:
+    place = Path(os.path.abspath(path)).as_uri()
+    connection = sqlite3.connect(f"{place}?{options}", uri=True, isolation_level=None, timeout=60)
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchall()
+    except BaseException:
+        connection.close()
+        raise
+    return connection, connection.close
