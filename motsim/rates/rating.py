@@ -19,16 +19,8 @@ from motsim.rates.question import Question
 from motsim.rates.rate import Rate
 from motsim.rates.reading import Curves, ReadingError, read
 from motsim.rates.reading.refusal import listed
-from motsim.rates.runs import (
-    Passage,
-    Run,
-    clean_run,
-    curve_of,
-    lattice,
-    own_floor,
-    remarks,
-    sample_of_runs,
-)
+from motsim.rates.remarks import lattice, own_floor, remarks
+from motsim.rates.runs import Passage, Run, clean_run, curve_of, sample_of_runs
 from motsim.rates.sample import called
 
 __all__ = ["rate"]
