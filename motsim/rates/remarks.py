@@ -132,11 +132,15 @@ def lattice(runs: Sequence[Run]) -> Lattice | None:
     return Lattice(unit, float(positive[-1]))
 
 
-def own_floor(runs: Sequence[Run]) -> bool:
-    """Whether each run reaches exactly 0 at single steps only: its own minimum was subtracted."""
+def own_floor(runs: Sequence[Run]) -> int:
+    """Return how many runs reach exactly 0 at single steps only; 0 where it is under half.
+
+    Their own minimum was subtracted, or one step took them there.
+    """
 
     def single(run: Run) -> bool:
         zero = run.loss == 0.0
         return bool(0 < zero.sum() <= 2 and not np.any(run.loss < 0.0) and run.loss.size > 8)
 
-    return len(runs) > 0 and sum(single(r) for r in runs) >= 0.5 * len(runs)
+    found = sum(single(r) for r in runs)
+    return found if found >= 0.5 * len(runs) else 0

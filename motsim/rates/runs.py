@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from motsim.rates.copies import distinct_runs
-from motsim.rates.curves import Array, Curve, make_curve
+from motsim.rates.curves import STEP_CAP, Array, Curve, make_curve
 from motsim.rates.noise import MonotoneMean, monotone_mean
 from motsim.rates.sample import Sample, called
 
@@ -144,6 +144,9 @@ def curve_of(
     the end of the run, the end is a bound.
     """
     times, loss = passages(run, passage)
+    size = _before_leap(times, loss, run.end) if passage == "stay" else times.size
+    cut = size < times.size
+    times, loss = times[:size], loss[:size]
     if eps_range is not None:
         inside = (loss >= eps_range[0]) & (loss <= eps_range[1])
         whole = bool(inside.size and inside[-1])
@@ -156,9 +159,11 @@ def curve_of(
     decades = (x[-1] - x[0]) / np.log(10.0)
     count = int(np.clip(np.ceil(decades * POINTS_PER_DECADE), LEAST_POINTS, MAX_POINTS))
     if x.size > count + 1:
-        keep = np.unique(
-            np.append(np.searchsorted(x, np.linspace(x[0], x[-1], count + 1)[:-1]), x.size - 1)
-        )
+        # the nearest point: the first beyond would be one that noise made low
+        knots, near = np.linspace(x[0], x[-1], count + 1)[:-1], x
+        if passage == "first" and run.mean is not None:
+            near = np.append(0.5 * (x[1:] + x[:-1]), np.inf)
+        keep = np.unique(np.append(np.searchsorted(near, knots), x.size - 1))
         x, times = x[keep], times[keep]
     if x.size < 4:
         return None
@@ -167,8 +172,23 @@ def curve_of(
     end = run.end
     if passage == "first" and run.mean is not None:
         still, end = True, run.mean.end
-    idle = whole and end > times[-1] and still
+    idle = whole and not cut and end > times[-1] and still
     return make_curve(x, times, float(x[-1]) + BOUND_MARGIN if idle else np.inf, end)
+
+
+def _before_leap(times: Array, loss: Array, end: float) -> int:
+    """Count the points before what the last row passed over, or a leap longer than what follows.
+
+    A loss stays below every eps of its last row, as no row comes after: how long it would have
+    stayed there is not known. So it is after the last of its bursts, which one step leaps over.
+    """
+    x = -np.log(loss)
+    last = times.size - int(times.size > 0 and times[-1] == end)
+    leaps = np.diff(x)
+    for i in np.flatnonzero(leaps > STEP_CAP * np.log(10.0)):
+        if x[-1] - x[i + 1] < leaps[i]:
+            last = min(last, int(i) + 1)
+    return last
 
 
 def sample_of_runs(
@@ -186,6 +206,7 @@ def sample_of_runs(
         num_curves=len(runs),
         num_diverged=len(kept) - len(whole),
         num_copies=len(runs) - len(kept),
+        end=float(np.median([run.end for run in whole])) if whole else 0.0,
     )
 
 
