@@ -71,7 +71,7 @@ def _noise(runs: Sequence[Run], passage: Passage) -> list[str]:
     elif means:
         found.append(
             f"The loss is noisy from row to row ({_size(means)}{_of(means, runs)}): the step from"
-            " which it stays below eps comes late where rows are dense, and p may be wrong."
+            " which it stays below eps comes late where rows are dense, and p may be high."
         )
     if bare:
         found.append(
@@ -88,7 +88,8 @@ def _before_zero(run: Run) -> Array:
 
 
 def _size(sigma: Sequence[float]) -> str:
-    return f"about {100.0 * float(np.median(sigma)):.1g} %"
+    percent = float(f"{100.0 * float(np.median(sigma)):.1g}")
+    return f"about {percent:g} %"
 
 
 def _of(found: Sequence[float], runs: Sequence[Run]) -> str:
