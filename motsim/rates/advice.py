@@ -14,8 +14,11 @@ STANDS = 0.7  # of the run: where the last new minimum came earlier, the loss st
 FAR = 1e3  # times the present steps: nobody runs on so far
 
 
-def run_on(curves: Sequence[Curve], decades: float) -> str:
-    """Say to which step runs would have to go to cover so many decades, by either law."""
+def run_on(curves: Sequence[Curve], decades: float, end: float = 0.0) -> str:
+    """Say to which step runs would have to go to cover so many decades, by either law.
+
+    `end` is a step that the runs have passed: one before it is no advice.
+    """
     if not curves:
         return "log runs from their first steps on, often enough for six distinct steps a decade"
     floor = "if the loss has an infimum, subtract it where it is known (--floor X)"
@@ -43,12 +46,15 @@ def run_on(curves: Sequence[Curve], decades: float) -> str:
     last = float(np.median([c.times[-1] for c in curves]))
     if near > FAR * last:
         return f"these runs barely move: {floor}"
-    steps = f"about step {rounded(near)} if the law is logarithmic"
+    end = max(end, float(np.median([c.first + c.span for c in curves])))
+    steps = []
+    if float(f"{near:.2g}") > end:
+        steps.append(f"about step {rounded(near)} if the law is logarithmic")
     if far > FAR * last or not np.isfinite(far):
-        steps += ", out of reach if it is a power"
-    elif far > 1.2 * near:
-        steps += f", {rounded(far)} if it is a power"
-    text = f"run to eps = {np.exp(-x):.1e} ({steps})"
+        steps.append("out of reach if it is a power")
+    elif far > 1.2 * near and float(f"{far:.2g}") > end:
+        steps.append(f"{'' if steps else 'about step '}{rounded(far)} if it is a power")
+    text = f"run to eps = {np.exp(-x):.1e}" + (f" ({', '.join(steps)})" if steps else "")
     return text if float(np.median([c.decades for c in curves])) >= 1.0 else f"{text}; {floor}"
 
 

@@ -197,7 +197,7 @@ def decide_sample(
         else:
             warnings.append(f"Some runs decide otherwise alone: {count}.")
     if law == "inconclusive":
-        advice = _advice(found, curves, regimes, common["decades"])
+        advice = _advice(found, curves, regimes, common["decades"], sample.end)
     elif left_out:
         reason += f" (without {len(left_out)} of {len(asked)} runs, which stop)"
     elif tried > 1:
@@ -246,7 +246,11 @@ def supports(decision: RateDecision, law: str) -> Literal["holds", "fails", "inc
 
 
 def _advice(
-    found: Judgement, curves: Sequence[Curve], regimes: Sequence[Regime], decades: float
+    found: Judgement,
+    curves: Sequence[Curve],
+    regimes: Sequence[Regime],
+    decades: float,
+    end: float,
 ) -> str:
     """Say what would decide a case that was judged and left open."""
     parts = []
@@ -256,10 +260,10 @@ def _advice(
     if len(regimes) > 1:
         last = regimes[-1]
         parts.append(
-            f"state a range below eps = {last.eps_high:.1e} and {run_on(curves, decades + 1)}"
+            f"state a range below eps = {last.eps_high:.1e} and {run_on(curves, decades + 1, end)}"
         )
     else:
-        parts.append(run_on(curves, decades + 1))
+        parts.append(run_on(curves, decades + 1, end))
     if len(curves) < 10:
         parts.append("add two more seeds")
     return "; ".join(parts)

@@ -60,7 +60,7 @@ def closed_gate(sample: Sample, decades: float) -> tuple[str, str] | None:
     closed = [(text, advice) for shut, text, advice in gates if shut]
     if decades < MIN_DECADES - 1e-9 and (not closed or usable):
         short = f"the curves cover {decades:.2f} decades of eps, {MIN_DECADES:g} are needed"
-        closed.append((short, run_on(usable, MIN_DECADES)))
+        closed.append((short, run_on(usable, MIN_DECADES, sample.end)))
     if not closed:
         return None
     return "; ".join(text for text, _ in closed), "; ".join(advice for _, advice in closed)

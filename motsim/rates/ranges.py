@@ -11,7 +11,14 @@ import numpy as np
 from motsim.rates.curves import MIN_POINTS, Curve
 from motsim.rates.evidence import P
 from motsim.rates.gate import MIN_DECADES
-from motsim.rates.judgement import FINITE, MIN_CURVES, Judgement, judge, lower_quartile
+from motsim.rates.judgement import (
+    FINITE,
+    MIN_CURVES,
+    Judgement,
+    exponent_text,
+    judge,
+    lower_quartile,
+)
 from motsim.rates.laws import log_limit
 from motsim.rates.regimes import Regime, find_regimes
 
@@ -83,11 +90,24 @@ def search(
         if found.law == "log":  # by the limit of the whole range, not by the wider one of a part
             apart &= ends[1] < log_limit(lower_quartile([c.decades for c in curves]))
         if found.law != "inconclusive" and apart and fits(found, find_regimes(parts)):
-            return found, parts, tried
+            return with_tail(found), parts, tried
     if whole.law == "inconclusive":
         return whole, list(curves), tried
     text = f"no single law over {decades(regimes):.1f} decades, but regimes ({whole.reason})"
     return replace(whole, law="inconclusive", reason=text), list(curves), tried
+
+
+def with_tail(found: Judgement) -> Judgement:
+    """Let the interval of a power also hold what the smaller half of its range says.
+
+    Below a change of regime the law before it still bends the curves a little, all of them alike.
+    """
+    low, high = found.exponent_interval
+    hull = min(low, found.tail[0]), max(high, found.tail[1])
+    if found.law not in ("power", "inverse") or not np.all(np.isfinite(hull)):
+        return found
+    said, told = (exponent_text(found.exponent, ends) for ends in ((low, high), hull))
+    return replace(found, exponent_interval=hull, reason=found.reason.replace(said, told, 1))
 
 
 def without_stops(

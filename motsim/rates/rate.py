@@ -70,9 +70,9 @@ class Rate:
         name = self.step_column
         if "step" in name or "iter" in name:
             return "steps"
-        if not name.isalpha() or name.endswith("s"):
+        if not name.replace(" ", "").isalpha() or name.endswith("s"):
             return name
-        return name + ("es" if name.endswith("ch") else "s")
+        return name + ("es" if name.endswith(("tch", "rch")) else "s")
 
     @property
     def sentence(self) -> str:

@@ -19,16 +19,8 @@ from motsim.rates.question import Question
 from motsim.rates.rate import Rate
 from motsim.rates.reading import Curves, ReadingError, read
 from motsim.rates.reading.refusal import listed
-from motsim.rates.runs import (
-    Passage,
-    Run,
-    clean_run,
-    curve_of,
-    lattice,
-    own_floor,
-    remarks,
-    sample_of_runs,
-)
+from motsim.rates.remarks import lattice, own_floor, remarks
+from motsim.rates.runs import Passage, Run, clean_run, curve_of, sample_of_runs
 from motsim.rates.sample import called
 
 __all__ = ["rate"]
@@ -149,10 +141,11 @@ def _rate_of(name: str, frame: pd.DataFrame, curves: Curves, question: Question)
             decision = replace(decision, advice=text)
     said = remarks(runs, passage)
     known = floor or curves.kind == "ioh" or curves.optimum is not None
-    if not known and own_floor(runs):
+    if not known and (zeros := own_floor(runs)):
+        whose = "each run's least loss" if zeros == len(runs) else f"the least loss of {zeros} runs"
         text = (
-            "the floor was taken from the same run: each run's own minimum is exactly 0, so its"
-            " last decades come from one step"
+            f"{whose} is exactly 0: its own minimum was subtracted, or it reached 0 in one step;"
+            " the last decades above it come from one step"
         )
         advice = "subtract an infimum known from elsewhere (--floor X), or say --floor estimate"
         decision = replace(decision, law="inconclusive", reason=text, advice=advice)

@@ -7,14 +7,17 @@ there. The last usable step is the budget of the run. Nothing is dropped without
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from motsim.rates.curves import SAME, Array, Curve, make_curve
+from motsim.rates.copies import distinct_runs
+from motsim.rates.curves import STEP_CAP, Array, Curve, make_curve
+from motsim.rates.noise import MonotoneMean, monotone_mean
 from motsim.rates.sample import Sample, called
 
 PASSAGES = ("first", "stay")
@@ -38,6 +41,11 @@ class Run:
     def end(self) -> float:
         """Last step at which a loss was seen: the budget of the run."""
         return float(self.steps[-1])
+
+    @cached_property
+    def mean(self) -> MonotoneMean | None:
+        """Monotone mean of a loss that is noisy from row to row; None where T needs none."""
+        return monotone_mean(self.steps, self.loss) if np.all(self.loss > 0.0) else None
 
     def minus(self, floor: float) -> Run:
         """Return the run of ``loss - floor``."""
@@ -112,8 +120,12 @@ def passages(run: Run, passage: Passage = "first") -> tuple[Array, Array]:
     """Return steps T and losses L with ``T = T(L)``, exactly, at every new least loss.
 
     ``first`` is the first step with ``loss <= eps``; ``stay`` the first from which the loss stays
-    there to the end. Values that are not positive are left out.
+    there to the end. Values that are not positive are left out. First passage of a noisy loss is
+    that of its monotone mean.
     """
+    if passage == "first" and run.mean is not None:
+        later = run.mean.steps > 0.0
+        return run.mean.steps[later], run.mean.loss[later]
     loss = run.loss
     if passage == "stay":
         loss = np.maximum.accumulate(loss[::-1])[::-1]
@@ -132,6 +144,9 @@ def curve_of(
     the end of the run, the end is a bound.
     """
     times, loss = passages(run, passage)
+    size = _before_leap(times, loss, run.end) if passage == "stay" else times.size
+    cut = size < times.size
+    times, loss = times[:size], loss[:size]
     if eps_range is not None:
         inside = (loss >= eps_range[0]) & (loss <= eps_range[1])
         whole = bool(inside.size and inside[-1])
@@ -144,16 +159,36 @@ def curve_of(
     decades = (x[-1] - x[0]) / np.log(10.0)
     count = int(np.clip(np.ceil(decades * POINTS_PER_DECADE), LEAST_POINTS, MAX_POINTS))
     if x.size > count + 1:
-        keep = np.unique(
-            np.append(np.searchsorted(x, np.linspace(x[0], x[-1], count + 1)[:-1]), x.size - 1)
-        )
+        # the nearest point: the first beyond would be one that noise made low
+        knots, near = np.linspace(x[0], x[-1], count + 1)[:-1], x
+        if passage == "first" and run.mean is not None:
+            near = np.append(0.5 * (x[1:] + x[:-1]), np.inf)
+        keep = np.unique(np.append(np.searchsorted(near, knots), x.size - 1))
         x, times = x[keep], times[keep]
     if x.size < 4:
         return None
     # a run that rose after its least loss did not stand still: its end says nothing of a floor
     still = bool(run.loss.min() > 0.0 and run.loss[-1] <= 2.0 * run.loss.min())
-    idle = whole and run.end > times[-1] and still
-    return make_curve(x, times, float(x[-1]) + BOUND_MARGIN if idle else np.inf, run.end)
+    end = run.end
+    if passage == "first" and run.mean is not None:
+        still, end = True, run.mean.end
+    idle = whole and not cut and end > times[-1] and still
+    return make_curve(x, times, float(x[-1]) + BOUND_MARGIN if idle else np.inf, end)
+
+
+def _before_leap(times: Array, loss: Array, end: float) -> int:
+    """Count the points before what the last row passed over, or a leap longer than what follows.
+
+    A loss stays below every eps of its last row, as no row comes after: how long it would have
+    stayed there is not known. So it is after the last of its bursts, which one step leaps over.
+    """
+    x = -np.log(loss)
+    last = times.size - int(times.size > 0 and times[-1] == end)
+    leaps = np.diff(x)
+    for i in np.flatnonzero(leaps > STEP_CAP * np.log(10.0)):
+        if x[-1] - x[i + 1] < leaps[i]:
+            last = min(last, int(i) + 1)
+    return last
 
 
 def sample_of_runs(
@@ -161,23 +196,8 @@ def sample_of_runs(
     passage: Passage = "first",
     eps_range: tuple[float, float] | None = None,
 ) -> Sample:
-    """Return the sample of runs of one method; runs whose logs agree are one run.
-
-    So are runs of which one begins as the other, to rounding: one curve cut at two lengths.
-    """
-    alike: dict[tuple[float, str], list[int]] = {}  # by the first row: few to compare with
-    kept: list[Run] = []
-    for run in runs:
-        if run.diverged_at is not None or not run.steps.size:
-            kept.append(run)
-            continue
-        places = alike.setdefault((float(run.steps[0]), f"{run.loss[0]:.8g}"), [])
-        place = next((i for i in places if _same_curve(kept[i], run)), None)
-        if place is None:
-            places.append(len(kept))
-            kept.append(run)
-        elif run.steps.size > kept[place].steps.size:
-            kept[place] = run
+    """Return the sample of runs of one method; runs whose logs agree are one run."""
+    kept = distinct_runs(runs)
     whole = [run for run in kept if run.diverged_at is None]
     return Sample(
         curves=tuple(curve_of(run, passage, eps_range) for run in whole),
@@ -186,15 +206,7 @@ def sample_of_runs(
         num_curves=len(runs),
         num_diverged=len(kept) - len(whole),
         num_copies=len(runs) - len(kept),
-    )
-
-
-def _same_curve(one: Run, other: Run) -> bool:
-    """Whether two runs agree to rounding over all rows of the shorter one."""
-    n = min(one.steps.size, other.steps.size)
-    return bool(
-        np.array_equal(one.steps[:n], other.steps[:n])
-        and np.allclose(one.loss[:n], other.loss[:n], rtol=SAME, atol=0.0)
+        end=float(np.median([run.end for run in whole])) if whole else 0.0,
     )
 
 
@@ -202,96 +214,3 @@ def _distinct(run: Run, passage: Passage, eps_range: tuple[float, float] | None)
     _, loss = passages(run, passage)
     low, high = eps_range or (0.0, np.inf)
     return int(((loss >= low) & (loss <= high)).sum())
-
-
-def remarks(runs: Iterable[Run], passage: Passage = "first") -> list[str]:
-    """Say what a reader of T(eps) should know of the runs: rises, bursts, zeros, diverged runs."""
-    runs = list(runs)
-    n, found = len(runs), []
-    diverged = [r for r in runs if r.diverged_at is not None]
-    if diverged:
-        first = min(r.diverged_at or 0.0 for r in diverged)
-        found.append(f"{len(diverged)} of {n} runs diverged (first at step {first:.6g}).")
-    before = [int((r.steps < 0.0).sum()) for r in runs]
-    if any(before):
-        found.append(
-            f"The step is negative in {sum(before):,} rows of"
-            f" {sum(map(bool, before))} of {n} runs: no T is read off there."
-        )
-    zeros = [r for r in runs if np.any(r.loss == 0.0)]
-    if zeros:
-        step = min(float(r.steps[np.flatnonzero(r.loss == 0.0)[0]]) for r in zeros)
-        found.append(
-            f"The loss is exactly 0 in {len(zeros)} of {n} runs (first at step {step:.6g}):"
-            " no eps is read off a zero."
-        )
-    negative = [r for r in runs if np.any(r.loss < 0.0)]
-    if negative:
-        found.append(f"{len(negative)} of {n} runs fall below the floor: no eps is read off there.")
-    above, largest, worst = 0, 1.0, (0.0, 0.0)
-    for r in runs:
-        positive = np.where(r.loss > 0.0, r.loss, np.inf)
-        least = np.minimum.accumulate(positive)
-        if not np.isfinite(least[-1]):
-            continue
-        above += bool(r.loss[-1] > 1.1 * least[-1])
-        later = np.maximum.accumulate(r.loss[::-1])[::-1]
-        ratio = later / least
-        i = int(ratio.argmax())
-        if ratio[i] > largest:
-            largest, worst = float(ratio[i]), (float(least[i]), float(later[i]))
-    if above:
-        found.append(f"{above} of {n} runs end above an eps that they had reached.")
-    if largest > 2.0 and passage == "first":
-        found.append(
-            f"After first reaching {worst[0]:.2g} the loss rises again, to {worst[1]:.2g} at most:"
-            " T(eps) is first passage (--passage stay: the last)."
-        )
-    return found
-
-
-@dataclass(frozen=True)
-class Lattice:
-    """Losses that are whole multiples of one number, as counts and error rates are."""
-
-    unit: float
-    largest: float
-
-    @property
-    def decades(self) -> float:
-        """Decades of eps that exist at all."""
-        return float(np.log10(self.largest / self.unit))
-
-    @property
-    def advice(self) -> str:
-        """What follows for a law."""
-        return (
-            f"the loss moves in whole steps of {self.unit:g}, from {self.largest:g} at most: only"
-            f" {self.decades:.1f} decades exist, which no budget can change; a larger problem can"
-        )
-
-
-def lattice(runs: Sequence[Run]) -> Lattice | None:
-    """Return the lattice that the losses of all runs lie on, None where there is none.
-
-    Asked only where some run has come down to the last multiple before 0.
-    """
-    loss = np.unique(np.concatenate([r.loss for r in runs]))
-    positive = loss[loss > 0.0]
-    if positive.size < 4 or positive.size > 100_000:
-        return None
-    unit = float(positive[0])
-    multiple = loss / unit
-    if np.any(np.abs(multiple - np.round(multiple)) > 1e-9 * np.maximum(multiple, 1.0)):
-        return None
-    return Lattice(unit, float(positive[-1]))
-
-
-def own_floor(runs: Sequence[Run]) -> bool:
-    """Whether each run reaches exactly 0 at single steps only: its own minimum was subtracted."""
-
-    def single(run: Run) -> bool:
-        zero = run.loss == 0.0
-        return bool(0 < zero.sum() <= 2 and not np.any(run.loss < 0.0) and run.loss.size > 8)
-
-    return len(runs) > 0 and sum(single(r) for r in runs) >= 0.5 * len(runs)

@@ -27,6 +27,7 @@ class Sample:
 
     `num_curves` counts all runs that were handed over, copies too. `told` are budgets that
     nothing but the caller's word supports, one for each curve (NaN where the end was seen).
+    `end` is the step that half of the runs have passed, 0 where only hitting times are known.
     """
 
     curves: tuple[Curve | None, ...]
@@ -40,6 +41,7 @@ class Sample:
     num_copies: int = 0
     lacks_budget: bool = False
     told: Array | None = None
+    end: float = 0.0
 
     @property
     def usable(self) -> list[Curve]:

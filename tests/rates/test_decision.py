@@ -106,7 +106,7 @@ def test_too_few_curves_points_or_budget():
     eps, hits, _ = curves("log", 0)
     assert "usable curves" in decide(eps, hits[:2]).reason
     assert "1 more run" in decide(eps, hits[:2]).advice
-    assert "distinct points" in decide(eps[::6], hits[:, ::6]).reason
+    assert "distinct steps" in decide(eps[::6], hits[:, ::6]).reason
     cut = np.where(eps < eps[-3], CENSORED, hits)
     assert "no budget" in decide(eps, cut).reason
     assert "diverged" in decide(eps, hits, num_diverged=3).reason

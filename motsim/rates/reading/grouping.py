@@ -226,6 +226,15 @@ def _mixed(
             f"{rows.name}: {where}: {what}; {listed(options, 4)} would tell the rows apart:"
             f" --run {seeds} if these are seeds, --by {methods} if they are methods"
         )
+    if within:
+        return ReadingError(
+            f"{rows.name}: {where}: {what}; steps must rise within a run: sort the rows by step if"
+            " they are of one run, or name a further column that tells runs (--run) or methods"
+            " (--by) apart"
+            if found.fall >= 0
+            else f"{rows.name}: {where}: {what}; a run has one {roles.loss} at a step: name a"
+            " further column that tells runs (--run) or methods (--by) apart, or leave rows out"
+        )
     return ReadingError(
         f"{rows.name}: {where}: {what}; steps must rise within a run, and no column tells runs"
         " apart: add one and name it with --run, or sort the rows by step if they are of one run"

@@ -86,9 +86,11 @@ def choose_step(table: Table, asked: str | None, taken: set[str], notes: list[st
         if len(table.columns) == 2 and table.columns[0] == "column 1" and _rises(table):
             notes.append("Step column: the first, as it rises.")
             return table.columns[0]
+        rising = [name for name in free if _rises(table, table.columns.index(name))]
         raise ReadingError(
-            f"{table.name}: no column looks like a step (step, iteration, epoch, evaluations, ...);"
-            f" name one of {listed(free or table.columns)} with --step"
+            f"{table.name}: no column looks like a step (step, iteration, epoch, evaluations, ...)"
+            + (f"; name one of {listed(rising)} with --step" if rising else ", and none rises")
+            + ("" if rising else "; add the steps as a column")
         )
     other = f" (of {listed(found, 4)}: --step NAME for another)" if len(found) > 1 else ""
     notes.append(f"Step column: {found[0]}, by its name{other}.")
@@ -147,10 +149,10 @@ def _filled(table: Table, name: str) -> bool:
     return any(str(cell).strip().lower() not in (MISSING | {"nan"}) for cell in table.start[name])
 
 
-def _rises(table: Table) -> bool:
-    """Tell whether the first column rises over the first rows."""
+def _rises(table: Table, column: int = 0) -> bool:
+    """Tell whether a column rises over the first rows."""
     try:
-        cells = [float(cell) for cell in table.start.iloc[:, 0].tolist()]
+        cells = [float(cell) for cell in table.start.iloc[:, column].tolist()]
     except (TypeError, ValueError):
         return False
     return all(new > old for old, new in pairwise(cells))
