@@ -56,7 +56,10 @@ def same_curve(one: Run, other: Run) -> bool:
 
 
 def _may_agree(few: Run, many: Run) -> bool:
-    """Compare one row, as most pairs differ in each: the middle one of the shorter run."""
+    """Compare one row, as most pairs differ in each: the first, the middle of the shorter run."""
+    first, other = float(few.loss[0]), float(many.loss[0])
+    if few.steps[0] == many.steps[0] and abs(first - other) > 2.0 * AGREE * abs(other):
+        return False
     i = few.steps.size // 2
     step, loss = few.steps[i], few.loss[i]
     place = int(np.searchsorted(many.steps, step))
