@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from motsim.rates.runs import Run
 
 AGREE = 1e-4  # relative: above what float32 or six digits round off, below what seeds differ by
+CENTERED = 1e-5  # mean of what is rounded off: seeds that differ by a factor are not centered
 FALL = 1.0  # nats that runs must fall together: before it all seeds may look alike
 INSIDE = 0.9  # share of the shorter run's rows that must lie within the other's steps
 
@@ -47,11 +48,11 @@ def same_curve(one: Run, other: Run) -> bool:
     if np.array_equal(few.steps, many.steps[:n]):
         if np.allclose(few.loss, many.loss[:n], rtol=SAME, atol=0.0):
             return True
-        return _agree(few.loss, many.loss[:n])
+        return _agree(few.loss, many.loss[:n], CENTERED)
     place = np.clip(np.searchsorted(many.steps, few.steps), 0, many.steps.size - 1)
     common = many.steps[place] == few.steps
     if common.sum() > 0.5 * n and common.sum() >= INSIDE * np.sum(few.steps <= many.end):
-        return _agree(few.loss[common], many.loss[place[common]])
+        return _agree(few.loss[common], many.loss[place[common]], CENTERED)
     return any(_agree_between(few, many, scale) for scale in (np.positive, np.log))
 
 
@@ -70,9 +71,12 @@ def _may_agree(few: Run, many: Run) -> bool:
     return bool((around.min() <= loss * margin and loss <= around.max() * margin) or loss <= 0.0)
 
 
-def _agree(one: Array, other: Array) -> bool:
+def _agree(one: Array, other: Array, mean: float = AGREE) -> bool:
     """Whether losses at the same steps agree to `AGREE`, and fall by `FALL` at least."""
     if not np.allclose(one, other, rtol=AGREE, atol=0.0):
+        return False
+    both = (one > 0.0) & (other > 0.0)
+    if both.any() and abs(float(np.mean(np.log(one[both] / other[both])))) > mean:
         return False
     seen = one[one > 0.0]
     return bool(np.unique(seen).size >= MIN_POINTS and np.log(seen.max() / seen.min()) >= FALL)
