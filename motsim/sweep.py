@@ -267,7 +267,8 @@ def _draw(name: str, tables: "Tables", folder: Path, progress: "Progress") -> bo
         paths = draw(name if own else ANY, tables, folder)
     except (TablesError, OSError) as error:
         progress.warn(f"no figure: {error}")
-        return False
+        # a sweep of one's own of which every run diverged has nothing to draw, and is done
+        return not own and isinstance(error, TablesError)
     except Exception as error:
         progress.warn(f"no figure: {type(error).__name__}: {' '.join(str(error).split())}")
         return False

@@ -12,6 +12,7 @@ from motsim.experiments.mixture import Settings, prepare, stages
 from motsim.flow import integrate
 from motsim.flow_path import Path
 from motsim.model import Model, Routing
+from motsim.reduction import reduce_problem
 from motsim.schedule import FROZEN, Descent, Solver, Stage
 
 EXACT = 1e-8  # of the largest number; differences have 1e-10 to 1e-9
@@ -157,11 +158,11 @@ def test_presets_after_their_stages(monkeypatch, preset, use_mirror):
 
 def test_by_hand():
     """One point, one token, one linear expert: f = w x, half the square of f - y."""
-    batch = training.reduce_problem(*_one_point()).batch
+    batch = reduce_problem(*_one_point()).batch
     model, points, start = _one_point()
     rule = training.kernel_rule(model, "squared", Routing())
     columns = {"ffn": np.array([0]), "attention": np.arange(0), "gate": np.arange(0)}
-    value = training.reduce_problem(model, points, start).project(start)
+    value = reduce_problem(model, points, start).project(start)
     found = flow_jacobian.FieldJacobian(batch, rule, columns)(value)
     np.testing.assert_allclose(found, [[9.0]], rtol=1e-14)  # x^2
 

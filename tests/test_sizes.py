@@ -81,7 +81,7 @@ def test_absurd_sizes_are_refused_in_the_plan(tmp_path, capsys, monkeypatch, nam
         assert len(told.splitlines()) == 1
     assert not (tmp_path / "out").exists()
     monkeypatch.setattr(sizes, "check_size", lambda settings, seconds: seconds)
-    monkeypatch.setattr("motsim.plan.check_size", sizes.check_size)
+    monkeypatch.setattr("motsim.sweep_checks.check_size", sizes.check_size)
     assert load_sweep(str(path)).cells()  # control: nothing else stands in the way
 
 

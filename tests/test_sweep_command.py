@@ -161,7 +161,7 @@ def test_moved_seeds_of_a_claim_have_no_recorded_verdict(tmp_path, monkeypatch, 
 
     wrong = [Finding("x", "p", "m", "fails", "holds", "made up")]
     monkeypatch.setattr(rehearsal_memory, "judge", lambda tables: wrong)
-    monkeypatch.setattr("motsim.sweep._draw", lambda *a: None)
+    monkeypatch.setattr("motsim.sweep._draw", lambda *a: True)
     words = ["rehearsal-memory", "--jobs", 1, "--out", tmp_path, "--seeds", 1]
     call(*words, "--seed-start", 50)
     printed = capsys.readouterr().out
@@ -221,7 +221,7 @@ def test_changed_settings_of_a_claim_have_no_recorded_verdict(tmp_path, monkeypa
 
     wrong = [Finding("x", "p", "m", "fails", "holds", "made up")]
     monkeypatch.setattr(rehearsal_memory, "judge", lambda tables: wrong)
-    monkeypatch.setattr("motsim.sweep._draw", lambda *a: None)
+    monkeypatch.setattr("motsim.sweep._draw", lambda *a: True)
     words = ["rehearsal-memory", "--jobs", 1, "--out", tmp_path, "--seeds", 1]
     call(*words, "--set", "repetitions=2")
     printed = capsys.readouterr().out
