@@ -36,8 +36,6 @@ def ending(eps):
 
 LAWS |= {f"{case}-deep": ending for case in ("mot-squared", "mot-linear-squared")}
 LAWS["mot-linear-squared-untrained-attention"] = LAWS["mot-linear-squared"]
-# undecided, as recorded: steps per decade grow more than threefold and less than tenfold
-LAWS |= {f"single-{heads}-squared": lambda eps: 400 * eps**-0.15 for heads in (4, 16)}
 
 
 def headline(cell):

@@ -36,6 +36,9 @@ NAMED = {"weak": "law"}
 #: Claims that decide laws of something else than T(eps) down to a window's end.
 OTHERS = {
     "approximation-error": "of the excess over a derived floor, and of a saturating gate",
+    "class-imbalance": "looked at to 1e-7 and 1e-8, where its case `steep` says which runs stop",
+    "label-noise": "of the excess over a derived floor",
+    "optimizers": "of steps that no flow follows: momentum's and Adam's",
 }
 #: What differs between cases of one model that look to different depths.
 LOOK = {"epsilon_min", "converge_steps", "dynamics", "flow_rtol", "flow_atol", "flow_method",
