@@ -43,11 +43,11 @@ from motsim.claims._expert import (
 )
 from motsim.claims._missing import nothing
 from motsim.claims._outcomes import outcomes, specialized
-from motsim.claims.rates import curves
+from motsim.claims.rates import curves, log_finding
 from motsim.data import Mixture, make_signals
 from motsim.intervals import median_interval, shown
 from motsim.points import population
-from motsim.rates import decide, supports
+from motsim.rates import decide
 from motsim.results.tables import Tables
 
 __all__ = [
@@ -81,6 +81,7 @@ AMPLITUDES = {
 FLOORS = ("signal-narrow", "signal-middle", "signal-wide")
 NUM_CLASSES, NUM_EXPERTS, NUM_NODES, KAPPA = 4, 16, 4, 8.0
 GATE_RATE, RATE = 10.0, 0.01  # the preset's
+LOG = "T = a + b log(1/eps)"
 NOISE: dict[str, Any] = {"dim": 8, "num_tokens": 4, "noise_support": "class_complement"}
 REPLICATES = 2
 CLOSE = 1.01  # of the signal's floors; the form without attention is 2 % off or more
@@ -208,7 +209,10 @@ def _signal_law(tables: Tables) -> list[Finding]:
     decision = decide(EXCESS, hits, budgets, watched=budgets)
     floor, curvature = floor_of(case)
     became = f"{outcomes(runs, NUM_CLASSES)}, {len(hits)} with one expert a class"
-    law = _law("signal-law", decision, f"{became}; excess over the derived floor {floor:.6f}")
+    law = log_finding(
+        "signal-law", LOG, decision, f"{became}; excess over the derived floor {floor:.6f}",
+        EXPECTED["signal-law"],
+    )  # fmt: skip
     predicted = steps_per_decade(curvature, NUM_CLASSES, RATE)
     both = hits[(hits >= 0).all(axis=1)]
     taken = (both[:, -1] - both[:, JUDGED]) / np.log10(EXCESS[JUDGED] / EXCESS[-1])
@@ -228,25 +232,16 @@ def _class_law(tables: Tables) -> list[Finding]:
     else:
         e, hits, budgets = curves(good)
     decision = decide(e, hits, budgets, watched=budgets, eps_range=GATE_RANGE)
-    law = _law("class-law", decision, f"{became}; eps from {GATE_RANGE[1]:g} down, continuous time")
+    law = log_finding(
+        "class-law", LOG, decision, f"{became}; eps from {GATE_RANGE[1]:g} down, continuous time",
+        EXPECTED["class-law"],
+    )  # fmt: skip
     places = [int(np.abs(np.log(e / end)).argmin()) for end in GATE_ENDS]
     pair = hits[:, places][(hits[:, places] >= 0).all(axis=1)]
     predicted = float(gate_curve(case, e[places])[-1])
     words = f"{predicted:.4g} steps from 1e-5 to 1e-7"
     ratios = (pair[:, 1] - pair[:, 0]) / predicted
     return [law, _constant("class-constant", ratios, words, str(became))]
-
-
-def _law(case: str, decision: Any, became: str) -> Finding:
-    verdict = supports(decision, "log")
-    low, high = decision.exponent_interval
-    measured = f"{decision.law}: p = {decision.exponent:.2f} [{low:.2f}, {high:.2f}]"
-    if not np.isfinite(decision.exponent):
-        measured = "no law"
-    return Finding(
-        case, "T = a + b log(1/eps)", measured, verdict, EXPECTED[case],
-        f"{became}: {decision.reason}", decision.exponent, low, high,
-    )  # fmt: skip
 
 
 def _constant(case: str, ratios: np.ndarray, predicted: str, evidence: str) -> Finding:

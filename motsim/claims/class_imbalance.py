@@ -38,9 +38,9 @@ from motsim.claims._classes import (
 )
 from motsim.claims._missing import nothing
 from motsim.claims._outcomes import outcomes, specialized
-from motsim.claims.rates import curves
+from motsim.claims.rates import curves, log_finding
 from motsim.intervals import above, exact_share_interval, median_interval, shown
-from motsim.rates import decide, supports
+from motsim.rates import decide
 from motsim.results.tables import Tables
 
 __all__ = ["CLAIM", "EXPECTED", "judge"]
@@ -242,14 +242,7 @@ def _law(case: str, rows: pd.DataFrame, words: str) -> Finding:
         return Finding(case, predicted, "no run", "inconclusive", EXPECTED[case], "no run to judge")
     epsilons, hits, budgets = curves(good)
     decision = decide(epsilons, hits, budgets, watched=budgets, eps_range=RANGE, independent=True)
-    low, high = decision.exponent_interval
-    known = np.isfinite(decision.exponent)
-    measured = f"{decision.law}: p = {decision.exponent:.2f} [{low:.2f}, {high:.2f}]"
-    return Finding(
-        case, predicted, measured if known else "no law", supports(decision, "log"),
-        EXPECTED[case], f"{outcomes(rows, NUM_CLASSES)}: {decision.reason}",
-        decision.exponent, low, high,
-    )  # fmt: skip
+    return log_finding(case, predicted, decision, str(outcomes(rows, NUM_CLASSES)), EXPECTED[case])
 
 
 def _plateau(rows: pd.DataFrame) -> Finding:

@@ -30,9 +30,10 @@ from motsim.claims import Claim, Finding, Verdict
 from motsim.claims._excess import first_step
 from motsim.claims._missing import nothing
 from motsim.claims._outcomes import outcomes, specialized
+from motsim.claims.rates import log_finding
 from motsim.claims.sampled_routing import routed
 from motsim.intervals import above, exact_share_interval, median_interval, shown
-from motsim.rates import decide, supports
+from motsim.rates import decide
 from motsim.results.tables import Tables
 
 __all__ = ["CLAIM", "EXCESS", "EXPECTED", "excess", "floor_of", "judge", "per_decade", "shares"]
@@ -185,14 +186,7 @@ def _law(kind: str, tables: Tables) -> Finding:
     if not len(hits):
         return Finding(case, predicted, "no run", "inconclusive", EXPECTED[case], "no run to judge")
     decision = decide(targets, hits, budgets, watched=budgets, independent=True)
-    low, high = decision.exponent_interval
-    known = np.isfinite(decision.exponent)
-    measured = f"{decision.law}: p = {decision.exponent:.2f} [{low:.2f}, {high:.2f}]"
-    return Finding(
-        case, predicted, measured if known else "no law", supports(decision, "log"),
-        EXPECTED[case], f"{outcomes(rows, NUM_CLASSES)}: {decision.reason}",
-        decision.exponent, low, high,
-    )  # fmt: skip
+    return log_finding(case, predicted, decision, str(outcomes(rows, NUM_CLASSES)), EXPECTED[case])
 
 
 def _share(points: pd.DataFrame) -> list[Finding]:

@@ -11,7 +11,15 @@ from motsim.rates import MISSING, RateDecision, decide, fit_law, log_depth, supp
 from motsim.rates.depth import SAME_ORDER
 from motsim.results.tables import Tables
 
-__all__ = ["CLAIM", "case_decision", "curves", "fitted_curve", "judge", "rate_finding"]
+__all__ = [
+    "CLAIM",
+    "case_decision",
+    "curves",
+    "fitted_curve",
+    "judge",
+    "log_finding",
+    "rate_finding",
+]
 
 CLAIM = Claim(
     statement=(
@@ -109,6 +117,19 @@ def rate_finding(
     predicted = {"log": "T = a + b log(1/eps)", "power": "T = a + b eps^-p, p > 0"}[law]
     evidence = f"{became}. Of those, {depth}: {decision.reason}"
     return Finding(case, predicted, measured, verdict, expected, evidence, value, *interval)
+
+
+def log_finding(
+    case: str, predicted: str, decision: RateDecision, became: str, expected: Verdict
+) -> Finding:
+    """Judge a decision against the log law; its value is the exponent."""
+    low, high = decision.exponent_interval
+    measured = f"{decision.law}: p = {decision.exponent:.2f} [{low:.2f}, {high:.2f}]"
+    return Finding(
+        case, predicted, measured if np.isfinite(decision.exponent) else "no law",
+        supports(decision, "log"), expected, f"{became}: {decision.reason}",
+        decision.exponent, low, high,
+    )  # fmt: skip
 
 
 def dynamics(rows: pd.DataFrame) -> str:
