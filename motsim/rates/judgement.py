@@ -16,7 +16,6 @@ from motsim.rates.evidence import (
     add_floors,
     common_misfit,
     likelihood,
-    of_profile,
     power_squares,
     resample,
     smaller_half,
@@ -25,6 +24,7 @@ from motsim.rates.evidence import (
 from motsim.rates.exponentials import MAX_TERMS
 from motsim.rates.floors import bends_like_a_floor, levelled_off
 from motsim.rates.laws import Array, log_limit, power_limit
+from motsim.rates.profile import of_profile
 
 MIN_CURVES = 3
 MIN_STOPPED = 0.75  # share of the curves that must have stopped at a floor
