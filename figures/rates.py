@@ -57,8 +57,14 @@ def draw(tables: Tables) -> dict[str, Figure]:
         loss_curves(tables.others["curve"], loss, ax)
         ax.set_title(f"{loss} loss", pad=14)
     axes[0].set_ylabel("expected loss (noise-free routing)")
-    style.legend(axes[0], loc="lower right")
-    style.legend(axes[1], loc="upper right")
+    lines: dict[str, Any] = {}  # of both panels, once
+    for ax in axes:
+        handles, labels = ax.get_legend_handles_labels()
+        lines |= dict(zip(labels, handles, strict=True))
+    loss_figure.legend(
+        list(lines.values()), list(lines), loc="outside upper center", ncols=len(lines), fontsize=7,
+        handlelength=1.6, columnspacing=1.2,
+    )  # fmt: skip
     loss_figure.supxlabel(
         "gradient step  (line: median of the seeds, band: all of them; shaded: stages I, II, III of"
         " the cubic mixture)",
