@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from figures import style
-from motsim.claims.finite_samples import at_size, counted, shares, threshold
+from motsim.claims.finite_samples import at_size, counted, learned, shares, threshold
 from motsim.claims.sampled_routing import routed
 from motsim.results.tables import Tables
 
@@ -36,7 +36,8 @@ def draw(tables: Tables) -> dict[str, Figure]:
     _losses(tables, axes[2])
     figure.supxlabel(
         f"N = 4, M = 16 cubic experts; {seeds} seeds; bars: exact 95 % intervals;"
-        " dotted down from 1/2: n*\nright, filled: loss on the population, open: on the sample",
+        " dotted down from 1/2: n*; star: samples new in each step\n"
+        "right, filled: loss on the population, open: on the sample",
         fontsize=7.5,
     )
     return {"finite-samples": figure}
@@ -56,6 +57,19 @@ def _thresholds(tables: Tables, ax: Axes) -> None:
             color=paint, label=label,
         )  # fmt: skip
         ax.plot([threshold(wide)[0]] * 2, [0.0, 0.5], color=paint, ls=":", lw=1.0)
+    anew = tables.runs[tables.runs["case"] == "anew"]
+    if len(anew):
+        good = learned(anew)
+        low, high = counted(good.sum(), len(good))
+        size, share, paint = (
+            anew["new_samples"].max(),
+            good.mean(),
+            style.PALETTE[LOOK["narrow"][1]],
+        )
+        ax.errorbar(
+            size, share, yerr=[[share - low], [high - share]], fmt="*", ms=6, lw=0.9, capsize=2,
+            color=paint,
+        )  # fmt: skip
     ax.axhline(0.5, color=style.GREY, lw=0.7)
     ax.set_xscale("log")
     ax.set_ylim(-0.03, 1.35)

@@ -76,7 +76,7 @@ def heat_map(matrix: np.ndarray, ax: Axes) -> AxesImage:
 
 
 def accuracy(tables: Tables, ax: Axes, look: Mapping[str, tuple[str, int, str]] = LOOK) -> None:
-    """Draw P[m(X) in M_n] of the cases in `look` against the step: median and range of seeds."""
+    """Draw P[m(X) in M_n] of the cases in `look` against the step: median and quartiles."""
     course = accuracy_course(tables)
     course = course[course["case"].isin(list(look))]
     for case, rows in course.groupby("case", sort=False):
@@ -88,8 +88,9 @@ def accuracy(tables: Tables, ax: Axes, look: Mapping[str, tuple[str, int, str]] 
         paint = style.PALETTE[color]
         ax.plot(wide.index, wide.median(axis=1), color=paint, ls=line, label=label)
         ax.fill_between(
-            wide.index, wide.min(axis=1), wide.max(axis=1), color=paint, alpha=0.7 / len(look), lw=0
-        )
+            wide.index, wide.quantile(0.25, axis=1), wide.quantile(0.75, axis=1), color=paint,
+            alpha=0.7 / len(look), lw=0,
+        )  # fmt: skip
     cubic = course[course["case"].isin(["cubic", "cubic-correlated"])]
     starts = cubic.groupby("stage", sort=False)["step"].min()
     stops = [*starts.iloc[1:], cubic["step"].max()] if len(cubic) else []
@@ -102,4 +103,4 @@ def accuracy(tables: Tables, ax: Axes, look: Mapping[str, tuple[str, int, str]] 
     ax.set_ylim(-0.03, 1.04)
     if look is LOOK:
         ax.set_ylabel("P[m(X) ∈ M$_n$]")
-    ax.set_xlabel(f"step  (median, range of {course['seed'].nunique()} seeds; shaded: stages)")
+    ax.set_xlabel(f"step  (median, middle half of {course['seed'].nunique()} seeds; gray: stages)")
