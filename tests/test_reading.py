@@ -10,6 +10,7 @@ import sys
 import pytest
 
 import motsim.results.database
+import motsim.results.opening
 from motsim.experiments.result import Result
 from motsim.report.__main__ import main as report
 from motsim.results.opening import APPLICATION
@@ -236,3 +237,31 @@ def test_two_starts_may_make_a_store_while_others_look(tmp_path):
     for number in range(20):
         with Store(tmp_path / str(number)) as store:
             assert len(store.settled()) == 4
+
+
+VISITOR = """
+import sys
+from pathlib import Path
+from motsim.results.store import Store
+with Store(Path(sys.argv[1])) as store:
+    store.settled()
+"""
+
+
+@pytest.mark.parametrize("careful", [True, False])
+def test_a_second_connection_keeps_the_locks_of_the_first(tmp_path, monkeypatch, careful):
+    """Closing any descriptor of a file takes its process's locks away; then a visitor that leaves
+    removes the log. The control looks at the header of a file that a connection is on."""
+    if not careful:
+        monkeypatch.setattr(motsim.results.opening, "_is_held", lambda path: False)
+    with Store(tmp_path) as first:
+        first.commit("a", "probe", {}, Result("done", {}, {}), 0.0)
+        for read_only in (False, True):
+            with Store(tmp_path, read_only=read_only) as second:
+                assert second.settled() == {"a": "done"}
+        subprocess.run([sys.executable, "-c", VISITOR, str(tmp_path)], check=True)
+        assert (tmp_path / "results.db-wal").exists() == careful
+        if careful:
+            first.commit("b", "probe", {}, Result("done", {}, {}), 0.0)
+            with Store(tmp_path) as second:
+                assert set(second.settled()) == {"a", "b"}

@@ -15,7 +15,15 @@ from typing import Any
 
 from motsim.results.folder import BUSY, StoreError, check_folder, damaged, not_written, trouble
 from motsim.results.mounts import network_file_system
-from motsim.results.opening import APPLICATION, check_ours, connect_to_read, copied, size_of
+from motsim.results.opening import (
+    APPLICATION,
+    OPENING,
+    check_ours,
+    connect_to_read,
+    copied,
+    held,
+    size_of,
+)
 from motsim.results.row import TABLES, Row
 from motsim.results.safeguards import Tally, fold, row_checksum
 
@@ -48,18 +56,20 @@ class Database:
         self._waiting: int | None = None
         self._network: str | None = None
         self._seen: tuple[int, ...] | None = None
-        there = check_ours(path, self.tally)
-        try:
-            if read_only:
-                if not there:
-                    raise self.damaged("holds nothing")
-                self._seen = _looks(path)
-                self._db, self._close = connect_to_read(path)
-            else:
-                self._db = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)
-                self._close = self._db.close
-        except BROKEN as error:
-            raise self.trouble(error) from error
+        with OPENING:
+            there = check_ours(path, self.tally)
+            try:
+                if read_only:
+                    if not there:
+                        raise self.damaged("holds nothing")
+                    self._seen = _looks(path)
+                    self._db, self._close = connect_to_read(path)
+                else:
+                    self._db = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)
+                    self._close = self._db.close
+            except BROKEN as error:
+                raise self.trouble(error) from error
+            self._let_go = held(path)
         try:
             self._read_prepared() if read_only else self._prepare()
         except BaseException:
@@ -69,6 +79,7 @@ class Database:
     def close(self) -> None:
         """Close the file; other connections stay as they are."""
         self._close()
+        self._let_go()
 
     def _known_version(self) -> int:
         found = self.version()

@@ -5,18 +5,24 @@ import os
 import shutil
 import sqlite3
 import tempfile
+import threading
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 from motsim.results.folder import StoreError
 from motsim.results.safeguards import Tally
 
-__all__ = ["APPLICATION", "check_ours", "connect_to_read", "size_of"]
+__all__ = ["APPLICATION", "OPENING", "check_ours", "connect_to_read", "held", "size_of"]
 
 APPLICATION = 0x6D6F7473  # "mots", in the header of every store
 #: Columns of `runs` in every schema: files of before `APPLICATION` are known by them.
 KNOWN_BY = {"key", "status", "checksum"}
 HEADER_SIZE = 100
+#: Files that connections of this process are on, by device and inode, and how many are.
+_held: Counter[tuple[int, int]] = Counter()
+#: Kept from looking at a file until its connection is there.
+OPENING = threading.RLock()
 CANNOT = {
     sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_IOERR,
 }  # fmt: skip
@@ -28,6 +34,37 @@ def size_of(path: Path) -> int:
         return path.stat().st_size
     except OSError:
         return 0
+
+
+def held(path: Path) -> Callable[[], None]:
+    """Note a connection to a file; return what takes the note away.
+
+    Whatever closes a file takes away all locks that its process has on it (POSIX), those of
+    SQLite too: another process may then remove the log under a connection of this one. So no file
+    is read here, other than by SQLite, that a connection is on.
+    """
+    place = _place(path)
+    _held[place] += 1
+    notes = [place]
+
+    def away() -> None:
+        with OPENING:
+            while notes:
+                _held[notes.pop()] -= 1
+
+    return away
+
+
+def _is_held(path: Path) -> bool:
+    return _held[_place(path)] > 0
+
+
+def _place(path: Path) -> tuple[int, int]:
+    try:
+        seen = path.stat()
+    except OSError:
+        return 0, 0  # gone again: of no process
+    return seen.st_dev, seen.st_ino
 
 
 def beside(path: Path, end: str) -> Path:
@@ -55,6 +92,8 @@ def check_ours(path: Path, tally: Tally) -> bool:
         return False
     if not path.is_file() or not size_of(path):
         return False
+    if _is_held(path):
+        return True  # looked at when it was opened
     with path.open("rb") as stream:
         header = stream.read(HEADER_SIZE)
     if int.from_bytes(header[68:72], "big") == APPLICATION:
@@ -92,6 +131,8 @@ def connect_to_read(path: Path) -> tuple[sqlite3.Connection, Callable[[], None]]
     sqlite3.Error
         If it cannot be read.
     """
+    if _is_held(path):
+        return _connect(path, "mode=ro")
     with path.open("rb") as stream:
         logged = stream.read(HEADER_SIZE)[18:19] == b"\2"
     under_way = size_of(beside(path, "-wal")) or size_of(beside(path, "-journal"))

@@ -56,7 +56,7 @@ def test_the_checks_see_a_broken_page(browser, tmp_path):
 def test_no_errors_and_sound_ids(shown):
     assert console_errors(shown) == []
     assert bad_ids(shown) == []
-    assert shown.title.startswith("motsim report: 6 hold")  # not broken into
+    assert shown.title.startswith("motsim report: 8 hold")  # not broken into
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -74,7 +74,7 @@ def test_a_damaged_table_is_said_and_the_others_are_shown(
     assert main(["rates", "mine", "--out", str(tmp_path)]) == 1
     text = (tmp_path / "report.html").read_text()
     assert words in plain(section_of(text, "table-2"))
-    assert "6 hold" in plain(section_of(text, "rates"))
+    assert "8 hold" in plain(section_of(text, "rates"))
     assert capsys.readouterr().err.startswith("mine: ")
 
 
