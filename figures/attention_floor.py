@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 
 from figures import style
 from motsim.claims.attention_floor import REPLICATES, floors, noise_weight, predicted_floor
-from motsim.intervals import mean_interval
 from motsim.results.tables import Tables
+from motsim.statistics.intervals import mean_interval
 
 __all__ = ["draw"]
 

@@ -17,9 +17,9 @@ from motsim.claims._classes import (
     steps,
 )
 from motsim.claims._outcomes import specialized
-from motsim.intervals import exact_share_interval
-from motsim.occupancy import unequal_coupons
+from motsim.mixture.occupancy import unequal_coupons
 from motsim.results.tables import Tables
+from motsim.statistics.intervals import exact_share_interval
 
 __all__ = ["draw"]
 

@@ -7,8 +7,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 
 from figures import style
-from motsim.intervals import mean_interval
 from motsim.results.tables import Tables
+from motsim.statistics.intervals import mean_interval
 
 __all__ = ["LOOK", "bands", "draw", "errors", "percent_axis"]
 

@@ -14,8 +14,8 @@ from motsim.claims.realdata_experts import (
     mixtures,
     relative_entropy,
 )
-from motsim.intervals import mean_interval
 from motsim.results.tables import Tables
+from motsim.statistics.intervals import mean_interval
 
 __all__ = ["draw", "heat_map", "interval_line"]
 

@@ -5,8 +5,8 @@ from matplotlib.figure import Figure
 
 from figures import style
 from motsim.claims.realdata_synthetic import PUBLISHED, accuracies, entropies
-from motsim.intervals import mean_interval
 from motsim.results.tables import Tables
+from motsim.statistics.intervals import mean_interval
 
 __all__ = ["draw", "values"]
 

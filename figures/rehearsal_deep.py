@@ -6,8 +6,8 @@ from matplotlib.figure import Figure
 
 from figures import style
 from motsim.claims.rehearsal_deep import differences, settings
-from motsim.intervals import mean_interval
 from motsim.results.tables import Tables
+from motsim.statistics.intervals import mean_interval
 
 __all__ = ["accuracies", "draw", "gaps", "overwriting"]
 

@@ -7,9 +7,9 @@ from matplotlib.figure import Figure
 
 from figures import style
 from motsim.claims.similarity import CASES, shares
-from motsim.intervals import mean_interval, share_interval
 from motsim.results.tables import Tables
-from motsim.transitions import cubic_transition, race
+from motsim.statistics.intervals import mean_interval, share_interval
+from motsim.statistics.transitions import cubic_transition, race
 
 __all__ = ["draw"]
 

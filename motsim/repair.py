@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from motsim.command import CommandParser
+from motsim.commands.common import CommandParser
 from motsim.results.database import Database
 from motsim.results.folder import StoreError, check_folder, not_written
 from motsim.results.migration import FIRST_COLUMNS, first_row

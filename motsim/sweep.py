@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from motsim.command import CommandParser, add_run_options, answer, positive_integer
+from motsim.commands.common import CommandParser, add_run_options, answer, positive_integer
 
 if TYPE_CHECKING:  # the command answers --help without loading numpy
-    from motsim.plan import Cell, Sweep
+    from motsim.plans.plan import Cell, Sweep
     from motsim.results.tables import Tables
     from motsim.running.progress import Progress
     from motsim.running.session import Session
@@ -94,16 +94,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _act(arguments: argparse.Namespace, progress: "Progress") -> int:
     """Do what the options ask for."""
-    from motsim.changes import Changes, parse_override
-    from motsim.levelled import levelled
-    from motsim.origins import check_origins
-    from motsim.plan import load_sweep
+    from motsim.plans.changes import Changes, parse_override
+    from motsim.plans.levelled import levelled
+    from motsim.plans.origins import check_origins
+    from motsim.plans.plan import load_sweep
     from motsim.running.backends import open_backend
     from motsim.running.preview import dry_run, listed
     from motsim.running.session import Session
 
     if arguments.schema:
-        from motsim.sweep_schema import sweep_schema
+        from motsim.plans.schema import sweep_schema
 
         return _print_lines([sweep_schema()])
     if arguments.status:
@@ -214,9 +214,9 @@ def _report(
 ) -> int:
     """Say where the tables are, which runs failed, what the verdicts are; draw the figure."""
     from motsim.claims import claim_module, claim_names
+    from motsim.commands.setting_lines import conclusion
+    from motsim.commands.summary import print_conclusion, print_findings, print_hitting_times
     from motsim.results.store import FAILED
-    from motsim.setting_lines import conclusion
-    from motsim.summary import print_conclusion, print_findings, print_hitting_times
 
     failed = tables.runs[tables.runs["status"].isin(FAILED)]
     for _, row in failed.iterrows():

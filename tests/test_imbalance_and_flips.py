@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from motsim.data import Mixture, make_signals
-from motsim.evaluation import evaluate, loss_and_gradients
-from motsim.experiments.mixture import Settings, build_model, prepare, stages
-from motsim.intervals import exact_share_interval
-from motsim.model import Model, Routing, initial_parameters
-from motsim.points import population, sample
-from motsim.training import train
+from motsim.experiments.mixture.run import Settings, build_model, prepare, stages
+from motsim.mixture.data import Mixture, make_signals
+from motsim.mixture.evaluation import evaluate, loss_and_gradients
+from motsim.mixture.model import Model, Routing, initial_parameters
+from motsim.mixture.points import population, sample
+from motsim.mixture.training import train
+from motsim.statistics.intervals import exact_share_interval
 
 FLIP = 0.2
 DATA = Mixture(3, 8, 4, noise_std=0.5, class_exponent=1.5, label_flip=FLIP)

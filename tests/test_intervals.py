@@ -1,7 +1,7 @@
 """Coverage of every kind of interval that a verdict uses, by simulation.
 
 In CI a few thousand samples a kind; `-m slow -s` takes more and prints the table of
-motsim/intervals.py. Seeds are in the test's name; the band is 93 to 97 %.
+motsim/statistics/intervals.py. Seeds are in the test's name; the band is 93 to 97 %.
 """
 
 import re
@@ -17,7 +17,7 @@ from motsim.claims._simulation import agreement
 from motsim.claims._steps import step_ratio
 from motsim.claims.rehearsal_crossover import crossing as gap_crossing
 from motsim.claims.schedule import gate_exponent
-from motsim.intervals import (
+from motsim.statistics.intervals import (
     jackknife_interval,
     least_interval,
     mean_interval,
@@ -27,7 +27,7 @@ from motsim.intervals import (
     share_interval,
     shown,
 )
-from motsim.transitions import area, crossing
+from motsim.statistics.transitions import area, crossing
 
 BAND = (0.93, 0.97)
 SEED = 20
@@ -356,7 +356,7 @@ def test_two_ends_are_told_apart(numbers, form, text):
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_long_table_of_coverage():
-    """Prints the table of motsim/intervals.py (`-s`)."""
+    """Prints the table of motsim/statistics/intervals.py (`-s`)."""
     for n in (3, 5, 6, 8, 10, 12, 20, 60):
         for kind, (interval, draw, truth) in kinds(n).items():
             share = covered(interval, draw, truth, 10000 if "cross" not in kind else 4000, n)

@@ -6,10 +6,10 @@ import pandas as pd
 import pytest
 
 from figures import ANY, drawn, figure_names
-from motsim.plan import load_sweep
+from motsim.commands.setting_lines import setting_lines
+from motsim.commands.summary import print_hitting_times
+from motsim.plans.plan import load_sweep
 from motsim.results.tables import Tables, TablesError, load_tables
-from motsim.setting_lines import setting_lines
-from motsim.summary import print_hitting_times
 from motsim.sweep import main
 
 MIXED = """

@@ -9,14 +9,15 @@ import pytest
 from commands import refusal
 
 import motsim.verify
-from motsim.changes import Changes
 from motsim.claims import Finding, rehearsal_memory
 from motsim.extras import MissingExtraError
-from motsim.judging import Judged
-from motsim.plan import load_sweep, sweep_names
+from motsim.plans.changes import Changes
+from motsim.plans.file import LAST_START
+from motsim.plans.plan import load_sweep, sweep_names
 from motsim.report.provenance import sweep_file
 from motsim.report.sections import collect
-from motsim.reproduction import (
+from motsim.running.judging import Judged
+from motsim.running.reproduction import (
     CHOICES,
     CHOSEN,
     FRESH,
@@ -26,10 +27,9 @@ from motsim.reproduction import (
     count,
     totals,
 )
-from motsim.results.keys import PACKAGE
 from motsim.running.session import Session
 from motsim.sweep import main as sweep_main
-from motsim.sweep_file import LAST_START
+from motsim.vectors.compiling import PACKAGE
 from motsim.verify import main
 
 #: Claims of the standing check: together about half a minute of one core a block.
@@ -238,7 +238,7 @@ def test_what_is_skipped_is_said_once_and_what_is_named_is_not_skipped(
     monkeypatch.setattr(Session, "prepare", prepare)
     monkeypatch.setattr("motsim.claims.claim_names", lambda: ["rehearsal-deep", "routing"])
     made = {"routing": Judged((finding("x", "holds", "holds"),), 0)}
-    monkeypatch.setattr("motsim.judging.judge_claims", lambda *a, **k: made)
+    monkeypatch.setattr("motsim.running.judging.judge_claims", lambda *a, **k: made)
     words = ["--blocks", "2", "--out", str(tmp_path), "--progress", "quiet"]
     assert main(words) == 0
     assert capsys.readouterr().err == "rehearsal-deep: skipped: needs the extra deep\n"

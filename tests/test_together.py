@@ -6,8 +6,8 @@ from scipy import stats
 
 from motsim.claims import Finding
 from motsim.claims._together import stands_together
-from motsim.confidence import LEVEL, at_level, resolve
-from motsim.intervals import above, mean_interval
+from motsim.statistics.confidence import LEVEL, at_level, resolve
+from motsim.statistics.intervals import above, mean_interval
 
 
 def judged(samples):

@@ -8,13 +8,13 @@ import pandas as pd
 from motsim.claims._outcomes import specialized
 from motsim.claims._plateau import predicted_plateau
 from motsim.claims._race import hitting_steps, race, race_law
-from motsim.data import Mixture
-from motsim.diagnostics import expert_classes
-from motsim.experiments.mixture import Settings, prepare
-from motsim.intervals import exact_share_interval
-from motsim.occupancy import unequal_coupons
-from motsim.plan import load_sweep
+from motsim.experiments.mixture.run import Settings, prepare
+from motsim.mixture.data import Mixture
+from motsim.mixture.diagnostics import expert_classes
+from motsim.mixture.occupancy import unequal_coupons
+from motsim.plans.plan import load_sweep
 from motsim.results.tables import Tables
+from motsim.statistics.intervals import exact_share_interval
 
 __all__ = [
     "DECADES", "NUM_CLASSES", "choices", "class_law", "covered", "derived_steps", "pairs",

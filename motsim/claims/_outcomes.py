@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from motsim.intervals import exact_share_interval
+from motsim.statistics.intervals import exact_share_interval
 
 __all__ = ["Outcomes", "outcomes", "specialized"]
 

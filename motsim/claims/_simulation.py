@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 
 from motsim.claims import Finding, Verdict
-from motsim.intervals import MIN_SEEDS
 from motsim.results.tables import Tables
+from motsim.statistics.intervals import MIN_SEEDS
 
 __all__ = ["LIMIT", "QUANTITIES", "Agreement", "agreement", "gaps", "missing", "pooled", "usable"]
 

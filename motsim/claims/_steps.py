@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from motsim.claims._outcomes import Outcomes, outcomes, specialized
-from motsim.intervals import order_interval, shown
+from motsim.statistics.intervals import order_interval, shown
 
 __all__ = ["Cost", "StepRatio", "beside", "log_steps", "step_ratio", "steps_per_success"]
 

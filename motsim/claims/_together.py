@@ -11,8 +11,8 @@ interval of that level (rehearsal's four standard errors, equalities) stand if t
 from collections.abc import Callable, Sequence
 
 from motsim.claims import Finding
-from motsim.confidence import LEVEL, at_level
 from motsim.results.tables import Tables
+from motsim.statistics.confidence import LEVEL, at_level
 
 __all__ = ["stands_together"]
 

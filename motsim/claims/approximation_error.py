@@ -44,11 +44,11 @@ from motsim.claims._expert import (
 from motsim.claims._missing import nothing
 from motsim.claims._outcomes import outcomes, specialized
 from motsim.claims.rates import curves, log_finding
-from motsim.data import Mixture, make_signals
-from motsim.intervals import median_interval, shown
-from motsim.points import population
+from motsim.mixture.data import Mixture, make_signals
+from motsim.mixture.points import population
 from motsim.rates import decide
 from motsim.results.tables import Tables
+from motsim.statistics.intervals import median_interval, shown
 
 __all__ = [
     "AMPLITUDES",

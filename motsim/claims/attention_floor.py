@@ -26,8 +26,8 @@ import numpy as np
 import pandas as pd
 
 from motsim.claims import Claim, Finding, Verdict
-from motsim.intervals import above, least_interval, mean_interval, shown
 from motsim.results.tables import Tables
+from motsim.statistics.intervals import above, least_interval, mean_interval, shown
 
 __all__ = ["CLAIM", "floors", "judge", "noise_weight", "predicted_floor"]
 

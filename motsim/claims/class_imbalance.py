@@ -39,9 +39,9 @@ from motsim.claims._classes import (
 from motsim.claims._missing import nothing
 from motsim.claims._outcomes import outcomes, specialized
 from motsim.claims.rates import curves, log_finding
-from motsim.intervals import above, exact_share_interval, median_interval, shown
 from motsim.rates import decide
 from motsim.results.tables import Tables
+from motsim.statistics.intervals import above, exact_share_interval, median_interval, shown
 
 __all__ = ["CLAIM", "EXPECTED", "judge"]
 

@@ -41,10 +41,15 @@ import pandas as pd
 from scipy import stats
 
 from motsim.claims import Claim, Finding, Verdict
-from motsim.confidence import resolve
-from motsim.intervals import exact_share_interval, mean_interval, mean_share_interval, shown
-from motsim.occupancy import coupon_collector, distinct_choices
+from motsim.mixture.occupancy import coupon_collector, distinct_choices
 from motsim.results.tables import Tables
+from motsim.statistics.confidence import resolve
+from motsim.statistics.intervals import (
+    exact_share_interval,
+    mean_interval,
+    mean_share_interval,
+    shown,
+)
 
 __all__ = ["CLAIM", "EXPECTED", "judge", "shares"]
 

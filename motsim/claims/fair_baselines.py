@@ -39,9 +39,9 @@ from motsim.claims import Claim, Finding, Verdict
 from motsim.claims._missing import nothing
 from motsim.claims._steps import StepRatio, beside, step_ratio, steps_per_success
 from motsim.claims._work import multiply_adds
-from motsim.intervals import above
-from motsim.model import Model
+from motsim.mixture.model import Model
 from motsim.results.tables import Tables
+from motsim.statistics.intervals import above
 
 __all__ = ["ADVANTAGE", "CLAIM", "MODELS", "REFERENCE", "Tuned", "compared", "judge", "tuned"]
 

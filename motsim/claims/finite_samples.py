@@ -44,7 +44,8 @@ from scipy.special import expit
 from motsim.claims import Claim, Finding, Verdict
 from motsim.claims._missing import nothing
 from motsim.claims.sampled_routing import routed
-from motsim.intervals import (
+from motsim.results.tables import Tables
+from motsim.statistics.intervals import (
     MIN_SEEDS,
     above,
     exact_share_interval,
@@ -52,7 +53,6 @@ from motsim.intervals import (
     mean_interval,
     shown,
 )
-from motsim.results.tables import Tables
 
 __all__ = [
     "CLAIM",

@@ -19,8 +19,8 @@ import numpy as np
 import pandas as pd
 
 from motsim.claims import Claim, Finding, Verdict
-from motsim.intervals import above, mean_interval, shown
 from motsim.results.tables import Tables
+from motsim.statistics.intervals import above, mean_interval, shown
 
 __all__ = ["CLAIM", "conflict_at_end", "judge"]
 

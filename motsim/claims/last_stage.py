@@ -39,11 +39,11 @@ from motsim.claims._missing import nothing
 from motsim.claims._outcomes import outcomes, specialized
 from motsim.claims._plateau import predicted_plateau
 from motsim.claims.rates import MOST, curves, depth_finding, dynamics
-from motsim.experiments.mixture import Settings
-from motsim.intervals import above, exact_share_interval, median_interval, shown
-from motsim.plan import load_sweep
+from motsim.experiments.mixture.run import Settings
+from motsim.plans.plan import load_sweep
 from motsim.rates import log_depth
 from motsim.results.tables import Tables
+from motsim.statistics.intervals import above, exact_share_interval, median_interval, shown
 
 __all__ = ["CLAIM", "judge", "plateau_finding", "plateaus", "total_steps"]
 

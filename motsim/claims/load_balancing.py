@@ -27,8 +27,8 @@ import pandas as pd
 from motsim.claims import Claim, Finding, Verdict
 from motsim.claims._missing import nothing
 from motsim.claims._outcomes import outcomes, specialized
-from motsim.intervals import above, exact_share_interval, median_interval, shown
 from motsim.results.tables import Tables
+from motsim.statistics.intervals import above, exact_share_interval, median_interval, shown
 
 __all__ = ["CLAIM", "courses", "judge", "opening", "residual"]
 

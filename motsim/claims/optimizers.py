@@ -39,11 +39,11 @@ from motsim.claims import Claim, Finding, Verdict
 from motsim.claims._missing import nothing
 from motsim.claims._outcomes import outcomes, specialized
 from motsim.claims.rates import rate_finding
-from motsim.experiments.mixture import Settings
-from motsim.intervals import median_interval, shown
-from motsim.kernels.adam import DECAYS
-from motsim.plan import load_sweep
+from motsim.experiments.mixture.run import Settings
+from motsim.mixture.kernels.adam import DECAYS
+from motsim.plans.plan import load_sweep
 from motsim.results.tables import Tables
+from motsim.statistics.intervals import median_interval, shown
 
 __all__ = ["CLAIM", "TAU", "adam_clock", "hits", "judge", "momentum_factor", "slowest_factor"]
 

@@ -46,13 +46,13 @@ from motsim.claims._outcomes import outcomes, specialized
 from motsim.claims._spectrum import linearized
 from motsim.claims._staircase import Staircase, factor_apart
 from motsim.claims.rates import MOST, curves, dynamics
-from motsim.diagnostics import coverage, dispatch, expert_alignment, expert_classes
-from motsim.evaluation import evaluate
-from motsim.experiments.mixture import Settings, build_model, prepare, stages
-from motsim.intervals import above, exact_share_interval, median_interval, shown
-from motsim.plan import load_sweep
+from motsim.experiments.mixture.run import Settings, build_model, prepare, stages
+from motsim.mixture.diagnostics import coverage, dispatch, expert_alignment, expert_classes
+from motsim.mixture.evaluation import evaluate
+from motsim.mixture.training import train
+from motsim.plans.plan import load_sweep
 from motsim.results.tables import Tables
-from motsim.training import train
+from motsim.statistics.intervals import above, exact_share_interval, median_interval, shown
 
 __all__ = ["CLAIM", "distances", "exponent_constants", "judge", "predicted", "seed_settings"]
 

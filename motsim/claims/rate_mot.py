@@ -26,8 +26,8 @@ from motsim.claims import Claim, Finding, Verdict
 from motsim.claims._missing import nothing
 from motsim.claims._outcomes import specialized
 from motsim.claims.rates import curves, rate_finding
-from motsim.intervals import median_interval, shown
 from motsim.results.tables import Tables
+from motsim.statistics.intervals import median_interval, shown
 
 __all__ = ["CLAIM", "constant", "judge", "one_number", "settings"]
 

@@ -26,9 +26,9 @@ from motsim.claims import Claim, Finding, Verdict
 from motsim.claims._missing import nothing
 from motsim.claims._outcomes import outcomes, specialized
 from motsim.claims.rates import MOST, curves, dynamics, rate_finding
-from motsim.intervals import above, exact_share_interval
 from motsim.rates import log_depth
 from motsim.results.tables import Tables
+from motsim.statistics.intervals import above, exact_share_interval
 
 __all__ = ["CLAIM", "judge", "tail_finding"]
 

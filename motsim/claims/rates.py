@@ -6,10 +6,10 @@ import pandas as pd
 from motsim.claims import Claim, Finding, Verdict
 from motsim.claims._missing import nothing
 from motsim.claims._outcomes import outcomes, specialized
-from motsim.intervals import above, exact_share_interval
 from motsim.rates import MISSING, RateDecision, decide, fit_law, log_depth, supports
 from motsim.rates.depth import SAME_ORDER
 from motsim.results.tables import Tables
+from motsim.statistics.intervals import above, exact_share_interval
 
 __all__ = [
     "CLAIM",

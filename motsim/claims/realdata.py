@@ -34,8 +34,8 @@ import pandas as pd
 
 from motsim.claims import Claim, Finding, Verdict
 from motsim.claims._missing import nothing
-from motsim.intervals import above, mean_interval, shown
 from motsim.results.tables import Tables
+from motsim.statistics.intervals import above, mean_interval, shown
 
 __all__ = ["CLAIM", "EXPECTED", "RIVALS", "differences", "judge"]
 

@@ -25,8 +25,8 @@ import pandas as pd
 
 from motsim.claims import Claim, Finding, Verdict
 from motsim.claims._missing import nothing
-from motsim.intervals import mean_interval, shown
 from motsim.results.tables import Tables
+from motsim.statistics.intervals import mean_interval, shown
 
 __all__ = ["CLAIM", "EXPECTED", "gains", "judge", "mixtures", "relative_entropy"]
 

@@ -29,8 +29,8 @@ import pandas as pd
 
 from motsim.claims import Claim, Finding, Verdict
 from motsim.claims._missing import nothing
-from motsim.intervals import above, mean_interval, shown
 from motsim.results.tables import Tables
+from motsim.statistics.intervals import above, mean_interval, shown
 
 __all__ = ["CLAIM", "EXPECTED", "PUBLISHED", "accuracies", "entropies", "judge"]
 

@@ -31,8 +31,8 @@ from motsim.claims._simulation import (
     pooled,
     usable,
 )
-from motsim.intervals import MIN_SEEDS, exact_share_interval
 from motsim.results.tables import Tables
+from motsim.statistics.intervals import MIN_SEEDS, exact_share_interval
 
 __all__ = ["CLAIM", "EXPECTED", "judge", "points"]
 

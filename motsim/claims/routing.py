@@ -26,9 +26,9 @@ import numpy as np
 import pandas as pd
 
 from motsim.claims import Claim, Finding, Verdict
-from motsim.diagnostics import expert_classes
-from motsim.intervals import MIN_SEEDS, above, share_interval
+from motsim.mixture.diagnostics import expert_classes
 from motsim.results.tables import Tables
+from motsim.statistics.intervals import MIN_SEEDS, above, share_interval
 
 __all__ = ["CLAIM", "EXPECTED", "accuracy_course", "dispatch_matrix", "judge"]
 

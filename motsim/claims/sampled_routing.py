@@ -46,8 +46,8 @@ from motsim.claims import Claim, Finding, Verdict
 from motsim.claims._missing import nothing
 from motsim.claims._outcomes import outcomes
 from motsim.claims.rates import rate_finding
-from motsim.intervals import MIN_SEEDS, exact_share_interval, mean_interval, shown
 from motsim.results.tables import Tables
+from motsim.statistics.intervals import MIN_SEEDS, exact_share_interval, mean_interval, shown
 
 __all__ = ["CASES", "CLAIM", "EXPECTED", "drift", "judge", "routed", "shares", "speeds"]
 

@@ -23,8 +23,8 @@ import pandas as pd
 
 from motsim.claims import Claim, Finding, Verdict
 from motsim.claims._missing import nothing
-from motsim.intervals import MIN_SEEDS, above, mean_interval, shown
 from motsim.results.tables import Tables
+from motsim.statistics.intervals import MIN_SEEDS, above, mean_interval, shown
 
 __all__ = ["CLAIM", "SUCCESS", "gate_exponent", "judge", "log_loss", "thresholds"]
 

@@ -1,7 +1,7 @@
 r"""Task similarity rho: where experts cease to specialise, and what it does to the rate.
 
 Assumptions: exact population, Gram matrix G = (1 - rho) I + rho 11', class signals orthogonal to
-everything, small start, presets of motsim/presets.py. Write a_n = <w, v_n> for one expert.
+everything, small start, presets of motsim/mixture/presets.py. Write a_n = <w, v_n> for one expert.
 
 Statement, cubic (derived). While f is small and the gate uniform, E[y f'] leaves only each class's
 own signal (distractors have a free sign), so descent is ``a' ~ G a^2``. The direction ``a_1 = 1,
@@ -40,9 +40,9 @@ import pandas as pd
 
 from motsim.claims import Claim, Finding, Verdict
 from motsim.claims.rates import case_decision
-from motsim.intervals import MIN_SEEDS, above, jackknife_interval, mean_interval, shown
 from motsim.results.tables import Tables
-from motsim.transitions import area, crossing, cubic_transition, race
+from motsim.statistics.intervals import MIN_SEEDS, above, jackknife_interval, mean_interval, shown
+from motsim.statistics.transitions import area, crossing, cubic_transition, race
 
 __all__ = ["CASES", "CLAIM", "crossing", "judge", "shares"]
 

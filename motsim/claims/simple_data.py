@@ -26,8 +26,8 @@ import numpy as np
 import pandas as pd
 
 from motsim.claims import Claim, Finding, Verdict
-from motsim.intervals import MIN_SEEDS, mean_interval, share_interval, shown
 from motsim.results.tables import Tables
+from motsim.statistics.intervals import MIN_SEEDS, mean_interval, share_interval, shown
 
 __all__ = ["AMPLITUDES", "CLAIM", "EXPECTED", "floor", "judge", "labelled"]
 

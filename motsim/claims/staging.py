@@ -26,9 +26,9 @@ from motsim.claims._missing import nothing
 from motsim.claims._outcomes import outcomes, specialized
 from motsim.claims._steps import beside, step_ratio
 from motsim.claims.fair_baselines import ADVANTAGE
-from motsim.confidence import resolve
-from motsim.intervals import above, exact_share_interval, shown
 from motsim.results.tables import Tables
+from motsim.statistics.confidence import resolve
+from motsim.statistics.intervals import above, exact_share_interval, shown
 
 __all__ = ["CLAIM", "judge", "share_difference"]
 

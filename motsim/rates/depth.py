@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from motsim.intervals import median_interval
+from motsim.statistics.intervals import median_interval
 
 __all__ = ["LEAST_DECADES", "SAME_ORDER", "Depth", "log_depth"]
 

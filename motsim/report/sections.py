@@ -10,9 +10,9 @@ from importlib import import_module
 from pathlib import Path
 from urllib.parse import quote
 
-from motsim.changes import Changes, sweep_words
 from motsim.claims import Claim, Finding, claim_module, claim_names
-from motsim.plan import SweepError, load_sweep
+from motsim.plans.changes import Changes, sweep_words
+from motsim.plans.plan import SweepError, load_sweep
 from motsim.report.provenance import commands_of, source_of, sweep_file, versions_of
 from motsim.results.store import FAILED
 from motsim.results.tables import Tables, TablesError, load_tables

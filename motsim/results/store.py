@@ -17,8 +17,8 @@ from typing import Any, Self
 
 from motsim import __version__
 from motsim.experiments.result import Result
+from motsim.plans.keys import run_key
 from motsim.results.database import SCHEMA, Database, Row, StoreError, check_folder
-from motsim.results.keys import run_key
 from motsim.results.ownership import is_alive, myself
 
 __all__ = [

@@ -10,7 +10,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from motsim.plan import Cell
+from motsim.plans.plan import Cell
 from motsim.printing import printable
 from motsim.results.store import FAILED
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from joblib import Parallel, delayed
 
-from motsim.plan import Cell
+from motsim.plans.plan import Cell
 from motsim.results.store import MAX_TRIES, Store
 from motsim.running.backends import Backend, BackendError
 from motsim.running.worker import Done, execute, execute_away, prepare_worker, worker_died

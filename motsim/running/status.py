@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
-from motsim.changes import Changes
-from motsim.origins import origin_path
-from motsim.plan import Sweep, SweepError, Tier, load_sweep, sweep_names
+from motsim.plans.changes import Changes
+from motsim.plans.origins import origin_path
+from motsim.plans.plan import Sweep, SweepError, Tier, load_sweep, sweep_names
 from motsim.results.store import FAILED, Store, StoreError
 
 __all__ = ["describe"]

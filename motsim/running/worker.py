@@ -15,7 +15,7 @@ from joblib.externals.loky import process_executor
 
 from motsim.experiments import kind_module
 from motsim.experiments.result import Result
-from motsim.plan import Cell
+from motsim.plans.plan import Cell
 from motsim.results.store import Store, WorkerDiedError, run_key
 from motsim.running.backends import BackendError
 from motsim.threads import one_thread
@@ -76,7 +76,7 @@ def execute_away(cells: Sequence[Cell]) -> list[Done]:
             begin = time.perf_counter()
             settings, result = compute(cell)
             if result.status != "error":
-                found = run_key(cell.kind, settings, kind_module(cell.kind).SCIENCE)
+                found = run_key(cell.kind, settings, kind_module(cell.kind).__name__)
                 if found != cell.key:
                     raise BackendError(
                         "a worker has another version of motsim than this command; install the"

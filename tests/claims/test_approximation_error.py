@@ -8,9 +8,9 @@ import pytest
 from motsim.claims import approximation_error
 from motsim.claims._expert import best_expert, gate_steps
 from motsim.claims.approximation_error import floor_of, judge
-from motsim.data import Mixture, make_signals
-from motsim.plan import load_sweep
-from motsim.points import population
+from motsim.mixture.data import Mixture, make_signals
+from motsim.mixture.points import population
+from motsim.plans.plan import load_sweep
 
 FROZEN_CASES = ["signal-narrow", "signal-middle", "signal-wide"]
 

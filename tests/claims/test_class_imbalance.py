@@ -10,8 +10,8 @@ from motsim.claims import _classes, class_imbalance
 from motsim.claims._classes import class_law, shares_of_race
 from motsim.claims._race import hitting_steps, race
 from motsim.claims.class_imbalance import judge
-from motsim.occupancy import coupon_collector, unequal_coupons
-from motsim.plan import load_sweep
+from motsim.mixture.occupancy import coupon_collector, unequal_coupons
+from motsim.plans.plan import load_sweep
 
 
 def verdicts(findings):

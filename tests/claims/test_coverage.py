@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from motsim.claims.coverage import judge
-from motsim.occupancy import coupon_collector, distinct_choices
+from motsim.mixture.occupancy import coupon_collector, distinct_choices
 from motsim.results.tables import Tables
 
 

@@ -8,11 +8,11 @@ import pytest
 
 from motsim.claims.finite_samples import half, judge, learned, threshold
 from motsim.claims.sampled_routing import routed
-from motsim.data import Mixture, make_signals
-from motsim.experiments.mixture import Settings
-from motsim.intervals import jackknife_interval
-from motsim.points import sample
-from motsim.transitions import crossing
+from motsim.experiments.mixture.run import Settings
+from motsim.mixture.data import Mixture, make_signals
+from motsim.mixture.points import sample
+from motsim.statistics.intervals import jackknife_interval
+from motsim.statistics.transitions import crossing
 
 DATA = Mixture(3, 8, 5, noise_std=0.5)
 

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from motsim.claims.load_balancing import COURSES, courses, judge, opening, residual
-from motsim.evaluation import evaluate
-from motsim.experiments.mixture import Settings, build_model, prepare, stages
-from motsim.training import train
+from motsim.experiments.mixture.run import Settings, build_model, prepare, stages
+from motsim.mixture.evaluation import evaluate
+from motsim.mixture.training import train
 
 WEIGHT = 0.01
 

@@ -16,13 +16,13 @@ from motsim.claims.rate_depth import (
     exponent_constants,
     judge,
 )
-from motsim.data import Mixture, make_signals
-from motsim.evaluation import evaluate, loss_and_gradients
-from motsim.experiments.mixture import Settings, build_model, epsilon_grid, prepare, stages
-from motsim.model import ModelParameters, Routing
-from motsim.points import population
-from motsim.schedule import Descent, Stage
-from motsim.training import train
+from motsim.experiments.mixture.run import Settings, build_model, epsilon_grid, prepare, stages
+from motsim.mixture.data import Mixture, make_signals
+from motsim.mixture.evaluation import evaluate, loss_and_gradients
+from motsim.mixture.model import ModelParameters, Routing
+from motsim.mixture.points import population
+from motsim.mixture.schedule import Descent, Stage
+from motsim.mixture.training import train
 
 STEADY = [pair for pair, (_, _, expected) in COMPARED.items() if expected == "holds"]
 

@@ -4,7 +4,7 @@ import pytest
 
 from figures import draw
 from motsim.claims.rehearsal_crossover import judge
-from motsim.experiments.rehearsal_settings import Settings, crossover
+from motsim.experiments.rehearsal.settings import Settings, crossover
 from tests.claims.rehearsal_controls import (
     QUANTITIES,
     assert_judge_copes,

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from motsim.claims.rehearsal_deep import judge
-from motsim.experiments.deep import MODULES
+from motsim.experiments.deep.run import MODULES
 from motsim.results.tables import Tables
 
 pytestmark = pytest.mark.skipif(

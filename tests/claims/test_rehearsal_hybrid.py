@@ -8,7 +8,7 @@ import pytest
 from figures import draw
 from motsim.claims._simulation import QUANTITIES
 from motsim.claims.rehearsal_hybrid import judge
-from motsim.experiments.rehearsal_settings import Settings, problem
+from motsim.experiments.rehearsal.settings import Settings, problem
 from tests.claims.rehearsal_controls import (
     assert_judge_copes,
     drop_cross_term,

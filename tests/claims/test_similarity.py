@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from motsim.claims.similarity import crossing, judge
-from motsim.transitions import cubic_transition, race
+from motsim.statistics.transitions import cubic_transition, race
 
 
 def verdicts(findings):

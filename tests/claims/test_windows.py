@@ -14,8 +14,8 @@ import pytest
 
 from motsim.claims import claim_module, claim_names
 from motsim.claims.rates import rate_finding
-from motsim.experiments.mixture import Settings, run
-from motsim.plan import load_sweep
+from motsim.experiments.mixture.run import Settings, run
+from motsim.plans.plan import load_sweep
 from motsim.rates.depth import SAME_ORDER
 
 DEEPER = 100.0

@@ -13,10 +13,10 @@ import pytest
 
 from motsim.claims.rates import case_decision, rate_finding
 from motsim.experiments import mixture
-from motsim.experiments.mixture import Settings, build_model, epsilon_grid, prepare, stages
-from motsim.plan import load_sweep
+from motsim.experiments.mixture.run import Settings, build_model, epsilon_grid, prepare, stages
+from motsim.mixture.training import train
+from motsim.plans.plan import load_sweep
 from motsim.rates import CENSORED, supports
-from motsim.training import train
 from tests.faults.harness import choices
 from tests.rates.synthetic import curves, law_of
 

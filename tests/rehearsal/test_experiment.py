@@ -7,8 +7,8 @@ import math
 import pytest
 from pydantic import ValidationError
 
-from motsim.experiments.rehearsal import Settings, cost, predict, run
-from motsim.experiments.rehearsal_settings import problem, stream
+from motsim.experiments.rehearsal.run import Settings, cost, predict, run
+from motsim.experiments.rehearsal.settings import problem, stream
 from motsim.rehearsal import equicorrelated_tasks, expected_errors, find_crossover
 from motsim.results.store import run_key
 
