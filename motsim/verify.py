@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from motsim.checks import nearest
 from motsim.commands.common import CommandParser, add_run_options, answer, positive_integer
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def _act(arguments: argparse.Namespace, progress: "Progress") -> int:
     from motsim.claims import claim_module, claim_names
     from motsim.commands.summary import print_claims, print_verdicts
     from motsim.plans.origins import check_origins
-    from motsim.plans.plan import SweepError, load_sweep, nearest
+    from motsim.plans.plan import SweepError, load_sweep
     from motsim.running.backends import open_backend
     from motsim.running.session import Session
 

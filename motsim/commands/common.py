@@ -1,7 +1,6 @@
 """What every command has in common: its options for runs, its exit codes, one line a mistake."""
 
 import argparse
-import difflib
 import os
 import shlex
 import signal
@@ -9,6 +8,8 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
+
+from motsim.checks import close_to
 
 if TYPE_CHECKING:  # a command answers --help without loading numpy
     from motsim.running.progress import Progress
@@ -24,8 +25,8 @@ class CommandParser(argparse.ArgumentParser):
         known = [o for action in self._actions for o in action.option_strings]
         unknown = message.startswith("unrecognized arguments")
         words = [w for w in message.split() if w.startswith("--") and unknown]
-        close = difflib.get_close_matches(words[0], known, n=1) if words else []
-        hint = f"; did you mean {close[0]}?" if close and close[0] != words[0] else ""
+        close = close_to(words[0], known) if words else ""
+        hint = f"; did you mean {close}?" if close not in ("", *words) else ""
         from motsim.printing import printable
 
         line = f"{self.prog}: {' '.join(message.split())}{hint}"

@@ -8,6 +8,8 @@ from functools import cache
 from importlib import import_module
 from types import ModuleType
 
+from motsim.checks import check_choice
+
 __all__ = ["kind_module", "kinds"]
 
 
@@ -23,6 +25,5 @@ def _kinds(places: tuple[str, ...]) -> list[str]:
 
 def kind_module(kind: str) -> ModuleType:
     """Return the module of one kind; ValueError if there is none."""
-    if kind not in kinds():
-        raise ValueError(f"kind must be one of {', '.join(kinds())}; got {kind!r}")
+    check_choice("kind", kind, kinds())
     return import_module(f"{__name__}.{kind}.run")

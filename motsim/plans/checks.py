@@ -8,8 +8,9 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from motsim.checks import nearest
 from motsim.experiments.sizes import check_size
-from motsim.plans.file import SweepError, nearest
+from motsim.plans.file import SweepError
 
 __all__ = ["CasePlan", "check_axes", "check_keys", "complete_settings", "read_case"]
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from motsim.checks import nearest
 from motsim.experiments import kind_module
 from motsim.plans.changes import Axis, Changes, parse_override, split_table, sweep_words
 from motsim.plans.checks import (
@@ -20,7 +21,7 @@ from motsim.plans.checks import (
     complete_settings,
     read_case,
 )
-from motsim.plans.file import LAST_START, SweepError, SweepFile, Tier, TierTable, nearest
+from motsim.plans.file import LAST_START, SweepError, SweepFile, Tier, TierTable
 from motsim.plans.keys import run_key
 
 __all__ = [
