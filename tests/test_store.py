@@ -5,12 +5,13 @@ import sqlite3
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 import motsim.results.folder
 from motsim.experiments.result import Result
-from motsim.results.ownership import is_alive, myself
+from motsim.results.ownership import Owner, lives, myself
 from motsim.results.store import Store, StoreError, WorkerDiedError
 
 RESULT = Result(
@@ -127,12 +128,56 @@ def test_two_dead_owners_are_enough(tmp_path):
             store.claim("twice")
 
 
-def test_a_reused_pid_is_another_owner(tmp_path):
-    process, _, place = myself().partition("@")
-    assert is_alive(myself())
-    assert not is_alive(f"{process.partition(':')[0]}:1@{place}")
-    assert not is_alive(f"{process}@{place.partition('+')[0]}+another-boot")
-    assert is_alive("1:1@another-host+boot")
+def test_a_reused_pid_is_another_owner():
+    me = myself()
+    pid = me.process.partition(":")[0]
+    assert lives(me, me) is True
+    assert lives(replace(me, process=f"{pid}:1"), me) is False
+
+
+@pytest.mark.parametrize("part", [0, 1, 2], ids=["machine", "boot", "name spaces"])
+def test_of_another_place_nothing_is_known(part):
+    """Whatever its host is called; the control is the same process here, above."""
+    me = myself()
+    words = me.place.split(".")
+    words[part] = {0: "00000000", 1: "000000000000", 2: "1-1"}[part]
+    assert lives(replace(me, place=".".join(words)), me) is None
+    assert lives(replace(me, process="1:1", place=".".join(words)), me) is None
+    assert lives(replace(me, host="another"), me) is True
+
+
+def test_an_empty_start_time_is_no_life():
+    me = myself()
+    pid = me.process.partition(":")[0]
+    for start in ("", "0"):
+        assert not lives(replace(me, process=f"{pid}:{start}"), me)
+    gone = replace(me, process="4194305:")  # above every number that Linux gives
+    assert lives(gone, me) is False
+
+
+def test_where_the_boot_is_not_told_only_ones_own_sweep_is_known():
+    me = replace(myself("7:8:abc"), place=f"{myself().place.partition('.')[0]}.unknown.unknown")
+    assert lives(me, me) is True
+    assert lives(replace(me, sweep="7:8:abd"), me) is None
+    assert lives(replace(me, sweep=""), replace(me, sweep="")) is None
+
+
+def test_names_read_back_and_others_are_told_apart():
+    me = myself("12:34:abcd")
+    assert Owner.parse(str(me)) == me
+    assert Owner.parse(str(replace(me, host="a+b@c^d\n"))).host == "a+b@c^d\n"
+    older = Owner.parse("12:34@node1.cluster.org+0b4243ca-9e82-43da-908b-285fa082a8a2")
+    assert (older.older, older.host, older.pid) == (True, "node1.cluster.org", "12")
+    assert older.boot == "0b4243ca9e82"
+    assert Owner.parse("half") is None
+
+
+def test_an_older_owner_is_known_only_where_it_is_found():
+    me = myself()
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    assert lives(Owner.parse(f"{me.process}@{me.host}+{boot}"), me) is True
+    for gone in (f"1:1@{me.host}+{boot}", f"{me.process}@{me.host}+another-boot", f"1:@h+{boot}"):
+        assert lives(Owner.parse(gone), me) is None
 
 
 def test_release_counts_no_try(tmp_path):

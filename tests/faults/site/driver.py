@@ -69,34 +69,36 @@ def no_look_at_the_parent(note):
 
 def no_claims(note):
     """A run belongs to whoever comes."""
+    from motsim.results.claims import Claims
     from motsim.results.store import Store
 
     Store.claim = lambda self, key: True
     Store.suspects = lambda self: set()
+    Claims.others = lambda self: {}
 
 
 def claims_for_ever(note):
     """A run that was begun stays with whoever began it, as with a plain lock file."""
-    import motsim.results.store
+    import motsim.results.claims
 
-    motsim.results.store.is_alive = lambda owner: True
+    motsim.results.claims.is_gone = lambda *owner: False
 
 
 def claims_by_clock(note):
     """A claim holds for a minute of the wall clock."""
     import time
 
-    import motsim.results.store
+    import motsim.results.claims
 
     begin = float(os.environ.get("MOTSIM_FAULT_BEGIN", "0"))
-    motsim.results.store.is_alive = lambda owner: time.time() - begin < 60.0
+    motsim.results.claims.is_gone = lambda *owner: time.time() - begin >= 60.0
 
 
 def no_limit_of_tries(note):
     """A run whose worker died is tried again and again."""
-    import motsim.results.store
+    import motsim.results.claims
 
-    motsim.results.store.MAX_TRIES = 10**9
+    motsim.results.claims.MAX_TRIES = 10**9
 
 
 def no_signal_handler(note):
