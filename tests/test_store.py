@@ -77,11 +77,13 @@ def test_only_failures_are_forgotten(tmp_path, status):
 # --- claims ---------------------------------------------------------------------------------------
 
 
+NAMED = "from motsim.results.ownership import myself; print(myself(), flush=True)"
+
+
 def dead_owner():
     """An owner that has ended: a child process names itself and exits."""
-    code = "from motsim.results.ownership import myself; print(myself())"
     return subprocess.run(
-        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+        [sys.executable, "-c", NAMED], check=True, capture_output=True, text=True
     ).stdout.strip()
 
 
@@ -98,15 +100,9 @@ def test_a_run_is_claimed_once(tmp_path):
 
 def test_a_live_owner_keeps_its_run(tmp_path):
     sleeper = subprocess.Popen(
-        [
-            sys.executable,
-            "-c",
-            "from motsim.results.ownership import myself as m; print(m()); input()",
-        ],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+        [sys.executable, "-c", NAMED + "; input()"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
     with sleeper, Store(tmp_path) as store:
         owner = sleeper.stdout.readline().strip()
         claim_as(store, "k", owner)
@@ -178,6 +174,45 @@ def test_an_older_owner_is_known_only_where_it_is_found():
     assert lives(Owner.parse(f"{me.process}@{me.host}+{boot}"), me) is True
     for gone in (f"1:1@{me.host}+{boot}", f"{me.process}@{me.host}+another-boot", f"1:@h+{boot}"):
         assert lives(Owner.parse(gone), me) is None
+
+
+def test_to_forget_failures_frees_no_live_owner(tmp_path):
+    """The control is the dead one, beside it."""
+    sleeper = subprocess.Popen(
+        [sys.executable, "-c", NAMED + "; input()"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    elsewhere = str(replace(myself(), place="00000000.000000000000.1-1"))
+    with sleeper, Store(tmp_path) as store:
+        owner = sleeper.stdout.readline().strip()
+        put(store, "live", result=replace(RESULT, status="error"))
+        for key, name in (("live", owner), ("dead", dead_owner()), ("away", elsewhere)):
+            claim_as(store, key, name)
+        assert store.forget_failures(["live", "dead", "away"]) == 1
+        assert store.claims.by_owner() == {owner: ["live"], elsewhere: ["away"]}
+        assert not store.claim("live")
+        sleeper.kill()
+        sleeper.wait()
+        store.forget_failures(["live"])
+        assert store.claim("live")
+
+
+def test_who_was_taken_for_dead_spoils_nothing_when_it_comes_back(tmp_path):
+    """Its failure replaces no finished run, and the store is whole after it."""
+    with Store(tmp_path) as store:
+        put(store)
+        put(store, result=replace(RESULT, status="error"))
+        assert store.settled() == {"k": "reached"}
+        put(store, result=replace(RESULT, status="max_steps"))  # control: another finished one does
+        assert store.settled() == {"k": "max_steps"}
+
+
+def test_a_failed_run_is_not_tried_by_the_second_of_two_starts(tmp_path):
+    with Store(tmp_path) as store:
+        put(store, result=replace(RESULT, status="error"))
+        assert not store.claim("k")
+        store.forget_failures(["k"])
+        assert store.claim("k")  # control: asked for
 
 
 def test_release_counts_no_try(tmp_path):

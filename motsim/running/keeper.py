@@ -3,6 +3,7 @@
 import contextlib
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -106,15 +107,21 @@ class Keeper:
             elif owner is not None:
                 held |= dict.fromkeys(keys, owner)
         if silent:
-            sights = {owner.signs: self._watch.sight(owner.signs) for owner in silent.values()}
-            signs = {name: sight.beat for name, sight in sights.items()}
-            for name, count in store.claims.free(silent, signs).items():
-                owner = silent[name]
-                self._tell(
-                    f"freed {counted(count)} of {named(owner, self.me)}: no sign of life for"
-                    f" {sights[owner.signs].silent:.0f} s"
-                )
+            self._free(store, silent)
         return held
+
+    def _free(self, store: Store, silent: Mapping[str, Owner]) -> None:
+        """Take what silent owners hold, and tell of each sweep once."""
+        sights = {owner.signs: self._watch.sight(owner.signs) for owner in silent.values()}
+        sums, owners = Counter[str](), {owner.signs: owner for owner in silent.values()}
+        signs = {name: sight.beat for name, sight in sights.items()}
+        for name, count in store.claims.free(silent, signs).items():
+            sums[silent[name].signs] += count
+        for name, count in sums.items():
+            self._tell(
+                f"freed {counted(count)} of {named(owners[name], self.me)}: no sign of life for"
+                f" {sights[name].silent:.0f} s"
+            )
 
     def wait(self, held: Mapping[str, Owner], seconds: float, *, only: bool) -> None:
         """Wait for others for a while; say for whom, in time and not too often.
