@@ -73,6 +73,8 @@ def test_in_another_name_space_a_lock_that_is_gone_shortens_it(tmp_path, monkeyp
     machine, boot, _ = me.place.split(".")
     owner = replace(myself("7:8:abc"), place=f"{machine}.{boot}.1-1")
     sight = Sight(3, QUIET, QUIET)
+    assert judge(owner, me, sight, tmp_path) == "unsure"  # no lock could be made
+    Presence(tmp_path, ["another"]).close()
     assert judge(owner, me, sight, tmp_path) == ("unsure" if network else "silent")
     mark = Presence(tmp_path, owner.marks[1:])  # its sweep is there
     assert judge(owner, me, Sight(3, 10 * SILENCE, 10 * SILENCE), tmp_path) == "alive"

@@ -64,8 +64,8 @@ class Claims:
             If two earlier owners died while running it.
         """
         held = self._db.rows("SELECT owner, tries FROM claims WHERE key = ?", (key,))
-        owner, tries = held[0] if held else (None, 0)
-        if owner is not None and owner != str(self.me) and not self._gone(owner):
+        owner, tries = held[0] if held else (str(self.me), 0)
+        if owner != str(self.me) and not self._gone(str(owner)):
             return False
         if tries >= MAX_TRIES:
             raise WorkerDiedError(f"{tries} workers died while running this")

@@ -159,7 +159,7 @@ def _nested() -> bool:
     """Whether this process has further numbers in spaces below the one that /proc shows."""
     status = Path("/proc/self/status").read_text(errors="replace")
     line = re.search(r"^NSpid:(.*)$", status, re.MULTILINE)
-    return bool(line) and len(line[1].split()) > 1 if line else False
+    return line is not None and len(line[1].split()) > 1
 
 
 def _own_pid() -> int:

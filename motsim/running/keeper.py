@@ -79,7 +79,7 @@ class Keeper:
         with contextlib.ExitStack() as stack:
             store: Store | None = None
             while not self._ending.wait(BEAT):
-                with contextlib.suppress(StoreError):  # busy, or full: the next look may succeed
+                with contextlib.suppress(OSError):  # busy, or full: the next look may succeed
                     if store is None:
                         store = stack.enter_context(self.store())
                         store.claims.hurry(HURRY)

@@ -69,15 +69,15 @@ class Watch:
 
 
 def patience(owner: Owner, folder: Path) -> float:
-    """Seconds of silence after which an owner whose lock is not seen is taken for dead."""
-    return QUIET if owner.shares_boot() and sees_locks(folder) else SILENCE
+    """Seconds of silence after which an owner of another place is taken for dead."""
+    seen = owner.shares_boot() and sees_locks(folder)
+    return QUIET if seen and is_marked(folder, owner.marks) is False else SILENCE
 
 
 def judge(owner: Owner, me: Owner, sight: Sight, folder: Path) -> Verdict:
     """Say whether an owner lives."""
-    marked = is_marked(folder, owner.marks)
     found = lives(owner, me)
-    if found or marked:
+    if found or is_marked(folder, owner.marks):
         return "alive"
     if found is False:
         return "gone"
