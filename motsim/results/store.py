@@ -18,6 +18,7 @@ from typing import Any, Self
 from motsim import __version__
 from motsim.experiments.result import Result
 from motsim.results.claims import MAX_TRIES, Claims, WorkerDiedError
+from motsim.results.content import ContentError, packed, unpacked
 from motsim.results.database import SCHEMA, Database, Row, StoreError, check_folder
 from motsim.results.keys import run_key
 
@@ -97,11 +98,9 @@ class Store:
 
         A failure replaces no finished run: its owner was silent for long, and another computed it.
         """
-        body = {"metrics": result.metrics, "tables": result.tables}
-        payload = zlib.compress(json.dumps(body).encode())
         row = Row(
             key, result.status, kind, json.dumps(settings), float(seconds),
-            json.dumps(_versions()), payload,
+            json.dumps(_versions()), packed(result),
         )  # fmt: skip
         with self._db.transaction():
             before = self._db.rows("SELECT status FROM runs WHERE key = ?", (key,))
@@ -129,9 +128,12 @@ class Store:
                 if theirs is None:
                     continue
                 if mine is None or (mine.status in FAILED and status not in FAILED):
+                    other._unpacked(theirs)  # what cannot be read there is not taken over
                     self._db.insert(theirs)
                     count += 1
-                elif status in FINISHED and mine.status in FINISHED and not _agree(mine, theirs):
+                elif status not in FINISHED or mine.status not in FINISHED:
+                    continue
+                elif not self._agree(mine, theirs, other):
                     raise StoreError(
                         f"run {key} has one result in {self.path} and another in {other.path};"
                         " two kinds of processor may differ in the last digit: leave one of the"
@@ -206,10 +208,25 @@ class Store:
         for key in keys:
             row = self._db.read(key) if key in here else None
             if row is not None:
-                body = json.loads(zlib.decompress(row.payload))
-                result = Result(row.status, body["metrics"], body["tables"])
-                versions = json.loads(row.versions)
+                result, versions = self._unpacked(row)
                 yield FinishedRun(key, row.status, result, row.seconds, versions)
+
+    def _agree(self, mine: Row, theirs: Row, other: "Store") -> bool:
+        if mine.payload != theirs.payload:  # zlib of another version?
+            self._unpacked(mine)
+            other._unpacked(theirs)
+        return mine.status == theirs.status and (
+            mine.payload == theirs.payload
+            or zlib.decompress(mine.payload) == zlib.decompress(theirs.payload)
+        )
+
+    def _unpacked(self, row: Row) -> tuple[Result, dict[str, str]]:
+        try:
+            return unpacked(row)
+        except ContentError as error:
+            raise self._db.damaged(
+                f"run {row.key} cannot be read, though its checksum is right ({error})"
+            ) from error
 
     def forget_dead(self) -> None:
         """Forget the claims of dead owners: a killed sweep is no fault of the runs in it."""
@@ -235,13 +252,6 @@ class Store:
             + (f" ({count:,} runs)" if len(rows) > 1 else "")
             for text, count in rows
         )
-
-
-def _agree(one: Row, other: Row) -> bool:
-    return one.status == other.status and (
-        one.payload == other.payload
-        or zlib.decompress(one.payload) == zlib.decompress(other.payload)
-    )
 
 
 @cache
