@@ -34,6 +34,7 @@ examples:
   python -m motsim.sweep rates --shard 1/3 --out first      one of three machines; then, on one,
   python -m motsim.sweep rates --collect first second third
   python -m motsim.sweep --status                 what is in the results folder
+  python -m motsim.sweep --free 3fa92c1b          take the runs of a holder that --status names
   python -m motsim.sweep --schema > sweep.schema.json       for editors that complete TOML
 
 A second call reuses every finished run. Exit codes: 0 done, 1 a run failed or a verdict is not
@@ -70,6 +71,7 @@ def parser() -> argparse.ArgumentParser:
     tasks.add_argument(
         "--collect", nargs="+", type=Path, metavar="DIR", help="merge the stores of other folders"
     )
+    tasks.add_argument("--free", metavar="HOLDER", help="take away the runs of one that has ended")
     tasks.add_argument("--schema", action="store_true", help="print the JSON schema of sweep files")
     return options
 
@@ -110,6 +112,10 @@ def _act(arguments: argparse.Namespace, progress: "Progress") -> int:
         from motsim.running.status import describe
 
         return _print_lines(describe(arguments.out, arguments.names, arguments.seed_start))
+    if arguments.free:
+        from motsim.running.holders import free
+
+        return _print_lines([free(arguments.out, arguments.free)])
     jobs = arguments.jobs or os.cpu_count() or 1
     if arguments.list:
         return _print_lines(listed(jobs, progress.warn))

@@ -82,7 +82,7 @@ class Session:
         count.expect(cells)
         self.progress.start(count)
         try:
-            run_cells(cells, self.folder, self.backend, self.progress.add)
+            run_cells(cells, self.folder, self.backend, self.progress.add, self.progress.notice)
         finally:
             self.progress.stop()
 

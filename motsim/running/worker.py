@@ -34,16 +34,17 @@ class Done(NamedTuple):
     found: tuple[dict[str, Any], Result] | None = None
 
 
-def execute(cells: Sequence[Cell], folder: str) -> list[Done]:
+def execute(cells: Sequence[Cell], folder: str, sweep: str = "") -> list[Done]:
     """Run some cells in this process, one after the other, and commit each as it ends.
 
-    The disk is waited for once, before the caller hears of them.
+    The disk is waited for once, before the caller hears of them. `sweep` gives signs of life for
+    this process, which may be deaf in a kernel.
 
     One that has killed two workers is stored as `worker_died`; one that another process has is
     passed over (`elsewhere`).
     """
     done = []
-    with Store(Path(folder)) as store, store.together(), one_thread_for(cells):
+    with Store(Path(folder), sweep=sweep) as store, store.together(), one_thread_for(cells):
         for cell in cells:
             begin = time.perf_counter()
             try:
