@@ -220,6 +220,7 @@ def _report(
 ) -> int:
     """Say where the tables are, which runs failed, what the verdicts are; draw the figure."""
     from motsim.claims import claim_module, claim_names
+    from motsim.claims._recorded import judged
     from motsim.commands.setting_lines import conclusion
     from motsim.commands.summary import print_conclusion, print_findings, print_hitting_times
     from motsim.results.store import FAILED
@@ -236,7 +237,7 @@ def _report(
     code, findings, recorded = 0, [], not (sweep.moved or sweep.altered)
     if sweep.name in claim_names() and not sweep.altered:
         module = claim_module(sweep.name)
-        findings = module.judge(tables)
+        findings = list(judged(sweep.name, tables))
         print_conclusion(getattr(module, "conclusion", lambda _: [])(findings))
     print_hitting_times(tables)
     if findings:

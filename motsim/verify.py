@@ -100,7 +100,7 @@ def _act(arguments: argparse.Namespace, progress: "Progress") -> int:
                 {
                     name: {
                         **asdict(claim_module(name).CLAIM),
-                        "findings": [asdict(finding) for finding in found.findings],
+                        "findings": [finding.as_dict() for finding in found.findings],
                         **({} if found.together is None else {"together": found.together}),
                     }
                     for name, found in judged.items()

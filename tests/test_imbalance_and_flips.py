@@ -66,14 +66,14 @@ def test_a_sample_has_the_law_and_the_flips():
     size = 4000
     points = sample(DATA, SIGNALS, size, seed=3)
     for n, p in enumerate(DATA.class_law()):
-        low, high = exact_share_interval(int((points.classes == n).sum()), size, 0.999)
-        assert low < p < high
-        assert not low < 1 / 3 < high  # control: equal classes
+        share = exact_share_interval(int((points.classes == n).sum()), size, 0.999)
+        assert share.contains(p)
+        assert share.excludes(1 / 3)  # control: equal classes
     own = SIGNALS.classification_signals[points.classes]
     signs = np.sign(np.einsum("pd,pd->p", points.tokens[:, 1], own))
-    low, high = exact_share_interval(int((signs != points.labels).sum()), size, 0.999)
-    assert low < FLIP < high
-    assert low > 0.1
+    share = exact_share_interval(int((signs != points.labels).sum()), size, 0.999)
+    assert share.contains(FLIP)
+    assert share.low > 0.1
 
 
 @pytest.mark.parametrize("loss", ["squared", "logistic"])

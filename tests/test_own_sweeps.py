@@ -112,7 +112,7 @@ def test_what_the_lines_say_follows_the_runs(made, capsys):
 
 
 def test_the_law_is_the_one_that_is_decided(made):
-    from motsim.claims.rates import case_decision
+    from motsim.claims._rates import case_decision
     from motsim.rates.words import short_answer
 
     tables, cells = load_tables("mine", made[0]), load_sweep(made[1]).cells()

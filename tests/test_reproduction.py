@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from commands import refusal
 
 import motsim.verify
-from motsim.claims import Finding, rehearsal_memory
+from motsim.claims import Finding, Verdict, _recorded
 from motsim.extras import MissingExtraError
 from motsim.plans.changes import Changes
 from motsim.plans.file import LAST_START
@@ -37,7 +38,8 @@ CHEAP = ["rehearsal-memory", "routing", "simple-data"]
 
 
 def finding(case, verdict, expected):
-    return Finding(case, "predicted", "measured", verdict, expected, "made up")
+    verdict, expected = Verdict(verdict), Verdict(expected)
+    return Finding(case, "predicted", "measured", verdict, "made up", expected=expected)
 
 
 def block(*verdicts, expected="holds"):
@@ -320,13 +322,8 @@ def test_control_a_wrong_record_fails_the_standing_check(tmp_path, capsys, monke
 
     Then with the right record: every run is found in the store, and no table was left there.
     """
-    judge = rehearsal_memory.judge
-    swap = {"holds": "fails", "fails": "holds"}
-    monkeypatch.setattr(
-        rehearsal_memory,
-        "judge",
-        lambda tables: [finding(f.case, f.verdict, swap[f.expected]) for f in judge(tables)],
-    )
+    turned = tuple(replace(row, verdict=row.verdict.opposite) for row in _recorded.rows())
+    monkeypatch.setattr(_recorded, "rows", lambda: turned)
     lines, failed = standing_check(["rehearsal-memory"], 3000, tmp_path, capsys)
     assert failed
     assert "a second block, seeds from 4000, repeats an opposite verdict" in lines

@@ -157,9 +157,9 @@ def test_other_seeds_stand_beside_the_first_ones(tiny, out, monkeypatch, capsys)
 
 def test_moved_seeds_of_a_claim_have_no_recorded_verdict(tmp_path, monkeypatch, capsys):
     """A claim that finds another verdict: exit code 1 with the recorded seeds, 0 with others."""
-    from motsim.claims import Finding, rehearsal_memory
+    from motsim.claims import Finding, Verdict, rehearsal_memory
 
-    wrong = [Finding("x", "p", "m", "fails", "holds", "made up")]
+    wrong = [Finding("x", "p", "m", Verdict.FAILS, "made up")]
     monkeypatch.setattr(rehearsal_memory, "judge", lambda tables: wrong)
     monkeypatch.setattr("motsim.sweep._draw", lambda *a: True)
     words = ["rehearsal-memory", "--jobs", 1, "--out", tmp_path, "--seeds", 1]
@@ -217,9 +217,9 @@ def test_a_dry_run_counts_the_runs_of_each_case(tiny, out, capsys):
 
 
 def test_changed_settings_of_a_claim_have_no_recorded_verdict(tmp_path, monkeypatch, capsys):
-    from motsim.claims import Finding, rehearsal_memory
+    from motsim.claims import Finding, Verdict, rehearsal_memory
 
-    wrong = [Finding("x", "p", "m", "fails", "holds", "made up")]
+    wrong = [Finding("x", "p", "m", Verdict.FAILS, "made up")]
     monkeypatch.setattr(rehearsal_memory, "judge", lambda tables: wrong)
     monkeypatch.setattr("motsim.sweep._draw", lambda *a: True)
     words = ["rehearsal-memory", "--jobs", 1, "--out", tmp_path, "--seeds", 1]

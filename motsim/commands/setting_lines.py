@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from motsim.claims._outcomes import outcomes
-from motsim.claims.rates import case_decision
+from motsim.claims._rates import case_decision
 from motsim.commands.summary import is_decade, label_text
 from motsim.experiments.mixture.settings import Settings, build_model
 from motsim.plans.plan import Cell, Sweep

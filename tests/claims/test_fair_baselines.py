@@ -22,10 +22,6 @@ def judged(tables, main):
     return {f.case: f for f in judge(Tables("fair-baselines", tables.meta, main, {}))}
 
 
-def test_every_verdict_is_the_recorded_one(run_sweep):
-    assert [f.case for f in judge(run_sweep("fair-baselines")) if not f.as_expected] == []
-
-
 @pytest.mark.parametrize("broken", [{"gate_rate": 0.0}, {"shuffle_labels": True}], ids=str)
 def test_a_broken_mixture_has_no_advantage(run_sweep, broken):
     """The mixture is broken, the baselines are the sound ones."""
@@ -54,7 +50,7 @@ def test_one_lost_run_of_the_mixture_is_counted_and_turns_nothing(run_sweep, fat
     assert {c: f.verdict for c, f in after.items()} == {c: f.verdict for c, f in before.items()}
     total = tables.main["seed"].nunique()
     for case, finding in after.items():
-        assert np.isfinite(finding.value), case
+        assert np.isfinite(finding.interval.value), case
         assert f"/{total} [" in finding.measured
         assert finding.measured != before[case].measured, case
 

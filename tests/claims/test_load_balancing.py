@@ -18,11 +18,6 @@ def verdicts(findings):
     return {finding.case: finding.verdict for finding in findings}
 
 
-def test_every_verdict_is_the_recorded_one(run_sweep):
-    findings = judge(run_sweep("load-balancing"))
-    assert [f.case for f in findings if not f.as_expected] == []
-
-
 @pytest.fixture(scope="module")
 def classes():
     """Gate value and residual (classes,) of open gates: three runs, seeds 500000 to 500002."""
