@@ -1,14 +1,17 @@
 """Claims: one module a claim, over tables; each says what it finds and what we expect.
 
 A claim module has ``CLAIM`` and ``judge(tables) -> list of Finding``; its name with dashes is the
-name of its sweep, its figure and its test. Nothing lists claims by hand.
+name of its sweep, its figure and its test. Nothing lists claims by hand. An installed package
+plugs in its own by the entry point `motsim.claims`, with the sweep NAME.toml beside the module.
 """
 
 import pkgutil
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Literal, Protocol
 
+from motsim.experiments.plugins import plugins
 from motsim.results.tables import Tables
 
 __all__ = ["Claim", "ClaimModule", "Finding", "Verdict", "claim_module", "claim_names"]
@@ -94,12 +97,15 @@ class ClaimModule(Protocol):
 
 
 def claim_names() -> list[str]:
-    """Names of all claims."""
+    """Names of all claims: motsim's, and those of installed packages (`motsim.claims`)."""
     modules = (module.name for module in pkgutil.iter_modules(__path__))
-    return sorted(name.replace("_", "-") for name in modules if not name.startswith("_"))
+    own = {name.replace("_", "-") for name in modules if not name.startswith("_")}
+    return sorted(own | plugins("motsim.claims").keys())
 
 
 def claim_module(name: str) -> ClaimModule:
-    """Return the module of one claim."""
-    module: ClaimModule = import_module(f"{__name__}.{name.replace('-', '_')}")
+    """Return the module of one claim; one of motsim's wins over a plugged in one."""
+    own = f"{__name__}.{name.replace('-', '_')}"
+    plugged = plugins("motsim.claims").get(name, "").partition(":")[0]
+    module: ClaimModule = import_module(plugged if plugged and not find_spec(own) else own)
     return module

@@ -6,7 +6,6 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from importlib import import_module
 from pathlib import Path
 from urllib.parse import quote
 
@@ -212,12 +211,12 @@ def _described(section: Section, tables: Tables, folder: Path, page_folder: Path
 
 
 def _pictures(name: str, tables: Tables) -> tuple[Picture, ...]:
-    from figures import drawn, figure_names
+    from figures import drawn, figure_module, figure_names
     from figures.inline import inline_svg
 
     if name not in figure_names():
         return ()
-    module = import_module(f"figures.{name.replace('-', '_')}")
+    module = figure_module(name)
     caption = " ".join((module.__doc__ or name).split("\n\n")[0].split())
     with drawn(name, tables) as figures:
         return tuple(
