@@ -12,9 +12,19 @@ from importlib.util import find_spec
 from typing import Literal, Protocol
 
 from motsim.experiments.plugins import plugins
+from motsim.plans.plan import Sweep
 from motsim.results.tables import Tables
 
-__all__ = ["Claim", "ClaimModule", "Finding", "Verdict", "claim_module", "claim_names"]
+__all__ = [
+    "Claim",
+    "ClaimModule",
+    "Finding",
+    "Kind",
+    "Verdict",
+    "claim_module",
+    "claim_names",
+    "claim_of",
+]
 
 Verdict = Literal["holds", "fails", "inconclusive"]
 Kind = Literal["tight", "upper", "lower", "existence"]
@@ -89,7 +99,10 @@ class Finding:
 class ClaimModule(Protocol):
     """What a claim's module offers."""
 
-    CLAIM: Claim
+    @property
+    def CLAIM(self) -> Claim:
+        """What is claimed."""
+        ...
 
     def judge(self, tables: Tables) -> list[Finding]:
         """Judge every case of the claim."""
@@ -109,3 +122,12 @@ def claim_module(name: str) -> ClaimModule:
     plugged = plugins("motsim.claims").get(name, "").partition(":")[0]
     module: ClaimModule = import_module(plugged if plugged and not find_spec(own) else own)
     return module
+
+
+def claim_of(sweep: Sweep) -> ClaimModule | None:
+    """Return the claim of a sweep: its table ``[claim]``, or the module of its name; or None."""
+    if sweep.file.claim is not None:
+        from motsim.claims._declared import DeclaredClaim
+
+        return DeclaredClaim(sweep, sweep.file.claim)
+    return claim_module(sweep.name) if sweep.name in claim_names() else None

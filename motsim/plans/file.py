@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from motsim.plans.claim_table import ClaimTable
+
 __all__ = ["LAST_START", "SweepError", "SweepFile", "Tier", "TierTable", "nearest"]
 
 Tier = Literal["quick", "full"]
@@ -43,6 +45,7 @@ class SweepFile(BaseModel):
     grid: dict[str, list[Any]] = {}
     case: dict[str, dict[str, Any]] = {}
     tier: dict[Tier, TierTable] = {}
+    claim: ClaimTable | None = None
 
 
 def nearest(word: str, choices: Sequence[str] | Mapping[str, Any]) -> str:

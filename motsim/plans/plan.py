@@ -22,6 +22,7 @@ from motsim.plans.checks import (
     complete_settings,
     read_case,
 )
+from motsim.plans.claim_table import claim_hint, claims_of_cases
 from motsim.plans.file import LAST_START, SweepError, SweepFile, Tier, TierTable, nearest
 from motsim.plans.keys import kind_key
 
@@ -44,6 +45,7 @@ __all__ = [
 
 FOLDER = Path(__file__).resolve().parents[2] / "sweeps"
 MAX_RUNS = 1_000_000
+UNIONS = ("literal[", "dict[")  # what pydantic adds to a place where two types are right
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,13 +268,19 @@ def load_sweep(name: str, seed_start: int | None = None, changes: Changes | None
         file = SweepFile(**content)
         load_kind(file.kind, str(path.parent))
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
+        every = error.errors()  # a key that is misspelt before the one that is missing for it
+        first = next((one for one in every if one["type"] == "extra_forbidden"), every[0])
+        where = ".".join(p for p in map(str, first["loc"]) if not p.startswith(UNIONS))
         hint = ""
-        if first["type"] == "extra_forbidden":
+        if first["loc"][0] == "claim":
+            hint = claim_hint(first["loc"], first["type"], first["input"])
+        elif first["type"] == "extra_forbidden":
             model = TierTable if first["loc"][0] == "tier" else SweepFile
             hint = nearest(str(first["loc"][-1]), model.model_fields)
-        raise SweepError(f"{path}: {where}: {first['msg']}{hint}") from error
+        message = first["msg"].removeprefix("Value error, ")
+        raise SweepError(f"{path}: {where}: {message}{hint}") from error
     except ValueError as error:
         raise SweepError(f"{path}: {error}") from error
+    for line in claims_of_cases(file.claim, file.case) if file.claim else ():
+        raise SweepError(f"{path}: {line}")
     return Sweep(path.stem, path, file, replace(changes, start=seed_start))

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
-from motsim.claims import Claim, Finding, claim_module, claim_names
+from motsim.claims import Claim, ClaimModule, Finding, claim_module, claim_names, claim_of
 from motsim.plans.changes import Changes, sweep_words
 from motsim.plans.plan import SweepError, load_sweep
 from motsim.report.provenance import commands_of, source_of, sweep_file, versions_of
@@ -129,11 +130,15 @@ def collect(name: str, folder: Path, page_folder: Path) -> Section:
         section = _described(section, tables, folder, page_folder)
     except (TablesError, KeyError, TypeError, ValueError) as error:
         return replace(section, problems=(_line(error),))
-    if claim is None:
+    judge = claim_module(name) if claim else _declared(name, tables.meta, folder)
+    if judge is None:
         return replace(section, preview=_preview(tables))
+    if claim is None:  # of the user's own sweep file
+        verify = section.commands[0].replace("motsim.sweep", "motsim.verify")
+        section = replace(section, claim=judge.CLAIM, commands=(*section.commands, verify))
     problems = list(section.problems)
     try:
-        section = replace(section, findings=tuple(claim_module(name).judge(tables)))
+        section = replace(section, findings=tuple(judge.judge(tables)))
     except (LookupError, ValueError, TypeError, ArithmeticError) as error:
         problems.append(f"its tables cannot be judged: {_line(error)}")
     try:
@@ -141,6 +146,19 @@ def collect(name: str, folder: Path, page_folder: Path) -> Section:
     except TablesError as error:
         problems.append(_line(error))
     return replace(section, problems=tuple(problems))
+
+
+def _declared(name: str, meta: dict[str, Any], folder: Path) -> ClaimModule | None:
+    """Return the claim of a user's own sweep file, if it has one and the tables are its own."""
+    source = source_of(name, meta, folder, None)
+    changes = Changes.described(name, meta)
+    if not source.endswith(".toml") or changes.sets or changes.cases:
+        return None
+    try:
+        sweep = load_sweep(source)
+    except SweepError:  # `_described` says so
+        return None
+    return claim_of(sweep) if sweep.file.claim else None
 
 
 def _line(error: Exception) -> str:
