@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from motsim.running.progress import Progress
     from motsim.running.session import Session
 
-__all__ = ["main"]
+__all__ = ["main", "parser"]
 
 EPILOG = """\
 examples:
@@ -45,8 +45,8 @@ python -m motsim.sweep NAME --seed-start START.
 PROGRAM = "python -m motsim.verify"
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit code."""
+def parser() -> argparse.ArgumentParser:
+    """Return the command's options."""
     options = CommandParser(
         prog=PROGRAM,
         description="Check the claims of the papers; exit 0 only if each verdict is as recorded.",
@@ -66,7 +66,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     options.add_argument("--json", action="store_true", help="print JSON instead of a table")
     options.add_argument("--list", action="store_true", help="list the claims and stop")
-    arguments = options.parse_args(argv)
+    return options
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit code."""
+    arguments = parser().parse_args(argv)
     return answer(PROGRAM, argv, arguments, lambda progress: _act(arguments, progress))
 
 

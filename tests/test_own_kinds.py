@@ -212,6 +212,18 @@ def write(folder, files):
         (folder / name).write_text(textwrap.dedent(text))
 
 
+def test_siblings_of_a_module_that_is_importable_count_unless_it_is_installed(
+    tmp_path, monkeypatch
+):
+    for name in ("src", "site-packages"):
+        write(
+            tmp_path / name, {f"lone_{name[:3]}.py": "import lone_helper\n", "lone_helper.py": ""}
+        )
+        monkeypatch.syspath_prepend(str(tmp_path / name))
+    assert set(own_sources("lone_src")) == {"lone_src", "lone_helper"}
+    assert set(own_sources("lone_sit")) == {"lone_sit"}
+
+
 ENTRY = """
 [motsim.kinds]
 quad-kind = mypkg.quad:run

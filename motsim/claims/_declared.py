@@ -181,7 +181,7 @@ def _decision(rows: pd.DataFrame, mine: CaseClaim) -> RateDecision:
 def _law_verdict(decision: RateDecision, mine: CaseClaim, criterion: Criterion) -> Any:
     """Verdict and measurement of a law or its exponent."""
     low, high = decision.exponent_interval
-    p = shown(decision.exponent, low, high, ".2f", "p = ") if np.isfinite(decision.exponent) else ""
+    p = f"p = {shown(decision.exponent, low, high)}" if np.isfinite(decision.exponent) else ""
     measured = f"{decision.law}: {p}" if p else "no law"
     if decision.law == "log":
         found = (decision.steps_per_decade, *decision.steps_per_decade_interval)

@@ -26,6 +26,7 @@ from motsim.extras import MissingExtraError
 __all__ = ["load_own", "own_sources", "split_name", "undeclared"]
 
 MOTSIM = Path(motsim.__file__).resolve().parents[1]
+INSTALLED = ("site-packages", "dist-packages")  # where packages lie that others wrote
 TRIES = 3  # of an import during which a source changes
 
 
@@ -111,7 +112,7 @@ def _check_names(files: Iterable[str], place: str) -> None:
     """Refuse a module of the folder in whose place an installed one would be imported."""
     for top in {name.partition(".")[0] for name in files} - {"motsim"}:
         if hidden(top, place):
-            raise ImportError(f"an installed module hides {top!r} in {place}; rename yours")
+            raise ImportError(f"another module hides {top!r} in {place}; rename yours")
 
 
 def undeclared(kind: Kind) -> list[str]:
@@ -140,6 +141,7 @@ def own_sources(module: str, folder: str = "") -> dict[str, Path]:
     """
     package = module.partition(".")[0]
     home = Path(folder) if folder else package_home(package)
+    siblings = bool(folder) or home.name not in INSTALLED
     found: dict[str, Path] = {}
     waiting = [*_parents(module), module]
     while waiting:
@@ -150,7 +152,7 @@ def own_sources(module: str, folder: str = "") -> dict[str, Path]:
         if top == "motsim":
             path = file_of(MOTSIM, name)
         else:
-            path = file_of(home, name) if folder or top == package else None
+            path = file_of(home, name) if siblings or top == package else None
         if path is None:
             continue
         found[name] = path

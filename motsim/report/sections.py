@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from motsim.claims import Claim, ClaimModule, Finding, claim_module, claim_names, claim_of
+from motsim.claims import Claim, ClaimModule, Finding, claim_module, claim_names
+from motsim.claims._stored import claim_of_tables
 from motsim.plans.changes import Changes, sweep_words
 from motsim.plans.plan import SweepError, load_sweep
 from motsim.report.provenance import commands_of, source_of, sweep_file, versions_of
@@ -149,16 +150,9 @@ def collect(name: str, folder: Path, page_folder: Path) -> Section:
 
 
 def _declared(name: str, meta: dict[str, Any], folder: Path) -> ClaimModule | None:
-    """Return the claim of a user's own sweep file, if it has one and the tables are its own."""
-    source = source_of(name, meta, folder, None)
+    """Return the claim in a user's own sweep file, if the tables are the file's own."""
     changes = Changes.described(name, meta)
-    if not source.endswith(".toml") or changes.sets or changes.cases:
-        return None
-    try:
-        sweep = load_sweep(source)
-    except SweepError:  # `_described` says so
-        return None
-    return claim_of(sweep) if sweep.file.claim else None
+    return None if changes.sets or changes.cases else claim_of_tables(name, meta, folder)
 
 
 def _line(error: Exception) -> str:
