@@ -107,7 +107,8 @@ def _act(arguments: argparse.Namespace, progress: "Progress") -> int:
     if arguments.schema:
         from motsim.plans.schema import sweep_schema
 
-        return _print_lines([sweep_schema()])
+        own = [sweep for sweep in map(load_sweep, arguments.names) if sweep.kind.own]
+        return _print_lines([sweep_schema({sweep.file.kind: sweep.kind for sweep in own})])
     if arguments.status:
         from motsim.running.status import describe
 
@@ -219,7 +220,7 @@ def _report(
     progress: "Progress",
 ) -> int:
     """Say where the tables are, which runs failed, what the verdicts are; draw the figure."""
-    from motsim.claims import claim_module, claim_names
+    from motsim.claims import claim_of
     from motsim.claims._recorded import judged
     from motsim.commands.setting_lines import conclusion
     from motsim.commands.summary import print_conclusion, print_findings, print_hitting_times
@@ -235,10 +236,10 @@ def _report(
         print(f"tables: {arguments.out / sweep.table}.csv")
         return 1
     code, findings, recorded = 0, [], not (sweep.moved or sweep.altered)
-    if sweep.name in claim_names() and not sweep.altered:
-        module = claim_module(sweep.name)
-        findings = list(judged(sweep.name, tables))
-        print_conclusion(getattr(module, "conclusion", lambda _: [])(findings))
+    claim = claim_of(sweep)
+    if claim and not sweep.altered:
+        findings = list(judged(sweep.name, tables, claim))
+        print_conclusion(getattr(claim, "conclusion", lambda _: [])(findings))
     print_hitting_times(tables)
     if findings:
         print_findings(findings)
@@ -250,7 +251,7 @@ def _report(
             )
     else:
         _print_lines(conclusion(sweep, tables, cells, arguments.out))
-        if sweep.name in claim_names():
+        if claim:
             print("no verdict is recorded for changed settings")
     print(f"tables: {arguments.out / sweep.table}.csv")
     name = "" if sweep.altered else sweep.name

@@ -4,6 +4,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from motsim.plans.claim_table import ClaimTable
+
 __all__ = ["LAST_START", "SweepError", "SweepFile", "Tier", "TierTable"]
 
 Tier = Literal["quick", "full"]
@@ -41,3 +43,4 @@ class SweepFile(BaseModel):
     grid: dict[str, list[Any]] = {}
     case: dict[str, dict[str, Any]] = {}
     tier: dict[Tier, TierTable] = {}
+    claim: ClaimTable | None = None
