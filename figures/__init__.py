@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from motsim.changes import split_table
+from motsim.plans.changes import split_table
 from motsim.results.files import TableFile, clean, replace_all
 from motsim.results.folder import check_folder
 from motsim.results.store import FAILED

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from figures import draw, figure_names
-from motsim.command import CommandParser
-from motsim.plan import nearest
+from motsim.checks import nearest
+from motsim.commands.common import CommandParser
 from motsim.printing import printable
 from motsim.results.folder import StoreError
 from motsim.results.tables import TablesError, load_tables

@@ -9,9 +9,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from figures import style
-from motsim.changes import split_table
+from motsim.commands.summary import label_text
+from motsim.plans.changes import split_table
 from motsim.results.tables import Tables, TablesError
-from motsim.summary import label_text
 
 __all__ = ["draw"]
 

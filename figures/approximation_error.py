@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from figures import style
 from motsim.claims._expert import steps_per_decade
 from motsim.claims._outcomes import specialized
+from motsim.claims._rates import curves
 from motsim.claims.approximation_error import (
     EXCESS,
     FLOORS,
@@ -19,7 +20,6 @@ from motsim.claims.approximation_error import (
     gate_curve,
     predicted_floors,
 )
-from motsim.claims.rates import curves
 from motsim.results.tables import Tables
 
 __all__ = ["draw"]

@@ -8,8 +8,9 @@ from matplotlib.figure import Figure
 
 from figures import style
 from motsim.claims.attention_floor import REPLICATES, floors, noise_weight, predicted_floor
-from motsim.intervals import mean_interval
 from motsim.results.tables import Tables
+from motsim.statistics.interval import stacked
+from motsim.statistics.intervals import mean_interval
 
 __all__ = ["draw"]
 
@@ -53,8 +54,9 @@ def _floors(rows: pd.DataFrame, ax: Axes) -> None:
     for length, part in rows.groupby("num_tokens"):
         colour, marker = LOOK[int(str(length))]
         for column, filled in (("floor", False), ("fresh", True)):
-            found = [(s, *mean_interval(cell[column])) for s, cell in part.groupby("noise_std")]
-            sigma, mean, low, high = np.array(found, dtype=float).T
+            found = {float(str(s)): cell[column] for s, cell in part.groupby("noise_std")}
+            sigma = np.array(list(found))
+            mean, low, high = stacked(mean_interval(values) for values in found.values())
             ax.errorbar(
                 sigma, mean, yerr=[mean - low, high - mean], fmt=marker, ms=3.5, lw=1.0, capsize=2,
                 color=style.PALETTE[colour], markerfacecolor=None if filled else "white",

@@ -17,9 +17,10 @@ from motsim.claims._classes import (
     steps,
 )
 from motsim.claims._outcomes import specialized
-from motsim.intervals import exact_share_interval
-from motsim.occupancy import unequal_coupons
+from motsim.mixture.occupancy import unequal_coupons
 from motsim.results.tables import Tables
+from motsim.statistics.interval import stacked
+from motsim.statistics.intervals import exact_share_interval
 
 __all__ = ["draw"]
 
@@ -55,10 +56,10 @@ def _shares(tables: Tables, ax: Axes) -> None:
         exponent = float(str(key))
         paint, marker = _paint(exponent)
         found = np.array([(rows["found"] == n).sum() for n in range(NUM_CLASSES)])
-        ends = np.array([exact_share_interval(int(k), len(rows)) for k in found]).T
-        share = found / len(rows)
+        share, low, high = stacked(exact_share_interval(int(k), len(rows)) for k in found)
         ax.errorbar(
-            place + 0.08 * number, share, yerr=np.abs(ends - share), fmt=marker, ms=3.5, lw=0.9,
+            place + 0.08 * number, share, yerr=np.abs([share - low, high - share]),
+            fmt=marker, ms=3.5, lw=0.9,
             capsize=2, color=paint, label=f"a = {exponent:g}",
         )  # fmt: skip
         ax.plot(place, shares_of_race(exponent), color=paint, lw=1)

@@ -8,7 +8,7 @@ from scipy.special import gammaln
 
 from figures import style
 from motsim.claims.coverage import shares
-from motsim.occupancy import coupon_collector
+from motsim.mixture.occupancy import coupon_collector
 from motsim.results.tables import Tables
 
 __all__ = ["draw", "regime_shares"]

@@ -67,18 +67,21 @@ def draw(tables: Tables) -> dict[str, Figure]:
 
 def ratio(found: StepRatio, y: float, colour: int, marker: str, ax: Axes) -> None:
     """Draw one ratio with its interval; open and without an upper end where it is a bound."""
-    if not np.isfinite(found.value):
+    middle = found.interval.value
+    if not np.isfinite(middle):
         return
     ink = style.PALETTE[colour]
-    ends = [end if np.isfinite(end) and end > 0 else found.value for end in (found.low, found.high)]
+    both = found.interval.low, found.interval.high
+    ends = [end if np.isfinite(end) and end > 0 else middle for end in both]
     ax.plot(ends, [y, y], color=ink)
     bound = bool(found.sign)
     face = "white" if bound else ink
-    ax.plot(found.value, y, ">" if bound else marker, color=ink, ms=3.5, mfc=face)
+    ax.plot(middle, y, ">" if bound else marker, color=ink, ms=3.5, mfc=face)
 
 
 def share(found: Outcomes, y: float, colour: int, marker: str, ax: Axes) -> None:
     """Draw the share of runs that succeed with its exact interval."""
     ink = style.PALETTE[colour]
-    ax.plot(found.interval(), [y, y], color=ink)
-    ax.plot(found.share, y, marker, color=ink, ms=3.5)
+    part = found.interval()
+    ax.plot([part.low, part.high], [y, y], color=ink)
+    ax.plot(part.value, y, marker, color=ink, ms=3.5)

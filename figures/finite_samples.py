@@ -5,9 +5,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from figures import style
-from motsim.claims.finite_samples import at_size, counted, learned, shares, threshold
+from motsim.claims.finite_samples import at_size, learned, shares, threshold
 from motsim.claims.sampled_routing import routed
 from motsim.results.tables import Tables
+from motsim.statistics.interval import stacked
+from motsim.statistics.intervals import exact_share_interval
 
 __all__ = ["draw"]
 
@@ -48,27 +50,23 @@ def _thresholds(tables: Tables, ax: Axes) -> None:
         wide = shares(tables.runs, case)
         if wide.shape[1] < 3:
             continue
-        ends = np.array([counted(*pair) for pair in zip(wide.sum(), wide.count(), strict=True)]).T
-        mean = wide.mean().to_numpy()
+        pairs = zip(wide.sum().astype(int), wide.count(), strict=True)
+        mean, low, high = stacked(exact_share_interval(*pair) for pair in pairs)
         size = wide.columns.to_numpy(float) * 1.06 ** (place - 1)  # bars beside each other
         paint = style.PALETTE[colour]
         ax.errorbar(
-            size, mean, yerr=np.abs(ends - mean), fmt=marker + "-", ms=3.5, lw=0.9, capsize=2,
+            size, mean, yerr=np.abs([mean - low, high - mean]),
+            fmt=marker + "-", ms=3.5, lw=0.9, capsize=2,
             color=paint, label=label,
         )  # fmt: skip
-        ax.plot([threshold(wide)[0]] * 2, [0.0, 0.5], color=paint, ls=":", lw=1.0)
+        ax.plot([threshold(wide).value] * 2, [0.0, 0.5], color=paint, ls=":", lw=1.0)
     anew = tables.runs[tables.runs["case"] == "anew"]
     if len(anew):
         good = learned(anew)
-        low, high = counted(good.sum(), len(good))
-        size, share, paint = (
-            anew["new_samples"].max(),
-            good.mean(),
-            style.PALETTE[LOOK["narrow"][1]],
-        )
+        share, low, high = stacked([exact_share_interval(int(good.sum()), len(good))])
         ax.errorbar(
-            size, share, yerr=[[share - low], [high - share]], fmt="*", ms=6, lw=0.9, capsize=2,
-            color=paint,
+            anew["new_samples"].max(), share, yerr=[share - low, high - share], fmt="*", ms=6,
+            lw=0.9, capsize=2, color=style.PALETTE[LOOK["narrow"][1]],
         )  # fmt: skip
     ax.axhline(0.5, color=style.GREY, lw=0.7)
     ax.set_xscale("log")
@@ -85,10 +83,9 @@ def _closed(tables: Tables, ax: Axes) -> None:
         good = at_size(tables.runs, case)
         if not len(good):
             continue
-        low, high = counted(int(good.sum()), len(good))
-        mean = good.mean()
+        mean, low, high = stacked([exact_share_interval(int(good.sum()), len(good))])
         ax.errorbar(
-            mean, len(names), xerr=[[mean - low], [high - mean]], fmt="o", ms=4, lw=1.0, capsize=2,
+            mean, len(names), xerr=[mean - low, high - mean], fmt="o", ms=4, lw=1.0, capsize=2,
             color=style.PALETTE[3 if case == "strong" else 7 if case == "population" else 0],
         )  # fmt: skip
         names.append(name)

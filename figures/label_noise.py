@@ -94,7 +94,7 @@ def _shares(tables: Tables, ax: Axes) -> None:
         rows = points[points["case"] == case]
         if rows.empty:
             continue
-        share = (rows["good"] / rows["trials"]).to_numpy()
+        share = rows["share"].to_numpy()
         bars = np.abs(rows[["low", "high"]].to_numpy().T - share)
         shift = {"share": 0.0, "share-short": -0.01, "share-fast-gate": 0.01}[case]
         ax.errorbar(

@@ -6,8 +6,8 @@ from matplotlib.figure import Figure
 
 from figures import style
 from motsim.claims._outcomes import specialized
+from motsim.claims._rates import curves
 from motsim.claims.last_stage import NUM_CLASSES, SETTLED, STOPPED, plateaus
-from motsim.claims.rates import curves
 from motsim.rates import log_depth
 from motsim.results.tables import Tables
 

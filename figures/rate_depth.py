@@ -7,6 +7,7 @@ from matplotlib.ticker import LogLocator
 
 from figures import style
 from motsim.claims._outcomes import specialized
+from motsim.claims._rates import curves
 from motsim.claims.rate_depth import (
     COMPARED,
     DERIVED,
@@ -16,7 +17,6 @@ from motsim.claims.rate_depth import (
     predicted,
     seed_settings,
 )
-from motsim.claims.rates import curves
 from motsim.results.tables import Tables
 
 __all__ = ["draw"]

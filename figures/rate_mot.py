@@ -7,8 +7,8 @@ from matplotlib.figure import Figure
 
 from figures import style
 from motsim.claims._outcomes import specialized
+from motsim.claims._rates import curves
 from motsim.claims.rate_mot import START, TOLERANCE, constant_finding, one_number, settings
-from motsim.claims.rates import curves
 from motsim.results.tables import Tables
 
 __all__ = ["draw"]
@@ -77,7 +77,7 @@ def ratios(groups: list[pd.DataFrame], ax: Axes) -> None:
     names = []
     for place, rows in enumerate(groups):
         case, n, rate = settings(rows)
-        found = constant_finding("", rows, None)
+        found = constant_finding("", rows, None).interval
         names.append(f"{LABELS[case]}, N = {n}, η = {rate:g}")
         if np.isfinite(found.low):
             ax.errorbar(

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from figures import style
 from motsim.claims._outcomes import specialized
-from motsim.claims.rates import case_decision, curves
+from motsim.claims._rates import case_decision, curves
 from motsim.results.tables import Tables
 
 __all__ = ["draw"]

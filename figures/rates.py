@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from figures import style
 from motsim.claims._outcomes import specialized
-from motsim.claims.rates import case_decision, curves
+from motsim.claims._rates import case_decision, curves
 from motsim.rates import log_depth
 from motsim.results.tables import Tables
 

@@ -7,8 +7,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 
 from figures import style
-from motsim.intervals import mean_interval
 from motsim.results.tables import Tables
+from motsim.statistics.interval import stacked
+from motsim.statistics.intervals import mean_interval
 
 __all__ = ["LOOK", "bands", "draw", "errors", "percent_axis"]
 
@@ -69,7 +70,7 @@ def errors(rows: pd.DataFrame, ax: Axes) -> None:
             mean_interval(100 * rows[(rows["case"] == c) & (rows["model"] == model)]["test_error"])
             for c in cases
         ]
-        mean, low, high = np.array(points).T
+        mean, low, high = stacked(points)
         ax.errorbar(
             np.arange(len(cases)) + (place - 2) * 0.13, mean, yerr=[mean - low, high - mean],
             fmt=marker, ms=4, lw=0.9, color=style.PALETTE[colour], label=label,
@@ -98,7 +99,7 @@ def bands(curves: pd.DataFrame, key: str, look: dict[str, tuple[str, int, str]],
             continue
         at = np.unique(own["x"].to_numpy(float))
         found = [mean_interval(own[own["x"] == x]["y"]) for x in at]
-        mean, low, high = np.array(found).T
+        mean, low, high = stacked(found)
         paint = style.PALETTE[colour]
         ax.plot(at, mean, marker=marker, ms=3, color=paint, label=label)
         ax.fill_between(at, np.maximum(low, 1e-2), high, color=paint, alpha=0.15, lw=0)

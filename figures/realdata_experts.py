@@ -1,6 +1,5 @@
 """Real data: experts used, specialisation and gain by number of tasks; maps of the routing."""
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -14,8 +13,9 @@ from motsim.claims.realdata_experts import (
     mixtures,
     relative_entropy,
 )
-from motsim.intervals import mean_interval
 from motsim.results.tables import Tables
+from motsim.statistics.interval import stacked
+from motsim.statistics.intervals import mean_interval
 
 __all__ = ["draw", "heat_map", "interval_line"]
 
@@ -62,7 +62,7 @@ def interval_line(
     """Draw the mean over the rows with its interval against the columns."""
     if wide.empty:
         return
-    mean, low, high = np.array([mean_interval(wide[n]) for n in wide.columns]).T
+    mean, low, high = stacked(mean_interval(wide[n]) for n in wide.columns)
     ax.errorbar(
         wide.columns.to_numpy(float), mean, yerr=[mean - low, high - mean], marker=marker, ms=4,
         lw=1.1, color=style.PALETTE[colour], label=label,

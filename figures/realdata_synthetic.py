@@ -5,8 +5,9 @@ from matplotlib.figure import Figure
 
 from figures import style
 from motsim.claims.realdata_synthetic import PUBLISHED, accuracies, entropies
-from motsim.intervals import mean_interval
 from motsim.results.tables import Tables
+from motsim.statistics.interval import stacked
+from motsim.statistics.intervals import mean_interval
 
 __all__ = ["draw", "values"]
 
@@ -44,10 +45,10 @@ def values(tables: Tables, ax: Axes, *, entropy: bool) -> None:
         if entropy and case.startswith("single"):
             continue
         found = (entropies if entropy else accuracies)(tables, case)
-        mean, low, high = mean_interval(found)
+        mean, low, high = stacked([mean_interval(found)])
         ax.plot(found, [row - 0.1] * len(found), "o", ms=3, color=style.PALETTE[0], alpha=0.4, lw=0)
         ax.errorbar(
-            mean, row - 0.1, xerr=[[mean - low], [high - mean]], fmt="o", ms=4.5, lw=1.1,
+            mean, row - 0.1, xerr=[mean - low, high - mean], fmt="o", ms=4.5, lw=1.1,
             color=style.PALETTE[0], label="motsim" if case == "mixture-cubic" else None,
         )  # fmt: skip
     ax.set_yticks(range(len(CASES)), [case.replace("-", ", ") for case in reversed(CASES)])

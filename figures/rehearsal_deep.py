@@ -1,13 +1,15 @@
 """Rehearsal of deep networks: accuracy against similarity, and why revisits lose."""
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from figures import style
 from motsim.claims.rehearsal_deep import differences, settings
-from motsim.intervals import mean_interval
 from motsim.results.tables import Tables
+from motsim.statistics.interval import stacked
+from motsim.statistics.intervals import mean_interval
 
 __all__ = ["accuracies", "draw", "gaps", "overwriting"]
 
@@ -65,10 +67,11 @@ def accuracies(rows: pd.DataFrame, case: str, ax: Axes) -> None:
         own = rows[rows["strategy"] == strategy].groupby("level")["final_accuracy"]
         if not len(own):
             continue
-        points = pd.DataFrame({level: mean_interval(values) for level, values in own}).T
+        levels = np.array([float(str(level)) for level, _ in own])
+        mean, low, high = stacked(mean_interval(values) for _, values in own)
         ax.errorbar(
-            points.index.to_numpy(float) + (place - 1) * 0.012 * width, points[0],
-            yerr=[points[0] - points[1], points[2] - points[0]], lw=1.1, marker=marker, ms=3.5,
+            levels + (place - 1) * 0.012 * width, mean,
+            yerr=[mean - low, high - mean], lw=1.1, marker=marker, ms=3.5,
             color=style.PALETTE[colour], label=strategy, mfc="white" if place == 1 else None,
         )  # fmt: skip
     ax.set_xlabel(FAMILIES[case][0])
@@ -84,9 +87,9 @@ def gaps(tables: Tables, ax: Axes) -> None:
     for _, case, part in settings(tables):
         label, colour, marker = {**FAMILIES, **OTHERS}.get(case, (case, 7, "h"))
         label = case if case in FAMILIES else label
-        mean, low, high = mean_interval(differences(part, "final_accuracy"))
+        mean, low, high = stacked([mean_interval(differences(part, "final_accuracy"))])
         ax.errorbar(
-            part["cosine"].mean(), mean, yerr=[[mean - low], [high - mean]], fmt=marker, lw=0.9,
+            part["cosine"].mean(), mean, yerr=[mean - low, high - mean], fmt=marker, lw=0.9,
             ms=4 if case in FAMILIES else 5.5, color=style.PALETTE[colour],
             mfc=None if case in FAMILIES else "white",
             label=None if label in named else label,
@@ -108,9 +111,9 @@ def overwriting(tables: Tables, ax: Axes) -> None:
     names = [case for case in reversed([*FAMILIES, *OTHERS]) if case in hardest]
     look = (("before_revisits", 0, "o", "before revisits"), ("learned_accuracy", 3, "<", "after"))
     for row, case in enumerate(names):
-        ends = [mean_interval(hardest[case][column]) for column, *_ in look]
-        ax.plot([ends[0][0], ends[1][0]], [row, row], color="0.75", lw=2.5, zorder=1)
-        for (mean, low, high), (_, colour, marker, label) in zip(ends, look, strict=True):
+        ends = stacked(mean_interval(hardest[case][column]) for column, *_ in look)
+        ax.plot(ends[0], [row, row], color="0.75", lw=2.5, zorder=1)
+        for (mean, low, high), (_, colour, marker, label) in zip(ends.T, look, strict=True):
             ax.errorbar(
                 mean, row, xerr=[[mean - low], [high - mean]], fmt=marker, ms=4.5, lw=0.9,
                 color=style.PALETTE[colour], label=label if row == 0 else None,

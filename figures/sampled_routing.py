@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from figures import style
 from motsim.claims.sampled_routing import drift, routed, shares
 from motsim.results.tables import Tables
+from motsim.statistics.interval import stacked
 
 __all__ = ["draw"]
 
@@ -60,10 +61,9 @@ def _shares(runs: pd.DataFrame, ax: Axes) -> None:
     names = [case for case in LOOK if (runs["case"] == case).any()]
     for place, case in enumerate(names):
         colour = LOOK[case][1]
-        good, count, low, high = shares(runs[runs["case"] == case])
-        mean = good / count
+        mean, low, high = stacked([shares(runs[runs["case"] == case])[2]])
         ax.errorbar(
-            mean, place, xerr=[[mean - low], [high - mean]], fmt="o", ms=4, lw=1.0, capsize=2,
+            mean, place, xerr=[mean - low, high - mean], fmt="o", ms=4, lw=1.0, capsize=2,
             color=style.PALETTE[colour],
         )  # fmt: skip
     ax.set_yticks(range(len(names)), [LOOK[case][0] for case in names])
@@ -125,10 +125,9 @@ def _doses(runs: pd.DataFrame, varied: dict[str, str], seeds: int) -> Figure:
     for ax, (case, axis) in zip(axes, varied.items(), strict=True):
         rows = runs[runs["case"] == case]
         for value, part in rows.groupby(axis):
-            good, count, low, high = shares(part)
-            mean = good / count
+            mean, low, high = stacked([shares(part)[2]])
             ax.errorbar(
-                float(str(value)), mean, yerr=[[mean - low], [high - mean]], fmt="o", ms=3.5,
+                float(str(value)), mean, yerr=[mean - low, high - mean], fmt="o", ms=3.5,
                 lw=1.0, capsize=2, color=style.PALETTE[3],
             )  # fmt: skip
         ax.set_xscale("log")

@@ -7,9 +7,10 @@ from matplotlib.figure import Figure
 
 from figures import style
 from motsim.claims.similarity import CASES, shares
-from motsim.intervals import mean_interval, share_interval
 from motsim.results.tables import Tables
-from motsim.transitions import cubic_transition, race
+from motsim.statistics.interval import stacked
+from motsim.statistics.intervals import mean_interval, share_interval
+from motsim.statistics.transitions import cubic_transition, race
 
 __all__ = ["draw"]
 
@@ -54,7 +55,7 @@ def _cubic(tables: Tables, case: str, ax: Axes) -> None:
     if wide.empty:
         return
     rho = wide.columns.to_numpy(float)
-    mean, low, high = np.array([mean_interval(wide[r]) for r in wide.columns]).T
+    mean, low, high = stacked(mean_interval(wide[r]) for r in wide.columns)
     paint = style.PALETTE[colour]
     ax.errorbar(
         rho, mean, yerr=[mean - low, high - mean], fmt=marker + "-", ms=3.5, lw=0.9, capsize=2,
@@ -70,11 +71,11 @@ def _linear(tables: Tables, case: str, ax: Axes) -> None:
         return
     rho = wide.columns.to_numpy(float)
     count = wide.sum().to_numpy(int)
-    ends = np.array([share_interval(int(k), len(wide)) for k in count]).T
-    mean = count / len(wide)
+    mean, low, high = stacked(share_interval(int(k), len(wide)) for k in count)
     paint = style.PALETTE[colour]
     ax.errorbar(
-        rho, mean, yerr=np.abs(ends - mean), fmt=marker, ms=3.5, lw=0.9, capsize=2, color=paint,
+        rho, mean, yerr=np.abs([mean - low, high - mean]),
+            fmt=marker, ms=3.5, lw=0.9, capsize=2, color=paint,
         label=label,
     )  # fmt: skip
     fine = np.linspace(rho.min(), 0.97, 30)

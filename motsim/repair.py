@@ -12,7 +12,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from motsim.command import CommandParser
+from motsim.commands.common import CommandParser
+from motsim.results.content import ContentError, unpacked
 from motsim.results.database import Database
 from motsim.results.folder import StoreError, check_folder, not_written
 from motsim.results.migration import FIRST_COLUMNS, first_row
@@ -103,7 +104,9 @@ def salvage(path: Path) -> dict[str, Row]:
                 for values in _readable(db, query + order, (prefix, prefix + "g")):
                     row = _sound(values) if place == "r.key" else first_row(values)
                     if row is not None:
-                        found[row.key] = row
+                        with contextlib.suppress(ContentError):  # else it would stay in the way
+                            unpacked(row)
+                            found[row.key] = row
     return found
 
 

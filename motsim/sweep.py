@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from motsim.command import CommandParser, add_run_options, answer, positive_integer
+from motsim.commands.common import CommandParser, add_run_options, answer, positive_integer
 
 if TYPE_CHECKING:  # the command answers --help without loading numpy
-    from motsim.plan import Cell, Sweep
+    from motsim.plans.plan import Cell, Sweep
     from motsim.results.tables import Tables
     from motsim.running.progress import Progress
     from motsim.running.session import Session
@@ -34,6 +34,7 @@ examples:
   python -m motsim.sweep rates --shard 1/3 --out first      one of three machines; then, on one,
   python -m motsim.sweep rates --collect first second third
   python -m motsim.sweep --status                 what is in the results folder
+  python -m motsim.sweep --free 3fa92c1b          take the runs of a holder that --status names
   python -m motsim.sweep --schema > sweep.schema.json       for editors that complete TOML
 
 A second call reuses every finished run. Exit codes: 0 done, 1 a run failed or a verdict is not
@@ -70,6 +71,7 @@ def parser() -> argparse.ArgumentParser:
     tasks.add_argument(
         "--collect", nargs="+", type=Path, metavar="DIR", help="merge the stores of other folders"
     )
+    tasks.add_argument("--free", metavar="HOLDER", help="take away the runs of one that has ended")
     tasks.add_argument("--schema", action="store_true", help="print the JSON schema of sweep files")
     return options
 
@@ -94,22 +96,26 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _act(arguments: argparse.Namespace, progress: "Progress") -> int:
     """Do what the options ask for."""
-    from motsim.changes import Changes, parse_override
-    from motsim.levelled import levelled
-    from motsim.origins import check_origins
-    from motsim.plan import load_sweep
+    from motsim.plans.changes import Changes, parse_override
+    from motsim.plans.levelled import levelled
+    from motsim.plans.origins import check_origins
+    from motsim.plans.plan import load_sweep
     from motsim.running.backends import open_backend
     from motsim.running.preview import dry_run, listed
     from motsim.running.session import Session
 
     if arguments.schema:
-        from motsim.sweep_schema import sweep_schema
+        from motsim.plans.schema import sweep_schema
 
         return _print_lines([sweep_schema()])
     if arguments.status:
         from motsim.running.status import describe
 
         return _print_lines(describe(arguments.out, arguments.names, arguments.seed_start))
+    if arguments.free:
+        from motsim.running.holders import free
+
+        return _print_lines([free(arguments.out, arguments.free)])
     jobs = arguments.jobs or os.cpu_count() or 1
     if arguments.list:
         return _print_lines(listed(jobs, progress.warn))
@@ -214,9 +220,10 @@ def _report(
 ) -> int:
     """Say where the tables are, which runs failed, what the verdicts are; draw the figure."""
     from motsim.claims import claim_module, claim_names
+    from motsim.claims._recorded import judged
+    from motsim.commands.setting_lines import conclusion
+    from motsim.commands.summary import print_conclusion, print_findings, print_hitting_times
     from motsim.results.store import FAILED
-    from motsim.setting_lines import conclusion
-    from motsim.summary import print_conclusion, print_findings, print_hitting_times
 
     failed = tables.runs[tables.runs["status"].isin(FAILED)]
     for _, row in failed.iterrows():
@@ -230,7 +237,7 @@ def _report(
     code, findings, recorded = 0, [], not (sweep.moved or sweep.altered)
     if sweep.name in claim_names() and not sweep.altered:
         module = claim_module(sweep.name)
-        findings = module.judge(tables)
+        findings = list(judged(sweep.name, tables))
         print_conclusion(getattr(module, "conclusion", lambda _: [])(findings))
     print_hitting_times(tables)
     if findings:

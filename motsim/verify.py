@@ -8,12 +8,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from motsim.command import CommandParser, add_run_options, answer, positive_integer
+from motsim.checks import nearest
+from motsim.commands.common import CommandParser, add_run_options, answer, positive_integer
 
 if TYPE_CHECKING:
     from motsim.claims import Finding
-    from motsim.judging import Judged
-    from motsim.plan import Cell, Sweep
+    from motsim.plans.plan import Cell, Sweep
+    from motsim.running.judging import Judged
     from motsim.running.progress import Progress
     from motsim.running.session import Session
 
@@ -72,11 +73,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _act(arguments: argparse.Namespace, progress: "Progress") -> int:
     """Do what the options ask for."""
     from motsim.claims import claim_module, claim_names
-    from motsim.origins import check_origins
-    from motsim.plan import SweepError, load_sweep, nearest
+    from motsim.commands.summary import print_claims, print_verdicts
+    from motsim.plans.origins import check_origins
+    from motsim.plans.plan import SweepError, load_sweep
     from motsim.running.backends import open_backend
     from motsim.running.session import Session
-    from motsim.summary import print_claims, print_verdicts
 
     for name in arguments.names:
         if name not in claim_names():
@@ -99,7 +100,7 @@ def _act(arguments: argparse.Namespace, progress: "Progress") -> int:
                 {
                     name: {
                         **asdict(claim_module(name).CLAIM),
-                        "findings": [asdict(finding) for finding in found.findings],
+                        "findings": [finding.as_dict() for finding in found.findings],
                         **({} if found.together is None else {"together": found.together}),
                     }
                     for name, found in judged.items()
@@ -126,7 +127,7 @@ def _judged(
     A claim whose extra is not installed is skipped with a warning, unless it was named.
     """
     from motsim.extras import MissingExtraError
-    from motsim.judging import judge_claims
+    from motsim.running.judging import judge_claims
 
     ready: list[str] = []
     wanted: set[str] = set()
@@ -168,11 +169,11 @@ def _reproduce(names: list[str], arguments: argparse.Namespace, progress: "Progr
 
     Their tables are made aside and not kept; those of a block come with motsim.sweep.
     """
-    from motsim.plan import load_sweep
-    from motsim.reproduction import FRESH, as_json, block_starts, count
+    from motsim.commands.summary import print_reproduction
+    from motsim.plans.plan import load_sweep
     from motsim.running.backends import open_backend
+    from motsim.running.reproduction import FRESH, as_json, block_starts, count
     from motsim.running.session import Session
-    from motsim.summary import print_reproduction
 
     first = FRESH if arguments.seed_start is None else arguments.seed_start
     starts = block_starts(arguments.blocks, first)

@@ -1,7 +1,7 @@
 """The same runs with another number of jobs."""
 
 from motsim.experiments import kind_module
-from motsim.plan import Cell
+from motsim.plans.plan import Cell
 from motsim.results.store import Store, run_key
 from motsim.running.runner import run_cells
 
@@ -11,7 +11,7 @@ def results_by_jobs(kind, made, folder):
     cells = [
         Cell(
             {"seed": s.seed}, s.model_dump(exclude={"seed"}), kind,
-            run_key(kind, s.model_dump(), kind_module(kind).SCIENCE), 1.0,
+            run_key(kind, s.model_dump(), kind_module(kind).__name__), 1.0,
         )
         for s in made
     ]  # fmt: skip

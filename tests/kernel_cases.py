@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from motsim.data import Signals
-from motsim.layout import kernel_batch, positions
-from motsim.model import Model, ModelParameters
-from motsim.points import Points
+from motsim.mixture.data import Signals
+from motsim.mixture.engine.layout import kernel_batch, positions
+from motsim.mixture.model import Model, ModelParameters
+from motsim.mixture.points import Points
 
 #: experts, neurons, coordinates, tokens, points, how the tokens are made
 SHAPES = [

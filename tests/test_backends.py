@@ -16,8 +16,8 @@ import pandas as pd
 import pytest
 
 import motsim
-from motsim.command import add_run_options
-from motsim.plan import load_sweep
+from motsim.commands.common import add_run_options
+from motsim.plans.plan import load_sweep
 from motsim.results.store import Store
 from motsim.running.backends import BACKENDS, BackendError, open_backend
 from motsim.running.runner import grouped, run_cells

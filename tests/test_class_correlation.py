@@ -6,15 +6,15 @@ import numpy as np
 import numpy_reference as reference
 import pytest
 
-import motsim.reduction
-from motsim.data import Mixture, make_signals
-from motsim.experiments.mixture import Settings, build_model, prepare, stages
-from motsim.layout import kernel_batch
-from motsim.model import Model, ModelParameters, Routing, initial_parameters
-from motsim.points import population
-from motsim.reduction import reduce_problem
-from motsim.schedule import Descent, Stage
-from motsim.training import train
+from motsim.experiments.mixture.run import Settings, build_model, prepare, stages
+from motsim.mixture.data import Mixture, make_signals
+from motsim.mixture.engine import reduction
+from motsim.mixture.engine.layout import kernel_batch
+from motsim.mixture.engine.reduction import reduce_problem
+from motsim.mixture.model import Model, ModelParameters, Routing, initial_parameters
+from motsim.mixture.points import population
+from motsim.mixture.schedule import Descent, Stage
+from motsim.mixture.training import train
 
 EPS = np.finfo(float).eps
 SEEDS = [0, 1, 17]
@@ -153,7 +153,7 @@ def test_products_with_the_class_signals_need_their_metric(odd, monkeypatch):
     model = Model("mot", 3, "cubic")
     points, start = problem(model, 0, 0.6, odd=odd)
     right, _ = curve(model, points, start)
-    monkeypatch.setattr(motsim.reduction, "kernel_batch", lambda *a: kernel_batch(*a[:3]))
+    monkeypatch.setattr(reduction, "kernel_batch", lambda *a: kernel_batch(*a[:3]))
     wrong, _ = curve(model, points, start)
     assert np.abs(wrong / right - 1).max() > 1e-4
 
@@ -178,7 +178,7 @@ def test_a_flow_is_the_same_in_other_coordinates(preset, monkeypatch):
     points, start = prepare(settings)
     arguments = build_model(settings), points, stages(settings), start
     one = train(*arguments, epsilons=[1e-9])
-    monkeypatch.setattr(motsim.reduction, "INDEPENDENT", np.inf)  # orthonormal coordinates
+    monkeypatch.setattr(reduction, "INDEPENDENT", np.inf)  # orthonormal coordinates
     other = train(*arguments, epsilons=[1e-9])
     assert one.final_loss == pytest.approx(other.final_loss, rel=1e-4)
     np.testing.assert_allclose(one.parameters.gate, other.parameters.gate, rtol=1e-4, atol=1e-4)

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 import motsim.sweep
 from motsim.experiments import kind_module, kinds
-from motsim.plan import FOLDER, SweepFile, TierTable, load_sweep
+from motsim.plans.plan import FOLDER, SweepFile, TierTable, load_sweep
+from motsim.plans.schema import sweep_schema
 from motsim.sweep import main
-from motsim.sweep_schema import sweep_schema
 
 GOOD = (FOLDER / "similarity.toml").read_text()
 

@@ -8,7 +8,7 @@ import pytest
 from jobs import results_by_jobs
 
 import motsim.extras
-from motsim.experiments.deep import MODULES, Settings, compile_kernels, run
+from motsim.experiments.deep.run import MODULES, Settings, compile_kernels, run
 from motsim.rehearsal.convolution import make_layer
 from motsim.rehearsal.deep import Training, _phases, _plan, rehearse
 from motsim.rehearsal.images import load_images, task_images

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from motsim import evaluation
-from motsim.data import Mixture, Signals, make_signals
-from motsim.diagnostics import (
+from motsim.mixture.data import Mixture, Signals, make_signals
+from motsim.mixture.diagnostics import (
     coverage,
     dispatch,
     dispatch_entropy,
@@ -15,9 +15,9 @@ from motsim.diagnostics import (
     expert_classes,
     routing_accuracy,
 )
-from motsim.evaluation import evaluate, evaluator
-from motsim.model import Model, ModelParameters, initial_parameters
-from motsim.points import population
+from motsim.mixture.evaluation import evaluate, evaluator
+from motsim.mixture.model import Model, ModelParameters, initial_parameters
+from motsim.mixture.points import population
 
 # Four points of classes 0, 0, 1, 1 with weights .1, .2, .3, .4 routed to experts 0, 2, 2, 2.
 POINTS = SimpleNamespace(

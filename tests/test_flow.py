@@ -8,12 +8,12 @@ import pytest
 from scipy.optimize import brentq
 from training_cases import SHORT, problem
 
-from motsim.experiments.mixture import Settings, prepare, run, stages
-from motsim.flow import disagreement, integrate
-from motsim.model import Model, Routing
-from motsim.plan import SweepError, load_sweep
-from motsim.schedule import FROZEN, Descent, Solver, Stage
-from motsim.training import train
+from motsim.experiments.mixture.run import Settings, prepare, run, stages
+from motsim.mixture.flow import disagreement, integrate
+from motsim.mixture.model import Model, Routing
+from motsim.mixture.schedule import FROZEN, Descent, Solver, Stage
+from motsim.mixture.training import train
+from motsim.plans.plan import SweepError, load_sweep
 
 METHODS = ["LSODA", "BDF", "Radau"]
 DECADES = 10.0 ** -np.arange(1.0, 25.0)

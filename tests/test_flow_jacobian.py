@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from training_cases import problem
 
-from motsim import flow_jacobian, training
-from motsim.experiments.mixture import Settings, prepare, stages
-from motsim.flow import integrate
-from motsim.flow_path import Path
-from motsim.model import Model, Routing
-from motsim.reduction import reduce_problem
-from motsim.schedule import FROZEN, Descent, Solver, Stage
+from motsim.experiments.mixture.run import Settings, prepare, stages
+from motsim.mixture import flow_jacobian, training
+from motsim.mixture.engine.reduction import reduce_problem
+from motsim.mixture.flow import integrate
+from motsim.mixture.flow_path import Path
+from motsim.mixture.model import Model, Routing
+from motsim.mixture.schedule import FROZEN, Descent, Solver, Stage
 
 EXACT = 1e-8  # of the largest number; differences have 1e-10 to 1e-9
 RATES = (0.02, 0.1, 0.5)

@@ -7,19 +7,19 @@ import numpy as np
 import pytest
 from kernel_cases import random_tokens
 
-from motsim import kernels
-from motsim.kernels import descent, fused, routing
-from motsim.kernels.arguments import part_of
-from motsim.kernels.phases import BOTH
-from motsim.layout import (
+from motsim.mixture import kernels
+from motsim.mixture.engine.layout import (
     aligned_zeros,
     kernel_batch,
     kernel_parameters,
     kernel_rule,
     kernel_workspace,
 )
-from motsim.model import Model, ModelParameters, Routing
-from motsim.parts import in_parts
+from motsim.mixture.engine.parts import in_parts
+from motsim.mixture.kernels import descent, fused, routing
+from motsim.mixture.kernels.arguments import part_of
+from motsim.mixture.kernels.phases import BOTH
+from motsim.mixture.model import Model, ModelParameters, Routing
 
 COORDINATES, POINTS = 6, 150
 #: How unlike the experts' logits are: one for all points, some for each, one each.

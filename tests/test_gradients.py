@@ -7,11 +7,11 @@ import jax_oracle
 import numpy as np
 import pytest
 
-from motsim.data import Signals
-from motsim.evaluation import loss_and_gradients
-from motsim.layout import kernel_batch
-from motsim.model import Model, ModelParameters, Routing
-from motsim.points import Points
+from motsim.mixture.data import Signals
+from motsim.mixture.engine.layout import kernel_batch
+from motsim.mixture.evaluation import loss_and_gradients
+from motsim.mixture.model import Model, ModelParameters, Routing
+from motsim.mixture.points import Points
 
 RELATIVE = 1e-10
 

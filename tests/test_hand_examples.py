@@ -5,9 +5,9 @@ import numpy_reference as reference
 import pytest
 from kernel_cases import as_points
 
-from motsim.evaluation import evaluate, loss_and_gradients
-from motsim.layout import kernel_batch
-from motsim.model import Model, ModelParameters
+from motsim.mixture.engine.layout import kernel_batch
+from motsim.mixture.evaluation import evaluate, loss_and_gradients
+from motsim.mixture.model import Model, ModelParameters
 
 # One point, y = 1, x_1 = (1, 0), x_2 = (0, 1), x_3 = (1, 1); A = diag(ln 2, 0) for both experts.
 # Scores x_k . A x_l: columns (ln2, 0, ln2), (0, 0, 0), (ln2, 0, ln2).

@@ -6,11 +6,9 @@ import numpy as np
 import pytest
 from kernel_cases import random_tokens
 
-from motsim import kernels
-from motsim.data import Mixture, make_signals
-from motsim.kernels.passes import pass_groups
-from motsim.kernels.phases import FORWARD
-from motsim.layout import (
+from motsim.mixture import kernels
+from motsim.mixture.data import Mixture, make_signals
+from motsim.mixture.engine.layout import (
     count_tokens,
     kernel_batch,
     kernel_parameters,
@@ -19,12 +17,14 @@ from motsim.layout import (
     summed_over_queries,
     without_images,
 )
-from motsim.model import Model, ModelParameters, Routing, initial_parameters
-from motsim.parts import in_parts, mixed_batch, padded
-from motsim.points import population
-from motsim.reduction import reduce_problem
-from motsim.schedule import FROZEN, Descent, Stage
-from motsim.training import train
+from motsim.mixture.engine.parts import in_parts, mixed_batch, padded
+from motsim.mixture.engine.reduction import reduce_problem
+from motsim.mixture.kernels.passes import pass_groups
+from motsim.mixture.kernels.phases import FORWARD
+from motsim.mixture.model import Model, ModelParameters, Routing, initial_parameters
+from motsim.mixture.points import population
+from motsim.mixture.schedule import FROZEN, Descent, Stage
+from motsim.mixture.training import train
 
 EXPERTS, COORDINATES, HALF = 3, 6, 44
 MODELS = {

@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from motsim.data import Mixture, make_signals
-from motsim.evaluation import evaluate, loss_and_gradients
-from motsim.experiments.mixture import Settings, build_model, prepare, stages
-from motsim.intervals import exact_share_interval
-from motsim.model import Model, Routing, initial_parameters
-from motsim.points import population, sample
-from motsim.training import train
+from motsim.experiments.mixture.run import Settings, build_model, prepare, stages
+from motsim.mixture.data import Mixture, make_signals
+from motsim.mixture.evaluation import evaluate, loss_and_gradients
+from motsim.mixture.model import Model, Routing, initial_parameters
+from motsim.mixture.points import population, sample
+from motsim.mixture.training import train
+from motsim.statistics.intervals import exact_share_interval
 
 FLIP = 0.2
 DATA = Mixture(3, 8, 4, noise_std=0.5, class_exponent=1.5, label_flip=FLIP)
@@ -66,14 +66,14 @@ def test_a_sample_has_the_law_and_the_flips():
     size = 4000
     points = sample(DATA, SIGNALS, size, seed=3)
     for n, p in enumerate(DATA.class_law()):
-        low, high = exact_share_interval(int((points.classes == n).sum()), size, 0.999)
-        assert low < p < high
-        assert not low < 1 / 3 < high  # control: equal classes
+        share = exact_share_interval(int((points.classes == n).sum()), size, 0.999)
+        assert share.contains(p)
+        assert share.excludes(1 / 3)  # control: equal classes
     own = SIGNALS.classification_signals[points.classes]
     signs = np.sign(np.einsum("pd,pd->p", points.tokens[:, 1], own))
-    low, high = exact_share_interval(int((signs != points.labels).sum()), size, 0.999)
-    assert low < FLIP < high
-    assert low > 0.1
+    share = exact_share_interval(int((signs != points.labels).sum()), size, 0.999)
+    assert share.contains(FLIP)
+    assert share.low > 0.1
 
 
 @pytest.mark.parametrize("loss", ["squared", "logistic"])

@@ -1,7 +1,7 @@
 """Coverage of every kind of interval that a verdict uses, by simulation.
 
 In CI a few thousand samples a kind; `-m slow -s` takes more and prints the table of
-motsim/intervals.py. Seeds are in the test's name; the band is 93 to 97 %.
+motsim/statistics/intervals.py. Seeds are in the test's name; the band is 93 to 97 %.
 """
 
 import re
@@ -12,22 +12,21 @@ import pytest
 from scipy import stats
 from scipy.special import ndtri
 
-from motsim.claims import Finding
+from motsim.claims import Finding, Interval, Verdict
 from motsim.claims._simulation import agreement
 from motsim.claims._steps import step_ratio
 from motsim.claims.rehearsal_crossover import crossing as gap_crossing
 from motsim.claims.schedule import gate_exponent
-from motsim.intervals import (
+from motsim.statistics.interval import stacked
+from motsim.statistics.intervals import (
     jackknife_interval,
     least_interval,
     mean_interval,
     mean_share_interval,
     median_interval,
-    order_interval,
     share_interval,
-    shown,
 )
-from motsim.transitions import area, crossing
+from motsim.statistics.transitions import area, crossing
 
 BAND = (0.93, 0.97)
 SEED = 20
@@ -42,8 +41,7 @@ TRANSITIONS = {
 def covered(interval, draw, truth, runs, seed=SEED):
     """Share of `runs` samples whose interval holds the truth."""
     rng = np.random.default_rng(seed)
-    ends = np.array([interval(draw(rng))[-2:] for _ in range(runs)])
-    return float(((ends[:, 0] <= truth) & (truth <= ends[:, 1])).mean())
+    return float(np.mean([interval(draw(rng)).contains(truth) for _ in range(runs)]))
 
 
 def percentile_bootstrap(values, statistic=None, resamples=200):
@@ -51,7 +49,7 @@ def percentile_bootstrap(values, statistic=None, resamples=200):
     x, rng = np.asarray(values, dtype=float), np.random.default_rng(0)
     drawn = x[rng.integers(len(x), size=(resamples, len(x)))]
     found = [statistic(y) for y in drawn] if statistic else drawn.mean(axis=1)
-    return np.quantile(found, [0.025, 0.975])
+    return Interval(np.mean(found), *np.quantile(found, [0.025, 0.975]))
 
 
 def normal(n):
@@ -143,15 +141,16 @@ def test_the_ratio_of_steps_covers(n, shared):
         return 7.0 + 0.3 * own, 6.0 + 0.1 * other
 
     def interval(logs):
-        return order_interval(logs[0] - logs[1])
+        return median_interval(logs[0] - logs[1])
 
     exact = {6: 0.969, 10: 0.979, 24: 0.977}[n]  # tables of the sign test
     assert covered(interval, draw, 1.0, 2000) == pytest.approx(exact, abs=0.015)
     theirs, ours = draw(np.random.default_rng(SEED))  # the claim's own function does just this
     found = step_ratio(steps(theirs), steps(ours), 1e-3, 4)
-    ends = np.exp(interval((theirs, ours)))
-    assert [found.low, found.high] == pytest.approx(ends)
-    assert np.isnan(order_interval(np.arange(5.0))).all()
+    wanted = interval((theirs, ours)).map(np.exp)
+    assert vars(found.interval) == pytest.approx(vars(wanted))
+    few = median_interval(np.arange(5.0))
+    assert np.isnan([few.low, few.high]).all()
 
 
 def steps(logs):
@@ -165,13 +164,13 @@ def steps(logs):
 def test_the_share_covers_on_average(trials):
     """Exact, over a fine grid of shares: no interval of a share covers 95 % at every one."""
     p, k = (np.arange(2000) + 0.5) / 2000, np.arange(trials + 1)
-    ends = np.array([share_interval(int(i), trials) for i in k])
-    held = (ends[:, :1] <= p) & (p <= ends[:, 1:])
+    _, low, high = stacked(share_interval(int(i), trials) for i in k)
+    held = (low[:, None] <= p) & (p <= high[:, None])
     chance = stats.binom.pmf(k[:, None], trials, p)
     share = (chance * held).sum(axis=0)
     assert BAND[0] < share.mean() < BAND[1]
     assert 0.82 < share.min() < 0.87
-    wrong = (chance * (ends[:, :1] > 0.5)).sum(axis=0)[p <= 0.5].max()
+    wrong = (chance * (low[:, None] > 0.5)).sum(axis=0)[p <= 0.5].max()
     assert wrong < 0.032  # a share of 1/2 called more than 1/2
 
 
@@ -258,7 +257,7 @@ def test_the_crossover_of_two_strategies_covers():
 
     def interval(points):
         root, error = gap_crossing(points)
-        return root - 1.96 * error, root + 1.96 * error
+        return Interval(root, root - 1.96 * error, root + 1.96 * error)
 
     assert BAND[0] < covered(interval, draw, 0.9, 1000) < BAND[1]
 
@@ -270,27 +269,30 @@ def test_the_crossover_of_two_strategies_covers():
 )
 def test_equal_values_are_no_interval(interval):
     for n in (3, 5, 8):
-        value, low, high = interval(np.full(n, 0.1))
-        assert value == low == high == pytest.approx(0.1)
-        found = Finding("case", "", shown(value, low, high), "fails", "fails", "", value, low, high)
+        same = interval(np.full(n, 0.1))
+        assert same.constant
+        assert same.value == same.low == pytest.approx(0.1)
+        found = Finding("case", "", f"{same}", Verdict.FAILS, "", same).interval
         assert np.isnan([found.low, found.high]).all()
-        assert found.measured == "0.10 (the same in every run)"
-    value, low, high = interval([0.1, 0.1, 0.1, 0.1001])  # negative control
-    assert low < value < high
-    assert "[" in shown(value, low, high)
+        assert found.value == same.value
+        assert str(same) == "0.10 (the same in every run)"
+    few = interval([0.1, 0.1, 0.1, 0.1001])  # negative control
+    assert few.low < few.value < few.high
+    assert "[" in str(few)
 
 
 def test_equal_shares_still_have_an_interval():
-    assert mean_share_interval(np.ones(60))[1:] == pytest.approx((0.9375, 1.0), abs=2e-3)
-    assert mean_share_interval(np.zeros(3))[2] > 0.8
+    found = mean_share_interval(np.ones(60))
+    assert (found.low, found.high) == pytest.approx((0.9375, 1.0), abs=2e-3)
+    assert mean_share_interval(np.zeros(3)).high > 0.8
 
 
 def test_the_same_steps_with_every_seed_are_said_to_be_equal():
     ours = steps(np.linspace(7.0, 7.2, 7))
     found = step_ratio(ours, ours, 1e-3, 4)
-    assert found.value == found.low == found.high == 1.0
+    assert found.interval == Interval(1.0, 1.0, 1.0)
     longer = ours.assign(step=ours["step"] * [1.2, 1.3, 1.4, 1.5, 1.6, 1.7, 1.8])
-    found = step_ratio(longer, ours, 1e-3, 4)
+    found = step_ratio(longer, ours, 1e-3, 4).interval
     assert [found.low, found.value, found.high] == pytest.approx([1.2, 1.5, 1.8])
 
 
@@ -298,14 +300,14 @@ def test_runs_that_stopped_bound_the_ratio_from_one_side():
     ours = steps(np.linspace(5.0, 5.2, 8))
     stopped = steps(np.full(8, 6.9)).assign(step=-1, num_steps=800.0)
     found = step_ratio(stopped, ours, 1e-3, 4)
-    assert (found.late, found.high) == (8, np.inf)
-    assert 1.0 < found.low < found.value
+    assert (found.late, found.interval.high) == (8, np.inf)
+    assert 1.0 < found.interval.low < found.interval.value
     assert str(found).startswith(">= ")
     turned = step_ratio(ours, stopped, 1e-3, 4)
-    assert (turned.reference_late, turned.low) == (8, 0.0)
-    assert turned.value < turned.high < 1.0
+    assert (turned.reference_late, turned.interval.low) == (8, 0.0)
+    assert turned.interval.value < turned.interval.high < 1.0
     assert str(turned).startswith("<= ")
-    neither = step_ratio(stopped, stopped, 1e-3, 4)
+    neither = step_ratio(stopped, stopped, 1e-3, 4).interval
     assert (neither.low, neither.high) == (0.0, np.inf)
 
 
@@ -318,22 +320,28 @@ def test_a_few_runs_that_stopped_or_do_not_succeed_leave_the_ratio_to_the_others
         rows.loc[rows["seed"] == seed, ["step", "num_steps"]] = -1.0, 1e4
     found = step_ratio(theirs, ours, 1e-3, 4)
     assert (found.pairs, found.late, found.reference_late, found.sign) == (18, 1, 1, "")
-    assert (found.baseline.share, found.reference.share) == (0.95, 0.95)
-    assert np.exp(0.4) < found.low < np.exp(0.5) < found.high < np.exp(0.6)
+    shares = [became.interval().value for became in (found.baseline, found.reference)]
+    assert shares == [0.95, 0.95]
+    ends = found.interval
+    assert np.exp(0.4) < ends.low < np.exp(0.5) < ends.high < np.exp(0.6)
 
 
 @pytest.mark.parametrize("n", [0, 1, 2])
 def test_few_seeds_have_no_ends(n):
     for interval in (mean_interval, mean_share_interval):
-        assert np.isnan(interval(np.linspace(0.2, 0.4, n))[1:]).all()
-    assert np.isnan(jackknife_interval(np.ones((n, 2)), np.mean)[1:]).all()
-    assert np.isnan(least_interval([np.arange(5.0), np.arange(float(n))])[1:]).all()
+        assert endless(interval(np.linspace(0.2, 0.4, n)))
+    assert endless(jackknife_interval(np.ones((n, 2)), np.mean))
+    assert endless(least_interval([np.arange(5.0), np.arange(float(n))]))
+
+
+def endless(interval):
+    return bool(np.isnan([interval.low, interval.high]).all())
 
 
 def test_a_statistic_that_one_seed_decides_has_no_ends():
-    value, low, high = jackknife_interval([1.0, 2.0, 3.0], lambda x: 1.0 if x.max() > 2 else np.nan)
-    assert value == 1.0
-    assert np.isnan([low, high]).all()
+    found = jackknife_interval([1.0, 2.0, 3.0], lambda x: 1.0 if x.max() > 2 else np.nan)
+    assert found.value == 1.0
+    assert endless(found)
 
 
 @pytest.mark.parametrize(
@@ -348,7 +356,7 @@ def test_a_statistic_that_one_seed_decides_has_no_ends():
     ],
 )
 def test_two_ends_are_told_apart(numbers, form, text):
-    assert shown(*numbers, form) == text
+    assert format(Interval(*numbers), form) == text
     low, high = re.search(r"\[(.*), (.*)\]", text).groups()
     assert low != high or low == "nan"
 
@@ -356,7 +364,7 @@ def test_two_ends_are_told_apart(numbers, form, text):
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_long_table_of_coverage():
-    """Prints the table of motsim/intervals.py (`-s`)."""
+    """Prints the table of motsim/statistics/intervals.py (`-s`)."""
     for n in (3, 5, 6, 8, 10, 12, 20, 60):
         for kind, (interval, draw, truth) in kinds(n).items():
             share = covered(interval, draw, truth, 10000 if "cross" not in kind else 4000, n)

@@ -5,10 +5,10 @@ import json
 import pytest
 
 from motsim.experiments.result import Result
-from motsim.judging import judge_claims
-from motsim.plan import load_sweep
+from motsim.plans.plan import load_sweep
 from motsim.results.store import Store
 from motsim.running.backends import Backend
+from motsim.running.judging import judge_claims
 from motsim.running.runner import run_cells
 from motsim.verify import main
 

@@ -10,13 +10,13 @@ import numpy_reference as reference
 import pytest
 from kernel_cases import IDS, SHAPES, Case
 
-from motsim import kernels
-from motsim.evaluation import evaluate, loss_and_gradients
-from motsim.kernel_cache import PACKAGE, SOURCES, kernel_cache
-from motsim.kernels.lanes import cached
-from motsim.layout import kernel_parameters, kernel_rule, kernel_workspace
-from motsim.model import ModelParameters, Routing
-from motsim.parts import in_parts
+from motsim.mixture import kernels
+from motsim.mixture.engine.layout import kernel_parameters, kernel_rule, kernel_workspace
+from motsim.mixture.engine.parts import in_parts
+from motsim.mixture.evaluation import evaluate, loss_and_gradients
+from motsim.mixture.model import ModelParameters, Routing
+from motsim.vectors.compiling import PACKAGE, SOURCES, kernel_cache
+from motsim.vectors.lanes import cached
 
 KINDS = ["mot", "single", "moe", "shared"]
 TIGHT = {"rtol": 1e-12, "atol": 1e-13}

@@ -4,8 +4,9 @@ import numba
 import numpy as np
 import pytest
 
-from motsim.kernels.arithmetic import decay_lanes, exponential
-from motsim.kernels.lanes import (
+from motsim.vectors.addresses import advance, load, number, pointer, put, spread, store, two
+from motsim.vectors.arithmetic import decay_lanes, exponential
+from motsim.vectors.lanes import (
     WIDTH,
     any_at_least,
     fma,
@@ -17,7 +18,6 @@ from motsim.kernels.lanes import (
     where_equal,
     where_greater,
 )
-from motsim.kernels.places import advance, load, number, pointer, put, spread, store, two
 
 
 @numba.njit(error_model="numpy")

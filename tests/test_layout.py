@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from kernel_cases import as_points, random_tokens
 
-from motsim.data import Mixture, make_signals
-from motsim.evaluation import loss_and_gradients
-from motsim.kernels import WIDTH
-from motsim.layout import aligned, kernel_batch, kernel_workspace, positions
-from motsim.model import Model, ModelParameters, Routing, initial_parameters
-from motsim.points import population, sample
-from motsim.reduction import reduce_problem
+from motsim.mixture.data import Mixture, make_signals
+from motsim.mixture.engine.layout import aligned, kernel_batch, kernel_workspace, positions
+from motsim.mixture.engine.reduction import reduce_problem
+from motsim.mixture.evaluation import loss_and_gradients
+from motsim.mixture.kernels import WIDTH
+from motsim.mixture.model import Model, ModelParameters, Routing, initial_parameters
+from motsim.mixture.points import population, sample
 
 SEEDS = [0, 1, 2]
 SIZES = [1, 7, 8, 9, 100, 333]

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from motsim.data import make_signals
-from motsim.evaluation import evaluate
 from motsim.experiments import mixture
-from motsim.experiments.mixture import Settings, build_model, prepare, stages
-from motsim.experiments.mixture_anew import train_anew
-from motsim.experiments.mixture_settings import mixture as data_of
-from motsim.points import sample
-from motsim.training import train
+from motsim.experiments.mixture.anew import train_anew
+from motsim.experiments.mixture.run import Settings, build_model, prepare, stages
+from motsim.experiments.mixture.settings import mixture as data_of
+from motsim.mixture.data import make_signals
+from motsim.mixture.evaluation import evaluate
+from motsim.mixture.points import sample
+from motsim.mixture.training import train
 
 SMALL = {
     "num_classes": 2, "dim": 6, "num_experts": 3, "specialise_steps": 12, "align_steps": 0,

@@ -7,13 +7,13 @@ import numpy_reference as reference
 import pytest
 from training_cases import SEEDS, full_curve, problem
 
-from motsim import kernels
-from motsim.experiments.mixture import Settings, build_model, prepare, stages
-from motsim.model import Model, ModelParameters, Routing
-from motsim.optimizers import memories, problem_of
-from motsim.reduction import reduce_problem, whole_problem
-from motsim.schedule import Descent, Stage
-from motsim.training import train
+from motsim.experiments.mixture.run import Settings, build_model, prepare, stages
+from motsim.mixture import kernels
+from motsim.mixture.engine.reduction import reduce_problem, whole_problem
+from motsim.mixture.model import Model, ModelParameters, Routing
+from motsim.mixture.optimizers import memories, problem_of
+from motsim.mixture.schedule import Descent, Stage
+from motsim.mixture.training import train
 
 MODELS = [Model("mot", 3, "cubic"), Model("single", 2, "linear"), Model("shared", 3, "linear", 2)]
 KINDS = ["mot", "single", "shared"]

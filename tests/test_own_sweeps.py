@@ -6,10 +6,10 @@ import pandas as pd
 import pytest
 
 from figures import ANY, drawn, figure_names
-from motsim.plan import load_sweep
+from motsim.commands.setting_lines import setting_lines
+from motsim.commands.summary import print_hitting_times
+from motsim.plans.plan import load_sweep
 from motsim.results.tables import Tables, TablesError, load_tables
-from motsim.setting_lines import setting_lines
-from motsim.summary import print_hitting_times
 from motsim.sweep import main
 
 MIXED = """
@@ -112,7 +112,7 @@ def test_what_the_lines_say_follows_the_runs(made, capsys):
 
 
 def test_the_law_is_the_one_that_is_decided(made):
-    from motsim.claims.rates import case_decision
+    from motsim.claims._rates import case_decision
     from motsim.rates.words import short_answer
 
     tables, cells = load_tables("mine", made[0]), load_sweep(made[1]).cells()

@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
-import motsim.parts
-from motsim.data import Mixture, make_signals
-from motsim.kernels import WIDTH
-from motsim.layout import kernel_batch
-from motsim.model import Model, Routing, initial_parameters
-from motsim.parts import POINTS, count_parts, in_parts, padded
-from motsim.points import population
-from motsim.schedule import FROZEN, Descent, Stage
-from motsim.training import train
+from motsim.mixture.data import Mixture, make_signals
+from motsim.mixture.engine import parts as parts_module
+from motsim.mixture.engine.layout import kernel_batch
+from motsim.mixture.engine.parts import POINTS, count_parts, in_parts, padded
+from motsim.mixture.kernels import WIDTH
+from motsim.mixture.model import Model, Routing, initial_parameters
+from motsim.mixture.points import population
+from motsim.mixture.schedule import FROZEN, Descent, Stage
+from motsim.mixture.training import train
 
 NOISE = {"num_tokens": 5, "noise_std": 0.3}
 SHORT = [
@@ -29,9 +29,11 @@ def problem(model, mixture, seed=0):
 
 def watch(monkeypatch):
     """The numbers of parts of every stage from now on."""
-    seen, divide = [], motsim.parts.in_parts
+    seen, divide = [], parts_module.in_parts
     monkeypatch.setattr(
-        motsim.parts, "in_parts", lambda batch, count: seen.append(count) or divide(batch, count)
+        parts_module,
+        "in_parts",
+        lambda batch, count: seen.append(count) or divide(batch, count),
     )
     return seen
 
@@ -55,7 +57,7 @@ def test_training_in_parts_is_training(monkeypatch, model, mixture, bytes_of_a_p
     seen = watch(monkeypatch)
     want = train(model, points, SHORT, start, trace_points=10**6)
     assert seen == [1, 1, 1]
-    monkeypatch.setattr(motsim.parts, "BY_EXPERT", bytes_of_a_part)
+    monkeypatch.setattr(parts_module, "BY_EXPERT", bytes_of_a_part)
     got = train(model, points, SHORT, start, trace_points=10**6)
     trained = model.num_attentions > 0
     assert seen[3] == seen[5] > 1
@@ -68,14 +70,14 @@ def test_training_in_parts_is_training(monkeypatch, model, mixture, bytes_of_a_p
         else:
             np.testing.assert_array_equal(one, other)
     # Negative control: without the first part it is another training (the last may be padding).
-    divide = motsim.parts.in_parts
+    divide = parts_module.in_parts
 
     def shortened(batch, count):
         parts = divide(batch, count)
         begin = 1 if count > 1 else 0
         return parts._replace(**{name: getattr(parts, name)[begin:] for name in POINTS})
 
-    monkeypatch.setattr(motsim.parts, "in_parts", shortened)
+    monkeypatch.setattr(parts_module, "in_parts", shortened)
     wrong = train(model, points, SHORT, start, trace_points=10**6)
     assert np.abs(wrong.trace_losses / want.trace_losses - 1).max() > 1e-6
 
@@ -84,7 +86,7 @@ def test_training_in_parts_is_training(monkeypatch, model, mixture, bytes_of_a_p
 def test_routing_that_needs_all_points_takes_them_at_once(monkeypatch, routing):
     model = Model("mot", 3, "cubic")
     points, start = problem(model, {})
-    monkeypatch.setattr(motsim.parts, "BY_EXPERT", 4000)
+    monkeypatch.setattr(parts_module, "BY_EXPERT", 4000)
     seen = watch(monkeypatch)
     train(model, points, [Stage("all", 3, Descent(0.1), FROZEN, Descent(1.0), routing)], start)
     assert seen == [1]
@@ -118,5 +120,5 @@ def test_parts_fit_the_cache():
     per_block = 5 * 8 * WIDTH * 5000
     parts = count_parts(Model("mot", 5000), batch)
     blocks = len(batch.axes)
-    assert -(-blocks // parts) * per_block <= motsim.parts.BY_EXPERT + per_block
+    assert -(-blocks // parts) * per_block <= parts_module.BY_EXPERT + per_block
     assert parts > 1

@@ -7,12 +7,8 @@ import numpy_reference as reference
 import pytest
 from kernel_cases import random_tokens
 
-from motsim import kernels
-from motsim.kernels.frozen import pass_frozen
-from motsim.kernels.passes import pass_groups
-from motsim.kernels.phases import BACKWARD, BOTH, FORWARD
-from motsim.kernels.three import pass_three
-from motsim.layout import (
+from motsim.mixture import kernels
+from motsim.mixture.engine.layout import (
     aligned,
     aligned_zeros,
     kernel_batch,
@@ -20,7 +16,11 @@ from motsim.layout import (
     kernel_rule,
     kernel_workspace,
 )
-from motsim.model import Model, ModelParameters, Routing
+from motsim.mixture.kernels.frozen import pass_frozen
+from motsim.mixture.kernels.passes import pass_groups
+from motsim.mixture.kernels.phases import BACKWARD, BOTH, FORWARD
+from motsim.mixture.kernels.three import pass_three
+from motsim.mixture.model import Model, ModelParameters, Routing
 
 EXPERTS, COORDINATES, POINTS = 3, 5, 60
 #: activation, attention: trained, frozen, one for all experts, or none; of frozen attention the

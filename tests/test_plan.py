@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from motsim.experiments.mixture import Settings
-from motsim.levelled import levelled
-from motsim.plan import (
+from motsim.experiments.mixture.run import Settings
+from motsim.plans.levelled import levelled
+from motsim.plans.plan import (
     Axis,
     Changes,
     SweepError,

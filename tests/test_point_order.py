@@ -6,15 +6,15 @@ import numpy as np
 import numpy_reference as reference
 import pytest
 
-from motsim.data import Mixture, make_signals
-from motsim.evaluation import evaluate, loss_and_gradients
-from motsim.layout import kernel_batch
-from motsim.model import Model, ModelParameters, Routing, initial_parameters
-from motsim.points import population, sample
+from motsim.mixture.data import Mixture, make_signals
+from motsim.mixture.engine.layout import kernel_batch
+from motsim.mixture.engine.reduction import reduce_problem
+from motsim.mixture.evaluation import evaluate, loss_and_gradients
+from motsim.mixture.model import Model, ModelParameters, Routing, initial_parameters
+from motsim.mixture.points import population, sample
+from motsim.mixture.schedule import Descent, Stage
+from motsim.mixture.training import train
 from motsim.randomness import generator
-from motsim.reduction import reduce_problem
-from motsim.schedule import Descent, Stage
-from motsim.training import train
 
 SEEDS = [0, 1, 2]
 NOISE = {"num_tokens": 5, "noise_std": 0.3}

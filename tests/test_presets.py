@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from training_cases import SEEDS
 
-from motsim.data import Mixture, make_signals
-from motsim.experiments.mixture import (
+from motsim.experiments.mixture.run import (
     Settings,
     fresh_points,
     prepare,
     run,
 )
-from motsim.model import Model, ModelParameters, initial_parameters
+from motsim.mixture.data import Mixture, make_signals
+from motsim.mixture.model import Model, ModelParameters, initial_parameters
 
 # --- start ----------------------------------------------------------------------------------------
 

@@ -6,14 +6,14 @@ import numpy as np
 import numpy_reference as reference
 import pytest
 
-import motsim.reduction
-from motsim.data import Mixture, make_signals
-from motsim.layout import kernel_batch
-from motsim.model import Model, ModelParameters, Routing, initial_parameters
-from motsim.points import population, sample
-from motsim.reduction import reduce_problem
-from motsim.schedule import FROZEN, Descent, Stage
-from motsim.training import train
+from motsim.mixture.data import Mixture, make_signals
+from motsim.mixture.engine import reduction
+from motsim.mixture.engine.layout import kernel_batch
+from motsim.mixture.engine.reduction import reduce_problem
+from motsim.mixture.model import Model, ModelParameters, Routing, initial_parameters
+from motsim.mixture.points import population, sample
+from motsim.mixture.schedule import FROZEN, Descent, Stage
+from motsim.mixture.training import train
 
 SEEDS = [0, 1, 2]
 NOISE = {"num_tokens": 4, "noise_std": 0.4}
@@ -139,8 +139,8 @@ def test_mirror_is_not_used_where_it_does_not_hold(name, seed, monkeypatch):
     assert not reduce_problem(model, points, start).odd
     right, _ = full_curve(model, points, as_stages(JOINT), start)
     # Negative control: used all the same, it changes the training.
-    monkeypatch.setattr(motsim.reduction, "_mirror_holds", lambda *_: True)
-    monkeypatch.setattr(motsim.reduction, "_is_odd", lambda *_: True)
+    monkeypatch.setattr(reduction, "_mirror_holds", lambda *_: True)
+    monkeypatch.setattr(reduction, "_is_odd", lambda *_: True)
     assert reduce_problem(model, points, start).odd
     wrong, _ = full_curve(model, points, as_stages(JOINT), start)
     assert np.abs(wrong / right - 1).max() > 1e-4
@@ -235,7 +235,7 @@ def test_products_with_similar_signals_are_coordinates(
     assert reduced.odd == (seed == 1 and not mixture)  # halved by the mirror too
     losses, got = full_curve(model, points, stages, start)
 
-    monkeypatch.setattr(motsim.reduction, "INDEPENDENT", np.inf)  # orthonormal coordinates
+    monkeypatch.setattr(reduction, "INDEPENDENT", np.inf)  # orthonormal coordinates
     assert reduce_problem(model, points, start).batch.axes.shape[1] == 0
     wanted, want = full_curve(model, points, stages, start)
     np.testing.assert_allclose(losses, wanted, rtol=1e-9)
@@ -246,7 +246,7 @@ def test_products_with_similar_signals_are_coordinates(
     def plain(*arguments):
         return kernel_batch(*arguments[:3])
 
-    monkeypatch.setattr(motsim.reduction, "kernel_batch", plain)
+    monkeypatch.setattr(reduction, "kernel_batch", plain)
     wrong, _ = full_curve(model, points, stages, start)
     assert np.abs(wrong / wanted - 1).max() > 1e-4
 
@@ -300,9 +300,11 @@ def test_equal_points_of_a_sample_are_one(monkeypatch, activation):
     got, _ = full_curve(model, points, as_stages(SCHEDULE), start)
     np.testing.assert_allclose(got, want, rtol=1e-11)
     # Negative control: each as if it had been drawn equally often.
-    once = motsim.reduction._merged
+    once = reduction._merged
     monkeypatch.setattr(
-        motsim.reduction, "_merged", lambda *a: (*(m := once(*a))[:2], np.full(len(m[2]), 1 / 8))
+        reduction,
+        "_merged",
+        lambda *a: (*(m := once(*a))[:2], np.full(len(m[2]), 1 / 8)),
     )
     wrong, _ = full_curve(model, points, as_stages(SCHEDULE), start)
     assert np.abs(wrong / want - 1).max() > 1e-3
@@ -320,7 +322,7 @@ def test_sampled_routing_keeps_equal_points():
 
 def test_equal_tokens_of_unlike_labels_stay_two_points():
     tokens = np.zeros((3, 3, 2))
-    x, y, w = motsim.reduction._merged(tokens, np.array([1.0, -1.0, 1.0]), np.full(3, 1 / 3))
+    x, y, w = reduction._merged(tokens, np.array([1.0, -1.0, 1.0]), np.full(3, 1 / 3))
     np.testing.assert_array_equal(y, [1.0, -1.0])
     np.testing.assert_allclose(w, [2 / 3, 1 / 3])
     assert x.shape == (2, 3, 2)

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -9,14 +10,15 @@ import pytest
 from commands import refusal
 
 import motsim.verify
-from motsim.changes import Changes
-from motsim.claims import Finding, rehearsal_memory
+from motsim.claims import Finding, Verdict, _recorded
 from motsim.extras import MissingExtraError
-from motsim.judging import Judged
-from motsim.plan import load_sweep, sweep_names
+from motsim.plans.changes import Changes
+from motsim.plans.file import LAST_START
+from motsim.plans.plan import load_sweep, sweep_names
 from motsim.report.provenance import sweep_file
 from motsim.report.sections import collect
-from motsim.reproduction import (
+from motsim.running.judging import Judged
+from motsim.running.reproduction import (
     CHOICES,
     CHOSEN,
     FRESH,
@@ -26,10 +28,9 @@ from motsim.reproduction import (
     count,
     totals,
 )
-from motsim.results.keys import PACKAGE
 from motsim.running.session import Session
 from motsim.sweep import main as sweep_main
-from motsim.sweep_file import LAST_START
+from motsim.vectors.compiling import PACKAGE
 from motsim.verify import main
 
 #: Claims of the standing check: together about half a minute of one core a block.
@@ -37,7 +38,8 @@ CHEAP = ["rehearsal-memory", "routing", "simple-data"]
 
 
 def finding(case, verdict, expected):
-    return Finding(case, "predicted", "measured", verdict, expected, "made up")
+    verdict, expected = Verdict(verdict), Verdict(expected)
+    return Finding(case, "predicted", "measured", verdict, "made up", expected=expected)
 
 
 def block(*verdicts, expected="holds"):
@@ -238,7 +240,7 @@ def test_what_is_skipped_is_said_once_and_what_is_named_is_not_skipped(
     monkeypatch.setattr(Session, "prepare", prepare)
     monkeypatch.setattr("motsim.claims.claim_names", lambda: ["rehearsal-deep", "routing"])
     made = {"routing": Judged((finding("x", "holds", "holds"),), 0)}
-    monkeypatch.setattr("motsim.judging.judge_claims", lambda *a, **k: made)
+    monkeypatch.setattr("motsim.running.judging.judge_claims", lambda *a, **k: made)
     words = ["--blocks", "2", "--out", str(tmp_path), "--progress", "quiet"]
     assert main(words) == 0
     assert capsys.readouterr().err == "rehearsal-deep: skipped: needs the extra deep\n"
@@ -320,13 +322,8 @@ def test_control_a_wrong_record_fails_the_standing_check(tmp_path, capsys, monke
 
     Then with the right record: every run is found in the store, and no table was left there.
     """
-    judge = rehearsal_memory.judge
-    swap = {"holds": "fails", "fails": "holds"}
-    monkeypatch.setattr(
-        rehearsal_memory,
-        "judge",
-        lambda tables: [finding(f.case, f.verdict, swap[f.expected]) for f in judge(tables)],
-    )
+    turned = tuple(replace(row, verdict=row.verdict.opposite) for row in _recorded.rows())
+    monkeypatch.setattr(_recorded, "rows", lambda: turned)
     lines, failed = standing_check(["rehearsal-memory"], 3000, tmp_path, capsys)
     assert failed
     assert "a second block, seeds from 4000, repeats an opposite verdict" in lines

@@ -6,11 +6,10 @@ import numpy_reference as reference
 import pytest
 from kernel_cases import IDS, SHAPES, Case
 
-from motsim.evaluation import evaluate
-from motsim.kernels.arguments import point_addresses, scratch_addresses
-from motsim.kernels.lanes import WIDTH
-from motsim.kernels.places import store
-from motsim.kernels.routing import (
+from motsim.mixture.engine.layout import kernel_batch, kernel_workspace
+from motsim.mixture.evaluation import evaluate
+from motsim.mixture.kernels.arguments import point_addresses, scratch_addresses
+from motsim.mixture.kernels.routing import (
     add_load_balance,
     expected_coefficient,
     gate_gradient,
@@ -22,8 +21,9 @@ from motsim.kernels.routing import (
     top_output,
     total_loss,
 )
-from motsim.layout import kernel_batch, kernel_workspace
-from motsim.model import Model, ModelParameters
+from motsim.mixture.model import Model, ModelParameters
+from motsim.vectors.addresses import store
+from motsim.vectors.lanes import WIDTH
 
 TIGHT = {"rtol": 1e-12, "atol": 1e-14}
 

@@ -1,19 +1,22 @@
 """The key of a run: what it depends on, and what it does not."""
 
 import math
+import sys
 
 import pytest
 
-import motsim.results.keys
+import motsim.plans.keys
 from motsim.experiments import kind_module
-from motsim.experiments.mixture import SCIENCE, Settings
-from motsim.plan import load_sweep, sweep_names
-from motsim.results.keys import science_hash
+from motsim.experiments.mixture.run import Settings
+from motsim.plans.keys import science_hash, sources
+from motsim.plans.plan import load_sweep, sweep_names
 from motsim.results.store import SCHEMA, run_key
+
+MIXTURE = "motsim.experiments.mixture.run"
 
 
 def key_of(**changes):
-    return run_key("mixture", Settings(**changes).model_dump(), SCIENCE)
+    return run_key("mixture", Settings(**changes).model_dump(), MIXTURE)
 
 
 CHANGES = [
@@ -45,7 +48,7 @@ def test_only_the_seed_of_a_moved_sweep_is_another(name):
     assert {cell.labels["seed"] for cell in first} == {0, 1}
     for cell in first[:4]:
         settings = module.Settings(**cell.values, seed=cell.labels["seed"])
-        assert cell.key == run_key(sweep.file.kind, settings.model_dump(), module.SCIENCE)
+        assert cell.key == run_key(sweep.file.kind, settings.model_dump(), module.__name__)
     assert load_sweep(name, 0).cells(seeds=2) == first
     moved = load_sweep(name, 1).cells(seeds=2)
     keys = {str(cell.labels): cell.key for cell in first}
@@ -58,7 +61,7 @@ def test_only_the_seed_of_a_moved_sweep_is_another(name):
 
 def test_other_kind_is_another_key():
     settings = Settings().model_dump()
-    assert run_key("mixture", settings, SCIENCE) != run_key("other", settings, SCIENCE)
+    assert run_key("mixture", settings, MIXTURE) != run_key("other", settings, MIXTURE)
 
 
 @pytest.mark.parametrize(
@@ -76,36 +79,64 @@ def test_the_same_settings_written_otherwise_have_the_same_key(one, other):
 
 
 def test_an_integer_field_is_not_a_float():
-    assert run_key("k", {"a": 1}, SCIENCE) != run_key("k", {"a": 1.0}, SCIENCE)
-    assert run_key("k", {"a": 1}, SCIENCE) != run_key("k", {"a": True}, SCIENCE)
-    assert run_key("k", {"a": 0.0}, SCIENCE) != run_key("k", {"a": None}, SCIENCE)
+    assert run_key("k", {"a": 1}, MIXTURE) != run_key("k", {"a": 1.0}, MIXTURE)
+    assert run_key("k", {"a": 1}, MIXTURE) != run_key("k", {"a": True}, MIXTURE)
+    assert run_key("k", {"a": 0.0}, MIXTURE) != run_key("k", {"a": None}, MIXTURE)
 
 
 def test_the_order_of_settings_does_not_matter():
-    assert run_key("k", {"a": 1, "b": 2}, SCIENCE) == run_key("k", {"b": 2, "a": 1}, SCIENCE)
+    assert run_key("k", {"a": 1, "b": 2}, MIXTURE) == run_key("k", {"b": 2, "a": 1}, MIXTURE)
+
+
+KIND = """
+import demo.direct as d
+from demo.kernels import (
+    a,  # a comment, with a comma
+    b as other,
+)
+
+
+def run(settings):
+    from demo.late import x
+    return x
+"""
 
 
 @pytest.fixture
 def package(tmp_path, monkeypatch):
-    """A package of three small sources instead of motsim's."""
-    (tmp_path / "kernels").mkdir()
-    for name in ("kernels/a.py", "kernels/b.py", "data.py", "tables.py"):
-        (tmp_path / name).write_text("x = 1\n")
-    monkeypatch.setattr(motsim.results.keys, "PACKAGE", tmp_path)
-    science_hash.cache_clear()
-    yield tmp_path
-    science_hash.cache_clear()
+    """A package of a few small sources, of which one is no part of the science."""
+    (tmp_path / "demo" / "kernels").mkdir(parents=True)
+    for name in ("__init__", "kernels/__init__", "kernels/a", "kernels/b", "direct", "late"):
+        (tmp_path / "demo" / f"{name}.py").write_text("x = 1\n")
+    (tmp_path / "demo" / "kernels" / "b.py").write_text("from demo import deeper\n")
+    for name in ("deeper", "tables"):
+        (tmp_path / "demo" / f"{name}.py").write_text("x = 1\n")
+    (tmp_path / "demo" / "run.py").write_text(KIND)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    forget()
+    yield tmp_path / "demo"
+    forget()
+    for name in [name for name in sys.modules if name.partition(".")[0] == "demo"]:
+        del sys.modules[name]
 
 
-@pytest.mark.parametrize("name", ["kernels/a.py", "kernels/b.py", "data.py", "kernels/new.py"])
+def forget():
+    science_hash.cache_clear()
+    sources.cache_clear()
+
+
+@pytest.mark.parametrize(
+    "name", ["run", "kernels/a", "kernels/b", "kernels/__init__", "direct", "late", "deeper"]
+)
 def test_a_change_of_science_code_is_another_key(package, name):
-    before = run_key("k", {}, ("kernels", "data.py"))
+    before = run_key("k", {}, "demo.run")
     (package / "tables.py").write_text("x = 2\n")
-    science_hash.cache_clear()
-    assert run_key("k", {}, ("kernels", "data.py")) == before  # no science in there
-    (package / name).write_text("x = 2\n")
-    science_hash.cache_clear()
-    assert run_key("k", {}, ("kernels", "data.py")) != before
+    forget()
+    assert run_key("k", {}, "demo.run") == before  # no science in there
+    path = package / f"{name}.py"
+    path.write_text(path.read_text() + "y = 2\n")
+    forget()
+    assert run_key("k", {}, "demo.run") != before
 
 
 def test_the_rule_of_keys_is_part_of_the_key_and_the_schema_is_not(monkeypatch):
@@ -113,10 +144,5 @@ def test_the_rule_of_keys_is_part_of_the_key_and_the_schema_is_not(monkeypatch):
     before = key_of()
     monkeypatch.setattr(motsim.results.database, "SCHEMA", SCHEMA + 1)
     assert key_of() == before
-    monkeypatch.setattr(motsim.results.keys, "KEYS", 0)
+    monkeypatch.setattr(motsim.plans.keys, "KEYS", 0)
     assert key_of() != before
-
-
-def test_science_names_exist():
-    for name in SCIENCE:
-        assert (motsim.results.keys.PACKAGE / name).exists(), name

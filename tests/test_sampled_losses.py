@@ -6,12 +6,12 @@ import numpy as np
 import numpy_reference as reference
 import pytest
 
-from motsim.data import Mixture, make_signals
-from motsim.model import Model, ModelParameters, Routing, initial_parameters
-from motsim.points import population, shared_draws
+from motsim.mixture.data import Mixture, make_signals
+from motsim.mixture.model import Model, ModelParameters, Routing, initial_parameters
+from motsim.mixture.points import population, shared_draws
+from motsim.mixture.schedule import Descent, Stage
+from motsim.mixture.training import train
 from motsim.randomness import generator
-from motsim.schedule import Descent, Stage
-from motsim.training import train
 
 
 @pytest.mark.parametrize("num_tokens", [3, 5])

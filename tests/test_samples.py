@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from motsim.data import Mixture, make_signals
-from motsim.points import population, sample
+from motsim.mixture.data import Mixture, make_signals
+from motsim.mixture.points import population, sample
 
 SEEDS = [0, 1, 17]
 NOISY = {"noise_std": 0.7, "num_tokens": 5}

@@ -6,46 +6,55 @@ from pathlib import Path
 import pytest
 
 import motsim
-from motsim.experiments.mixture import SCIENCE
+from motsim.experiments import kind_module, kinds
+from motsim.plans.keys import NO_NUMBERS, sources
 
 ROOT = Path(motsim.__file__).parent
-#: They say what a result is, how settings are read (a key holds what was read) and where compiled
-#: kernels lie; no number comes from them.
-NO_NUMBERS = {"__init__.py", "experiments/base.py", "experiments/result.py", "kernel_cache.py"}
 
 
 def imported(path):
-    """Modules of motsim that a module names in its imports."""
+    """Modules of motsim that a module names in its imports, as Python's own parser sees them."""
     for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("motsim"):
-            for name in (node.module, *(f"{node.module}.{a.name}" for a in node.names)):
-                place = ROOT.joinpath(*name.split(".")[1:])
-                yield from (p for p in (place.with_suffix(".py"), place / "__init__.py"))
+        names = []
+        if isinstance(node, ast.ImportFrom):
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        for name in names:
+            place = ROOT.joinpath(*name.split(".")[1:])
+            for path in (place.with_suffix(".py"), place / "__init__.py"):
+                if name.startswith("motsim.") and path.exists():
+                    yield name, path
 
 
-def followed(path):
-    """A module and all that it imports, itself or through others; names from motsim's folder."""
-    found, waiting = set(), [path]
+def followed(name, path):
+    """A module and all that it imports, itself or through others."""
+    found, waiting = {}, [(name, path)]
     while waiting:
-        path = waiting.pop()
-        if path.exists() and path not in found:
-            found.add(path)
+        name, path = waiting.pop()
+        if name not in found and name not in NO_NUMBERS:
+            found[name] = path
             waiting += imported(path)
-    return {path.relative_to(ROOT).as_posix() for path in found}
+    return found
 
 
-def forgotten(science):
-    """Sources of a mixture run that are not listed."""
-    names = followed(ROOT / "experiments" / "mixture.py") - NO_NUMBERS
-    return {name for name in names if name not in science and name.split("/")[0] not in science}
-
-
-def test_every_source_of_a_run_makes_it_stale():
+@pytest.mark.parametrize("kind", kinds())
+def test_every_source_of_a_run_makes_it_stale(kind):
     """Else results of an edited source would go on being used."""
-    assert all((ROOT / name).exists() for name in SCIENCE)
-    assert forgotten(SCIENCE) == set()
+    module = kind_module(kind)
+    assert sources(module.__name__) == followed(module.__name__, Path(module.__file__))
 
 
-@pytest.mark.parametrize("name", ["parts.py", "layout.py", "training.py"])
-def test_a_forgotten_source_is_seen(name):
-    assert forgotten([other for other in SCIENCE if other != name]) == {name}
+@pytest.mark.parametrize(
+    "name", ["mixture.engine.parts", "mixture.training", "mixture.kernels.fused", "vectors.lanes"]
+)
+def test_sources_deep_inside_are_among_them(name):
+    """Control of the two walks at once: neither may stop at the door."""
+    assert f"motsim.{name}" in sources("motsim.experiments.mixture.run")
+    assert "motsim.sweep" not in sources("motsim.experiments.mixture.run")
+
+
+def test_only_what_makes_no_number_is_left_out():
+    for name in NO_NUMBERS:
+        text = sources(name)[name].read_text()
+        assert not [word for word in ("linalg", "random", "scipy") if word in text], name

@@ -5,7 +5,7 @@ import pytest
 from kernel_cases import random_tokens
 
 from motsim import kernels
-from motsim.layout import (
+from motsim.mixture.engine.layout import (
     aligned,
     aligned_zeros,
     kernel_batch,
@@ -13,7 +13,7 @@ from motsim.layout import (
     kernel_rule,
     kernel_workspace,
 )
-from motsim.model import Model, ModelParameters, Routing
+from motsim.mixture.model import Model, ModelParameters, Routing
 
 EXPERTS, POINTS = 3, 60
 

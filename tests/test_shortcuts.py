@@ -4,30 +4,30 @@ import numpy as np
 import pytest
 from training_cases import SHORT, full_curve, problem
 
-import motsim.parts
-import motsim.training
-from motsim.data import Mixture, make_signals
-from motsim.experiments.mixture import (
+from motsim.experiments.mixture.run import (
     Settings,
     build_model,
     prepare,
     stages,
 )
-from motsim.model import Model, Routing, initial_parameters
-from motsim.parts import in_parts
-from motsim.points import sample
-from motsim.schedule import FROZEN, Descent, Stage
-from motsim.training import train
+from motsim.mixture import training
+from motsim.mixture.data import Mixture, make_signals
+from motsim.mixture.engine import parts
+from motsim.mixture.engine.parts import in_parts
+from motsim.mixture.model import Model, Routing, initial_parameters
+from motsim.mixture.points import sample
+from motsim.mixture.schedule import FROZEN, Descent, Stage
+from motsim.mixture.training import train
 
 # --- experts out of use ---------------------------------------------------------------------------
 
 
 def sharp_run(monkeypatch, negligible):
     """The cubic preset with a fast gate: in stage III most experts are never routed to."""
-    monkeypatch.setattr(motsim.training, "NEGLIGIBLE", negligible)
+    monkeypatch.setattr(training, "NEGLIGIBLE", negligible)
     settings = Settings(gate_rate=40.0, converge_steps=400, epsilon_min=1e-12)
     points, start = prepare(settings)
-    return motsim.training.train(
+    return training.train(
         build_model(settings), points, stages(settings), start, epsilons=[1e-2, 1e-4, 1e-6]
     )
 
@@ -52,8 +52,10 @@ def test_passing_over_routed_experts_would_show(monkeypatch):
 def test_attention_that_is_not_kept_trains_the_same(monkeypatch, activation):
     model, points, start = problem(Model("mot", 4, activation))
     kept, _ = full_curve(model, points, SHORT, start)
-    monkeypatch.setattr(motsim.training, "MAX_KEPT", 0)
-    monkeypatch.setattr(motsim.kernels, "refresh_moments", None)  # would fail if it were called
+    monkeypatch.setattr(training, "MAX_KEPT", 0)
+    monkeypatch.setattr(
+        "motsim.mixture.kernels.refresh_moments", None
+    )  # would fail if it were called
     anew, _ = full_curve(model, points, SHORT, start)
     np.testing.assert_allclose(anew, kept, rtol=1e-9)
 
@@ -62,7 +64,7 @@ def test_noise_tokens_off_the_axes_keep_their_attention(monkeypatch):
     """Only points of three signal tokens can do without."""
     model, points, start = problem(num_tokens=5, noise_std=0.3)
     kept, _ = full_curve(model, points, SHORT, start)
-    monkeypatch.setattr(motsim.training, "MAX_KEPT", 0)
+    monkeypatch.setattr(training, "MAX_KEPT", 0)
     np.testing.assert_array_equal(full_curve(model, points, SHORT, start)[0], kept)
 
 
@@ -75,32 +77,30 @@ def test_linear_experts_that_share_attention_see_one_mixed_token(monkeypatch, ki
     ffn = Stage("ffn", 20, Descent(0.1, "normalized_gd"), FROZEN, Descent(1.0))
     rest = Stage("rest", 20, Descent(0.05), FROZEN, Descent(1.0), Routing(scale=0.05))
     seen = []
-    mixed = motsim.parts.mixed_batch
+    mixed = parts.mixed_batch
 
     def watched(*arguments):
         seen.append(mixed(*arguments).tokens.shape)
         return mixed(*arguments)
 
-    monkeypatch.setattr(motsim.parts, "mixed_batch", watched)
+    monkeypatch.setattr(parts, "mixed_batch", watched)
     got, trace = full_curve(model, points, [ffn, rest], start)
     assert [shape[2] for shape in seen] == [1, 1]
-    monkeypatch.setattr(
-        motsim.training, "stage_parts", lambda m, r, b, w, _: (r, in_parts(b, 1), w)
-    )
+    monkeypatch.setattr(training, "stage_parts", lambda m, r, b, w, _: (r, in_parts(b, 1), w))
     want, other = full_curve(model, points, [ffn, rest], start)
     np.testing.assert_allclose(got, want, rtol=1e-10)
     np.testing.assert_allclose(trace.parameters.ffn, other.parameters.ffn, rtol=1e-8, atol=1e-11)
     np.testing.assert_allclose(trace.parameters.gate, other.parameters.gate, atol=1e-10)
     # Negative control: another token, mixed by other weights, trains otherwise.
     monkeypatch.undo()
-    monkeypatch.setattr(motsim.parts, "mixed_batch", lambda b, w: mixed(b, 1.001 * w))
+    monkeypatch.setattr(parts, "mixed_batch", lambda b, w: mixed(b, 1.001 * w))
     wrong, _ = full_curve(model, points, [ffn, rest], start)
     assert np.abs(wrong / want - 1).max() > 1e-5
 
 
 @pytest.mark.parametrize("activation", ["cubic", "linear"])
 def test_no_mixed_token_where_attention_trains_or_experts_are_cubic(monkeypatch, activation):
-    monkeypatch.setattr(motsim.parts, "mixed_batch", None)  # would fail if it were called
+    monkeypatch.setattr(parts, "mixed_batch", None)  # would fail if it were called
     data = Mixture(4, 9, num_tokens=4, noise_std=0.2)
     points = sample(data, make_signals(data, 0), 24)  # too few for blocks of equal axes
     model = Model("mot", 4, activation)

@@ -5,10 +5,10 @@ import pytest
 from pydantic import ValidationError
 
 from motsim.experiments import kind_module, kinds, sizes
-from motsim.experiments.mixture import Settings, build_model
-from motsim.model import initial_parameters
-from motsim.plan import SweepError, load_sweep
-from motsim.results.keys import run_key
+from motsim.experiments.mixture.run import Settings, build_model
+from motsim.mixture.model import initial_parameters
+from motsim.plans.keys import run_key
+from motsim.plans.plan import SweepError, load_sweep
 from motsim.running.backends import BackendError
 from motsim.sweep import main
 
@@ -27,7 +27,7 @@ def test_numpy_integers_are_integers(kind, number):
     plain, other = (module.Settings(**{WHOLE[kind]: value}) for value in (7, number))
     assert other == plain
     assert type(getattr(other, WHOLE[kind])) is int
-    keys = {run_key(kind, found.model_dump(), module.SCIENCE) for found in (plain, other)}
+    keys = {run_key(kind, found.model_dump(), module.__name__) for found in (plain, other)}
     assert len(keys) == 1
 
 
@@ -81,7 +81,7 @@ def test_absurd_sizes_are_refused_in_the_plan(tmp_path, capsys, monkeypatch, nam
         assert len(told.splitlines()) == 1
     assert not (tmp_path / "out").exists()
     monkeypatch.setattr(sizes, "check_size", lambda settings, seconds: seconds)
-    monkeypatch.setattr("motsim.sweep_checks.check_size", sizes.check_size)
+    monkeypatch.setattr("motsim.plans.checks.check_size", sizes.check_size)
     assert load_sweep(str(path)).cells()  # control: nothing else stands in the way
 
 

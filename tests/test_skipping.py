@@ -5,15 +5,20 @@ import numpy_reference as reference
 import pytest
 from kernel_cases import as_points, random_tokens
 
-import motsim.layout
-import motsim.training
+import motsim.mixture.engine.layout
+import motsim.mixture.training
 from motsim import kernels
-from motsim.data import Mixture, make_signals
-from motsim.layout import kernel_batch, kernel_parameters, kernel_rule, kernel_workspace
-from motsim.model import Model, ModelParameters, Routing, initial_parameters
-from motsim.points import population
-from motsim.schedule import FROZEN, Descent, Stage
-from motsim.training import train
+from motsim.mixture.data import Mixture, make_signals
+from motsim.mixture.engine.layout import (
+    kernel_batch,
+    kernel_parameters,
+    kernel_rule,
+    kernel_workspace,
+)
+from motsim.mixture.model import Model, ModelParameters, Routing, initial_parameters
+from motsim.mixture.points import population
+from motsim.mixture.schedule import FROZEN, Descent, Stage
+from motsim.mixture.training import train
 
 EXPERTS, COORDINATES, POINTS = 4, 5, 60
 THRESHOLD = 1e-3
@@ -161,8 +166,8 @@ def test_training_is_that_without_passing_over(kind, num_tokens, monkeypatch):
     schedule = [Stage("all", 20, Descent(0.2), FROZEN, Descent(0.2), Routing(scale=0.005))]
 
     def losses(negligible):
-        monkeypatch.setattr(motsim.training, "NEGLIGIBLE", negligible)
-        monkeypatch.setattr(motsim.layout, "DENSE_ABOVE", 1.0)
+        monkeypatch.setattr(motsim.mixture.training, "NEGLIGIBLE", negligible)
+        monkeypatch.setattr(motsim.mixture.engine.layout, "DENSE_ABOVE", 1.0)
         return train(model, points, schedule, start, trace_points=10**6).trace_losses
 
     whole = losses(0.0)

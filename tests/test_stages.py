@@ -8,17 +8,17 @@ import numpy_reference as reference
 import pytest
 from training_cases import SEEDS, SHORT, full_curve, problem
 
-import motsim.parts
-import motsim.training
-from motsim.evaluation import evaluate, loss_and_gradients
-from motsim.experiments.mixture import (
+import motsim.mixture.engine.parts
+import motsim.mixture.training
+from motsim.experiments.mixture.run import (
     Settings,
     epsilon_grid,
     stages,
 )
-from motsim.model import Model, Routing, initial_parameters
-from motsim.schedule import FROZEN, Descent, Stage
-from motsim.training import train
+from motsim.mixture.evaluation import evaluate, loss_and_gradients
+from motsim.mixture.model import Model, Routing, initial_parameters
+from motsim.mixture.schedule import FROZEN, Descent, Stage
+from motsim.mixture.training import train
 
 # --- schedules ------------------------------------------------------------------------------------
 
@@ -116,8 +116,8 @@ def test_chunks_change_nothing(steps, numbers, monkeypatch):
     schedule = [*SHORT, *sampled_stage()]
     options = {"seed": 5, "epsilons": [0.2, 1e-9]}
     whole, want = full_curve(model, points, schedule, start, **options)
-    monkeypatch.setattr(motsim.training, "CHUNK_STEPS", steps)
-    monkeypatch.setattr(motsim.training, "CHUNK_NOISE", numbers)
+    monkeypatch.setattr(motsim.mixture.training, "CHUNK_STEPS", steps)
+    monkeypatch.setattr(motsim.mixture.training, "CHUNK_NOISE", numbers)
     curve, trace = full_curve(model, points, schedule, start, snapshot_steps=[111], **options)
     np.testing.assert_array_equal(curve, whole)
     np.testing.assert_array_equal(trace.hitting_steps, want.hitting_steps)

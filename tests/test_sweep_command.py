@@ -15,8 +15,8 @@ import pandas as pd
 import pytest
 from commands import refusal
 
-import motsim.experiments.mixture
-import motsim.plan
+import motsim.experiments.mixture.run
+import motsim.plans.plan
 from motsim.results.tables import load_tables
 from motsim.sweep import main
 
@@ -76,13 +76,13 @@ def stored(folder):
 def count_runs(monkeypatch):
     """Count the runs that this process computes."""
     seeds = []
-    run = motsim.experiments.mixture.run
+    run = motsim.experiments.mixture.run.run
 
     def counted(settings):
         seeds.append(settings.seed)
         return run(settings)
 
-    monkeypatch.setattr(motsim.experiments.mixture, "run", counted)
+    monkeypatch.setattr(motsim.experiments.mixture.run, "run", counted)
     return seeds
 
 
@@ -157,9 +157,9 @@ def test_other_seeds_stand_beside_the_first_ones(tiny, out, monkeypatch, capsys)
 
 def test_moved_seeds_of_a_claim_have_no_recorded_verdict(tmp_path, monkeypatch, capsys):
     """A claim that finds another verdict: exit code 1 with the recorded seeds, 0 with others."""
-    from motsim.claims import Finding, rehearsal_memory
+    from motsim.claims import Finding, Verdict, rehearsal_memory
 
-    wrong = [Finding("x", "p", "m", "fails", "holds", "made up")]
+    wrong = [Finding("x", "p", "m", Verdict.FAILS, "made up")]
     monkeypatch.setattr(rehearsal_memory, "judge", lambda tables: wrong)
     monkeypatch.setattr("motsim.sweep._draw", lambda *a: True)
     words = ["rehearsal-memory", "--jobs", 1, "--out", tmp_path, "--seeds", 1]
@@ -217,9 +217,9 @@ def test_a_dry_run_counts_the_runs_of_each_case(tiny, out, capsys):
 
 
 def test_changed_settings_of_a_claim_have_no_recorded_verdict(tmp_path, monkeypatch, capsys):
-    from motsim.claims import Finding, rehearsal_memory
+    from motsim.claims import Finding, Verdict, rehearsal_memory
 
-    wrong = [Finding("x", "p", "m", "fails", "holds", "made up")]
+    wrong = [Finding("x", "p", "m", Verdict.FAILS, "made up")]
     monkeypatch.setattr(rehearsal_memory, "judge", lambda tables: wrong)
     monkeypatch.setattr("motsim.sweep._draw", lambda *a: True)
     words = ["rehearsal-memory", "--jobs", 1, "--out", tmp_path, "--seeds", 1]
@@ -336,7 +336,7 @@ def test_list_names_every_sweep_and_runs_nothing(tmp_path, monkeypatch, capsys):
         folder.mkdir()
     (sweeps / "b.toml").write_text(TINY + "[tier.full]\nseeds = 5\n")
     (sweeps / "a.toml").write_text("title = 'One run'\nseeds = 1\n")
-    monkeypatch.setattr(motsim.plan, "FOLDER", sweeps)
+    monkeypatch.setattr(motsim.plans.plan, "FOLDER", sweeps)
     monkeypatch.chdir(here)
     (sweeps / "broken.toml").write_text("title = 3\n")
     call("--list", "--jobs", 2)
@@ -366,7 +366,7 @@ def test_help_shows_every_option(capsys):
 
 
 def test_interrupted_says_how_to_go_on(tiny, out, monkeypatch, capsys):
-    run = motsim.experiments.mixture.run
+    run = motsim.experiments.mixture.run.run
     seen = []
 
     def interrupted(settings):
@@ -375,13 +375,13 @@ def test_interrupted_says_how_to_go_on(tiny, out, monkeypatch, capsys):
         seen.append(settings)
         return run(settings)
 
-    monkeypatch.setattr(motsim.experiments.mixture, "run", interrupted)
+    monkeypatch.setattr(motsim.experiments.mixture.run, "run", interrupted)
     call(tiny, "--jobs", 1, "--out", out, code=130)
     errors = capsys.readouterr().err
     assert f"finished runs are kept in {out}" in errors
     assert f"python -m motsim.sweep {tiny} --jobs 1 --out {out}" in errors
     assert len(stored(out)) == 2
-    monkeypatch.setattr(motsim.experiments.mixture, "run", run)
+    monkeypatch.setattr(motsim.experiments.mixture.run, "run", run)
     seeds = count_runs(monkeypatch)
     call(tiny, "--jobs", 1, "--out", out)
     assert len(seeds) == RUNS - 2

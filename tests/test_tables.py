@@ -3,7 +3,7 @@
 import itertools
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import quote
 
 import numpy as np
@@ -12,7 +12,7 @@ import pytest
 
 import motsim.results.tables
 from motsim.experiments.result import Result
-from motsim.plan import load_sweep
+from motsim.plans.plan import load_sweep
 from motsim.results.ownership import myself
 from motsim.results.store import SCHEMA, Store
 from motsim.results.tables import Tables, TablesError, export, load_tables
@@ -267,8 +267,8 @@ def test_what_a_killed_export_left_is_cleaned_by_the_next_one(tmp_path, sweep):
     folder = tmp_path / "out"
     fill(folder, sweep)
     before = files(folder)
-    ours = quote(myself(), safe="")
-    dead = quote(f"1:1@{myself().partition('@')[2]}", safe="")
+    ours = quote(str(replace(myself(), host="")), safe="")
+    dead = quote(str(replace(myself(), process="1:1")), safe="")
     (folder / f".mine.csv.part-{dead}").write_text("half")
     (folder / f".mine.json.part-{ours}").write_text("under way")
     with Store(folder) as store:

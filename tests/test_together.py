@@ -6,8 +6,8 @@ from scipy import stats
 
 from motsim.claims import Finding
 from motsim.claims._together import stands_together
-from motsim.confidence import LEVEL, at_level, resolve
-from motsim.intervals import above, mean_interval
+from motsim.statistics.confidence import LEVEL, at_level, resolve
+from motsim.statistics.intervals import mean_interval
 
 
 def judged(samples):
@@ -16,9 +16,8 @@ def judged(samples):
     def judge(tables):
         rows = []
         for i, sample in enumerate(samples):
-            value, low, high = mean_interval(sample)
-            verdict = above(low, high, 0.0)
-            rows.append(Finding(f"{i}", "> 0", "", verdict, "holds", "", value, low, high))
+            found = mean_interval(sample)
+            rows.append(Finding(f"{i}", "> 0", "", found.above(0.0), "", found))
         return rows
 
     findings = judge(None)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from training_cases import SEEDS, SHORT, brute_hits, full_curve, problem
 
-from motsim.evaluation import evaluate, loss_and_gradients
-from motsim.model import Model
-from motsim.schedule import FROZEN, Descent, Stage
-from motsim.training import train
+from motsim.mixture.evaluation import evaluate, loss_and_gradients
+from motsim.mixture.model import Model
+from motsim.mixture.schedule import FROZEN, Descent, Stage
+from motsim.mixture.training import train
 
 # --- hitting times and status ---------------------------------------------------------------------
 

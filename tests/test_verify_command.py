@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from motsim.claims import Finding, rehearsal_memory
+from motsim.claims import Finding, Verdict, rehearsal_memory
 from motsim.verify import main
 
 
@@ -58,7 +58,7 @@ def test_other_seeds_are_judged_against_the_record(tmp_path, capsys, monkeypatch
     assert "0 not as recorded" in capsys.readouterr().out
     assert (tmp_path / "rehearsal-memory@seed_start=70.csv").is_file()
     assert not (tmp_path / "rehearsal-memory.csv").exists()
-    wrong = [Finding("x", "p", "m", "fails", "holds", "made up")]
+    wrong = [Finding("x", "p", "m", Verdict.FAILS, "made up")]
     monkeypatch.setattr(rehearsal_memory, "judge", lambda tables: wrong)
     assert main(words) == 1
 

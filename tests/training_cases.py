@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from motsim.data import Mixture, make_signals
-from motsim.model import Model, Routing, initial_parameters
-from motsim.points import population
-from motsim.schedule import FROZEN, Descent, Stage
-from motsim.training import train
+from motsim.mixture.data import Mixture, make_signals
+from motsim.mixture.model import Model, Routing, initial_parameters
+from motsim.mixture.points import population
+from motsim.mixture.schedule import FROZEN, Descent, Stage
+from motsim.mixture.training import train
 
 SEEDS = [0, 1, 2]
 ALL = 10**6  # trace points that keep every step

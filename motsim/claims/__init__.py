@@ -1,19 +1,23 @@
-"""Claims: one module a claim, over tables; each says what it finds and what we expect.
+"""Claims: one module a claim, over tables; each says what it finds.
 
 A claim module has ``CLAIM`` and ``judge(tables) -> list of Finding``; its name with dashes is the
-name of its sweep, its figure and its test. Nothing lists claims by hand.
+name of its sweep, its figure and its test. Nothing lists claims by hand. What was found before
+is data beside them (recorded.csv), which no claim reads: motsim/claims/_recorded.py joins it.
 """
 
 import pkgutil
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from motsim.results.tables import Tables
+from motsim.statistics.interval import Interval, Verdict
 
-__all__ = ["Claim", "ClaimModule", "Finding", "Verdict", "claim_module", "claim_names"]
+__all__ = [
+    "Claim", "ClaimModule", "Finding", "Interval", "Verdict", "claim_module", "claim_names",
+]  # fmt: skip
 
-Verdict = Literal["holds", "fails", "inconclusive"]
+UNKNOWN = Interval()
 Kind = Literal["tight", "upper", "lower", "existence"]
 Origin = Literal["quoted", "reconstructed", "derived", "measured"]
 
@@ -53,34 +57,38 @@ class Finding:
         Setting within the sweep.
     predicted, measured : str
         In words and numbers, with the interval.
-    verdict, expected : {"holds", "fails", "inconclusive"}
-        Found, and recorded as our finding so far.
+    verdict : Verdict
     evidence : str
         One sentence.
-    value, low, high : float
-        The measurement and its interval, NaN where the verdict rests on no single number. Equal
-        ends mean that no run differed: that is no interval, and they become NaN.
+    interval : Interval
+        The measurement, NaN where the verdict rests on no single number. Equal ends mean that no
+        run differed: that is no interval, and they become NaN.
+    expected : Verdict, optional
+        What is recorded; None where nothing is. Joined by the judge, never given by a claim.
     """
 
     case: str
     predicted: str
     measured: str
     verdict: Verdict
-    expected: Verdict
     evidence: str
-    value: float = float("nan")
-    low: float = float("nan")
-    high: float = float("nan")
+    interval: Interval = UNKNOWN
+    expected: Verdict | None = None
 
     def __post_init__(self) -> None:
-        if self.low == self.high:
-            object.__setattr__(self, "low", float("nan"))
-            object.__setattr__(self, "high", float("nan"))
+        if self.interval.constant:
+            object.__setattr__(self, "interval", Interval(self.interval.value))
 
     @property
     def as_expected(self) -> bool:
         """Whether the verdict is the recorded one."""
         return self.verdict == self.expected
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything, flat, for JSON."""
+        found = vars(self) | vars(self.interval)
+        del found["interval"]
+        return found
 
 
 class ClaimModule(Protocol):

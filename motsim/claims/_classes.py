@@ -5,19 +5,19 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 
+from motsim.claims._cases import case_settings
+from motsim.claims._counted import counted
 from motsim.claims._outcomes import specialized
 from motsim.claims._plateau import predicted_plateau
 from motsim.claims._race import hitting_steps, race, race_law
-from motsim.data import Mixture
-from motsim.diagnostics import expert_classes
-from motsim.experiments.mixture import Settings, prepare
-from motsim.intervals import exact_share_interval
-from motsim.occupancy import unequal_coupons
-from motsim.plan import load_sweep
+from motsim.experiments.mixture.run import Settings, prepare
+from motsim.mixture.data import Mixture
+from motsim.mixture.diagnostics import expert_classes
+from motsim.mixture.occupancy import unequal_coupons
 from motsim.results.tables import Tables
 
 __all__ = [
-    "DECADES", "NUM_CLASSES", "choices", "class_law", "covered", "derived_steps", "pairs",
+    "DECADES", "NUM_CLASSES", "choices", "class_law", "covered", "derived_steps",
     "plateaus", "shares_of_race", "steps",
 ]  # fmt: skip
 
@@ -82,11 +82,7 @@ def _overlaps(text: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _settings(tables: Tables, case: str, exponent: float, seed: int) -> Settings:
-    """Settings of a run: the sweep file's, and what all runs of the tables share."""
-    cells = load_sweep("class-imbalance").cells("quick", {}, 1)
-    values = next(c for c in cells if c.labels["case"] == case).settings.model_dump()
-    values |= tables.meta.get("settings", {})
-    return Settings(**(values | {"class_exponent": exponent, "seed": seed}))
+    return case_settings("class-imbalance", tables, case, class_exponent=exponent, seed=seed)
 
 
 def covered(runs: pd.DataFrame, case: str) -> pd.DataFrame:
@@ -96,21 +92,12 @@ def covered(runs: pd.DataFrame, case: str) -> pd.DataFrame:
     """
     rows = runs[(runs["case"] == case) & runs["covered_classes"].notna()]
     rows = rows.assign(success=(rows["covered_classes"] == NUM_CLASSES).astype(int))
-    found = rows.groupby(["class_exponent", "num_experts"])["success"].agg(["sum", "count"])
-    found = found.rename(columns={"sum": "successes", "count": "trials"}).reset_index()
-    ends = [exact_share_interval(int(k), int(n)) for k, n in pairs(found)]
-    found["share"] = found["successes"] / found["trials"]
-    found["low"], found["high"] = [e[0] for e in ends], [e[1] for e in ends]
+    found = counted(rows, ["class_exponent", "num_experts"])
     sizes = list(zip(found["class_exponent"], found["num_experts"].astype(int), strict=True))
     found["race"] = [unequal_coupons(shares_of_race(a), m) for a, m in sizes]
     found["law"] = [unequal_coupons(class_law(a), m) for a, m in sizes]
     found["equal"] = [unequal_coupons(class_law(0.0), m) for a, m in sizes]
     return found
-
-
-def pairs(points: pd.DataFrame) -> list[tuple[int, int]]:
-    """Successes and trials of each point of `covered`."""
-    return list(zip(points["successes"].astype(int), points["trials"].astype(int), strict=True))
 
 
 def derived_steps(exponent: float) -> float:

@@ -19,10 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.integrate import cumulative_trapezoid
 
-from motsim.evaluation import evaluate
-from motsim.model import Model, ModelParameters
-from motsim.points import Points
-from motsim.schedule import Stage
+from motsim.mixture.evaluation import evaluate
+from motsim.mixture.model import Model, ModelParameters
+from motsim.mixture.points import Points
+from motsim.mixture.schedule import Stage
 
 __all__ = ["Crossing", "crossing"]
 

@@ -1,10 +1,30 @@
-"""Steps to a given excess over a floor, read off a run's loss curve."""
+"""Steps to a given excess over a floor, read off loss curves."""
+
+from collections.abc import Iterable
 
 import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
 from motsim.rates import CENSORED
 
-__all__ = ["first_step"]
+__all__ = ["excess_hits", "first_step"]
+
+
+def excess_hits(
+    curve: pd.DataFrame, seeds: Iterable[int], floor: float, targets: NDArray[np.float64]
+) -> NDArray[np.int64]:
+    """First steps (S, E) of the last stage with at most each excess over `floor`, by seed.
+
+    `curve` (columns seed, step, loss) is of one setting's last stage.
+    """
+    rows = []
+    for seed in seeds:
+        own = curve[curve["seed"] == seed].sort_values("step")
+        above = own["loss"].to_numpy(float) - floor
+        step = own["step"].to_numpy(float) - own["step"].min()
+        rows.append([first_step(step, above, target) for target in targets])
+    return np.array(rows, dtype=np.int64).reshape(-1, len(targets))
 
 
 def first_step(step: np.ndarray, above: np.ndarray, target: float) -> int:

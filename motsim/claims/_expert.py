@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from motsim.points import Points
+from motsim.mixture.points import Points
 
 __all__ = ["best_expert", "gate_steps", "mean_floor", "steps_per_decade"]
 

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from motsim.intervals import exact_share_interval
+from motsim.claims import Interval
+from motsim.statistics.intervals import exact_share_interval
 
-__all__ = ["Outcomes", "outcomes", "specialized"]
+__all__ = ["Outcomes", "classes_to_cover", "outcomes", "specialized"]
 
 DIVERGED, FAILED, UNCOVERED, DONE = "diverged", "failed", "uncovered", "done"
 
@@ -33,18 +34,14 @@ class Outcomes:
         """All runs that were begun."""
         return self.num_done + self.num_uncovered + self.num_diverged + self.num_failed
 
-    @property
-    def share(self) -> float:
-        """Share of the runs that specialize; NaN without runs."""
-        return self.num_done / self.num_runs if self.num_runs else float("nan")
-
-    def interval(self, level: float | None = None) -> tuple[float, float]:
-        """Exact binomial interval of the share; (0, 1) without runs."""
+    def interval(self, level: float | None = None) -> Interval:
+        """Share with its exact binomial interval; ends 0 and 1 without runs."""
         return exact_share_interval(self.num_done, self.num_runs, level)
 
     def __str__(self) -> str:
         """As ``96 of 100 runs specialize [90, 99] %; 3 do not cover every class, 1 diverged``."""
-        low, high = (round(100 * end) for end in self.interval())
+        ends = self.interval()
+        low, high = round(100 * ends.low), round(100 * ends.high)
         verb = "specialize" if self.gated else "stay finite"
         text = f"{self.num_done} of {self.num_runs} runs {verb} [{low}, {high}] %"
         parts = [
@@ -57,6 +54,12 @@ class Outcomes:
             if number
         ]
         return "; ".join([text, ", ".join(parts)]) if parts else text
+
+
+def classes_to_cover(rows: pd.DataFrame, num_classes: int) -> int | None:
+    """Return the number of classes that runs have to cover; None for a model without a gate."""
+    gated = "covered_classes" in rows and bool(rows["covered_classes"].notna().any())
+    return num_classes if gated else None
 
 
 def outcomes(rows: pd.DataFrame, num_classes: int | None = None) -> Outcomes:

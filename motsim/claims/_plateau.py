@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
-from motsim.evaluation import evaluate
-from motsim.experiments.mixture import Settings, build_model, prepare, stages
-from motsim.training import train
+from motsim.experiments.mixture.run import Settings, build_model, prepare, stages
+from motsim.mixture.evaluation import evaluate
+from motsim.mixture.training import train
 
 __all__ = ["predicted_plateau"]
 

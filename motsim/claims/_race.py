@@ -17,7 +17,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from motsim.diagnostics import expert_classes
+from motsim.mixture.diagnostics import expert_classes
 
 __all__ = ["hitting_steps", "race", "race_law"]
 

@@ -15,17 +15,20 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from motsim.claims import Finding, Verdict
-from motsim.intervals import MIN_SEEDS
+from motsim.claims import Finding, Interval, Verdict
+from motsim.claims._undecided import undecided
 from motsim.results.tables import Tables
+from motsim.statistics.intervals import MIN_SEEDS
 
-__all__ = ["LIMIT", "QUANTITIES", "Agreement", "agreement", "gaps", "missing", "pooled", "usable"]
+__all__ = [
+    "LIMIT", "QUANTITIES", "Agreement", "agreement", "around", "both", "compared", "enough", "gaps",
+    "missing", "pooled", "usable",
+]  # fmt: skip
 
 LIMIT = 4.0  # standard errors
 QUANTITIES = ("forgetting", "generalization")
-NUMBERS = tuple(
-    f"{name}{end}" for name in QUANTITIES for end in ("", "_se", "_predicted", "_rival")
-)
+ENDS = ("", "_se", "_predicted", "_rival")
+NUMBERS = tuple(f"{name}{end}" for name in QUANTITIES for end in ENDS)
 
 
 def usable(tables: Tables) -> pd.DataFrame:
@@ -64,6 +67,11 @@ def gaps(points: pd.DataFrame, first: str, second: str, by: Sequence[str]) -> pd
     return found.assign(seeds=both[["seeds|a", "seeds|b"]].min(axis=1)).reset_index()
 
 
+def around(value: float, error: float) -> Interval:
+    """Interval of `LIMIT` standard errors on either side."""
+    return Interval(float(value), float(value - LIMIT * error), float(value + LIMIT * error))
+
+
 @dataclass(frozen=True)
 class Agreement:
     """Comparison of simulated values with a closed form.
@@ -75,10 +83,10 @@ class Agreement:
         rival formula rejected. `inconclusive`: too few values, or the rival is not rejected.
     count : int
         Comparisons.
-    worst, mean, square : float
-        Largest |z|, mean z and mean z².
-    square_low, square_high : float
-        Interval of mean z², which is 1 for a right formula.
+    worst, mean : float
+        Largest |z| and mean z.
+    square : Interval
+        Mean z², which is 1 for a right formula.
     rival, rival_square : float
         Largest |z| and mean z² of the rival formula.
     """
@@ -87,9 +95,7 @@ class Agreement:
     count: int
     worst: float
     mean: float
-    square: float
-    square_low: float
-    square_high: float
+    square: Interval
     rival: float
     rival_square: float
 
@@ -100,8 +106,22 @@ class Agreement:
             return "no simulated value"
         return (
             f"{self.count} comparisons: largest |z| {self.worst:.2f}, mean z {self.mean:+.2f},"
-            f" mean z² {self.square:.2f} [{self.square_low:.2f}, {self.square_high:.2f}]"
+            f" mean z² {self.square.value:.2f} {self.square.ends()}"
         )
+
+    def finding(self, case: str, predicted: str, evidence: str) -> Finding:
+        """Return the finding that rests on it."""
+        return Finding(case, predicted, self.measured, self.verdict, evidence, self.square)
+
+
+def both(rows: pd.DataFrame, end: str) -> np.ndarray:
+    """Columns of both quantities, one after the other."""
+    return np.concatenate([rows[f"{name}{end}"].to_numpy(float) for name in QUANTITIES])
+
+
+def compared(rows: pd.DataFrame) -> Agreement:
+    """Compare both quantities of each row with their closed forms."""
+    return agreement(*(both(rows, end) for end in ENDS))
 
 
 def agreement(
@@ -116,16 +136,16 @@ def agreement(
     count = len(z)
     if count < 2:
         nan = float("nan")
-        return Agreement("inconclusive", count, nan, nan, nan, nan, nan, nan, nan)
+        return Agreement(Verdict.INCONCLUSIVE, count, nan, nan, Interval(), nan, nan)
     worst, mean, square = float(np.abs(z).max()), float(z.mean()), float((z**2).mean())
     spread = LIMIT * np.sqrt(2 / count)  # of mean z² for independent normal z
     chance = worst <= LIMIT and abs(mean) <= LIMIT / np.sqrt(count) and abs(square - 1) <= spread
     told_apart = bool((np.abs(near) > LIMIT).any() or (near**2).mean() > 1 + spread)
-    verdict: Verdict = "fails" if not chance else "holds" if told_apart else "inconclusive"
+    verdict = Verdict.of(holds=told_apart, fails=not chance)
     if count < 8:  # mean z² says nothing yet
-        verdict = "inconclusive"
+        verdict = Verdict.INCONCLUSIVE
     return Agreement(
-        verdict, count, worst, mean, square, square - spread, square + spread,
+        verdict, count, worst, mean, Interval(square, square - spread, square + spread),
         float(np.abs(near).max()), float((near**2).mean()),
     )  # fmt: skip
 
@@ -135,7 +155,7 @@ def enough(points: pd.DataFrame) -> bool:
     return len(points) > 0 and int(points["seeds"].min()) >= MIN_SEEDS
 
 
-def missing(case: str, predicted: str, expected: Verdict) -> Finding:
+def missing(case: str, predicted: str) -> Finding:
     """Finding of a case without enough runs."""
     evidence = f"too few finished runs of this case; {MIN_SEEDS} seeds a setting are needed"
-    return Finding(case, predicted, "nothing", "inconclusive", expected, evidence)
+    return undecided(case, predicted, "nothing", evidence)

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from motsim.evaluation import evaluate
-from motsim.model import Model, ModelParameters
-from motsim.points import Points
-from motsim.schedule import Stage
+from motsim.mixture.evaluation import evaluate
+from motsim.mixture.model import Model, ModelParameters
+from motsim.mixture.points import Points
+from motsim.mixture.schedule import Stage
 from motsim.threads import one_thread
 
 __all__ = ["Spectrum", "linearized", "residual_jacobian"]

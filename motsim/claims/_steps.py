@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from motsim.claims._outcomes import Outcomes, outcomes, specialized
-from motsim.intervals import order_interval, shown
+from motsim.claims import Interval
+from motsim.claims._outcomes import Outcomes, classes_to_cover, outcomes, specialized
+from motsim.statistics.intervals import median_interval
 
 __all__ = ["Cost", "StepRatio", "beside", "log_steps", "step_ratio", "steps_per_success"]
 
@@ -28,7 +29,7 @@ class StepRatio:
 
     Attributes
     ----------
-    value, low, high : float
+    interval : Interval
         NaN without pairs; NaN ends below six of them.
     pairs : int
         Seeds with which both succeed.
@@ -40,9 +41,7 @@ class StepRatio:
         What became of all runs.
     """
 
-    value: float
-    low: float
-    high: float
+    interval: Interval
     pairs: int
     late: int
     reference_late: int
@@ -54,21 +53,16 @@ class StepRatio:
         """As ``7.9 [7.1, 8.8]``; ``>= 7.9 [7.1, inf]`` where runs of the baseline stopped."""
         if not self.pairs:
             return "none, no pair of runs succeeds"
-        if np.isnan(self.low):
-            return f"{self.sign}{self.value:.2f}, too few pairs ({self.pairs}) for an interval"
-        return self.sign + shown(self.value, self.low, self.high)
+        if np.isnan(self.interval.low):
+            value = f"{self.sign}{self.interval.value:.2f}"
+            return f"{value}, too few pairs ({self.pairs}) for an interval"
+        return f"{self.sign}{self.interval}"
 
 
 def beside(found: Outcomes) -> str:
     """Return a share and its exact interval, short, as ``39/40 [0.87, 1.00]``."""
-    low, high = found.interval()
-    return f"{found.num_done}/{found.num_runs} [{low:.2f}, {high:.2f}]"
-
-
-def classes_to_cover(rows: pd.DataFrame, num_classes: int) -> int | None:
-    """Return the number of classes that runs have to cover; None for a model without a gate."""
-    gated = "covered_classes" in rows and bool(rows["covered_classes"].notna().any())
-    return num_classes if gated else None
+    share = found.interval()
+    return f"{found.num_done}/{found.num_runs} {share.ends()}"
 
 
 def log_steps(
@@ -97,12 +91,11 @@ def step_ratio(
     theirs, ours = theirs.loc[both], ours.loc[both]
     ratio = theirs["log"] - ours["log"]  # at least so much where the baseline stopped, and so on
     lower, upper = ratio.mask(ours["late"], -np.inf), ratio.mask(theirs["late"], np.inf)
-    low, high = np.exp(order_interval(lower, upper)).tolist()
+    found = median_interval(ratio, between=(lower, upper)).map(np.exp)
     sign = ">= " if upper.median() == np.inf else "<= " if lower.median() == -np.inf else ""
     late, ours_late = int(theirs["late"].sum()), int(ours["late"].sum())
-    value = float(np.exp(ratio.median()))
     became = [outcomes(rows, classes_to_cover(rows, num_classes)) for rows in (baseline, reference)]
-    return StepRatio(value, low, high, len(both), late, ours_late, sign, *became)
+    return StepRatio(found, len(both), late, ours_late, sign, *became)
 
 
 def steps_per_success(rows: pd.DataFrame, epsilon: float, num_classes: int) -> float:

@@ -10,9 +10,9 @@ interval of that level (rehearsal's four standard errors, equalities) stand if t
 
 from collections.abc import Callable, Sequence
 
-from motsim.claims import Finding
-from motsim.confidence import LEVEL, at_level
+from motsim.claims import Finding, Verdict
 from motsim.results.tables import Tables
+from motsim.statistics.confidence import LEVEL, at_level
 
 __all__ = ["stands_together"]
 
@@ -21,7 +21,7 @@ def stands_together(
     judge: Callable[[Tables], Sequence[Finding]], tables: Tables, findings: Sequence[Finding]
 ) -> tuple[str, ...]:
     """Return the cases whose verdict, holds or fails, stands together with the others'."""
-    waiting = {f.case: f.verdict for f in findings if f.verdict != "inconclusive"}
+    waiting = {f.case: f.verdict for f in findings if f.verdict != Verdict.INCONCLUSIVE}
     standing: set[str] = set()
     while waiting:
         with at_level(1.0 - (1.0 - LEVEL) / (len(findings) - len(standing))):

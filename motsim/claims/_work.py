@@ -7,7 +7,7 @@ and loss (no product with d), and the update of the parameters (once a batch).
 
 from typing import Literal
 
-from motsim.model import Model
+from motsim.mixture.model import Model
 
 __all__ = ["multiply_adds"]
 

@@ -26,8 +26,8 @@ import numpy as np
 import pandas as pd
 
 from motsim.claims import Claim, Finding, Verdict
-from motsim.intervals import above, least_interval, mean_interval, shown
 from motsim.results.tables import Tables
+from motsim.statistics.intervals import least_interval, mean_interval
 
 __all__ = ["CLAIM", "floors", "judge", "noise_weight", "predicted_floor"]
 
@@ -43,13 +43,6 @@ REPLICATES = {"quick": 32, "full": 128}
 TOLERANCE = 0.15  # relative, of the closed form; without the noise term F would be 0
 SETTLED = 0.03  # relative fall of the loss over the second half of stage III
 NO_FLOOR = 1e-8
-EXPECTED: dict[str, Verdict] = {
-    "moe-linear": "holds",
-    "mot-linear": "holds",
-    "no-noise": "holds",
-    "alignment": "holds",
-    "cubic": "inconclusive",
-}
 CELL = ["noise_std", "num_tokens"]
 
 
@@ -115,19 +108,16 @@ def _closed_form(tables: Tables) -> Finding:
     target = np.array([predicted_floor(float(s), int(n), replicates) for s, n in pairs])
     ratio = np.log(rows["floor"].to_numpy(float) / target)
     by_seed = pd.Series(ratio).groupby(rows["seed"].to_numpy()).mean()
-    low_, high_ = np.log(1 - TOLERANCE), np.log(1 + TOLERANCE)
-    mean, low, high = mean_interval(by_seed.to_numpy())
+    bounds = np.log(1 - TOLERANCE), np.log(1 + TOLERANCE)
+    found = mean_interval(by_seed.to_numpy())
     settled = bool((rows["fall"] < SETTLED).all())
-    verdict: Verdict = "inconclusive"
-    if np.isfinite([low, high]).all() and settled:
-        verdict = "holds" if low_ < low and high < high_ else verdict
-        verdict = "fails" if high < low_ or low > high_ else verdict
-    mean, low, high = np.exp([mean, low, high]).tolist()
+    verdict = found.within(*bounds) if settled else Verdict.INCONCLUSIVE
+    ratio = found.map(np.exp)
     return Finding(
         "moe-linear", "measured / tau/(2(1+tau)) = 1 within 15 %",
-        shown(mean, low, high, ".3f"), verdict, EXPECTED["moe-linear"],
+        f"{ratio:.3f}", verdict,
         f"geometric mean over {rows[CELL].drop_duplicates().shape[0]} pairs of sigma and L,"
-        f" {len(by_seed)} seeds; floors {_range(rows)}", mean, low, high,
+        f" {len(by_seed)} seeds; floors {_range(rows)}", ratio,
     )  # fmt: skip
 
 
@@ -150,19 +140,16 @@ def _gain(tables: Tables, name: str, kind: str) -> Finding:
     if cells:
         cell = min(cells, key=lambda c: c[0].mean())[1]
         where = f"sigma = {cell[0]:g}, L = {cell[1]:g}"
-    mean, low, high = least_interval([gain for gain, _ in cells])
-    verdict: Verdict = above(low, high, 0.0)
+    found = least_interval([gain for gain, _ in cells])
+    verdict = found.above(0.0)
     evidence = (
         f"smallest gain of {len(cells)} pairs of sigma and L, at {where}, on fresh noise draws"
     )
     if unsettled:
-        verdict = "inconclusive"
+        verdict = Verdict.INCONCLUSIVE
         evidence += f"; the loss still falls in {unsettled} of {len(pair)} pairs of runs"
-    mean, low, high = np.exp([mean, low, high]).tolist()
-    return Finding(
-        name, "floor(moe) / floor(mot) > 1", shown(mean, low, high), verdict,
-        EXPECTED[name], evidence, mean, low, high,
-    )  # fmt: skip
+    gain = found.map(np.exp)
+    return Finding(name, "floor(moe) / floor(mot) > 1", f"{gain}", verdict, evidence, gain)
 
 
 def _no_noise(tables: Tables) -> Finding:
@@ -173,14 +160,11 @@ def _no_noise(tables: Tables) -> Finding:
         quiet = rows[rows["noise_std"] == 0]
         logs.append(np.log10(quiet.groupby("seed")["floor"].max().to_numpy(float)))
     worst = np.maximum(*logs) if len(logs[0]) == len(logs[1]) else np.array([])
-    mean, low, high = mean_interval(worst)
-    verdict = above(low, high, float(np.log10(NO_FLOOR)))
-    if verdict != "inconclusive":
-        verdict = "fails" if verdict == "holds" else "holds"
+    found = mean_interval(worst)
     return Finding(
         "no-noise", f"sigma = 0: no floor, loss < {NO_FLOOR:g}",
-        shown(mean, low, high, ".1f", "10^"), verdict, EXPECTED["no-noise"],
-        f"largest final loss of moe and mot over L, {len(worst)} seeds", mean, low, high,
+        f"{found:10^.1f}", found.below(float(np.log10(NO_FLOOR))),
+        f"largest final loss of moe and mot over L, {len(worst)} seeds", found,
     )  # fmt: skip
 
 
@@ -193,13 +177,10 @@ def _alignment(tables: Tables) -> Finding:
         rows = rows[rows["num_tokens"] == rows["num_tokens"].max()].sort_values("step")
         share = rows.groupby("seed")["share"].agg(["first", "last"])
         ratios = (share["last"] / share["first"]).to_numpy()
-    mean, low, high = mean_interval(ratios)
-    verdict = above(low, high, 1.0)
-    if verdict != "inconclusive":
-        verdict = "fails" if verdict == "holds" else "holds"
+    ratio = mean_interval(ratios)
     return Finding(
         "alignment", "stage II takes attention off noise tokens: ratio end / start < 1",
-        shown(mean, low, high), verdict, EXPECTED["alignment"],
+        f"{ratio}", ratio.below(1.0),
         f"mean attention weight on noise tokens over all queries, largest sigma and L,"
-        f" {len(ratios)} seeds", mean, low, high,
+        f" {len(ratios)} seeds", ratio,
     )  # fmt: skip

@@ -34,19 +34,19 @@ the seeds, at the end of stage I in 11 of 12; a gate four times slower covers no
 """
 
 from math import ceil, log
-from typing import Literal
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
-from motsim.claims import Claim, Finding, Verdict
-from motsim.confidence import resolve
-from motsim.intervals import exact_share_interval, mean_interval, mean_share_interval, shown
-from motsim.occupancy import coupon_collector, distinct_choices
+from motsim.claims import Claim, Finding, Interval, Verdict
+from motsim.claims._counted import MIN_TRIALS, counted, least_trials, limits, rejected, share_text
+from motsim.claims._undecided import undecided
+from motsim.mixture.occupancy import coupon_collector, distinct_choices
 from motsim.results.tables import Tables
+from motsim.statistics.confidence import resolve
+from motsim.statistics.intervals import mean_interval, mean_share_interval
 
-__all__ = ["CLAIM", "EXPECTED", "judge", "shares"]
+__all__ = ["CLAIM", "judge", "shares"]
 
 CLAIM = Claim(
     statement="M = Omega(N log N) experts suffice for every class to get an expert of its own.",
@@ -61,22 +61,6 @@ CLAIM = Claim(
 
 DELTA = 0.1  # tolerated probability of an uncovered class
 MARGIN = 0.05  # of "never below": well under the distance between the two formulas
-MIN_TRIALS = 20
-
-#: Case -> verdict recorded so far.
-EXPECTED: dict[str, Verdict] = {
-    "slow-gate": "holds",
-    "cubic-2": "fails",
-    "cubic-4": "holds",
-    "cubic-8": "holds",
-    "cubic-16": "fails",  # full tier only; measured with 24 seeds
-    "cubic-at-least": "holds",
-    "cubic-enough": "holds",
-    "first-choice": "holds",
-    "linear": "fails",
-    "linear-at-least": "holds",
-    "linear-enough": "fails",
-}
 
 
 def shares(runs: pd.DataFrame) -> pd.DataFrame:
@@ -87,27 +71,16 @@ def shares(runs: pd.DataFrame) -> pd.DataFrame:
     """
     good = _measured(runs)
     keys = ["regime", "num_classes", "num_experts"]
-    found = good.groupby(keys)["success"].agg(["sum", "count"]).reset_index()
-    found = found.rename(columns={"sum": "successes", "count": "trials"})
-    found["share"] = found["successes"] / found["trials"]
-    found["low"], found["high"] = _ends(found)
+    found = counted(good, keys)
     sizes = list(zip(found["num_classes"], found["num_experts"], strict=True))
     found["coupon"] = [coupon_collector(int(n), int(m)) for n, m in sizes]
     found["collision"] = [distinct_choices(int(n), int(m)) for n, m in sizes]
     return found
 
 
-def _ends(points: pd.DataFrame, level: float | None = None) -> tuple[list[float], list[float]]:
-    """Exact binomial limits of each point."""
-    pairs = zip(points["successes"], points["trials"], strict=True)
-    ends = [exact_share_interval(int(k), int(n), level) for k, n in pairs]
-    return [low for low, _ in ends], [high for _, high in ends]
-
-
 def _joint_ends(points: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Limits that hold for all points together, as the tests of `_rejected` do (Bonferroni)."""
-    low, high = _ends(points, 1 - (1 - resolve(None)) / max(len(points), 1))
-    return np.array(low), np.array(high)
+    """Limits that hold for all points together, as the tests of `rejected` do (Bonferroni)."""
+    return limits(points, 1 - (1 - resolve(None)) / max(len(points), 1))
 
 
 def _measured(runs: pd.DataFrame) -> pd.DataFrame:
@@ -122,36 +95,20 @@ def _measured(runs: pd.DataFrame) -> pd.DataFrame:
     return good.assign(regime=regime, success=(counted == good["num_classes"]).astype(int))
 
 
-def _rejected(
-    points: pd.DataFrame, formula: str, side: Literal["two-sided", "less"] = "two-sided"
-) -> pd.Series:
-    """Which points differ from a formula: exact binomial tests, Bonferroni over the points.
-
-    Runs of one seed share their first experts, so points depend on each other; Bonferroni allows
-    that, a pooled test would not.
-    """
-    tests = [
-        stats.binomtest(int(k), int(n), min(max(p, 0.0), 1.0), alternative=side).pvalue
-        for k, n, p in zip(points["successes"], points["trials"], points[formula], strict=True)
-    ]
-    return pd.Series(np.array(tests) * len(points) < 1 - resolve(None), index=points.index)
-
-
 def _few(case: str, predicted: str, points: pd.DataFrame) -> Finding | None:
     """Finding for too little data, if so."""
-    least = int(points["trials"].min()) if len(points) else 0
-    if least >= MIN_TRIALS:
+    if least_trials(points) >= MIN_TRIALS:
         return None
-    why = f"{least} seeds a point; at least {MIN_TRIALS} are needed"
-    return Finding(case, predicted, "too few runs", "inconclusive", EXPECTED[case], why)
+    why = f"{least_trials(points)} seeds a point; at least {MIN_TRIALS} are needed"
+    return undecided(case, predicted, "too few runs", why)
 
 
 def _list(points: pd.DataFrame, formula: str) -> str:
     """Up to three points with the largest deviation, measured against predicted."""
     order = (points["share"] - points[formula]).abs().sort_values(ascending=False).index[:3]
     return "; ".join(
-        f"N={row.num_classes:.0f}, M={row.num_experts:.0f}: {row.share:.2f}"
-        f" [{row.low:.2f}, {row.high:.2f}] against {getattr(row, formula):.2f}"
+        f"N={row.num_classes:.0f}, M={row.num_experts:.0f}: {share_text(row)}"
+        f" against {getattr(row, formula):.2f}"
         for row in points.loc[order].itertuples()
     )
 
@@ -163,19 +120,20 @@ def tight(case: str, points: pd.DataFrame, formula: str, why: str) -> Finding:
     few = _few(case, predicted, points)
     if few:
         return few
-    wrong, other = _rejected(points, formula), _rejected(points, rival)
-    verdict: Verdict = "fails" if wrong.any() else "holds" if other.any() else "inconclusive"
+    wrong, other = rejected(points, formula), rejected(points, rival)
+    verdict = Verdict.of(holds=bool(other.any()), fails=bool(wrong.any()))
     gap = points["share"] - points[formula]
     worst = int(gap.abs().to_numpy().argmax())
     row, most = points.iloc[worst], float(gap.iloc[worst])
-    low, high = (float(ends[worst] - row[formula]) for ends in _joint_ends(points))
+    ends = (float(ends[worst] - row[formula]) for ends in _joint_ends(points))
+    largest = Interval(most, *ends)
     evidence = (
         f"{int((~wrong).sum())} of {len(points)} points agree with the {formula} formula, the"
         f" {rival} formula is {'' if other.any() else 'not '}rejected; largest gaps:"
         f" {_list(points, formula)}. {why}"
     )
-    measured = f"largest gap {shown(most, low, high, '+.2f')}, {row['trials']:.0f} seeds a point"
-    return Finding(case, predicted, measured, verdict, EXPECTED[case], evidence, most, low, high)
+    measured = f"largest gap {largest:+.2f}, {row['trials']:.0f} seeds a point"
+    return Finding(case, predicted, measured, verdict, evidence, largest)
 
 
 def at_least(case: str, points: pd.DataFrame, good: pd.DataFrame, formula: str) -> Finding:
@@ -185,20 +143,15 @@ def at_least(case: str, points: pd.DataFrame, good: pd.DataFrame, formula: str) 
     if few:
         return few
     rows = good.merge(points[["num_classes", "num_experts", formula]])
-    excess = (rows["success"] - rows[formula]).groupby(rows["seed"]).mean()
-    mean, low, high = mean_interval(excess)
-    below = _rejected(points, formula, "less")
-    verdict: Verdict = "inconclusive"
-    if below.any() or high < 0:
-        verdict = "fails"
-    elif low > -MARGIN:
-        verdict = "holds"
-    measured = f"excess {shown(mean, low, high, '+.3f')}"
+    excess = mean_interval((rows["success"] - rows[formula]).groupby(rows["seed"]).mean())
+    below = rejected(points, formula, "less")
+    verdict = Verdict.of(holds=excess.low > -MARGIN, fails=bool(below.any()) or excess.high < 0)
+    measured = f"excess {excess:+.3f}"
     evidence = (
         f"{int(below.sum())} of {len(points)} points lie below the {formula} formula; the mean"
         f" {measured}"
     )
-    return Finding(case, predicted, measured, verdict, EXPECTED[case], evidence, mean, low, high)
+    return Finding(case, predicted, measured, verdict, evidence, excess)
 
 
 def enough(case: str, points: pd.DataFrame, good: pd.DataFrame) -> Finding:
@@ -211,18 +164,17 @@ def enough(case: str, points: pd.DataFrame, good: pd.DataFrame) -> Finding:
     if few:
         return few
     rows = good.merge(points[["num_classes", "num_experts"]])
-    by_seed = rows.groupby("seed")["success"].mean()
-    mean, low, high = mean_share_interval(by_seed)
+    mean = mean_share_interval(rows.groupby("seed")["success"].mean())
     short = _joint_ends(points)[1] < 1 - DELTA
-    verdict: Verdict = "fails" if short.any() else "holds" if low > 1 - DELTA else "inconclusive"
+    verdict = Verdict.of(holds=mean.low > 1 - DELTA, fails=bool(short.any()))
     listed = ", ".join(
-        f"N={r.num_classes:.0f}, M={r.num_experts:.0f}: {r.share:.2f} [{r.low:.2f}, {r.high:.2f}]"
+        f"N={r.num_classes:.0f}, M={r.num_experts:.0f}: {share_text(r)}"
         for r in points.itertuples()
     )
     evidence = f"share of seeds with every class covered: {listed}"
     smallest = points["share"].min()
-    measured = f"mean {shown(mean, low, high, '.3f')}, smallest {smallest:.2f}"
-    return Finding(case, predicted, measured, verdict, EXPECTED[case], evidence, mean, low, high)
+    measured = f"mean {mean:.3f}, smallest {smallest:.2f}"
+    return Finding(case, predicted, measured, verdict, evidence, mean)
 
 
 def judge(tables: Tables) -> list[Finding]:

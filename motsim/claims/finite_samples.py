@@ -41,24 +41,20 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from motsim.claims import Claim, Finding, Verdict
-from motsim.claims._missing import nothing
+from motsim.claims import Claim, Finding, Interval, Verdict
+from motsim.claims._undecided import nothing
 from motsim.claims.sampled_routing import routed
-from motsim.intervals import (
+from motsim.results.tables import Tables
+from motsim.statistics.intervals import (
     MIN_SEEDS,
-    above,
     exact_share_interval,
     jackknife_interval,
     mean_interval,
-    shown,
 )
-from motsim.results.tables import Tables
 
 __all__ = [
     "CLAIM",
-    "EXPECTED",
     "at_size",
-    "counted",
     "half",
     "judge",
     "learned",
@@ -92,20 +88,6 @@ CLOSED = {
     "closed-signs": "images under all signs",
 }
 
-#: Case -> verdict recorded so far.
-EXPECTED: dict[str, Verdict] = {
-    "narrow": "holds",
-    "medium": "holds",
-    "strong": "fails",
-    "wide": "fails",  # full tier only; measured with 36 seeds
-    "scaling-weak": "fails",
-    "scaling-strong": "fails",
-    "closed-mirror": "fails",
-    "closed-distractor": "fails",
-    "closed-signs": "holds",
-    "generalization": "holds",
-    "anew": "holds",
-}
 NEEDED = {"case", "run", "seed", "status", "covered_classes", "dispatch_entropy", "sample_size"}
 
 
@@ -144,11 +126,14 @@ def half(values: np.ndarray, x: np.ndarray) -> float:
     return float(x.mean() - found[0] / found[1])
 
 
-def threshold(wide: pd.DataFrame) -> tuple[float, float, float]:
+def threshold(wide: pd.DataFrame) -> Interval:
     """Sample size n* at which half of the runs have learned, with the interval of its logarithm."""
     sizes = np.log(wide.columns.to_numpy(float))
-    ends = jackknife_interval(wide.to_numpy(float), lambda x: half(x, sizes))
-    return tuple(float(np.exp(np.clip(end, -LARGEST, LARGEST))) for end in ends)  # type: ignore[return-value]
+    return jackknife_interval(wide.to_numpy(float), lambda x: half(x, sizes)).map(_clipped)
+
+
+def _clipped(log_size: float) -> float:
+    return float(np.exp(np.clip(log_size, -LARGEST, LARGEST)))
 
 
 def judge(tables: Tables) -> list[Finding]:
@@ -170,14 +155,12 @@ def judge(tables: Tables) -> list[Finding]:
 
 
 def _threshold(case: str, wide: pd.DataFrame) -> Finding:
-    value, low, high = threshold(wide)
-    verdict: Verdict = "inconclusive"
-    if len(wide) >= MIN_SEEDS:
-        verdict = "holds" if high < SIZE else "fails" if low > SIZE else "inconclusive"
+    size = threshold(wide)
+    verdict = size.below(SIZE) if len(wide) >= MIN_SEEDS else Verdict.INCONCLUSIVE
     counts = ", ".join(f"{n:.0f}: {wide[n].sum():.0f}" for n in wide.columns)
     return Finding(
-        case, f"n* < {SIZE:,}", f"n* = {shown(value, low, high, '.0f')}", verdict,
-        EXPECTED[case], f"learned of {len(wide)} runs by sample size: {counts}", value, low, high,
+        case, f"n* < {SIZE:,}", f"n* = {size:.0f}", verdict,
+        f"learned of {len(wide)} runs by sample size: {counts}", size,
     )  # fmt: skip
 
 
@@ -195,16 +178,12 @@ def _scaling(
         first, second = (half(p, s) for p, s in zip(parts, sizes, strict=True))
         return second - first
 
-    value, low, high = np.exp(np.clip(jackknife_interval(both, log_ratio), -LARGEST, LARGEST))
-    verdict: Verdict = "inconclusive"
-    if high < target or low > target:
-        verdict = "fails"
-    elif low > target / TWICE and high < target * TWICE:
-        verdict = "holds"
+    ratio = jackknife_interval(both, log_ratio).map(_clipped)
+    verdict = Verdict.FAILS if ratio.excludes(target) else ratio.near(target, TWICE)
     predicted = f"n* of {other_name} / n* of {name} = {target:.1f}, the ratio of E[gamma^6]"
     return Finding(
-        case, predicted, shown(value, low, high, ".1f"), verdict, EXPECTED[case],
-        f"{len(both)} seeds, both cases of one seed together", value, low, high,
+        case, predicted, f"{ratio:.1f}", verdict,
+        f"{len(both)} seeds, both cases of one seed together", ratio,
     )  # fmt: skip
 
 
@@ -214,55 +193,48 @@ def at_size(runs: pd.DataFrame, case: str) -> pd.Series:
     return learned(rows[rows["sample_size"].isna() | (rows["sample_size"] == SIZE)])
 
 
-def counted(good: float, count: float) -> tuple[float, float]:
-    """Exact binomial interval of a share; (0, 1) without runs."""
-    return exact_share_interval(int(good), int(count))
-
-
 def _closed(case: str, runs: pd.DataFrame) -> Finding:
     """Whether a closed sample is learned like the population, and more often than an open one."""
     own, whole, plain = (at_size(runs, name) for name in (case, "population", "strong"))
-    (low, high), (ref_low, _), (_, bad_high) = (
-        counted(rows.sum(), len(rows)) for rows in (own, whole, plain)
+    share, reference, untreated = (
+        exact_share_interval(int(rows.sum()), len(rows)) for rows in (own, whole, plain)
     )
-    verdict: Verdict = "inconclusive"
+    verdict = Verdict.INCONCLUSIVE
     if min(len(own), len(whole), len(plain)) >= MIN_SEEDS:
-        verdict = "fails" if high < ref_low else "holds" if low > bad_high else "inconclusive"
+        verdict = Verdict.of(share.low > untreated.high, share.high < reference.low)
     return Finding(
         case, f"{CLOSED[case]}, n = {SIZE}: learned like the population",
-        f"{own.sum()} of {len(own)} runs learned [{low:.2f}, {high:.2f}]", verdict, EXPECTED[case],
+        f"{own.sum()} of {len(own)} runs learned {share.ends()}", verdict,
         f"population {whole.sum()} of {len(whole)}, no images {plain.sum()} of {len(plain)}",
-        float(own.mean()), low, high,
+        share,
     )  # fmt: skip
 
 
 def _anew(rows: pd.DataFrame) -> Finding:
     """Share of runs that learn from samples drawn anew in each step."""
     good = learned(rows)
-    low, high = counted(good.sum(), len(rows))
+    share = exact_share_interval(int(good.sum()), len(rows))
     size = int(rows["new_samples"].max()) if "new_samples" in rows else 0
     ends = rows.loc[good, "final_loss"].median()
     return Finding(
         "anew", f"learned by more than {MOST:.0%} of runs, {size} new samples a step",
-        f"{good.sum()} of {len(rows)} runs [{low:.2f}, {high:.2f}]",
-        above(low, high, MOST) if len(rows) >= MIN_SEEDS else "inconclusive", EXPECTED["anew"],
-        f"population loss at the end {ends:.1e} (median of those that learn)",
-        float(good.mean()), low, high,
+        f"{good.sum()} of {len(rows)} runs {share.ends()}",
+        share.above(MOST) if len(rows) >= MIN_SEEDS else Verdict.INCONCLUSIVE,
+        f"population loss at the end {ends:.1e} (median of those that learn)", share,
     )  # fmt: skip
 
 
 def _generalization(runs: pd.DataFrame) -> Finding:
     """Population loss over sample loss of routed runs, at the largest size of `narrow`."""
     rows = runs[(runs["case"] == "narrow") & routed(runs)]
-    ratio: dict[float, tuple[float, float, float]] = {}
-    for size, part in rows.groupby("sample_size"):
-        logs = np.log(part["fresh_loss"] / part["final_loss"])
-        ratio[float(str(size))] = tuple(float(np.exp(x)) for x in mean_interval(logs))  # type: ignore[assignment]
-    value, low, high = ratio[max(ratio)] if ratio else (float("nan"),) * 3
-    verdict: Verdict = "holds" if high < TWICE else "fails" if low > TWICE else "inconclusive"
-    listed = ", ".join(f"n = {n:.0f}: {v[0]:.3g}" for n, v in ratio.items())
+    ratios = {
+        float(str(size)): mean_interval(np.log(part["fresh_loss"] / part["final_loss"])).map(np.exp)
+        for size, part in rows.groupby("sample_size")
+    }
+    last = ratios[max(ratios)] if ratios else Interval()
+    listed = ", ".join(f"n = {n:.0f}: {ratio.value:.3g}" for n, ratio in ratios.items())
     return Finding(
         "generalization", f"population loss at most {TWICE:g} times the sample's, routed runs",
-        shown(value, low, high), verdict, EXPECTED["generalization"],
-        f"geometric mean of population loss / sample loss: {listed}", value, low, high,
+        f"{last}", last.below(TWICE),
+        f"geometric mean of population loss / sample loss: {listed}", last,
     )  # fmt: skip

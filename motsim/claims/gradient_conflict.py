@@ -18,9 +18,9 @@ twin with a frozen gate, where the conflict grows while the experts grow.
 import numpy as np
 import pandas as pd
 
-from motsim.claims import Claim, Finding, Verdict
-from motsim.intervals import above, mean_interval, shown
+from motsim.claims import Claim, Finding
 from motsim.results.tables import Tables
+from motsim.statistics.intervals import mean_interval
 
 __all__ = ["CLAIM", "conflict_at_end", "judge"]
 
@@ -33,14 +33,7 @@ CLAIM = Claim(
 )
 THRESHOLD = 0.01  # mean negative cosine from which on we speak of conflict
 ROUNDING = 1e-12
-EXPECTED: dict[str, Verdict] = {
-    "mot-linear": "holds",
-    "mot-cubic": "holds",
-    "frozen-linear": "holds",
-    "frozen-cubic": "holds",
-    "single-4": "holds",
-    "single-16": "holds",
-}
+CASES = ("mot-linear", "mot-cubic", "frozen-linear", "frozen-cubic", "single-4", "single-16")
 
 
 def conflict_at_end(tables: Tables, case: str) -> pd.Series:
@@ -61,26 +54,19 @@ def _peak(tables: Tables, case: str) -> float:
 def judge(tables: Tables) -> list[Finding]:
     """Judge conflict at the end: below the threshold for mot, above it for what shares weights."""
     findings = []
-    for case, expected in EXPECTED.items():
+    for case in CASES:
         end = conflict_at_end(tables, case)
-        mean, low, high = mean_interval(end.to_numpy())
         mixture = case.startswith("mot")
-        mean, low, high = (0.0 if abs(x) < ROUNDING else x for x in (mean, low, high))
-        verdict: Verdict = above(low, high, THRESHOLD)
-        if mixture and verdict != "inconclusive":
-            verdict = "fails" if verdict == "holds" else "holds"
+        mean = mean_interval(end.to_numpy()).map(lambda x: 0.0 if abs(x) < ROUNDING else x)
         relation = "at most" if mixture else "above"
         findings.append(
             Finding(
                 case,
                 f"conflict at the end {relation} {THRESHOLD:g}",
-                shown(mean, low, high, ".3g"),
-                verdict,
-                expected,
+                f"{mean:.3g}",
+                mean.below(THRESHOLD) if mixture else mean.above(THRESHOLD),
                 _evidence(tables, case, len(end)),
                 mean,
-                low,
-                high,
             )
         )
     return findings

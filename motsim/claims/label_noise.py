@@ -18,7 +18,7 @@ Statement (derived here, docs/theory.md §6.9), with s = 1 - 2q:
 Kind: tight (floors, steps), lower (share).
 Source: derived here; labels of arXiv:2510.27004 have no noise (reconstructed).
 
-Findings: see EXPECTED and docs/theory.md §6.9. What is lost at large q is no information: both
+Findings: see recorded.csv and docs/theory.md §6.9. What is lost at large q is no information: both
 remedies, a stage I that ends at the target and a gate's step / s^2, bring every run back.
 Settings were chosen on seeds from 500000; the recorded seeds begin at 0.
 """
@@ -26,17 +26,18 @@ Settings were chosen on seeds from 500000; the recorded seeds begin at 0.
 import numpy as np
 import pandas as pd
 
-from motsim.claims import Claim, Finding, Verdict
-from motsim.claims._excess import first_step
-from motsim.claims._missing import nothing
+from motsim.claims import Claim, Finding
+from motsim.claims._counted import MIN_TRIALS, counted
+from motsim.claims._excess import excess_hits
 from motsim.claims._outcomes import outcomes, specialized
-from motsim.claims.rates import log_finding
+from motsim.claims._rates import log_finding
+from motsim.claims._undecided import nothing, undecided
 from motsim.claims.sampled_routing import routed
-from motsim.intervals import above, exact_share_interval, median_interval, shown
 from motsim.rates import decide
 from motsim.results.tables import Tables
+from motsim.statistics.intervals import exact_share_interval, median_interval
 
-__all__ = ["CLAIM", "EXCESS", "EXPECTED", "excess", "floor_of", "judge", "per_decade", "shares"]
+__all__ = ["CLAIM", "EXCESS", "excess", "floor_of", "judge", "per_decade", "shares"]
 
 CLAIM = Claim(
     statement="With flipped labels the mixture's loss is logarithmic down to a floor of its own.",
@@ -56,19 +57,6 @@ EXCESS = {
 DECADES = (1e-3, 1e-5)
 CLOSE_FLOOR, CLOSE = 1.001, 1.05  # rivals: 2q(1-q) and ln 2; half, or without s: 0.87
 WEAK, STRONG, MOST = 0.3, 0.45, 0.8
-MIN_TRIALS = 20
-EXPECTED: dict[str, Verdict] = {
-    "floor-squared": "holds",
-    "floor-logistic": "holds",
-    "steps-squared": "holds",
-    "steps-logistic": "holds",
-    "law-squared": "holds",
-    "law-logistic": "holds",
-    "share-weak": "holds",
-    "share-strong": "fails",
-    "share-short": "holds",
-    "share-fast-gate": "holds",
-}
 
 
 def floor_of(case: str, flip: float) -> float:
@@ -92,28 +80,18 @@ def excess(
     runs = tables.runs
     runs = specialized(runs[(runs["case"] == case) & (runs["label_flip"] == flip)], NUM_CLASSES)
     curve = tables.others.get("curve")
-    rows = []
     if curve is None or not {"case", "label_flip", "stage", "step"} <= set(curve):
         return np.zeros((0, len(targets)), dtype=np.int64), np.zeros(0)
     curve = curve[(curve["case"] == case) & (curve["label_flip"] == flip)]
     curve = curve[curve["stage"] == "converge"]
-    for seed in runs["seed"]:
-        own = curve[curve["seed"] == seed].sort_values("step")
-        over = own["loss"].to_numpy(float) - floor_of(case, flip)
-        step = own["step"].to_numpy(float) - own["step"].min()
-        rows.append([first_step(step, over, e) for e in targets])
-    return np.array(rows, dtype=np.int64).reshape(-1, len(targets)), runs["stage_length"].to_numpy()
+    hits = excess_hits(curve, runs["seed"], floor_of(case, flip), targets)
+    return hits, runs["stage_length"].to_numpy()
 
 
 def shares(runs: pd.DataFrame) -> pd.DataFrame:
-    """Runs that are routed: case, label_flip, good, trials, and the exact interval low, high."""
+    """Count the runs that are routed, by case and label_flip (`counted`)."""
     rows = runs[runs["case"].astype(str).str.startswith("share")]
-    rows = rows.assign(good=routed(rows).astype(int))
-    found = rows.groupby(["case", "label_flip"])["good"].agg(["sum", "count"]).reset_index()
-    found = found.rename(columns={"sum": "good", "count": "trials"})
-    ends = [exact_share_interval(int(k), int(n))
-            for k, n in zip(found["good"], found["trials"], strict=True)]  # fmt: skip
-    return found.assign(low=[low for low, _ in ends], high=[high for _, high in ends])
+    return counted(rows.assign(success=routed(rows).astype(int)), ["case", "label_flip"])
 
 
 def judge(tables: Tables) -> list[Finding]:
@@ -130,12 +108,6 @@ def judge(tables: Tables) -> list[Finding]:
     ]
 
 
-def _tight(low: float, high: float, limit: float) -> Verdict:
-    if low > 1 / limit and high < limit:
-        return "holds"
-    return "fails" if low > limit or high < 1 / limit else "inconclusive"
-
-
 def _floor(kind: str, runs: pd.DataFrame) -> Finding:
     """Final loss over the floor: the q that is furthest off in each seed, median over seeds."""
     case, rows = f"floor-{kind}", runs[runs["case"] == kind]
@@ -143,15 +115,15 @@ def _floor(kind: str, runs: pd.DataFrame) -> Finding:
     floors = np.array([floor_of(kind, q) for q in good["label_flip"]], dtype=float)
     logs = pd.Series(np.log(good["final_loss"].to_numpy(float) / floors), index=good.index)
     furthest = logs.abs().groupby(good["seed"]).idxmax()
-    ratio, low, high = np.exp(median_interval(logs[furthest].to_numpy(float))).tolist()
+    ratio = median_interval(logs[furthest].to_numpy(float)).map(np.exp)
     listed = ", ".join(
         f"q = {q:g}: {floor_of(kind, q):.4g}" for q in sorted(set(good["label_flip"]))
     )
     form = "2 q^2" if kind == "squared" else "-ln(1 - q)"
     return Finding(
         case, f"final loss / ({form}) = 1 within {CLOSE_FLOOR - 1:.1%}",
-        shown(ratio, low, high, ".4f"), _tight(low, high, CLOSE_FLOOR), EXPECTED[case],
-        f"{outcomes(rows, NUM_CLASSES)}; floors {listed}", ratio, low, high,
+        f"{ratio:.4f}", ratio.near(1.0, CLOSE_FLOOR),
+        f"{outcomes(rows, NUM_CLASSES)}; floors {listed}", ratio,
     )  # fmt: skip
 
 
@@ -168,11 +140,11 @@ def _steps(kind: str, tables: Tables) -> Finding:
             f"q = {flip:g}: {middle:.1f} steps a decade, {per_decade(kind, flip):.1f} derived"
         )
     worst = max(ratios, key=lambda r: abs(np.log(np.median(r))) if len(r) else -1.0)
-    value, low, high = median_interval(worst)
+    ratio = median_interval(worst)
     return Finding(
         case, f"steps from excess 1e-3 to 1e-5 as derived within {CLOSE - 1:.0%}",
-        f"measured / derived = {shown(value, low, high, '.3f')}", _tight(low, high, CLOSE),
-        EXPECTED[case], f"{'; '.join(listed)}; the q that is further off", value, low, high,
+        f"measured / derived = {ratio:.3f}", ratio.near(1.0, CLOSE),
+        f"{'; '.join(listed)}; the q that is further off", ratio,
     )  # fmt: skip
 
 
@@ -184,22 +156,21 @@ def _law(kind: str, tables: Tables) -> Finding:
     hits, budgets = excess(tables, kind, LAW_FLIP, targets)
     predicted = f"T = a + b log(1/excess), q = {LAW_FLIP:g}"
     if not len(hits):
-        return Finding(case, predicted, "no run", "inconclusive", EXPECTED[case], "no run to judge")
+        return undecided(case, predicted, "no run", "no run to judge")
     decision = decide(targets, hits, budgets, watched=budgets, independent=True)
-    return log_finding(case, predicted, decision, str(outcomes(rows, NUM_CLASSES)), EXPECTED[case])
+    return log_finding(case, predicted, decision, str(outcomes(rows, NUM_CLASSES)))
 
 
 def _share(points: pd.DataFrame) -> list[Finding]:
     """Share that specializes: with the preset at two levels, and with each of two remedies."""
+    columns = (points[name] for name in ("case", "label_flip", "successes", "trials"))
     found = {
-        (str(case), float(q)): (int(good), int(trials), float(low), float(high))
-        for case, q, good, trials, low, high in points[
-            ["case", "label_flip", "good", "trials", "low", "high"]
-        ].itertuples(index=False)
+        (str(case), float(q)): (int(good), int(trials))
+        for case, q, good, trials in zip(*columns, strict=True)
     }
     plain = [(q, row) for (case, q), row in sorted(found.items()) if case == "share"]
     listed = ", ".join(f"{q:g}: {row[0]} of {row[1]}" for q, row in plain)
-    preset = found.get(("share", STRONG), (0, 0, 0.0, 1.0))[3]
+    preset = exact_share_interval(*found.get(("share", STRONG), (0, 0))).high
     above_preset = f"above the preset's, < {preset:.2f}"
     asked = {
         "share-weak": ("share", WEAK, MOST, f"share > {MOST:g}"),
@@ -212,16 +183,14 @@ def _share(points: pd.DataFrame) -> list[Finding]:
     findings = []
     for case, (source, flip, limit, words) in asked.items():
         predicted = f"q = {flip:g}: {words}"
-        good, trials, low, high = found.get((source, flip), (0, 0, 0.0, 1.0))
+        good, trials = found.get((source, flip), (0, 0))
         if trials < MIN_TRIALS:
-            findings.append(Finding(
-                case, predicted, "too few runs", "inconclusive", EXPECTED[case],
-                f"{trials} runs; {MIN_TRIALS} are needed",
-            ))  # fmt: skip
+            why = f"{trials} runs; {MIN_TRIALS} are needed"
+            findings.append(undecided(case, predicted, "too few runs", why))
             continue
+        share = exact_share_interval(good, trials)
         findings.append(Finding(
-            case, predicted, f"{good} of {trials} [{low:.2f}, {high:.2f}]",
-            above(low, high, limit), EXPECTED[case],
-            f"with the preset's stage I and gate, by q: {listed}", good / trials, low, high,
+            case, predicted, f"{good} of {trials} {share.ends()}",
+            share.above(limit), f"with the preset's stage I and gate, by q: {listed}", share,
         ))  # fmt: skip
     return findings

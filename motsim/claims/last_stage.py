@@ -34,16 +34,15 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from motsim.claims import Claim, Finding, Verdict
-from motsim.claims._missing import nothing
+from motsim.claims import Claim, Finding
+from motsim.claims._cases import case_settings
 from motsim.claims._outcomes import outcomes, specialized
 from motsim.claims._plateau import predicted_plateau
-from motsim.claims.rates import MOST, curves, depth_finding, dynamics
-from motsim.experiments.mixture import Settings
-from motsim.intervals import above, exact_share_interval, median_interval, shown
-from motsim.plan import load_sweep
+from motsim.claims._rates import MOST, curves, depth_finding, dynamics
+from motsim.claims._undecided import nothing
 from motsim.rates import log_depth
 from motsim.results.tables import Tables
+from motsim.statistics.intervals import exact_share_interval, median_interval
 
 __all__ = ["CLAIM", "judge", "plateau_finding", "plateaus", "total_steps"]
 
@@ -64,21 +63,6 @@ STOPPED = {
     "linear": ("linear-aligned-20", "linear-aligned-200"),
     "cubic": ("cubic-aligned", "cubic-untrained", "cubic-none"),
 }
-EXPECTED: dict[str, Verdict] = {
-    "linear-aligned-20": "fails",
-    "linear-aligned-200": "fails",
-    "linear-aligned-2000": "fails",
-    "linear-together": "fails",
-    "linear-untrained": "holds",
-    "linear-none": "holds",
-    "cubic-aligned": "fails",
-    "cubic-together": "fails",
-    "cubic-untrained": "fails",
-    "cubic-none": "fails",
-    "linear plateau": "holds",
-    "cubic plateau": "holds",
-    "cost": "holds",
-}
 
 
 def total_steps(rows: pd.DataFrame) -> pd.Series:
@@ -97,24 +81,15 @@ def plateaus(tables: Tables, kind: str) -> pd.DataFrame:
         seeds = specialized(rows, NUM_CLASSES)["seed"].unique()
         if not len(seeds) or not {"case", "seed", "step", "stage", "loss"} <= set(curve):
             continue
-        base = _settings(tables, case)
         late = curve[(curve["case"] == case) & (curve["stage"] == "converge")]
         for seed in seeds:
             run = late[late["seed"] == seed].sort_values("step")
             run = run[run["step"] <= run["step"].min() + SETTLED[kind]]
             if len(run):
-                settings = base.model_copy(update={"seed": int(seed)})
+                settings = case_settings("last-stage", tables, case, seed=int(seed))
                 value = float(run["loss"].iloc[-1])
                 found.append((case, int(seed), value, predicted_plateau(settings)))
     return pd.DataFrame(found, columns=["case", "seed", "measured", "predicted"])
-
-
-def _settings(tables: Tables, case: str) -> Settings:
-    """Settings of a case's runs: the sweep file's, and what all runs of the tables share."""
-    full = tables.meta.get("tier") == "full"
-    cells = load_sweep("last-stage").cells("full" if full else "quick", {}, 1)
-    values = next(cell for cell in cells if cell.labels["case"] == case).settings.model_dump()
-    return Settings(**(values | tables.meta.get("settings", {})))
 
 
 def plateau_finding(name: str, rows: pd.DataFrame) -> Finding:
@@ -127,10 +102,7 @@ def plateau_finding(name: str, rows: pd.DataFrame) -> Finding:
     ratio = rows["measured"].astype(float) / rows["predicted"].astype(float)
     off = ratio.map(np.log).abs()
     by_seed = off.groupby(rows["seed"]).median()
-    value, low, high = np.exp(median_interval(by_seed.to_numpy(float)))
-    verdict = above(low, high, FACTOR[kind])
-    if verdict != "inconclusive":
-        verdict = "fails" if verdict == "holds" else "holds"
+    factor = median_interval(by_seed.to_numpy(float)).map(np.exp)
     evidence = "no run to compare"
     if len(rows):
         parts = [
@@ -145,35 +117,35 @@ def plateau_finding(name: str, rows: pd.DataFrame) -> Finding:
         )
     return Finding(
         name, f"the loss stops where its start says, within a factor {FACTOR[kind]:g}",
-        f"off by a factor {value:.3f} [{low:.3f}, {high:.3f}] (median)", verdict, EXPECTED[name],
-        evidence, value, low, high,
+        f"off by a factor {factor.value:.3f} {factor.ends('.3f')} (median)",
+        factor.below(FACTOR[kind]), evidence, factor,
     )  # fmt: skip
 
 
 def _depth(case: str, rows: pd.DataFrame) -> Finding:
     """As in `rates`; also where the last stage begins too low for a logarithm of its own."""
-    expected = EXPECTED.get(case, "inconclusive")
     good = specialized(rows, NUM_CLASSES)
     runs = good["run"].nunique()
     depth = log_depth(*curves(good)) if runs else None
     if depth is not None and np.isinf(depth.median()[0]):
-        ends = exact_share_interval(depth.num_kept, runs)
+        kept = exact_share_interval(depth.num_kept, runs)
         lowest = good.loc[good["step"] >= 0].groupby("run")["epsilon"].min()
         begins = good.loc[good["stage_step"] > 0].groupby("run")["epsilon"].max()
         finding = Finding(
             case, f"log down to {rows['epsilon'].min():.0e} in more than {MOST:.0%} of the runs",
             "less than three decades of a logarithm in the last stage",
-            above(*ends, MOST), expected,
+            kept.above(MOST),
             f"{outcomes(rows, NUM_CLASSES)}. Of those {depth.num_kept} of {runs} keep it to the"
             f" end{dynamics(rows)}; the last stage goes from {begins.median():.0e} to"
             f" {lowest.median():.0e} (medians)",
         )  # fmt: skip
     else:
-        finding = depth_finding(case, rows, expected, NUM_CLASSES)
+        finding = depth_finding(case, rows, NUM_CLASSES)
     steps = total_steps(rows).to_numpy()
-    value, low, high = median_interval(steps)
-    if np.isfinite(value):
-        cost = f"{value:,.0f} [{low:,.0f}, {high:,.0f}] steps from the first to {TARGET:.0e}"
+    middle = median_interval(steps)
+    if np.isfinite(middle.value):
+        ends = f"{middle.ends(',.0f')}"
+        cost = f"{middle.value:,.0f} {ends} steps from the first to {TARGET:.0e}"
     else:
         reached = int(np.isfinite(steps).sum())
         cost = (
@@ -189,16 +161,13 @@ def _cost(main: pd.DataFrame) -> Finding:
         total_steps(main[main["case"] == case])
         for case in ("linear-untrained", "linear-aligned-200")
     )
-    ratio = (never / trained).dropna()  # seeds of both
-    value, low, high = median_interval(ratio.to_numpy(float))
-    verdict = above(low, high, 1.0)
-    if verdict != "inconclusive":
-        verdict = "fails" if verdict == "holds" else "holds"
+    ratios = (never / trained).dropna()  # seeds of both
+    ratio = median_interval(ratios.to_numpy(float))
     return Finding(
         "cost", f"linear experts: steps to {TARGET:.0e} without stage II / with it < 1",
-        shown(value, low, high, ".3f"), verdict, EXPECTED["cost"],
-        f"median of {len(ratio)} pairs of runs of one seed, all steps counted; stage II has 200",
-        value, low, high,
+        f"{ratio:.3f}", ratio.below(1.0),
+        f"median of {len(ratios)} pairs of runs of one seed, all steps counted; stage II has 200",
+        ratio,
     )  # fmt: skip
 
 

@@ -24,11 +24,11 @@ Settings were chosen on seeds from 500000; the recorded seeds begin at 0.
 import numpy as np
 import pandas as pd
 
-from motsim.claims import Claim, Finding, Verdict
-from motsim.claims._missing import nothing
+from motsim.claims import Claim, Finding, Interval
 from motsim.claims._outcomes import outcomes, specialized
-from motsim.intervals import above, exact_share_interval, median_interval, shown
+from motsim.claims._undecided import nothing, undecided
 from motsim.results.tables import Tables
+from motsim.statistics.intervals import exact_share_interval, median_interval
 
 __all__ = ["CLAIM", "courses", "judge", "opening", "residual"]
 
@@ -46,14 +46,6 @@ LATE = (25.0, 40.0)  # c times step while the gate is open
 RETURN = 10.0  # times the least loss
 BAND = 0.15  # of an exponent: neighbouring whole and half exponents are 0.5 away
 GAIN = 0.15  # of the share that covers; less is not worth a rate
-EXPECTED: dict[str, Verdict] = {
-    "rate-weak": "holds",
-    "return": "holds",
-    "return-time": "holds",
-    "level": "holds",
-    "bound": "holds",
-    "coverage": "fails",
-}
 
 
 def residual(weight: float, gate_value: float = 1.0) -> float:
@@ -137,30 +129,24 @@ def _weak(rows: pd.DataFrame) -> Finding:
     ratios = np.array([])
     if steps.shape[1] == 2:
         ratios = (steps[steps.columns.max()] / steps[steps.columns.min()]).to_numpy(float)
-    value, low, high = median_interval(ratios)
-    verdict: Verdict = "inconclusive"
-    if low > 1 / SAME and high < SAME:
-        verdict = "holds"
-    elif low > SAME or high < 1 / SAME:
-        verdict = "fails"
+    ratio = median_interval(ratios)
     span = f", from {ratios.min():.4f} to {ratios.max():.4f}" if len(ratios) else ""
     return Finding(
         "rate-weak", f"steps with c = 1e-4 / steps without = 1 within {100 * SAME - 100:.0f} %",
-        f"{value:.4f} [{low:.4f}, {high:.4f}]", verdict, EXPECTED["rate-weak"],
+        f"{ratio.value:.4f} {ratio.ends('.4f')}", ratio.near(1.0, SAME),
         f"{outcomes(rows, NUM_CLASSES)}; 1e-3 to 1e-7, {len(ratios)} pairs of runs{span}",
-        value, low, high,
+        ratio,
     )  # fmt: skip
 
 
 def _return(found: pd.DataFrame, became: str) -> Finding:
     """Level over least loss: the smallest of a seed's weights, median over seeds."""
     logs = pd.Series(np.log10((found["level"] / found["least"]).to_numpy(float)))
-    ratio = logs.groupby(found["seed"].to_numpy()).min()
-    value, low, high = median_interval(ratio.to_numpy(float))
+    ratio = median_interval(logs.groupby(found["seed"].to_numpy()).min().to_numpy(float))
     return Finding(
         "return", f"the loss comes back: level / least loss > {RETURN:g}",
-        shown(value, low, high, ".1f", "10^"), above(low, high, float(np.log10(RETURN))),
-        EXPECTED["return"], f"{became}; the weight with the smallest return", value, low, high,
+        f"{ratio:10^.1f}", ratio.above(float(np.log10(RETURN))),
+        f"{became}; the weight with the smallest return", ratio,
     )  # fmt: skip
 
 
@@ -170,31 +156,22 @@ def _exponent(case: str, found: pd.DataFrame, column: str, target: float, became
     for _, own in found.dropna(subset=[column]).groupby("seed"):
         if own["load_balance"].nunique() >= 3:
             slopes.append(np.polyfit(np.log(own["load_balance"]), np.log(own[column]), 1)[0])
-    value, low, high = median_interval(np.array(slopes))
-    verdict: Verdict = "inconclusive"
-    if low > target - BAND and high < target + BAND:
-        verdict = "holds"
-    elif low > target + BAND or high < target - BAND:
-        verdict = "fails"
+    exponent = median_interval(np.array(slopes))
     return Finding(
-        case, f"~ c^{target:g} within {BAND:g}", f"exponent {shown(value, low, high)}", verdict,
-        EXPECTED[case], f"{became}; {len(slopes)} seeds with every weight", value, low, high,
+        case, f"~ c^{target:g} within {BAND:g}", f"exponent {exponent}",
+        exponent.within(target - BAND, target + BAND),
+        f"{became}; {len(slopes)} seeds with every weight", exponent,
     )  # fmt: skip
 
 
 def _bound(found: pd.DataFrame, became: str) -> Finding:
     """Level in units of (c M / N)^2 / 2, the median of a seed's weights: pi^2, below 1."""
     unit = 0.5 * residual(1.0) ** 2 * found["load_balance"] ** 2
-    share = (found["level"] / unit).groupby(found["seed"]).median()
-    value, low, high = median_interval(share.to_numpy(float))
-    verdict: Verdict = above(low, high, 1.0)
-    if verdict != "inconclusive":
-        least = above(low, high, (1.0 / NUM_CLASSES) ** 2)
-        verdict = least if verdict == "fails" else "fails"
+    share = median_interval((found["level"] / unit).groupby(found["seed"]).median().to_numpy(float))
     return Finding(
-        "bound", "level = pi^2 (c M/N)^2 / 2, 1/N < pi < 1", f"pi^2 = {shown(value, low, high)}",
-        verdict, EXPECTED["bound"], f"{became}; an open gate, pi = {np.sqrt(value):.2f}",
-        value, low, high,
+        "bound", "level = pi^2 (c M/N)^2 / 2, 1/N < pi < 1", f"pi^2 = {share}",
+        share.within((1.0 / NUM_CLASSES) ** 2, 1.0),
+        f"{became}; an open gate, pi = {np.sqrt(share.value):.2f}", share,
     )  # fmt: skip
 
 
@@ -207,16 +184,15 @@ def _coverage(runs: pd.DataFrame) -> Finding:
     predicted, case = f"gain in coverage > {GAIN:g}", "coverage"
     pairs = pairs.dropna()
     if len(pairs) < 20 or pairs.shape[1] < 2:
-        return Finding(case, predicted, "too few runs", "inconclusive", EXPECTED[case],
-                       f"{len(pairs)} pairs of runs; 20 are needed")  # fmt: skip
+        why = f"{len(pairs)} pairs of runs; 20 are needed"
+        return undecided(case, predicted, "too few runs", why)
     without, with_ = (pairs[c].astype(bool) for c in (pairs.columns.min(), pairs.columns.max()))
     n, gained, lost = len(pairs), int((with_ & ~without).sum()), int((without & ~with_).sum())
     # gain <= share that gains, >= minus the share that loses; exact ends of both
     more, less = exact_share_interval(gained, n), exact_share_interval(lost, n)
-    low, high = more[0] - less[1], more[1] - less[0]
-    gain = (gained - lost) / n
+    gain = Interval((gained - lost) / n, more.low - less.high, more.high - less.low)
     return Finding(
-        case, predicted, f"gain {shown(gain, low, high, '+.2f')}", above(low, high, GAIN),
-        EXPECTED[case], f"{without.sum()} of {n} runs cover without, {with_.sum()} with"
-        f" c = {pairs.columns.max():g}; {gained} gained, {lost} lost", gain, low, high,
+        case, predicted, f"gain {gain:+.2f}", gain.above(GAIN),
+        f"{without.sum()} of {n} runs cover without, {with_.sum()} with"
+        f" c = {pairs.columns.max():g}; {gained} gained, {lost} lost", gain,
     )  # fmt: skip

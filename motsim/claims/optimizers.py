@@ -35,15 +35,14 @@ subject); momentum: Polyak 1964; Adam: Kingma & Ba 2014, arXiv:1412.6980.
 import numpy as np
 import pandas as pd
 
-from motsim.claims import Claim, Finding, Verdict
-from motsim.claims._missing import nothing
-from motsim.claims._outcomes import outcomes, specialized
-from motsim.claims.rates import rate_finding
-from motsim.experiments.mixture import Settings
-from motsim.intervals import median_interval, shown
-from motsim.kernels.adam import DECAYS
-from motsim.plan import load_sweep
+from motsim.claims import Claim, Finding
+from motsim.claims._cases import case_settings
+from motsim.claims._outcomes import classes_to_cover, outcomes, specialized
+from motsim.claims._rates import rate_finding
+from motsim.claims._undecided import nothing
+from motsim.mixture.kernels.adam import DECAYS
 from motsim.results.tables import Tables
+from motsim.statistics.intervals import median_interval
 
 __all__ = ["CLAIM", "TAU", "adam_clock", "hits", "judge", "momentum_factor", "slowest_factor"]
 
@@ -59,13 +58,9 @@ CLAIM = Claim(
 )
 
 NUM_CLASSES = 4
-#: Case -> law that would make the claim hold, and the verdict recorded so far.
-LAWS: dict[str, tuple[str, Verdict]] = {
-    "mot-momentum": ("log", "holds"),
-    "mot-adam": ("log", "holds"),
-    "single-adam": ("power", "fails"),
-    "mot-logistic-adam": ("log", "holds"),
-}
+#: Case -> law that would make the claim hold.
+LAWS = {"mot-momentum": "log", "mot-adam": "log", "single-adam": "power",
+        "mot-logistic-adam": "log"}  # fmt: skip
 #: Case -> what it is compared with, run by run of one seed.
 REFERENCE = {
     "mot-momentum": "mot-plain",
@@ -97,8 +92,7 @@ def adam_clock(steps: pd.Series) -> pd.Series:
 
 def hits(rows: pd.DataFrame) -> pd.DataFrame:
     """T(eps) in the last stage by seed and eps, of the runs that specialize; NaN: not reached."""
-    gated = "covered_classes" in rows and bool(rows["covered_classes"].notna().any())
-    good = specialized(rows, NUM_CLASSES if gated else None)
+    good = specialized(rows, classes_to_cover(rows, NUM_CLASSES))
     return good.pivot(index="seed", columns="epsilon", values="stage_step").where(lambda t: t >= 0)
 
 
@@ -133,27 +127,21 @@ def compared(
     within: float = EXACT,
 ) -> Finding:  # fmt: skip
     """Judge a ratio of measured and predicted, one a seed: within a factor."""
-    value, low, high = median_interval(ratio.to_numpy(float))
-    verdict: Verdict = "inconclusive"
-    if low > 1 / within and high < within:
-        verdict = "holds"
-    elif low > within or high < 1 / within:
-        verdict = "fails"
-    gated = "covered_classes" in runs and bool(runs["covered_classes"].notna().any())
-    became = outcomes(runs, NUM_CLASSES if gated else None)
-    measured = f"measured/predicted = {shown(value, low, high, '.3f')}"
+    found = median_interval(ratio.to_numpy(float))
+    became = outcomes(runs, classes_to_cover(runs, NUM_CLASSES))
+    measured = f"measured/predicted = {found:.3f}"
     if not len(ratio):
         measured, words = "nothing to compare", "no two eps are shared by enough pairs of runs"
     evidence = (
         f"{words} (medians of {len(ratio)} pairs of runs of one seed, no number fitted; holds"
         f" within {100 * (within - 1):.0f} %); {became}"
     )
-    return Finding(name, predicted, measured, verdict, "holds", evidence, value, low, high)
+    return Finding(name, predicted, measured, found.near(1.0, within), evidence, found)
 
 
 def momentum_factor(tables: Tables, case: str) -> float:
     """Steps with momentum over steps of plain descent, as derived."""
-    settings = _settings(tables, case)
+    settings = case_settings("optimizers", tables, case)
     if case != "mot-momentum":
         return 1.0 - settings.momentum
     curvature = 9.0 * settings.converge_rate / settings.num_classes
@@ -162,7 +150,7 @@ def momentum_factor(tables: Tables, case: str) -> float:
 
 def momentum_speed(tables: Tables, case: str) -> Finding:
     """Steps with momentum over steps of plain descent between two eps, against the derived."""
-    main, beta = tables.main, _settings(tables, case).momentum
+    main, beta = tables.main, case_settings("optimizers", tables, case).momentum
     rows, factor = main[main["case"] == case], momentum_factor(tables, case)
     source, within = "1 - beta, the limit of small steps", LIMIT
     if case == "mot-momentum":
@@ -205,14 +193,6 @@ def exponent_finding(tables: Tables, case: str) -> Finding:
     return compared(name, predicted, exponent / plain, words, rows, within)
 
 
-def _settings(tables: Tables, case: str) -> Settings:
-    """Settings of a case's runs: the sweep file's, and what all runs of the tables share."""
-    full = tables.meta.get("tier") == "full"
-    cells = load_sweep("optimizers").cells("full" if full else "quick", {}, 1)
-    values = next(cell for cell in cells if cell.labels["case"] == case).settings.model_dump()
-    return Settings(**(values | tables.meta.get("settings", {})))
-
-
 def judge(tables: Tables) -> list[Finding]:
     """Judge the law of every case, and how much faster it is than plain descent."""
     main = tables.main
@@ -222,7 +202,7 @@ def judge(tables: Tables) -> list[Finding]:
     for case, rows in main.groupby("case", sort=False):
         name = str(case)
         if name in LAWS:
-            findings.append(rate_finding(name, rows, *LAWS[name], NUM_CLASSES))
+            findings.append(rate_finding(name, rows, LAWS[name], NUM_CLASSES))
         if name in REFERENCE and name.endswith("momentum"):
             findings.append(momentum_speed(tables, name))
         if name in REFERENCE and name != "mot-momentum":

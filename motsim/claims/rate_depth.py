@@ -34,25 +34,24 @@ Source: derived here; the question is arXiv:2510.27004, abstract (O(log 1/eps), 
 """
 
 from functools import lru_cache
-from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
-from motsim.claims import Claim, Finding, Verdict
+from motsim.claims import Claim, Finding
+from motsim.claims._cases import case_settings
 from motsim.claims._crossing import crossing
-from motsim.claims._missing import nothing
 from motsim.claims._outcomes import outcomes, specialized
+from motsim.claims._rates import MOST, curves, dynamics
 from motsim.claims._spectrum import linearized
 from motsim.claims._staircase import Staircase, factor_apart
-from motsim.claims.rates import MOST, curves, dynamics
-from motsim.diagnostics import coverage, dispatch, expert_alignment, expert_classes
-from motsim.evaluation import evaluate
-from motsim.experiments.mixture import Settings, build_model, prepare, stages
-from motsim.intervals import above, exact_share_interval, median_interval, shown
-from motsim.plan import load_sweep
+from motsim.claims._undecided import nothing
+from motsim.experiments.mixture.run import Settings, build_model, prepare, stages
+from motsim.mixture.diagnostics import coverage, dispatch, expert_alignment, expert_classes
+from motsim.mixture.evaluation import evaluate
+from motsim.mixture.training import train
 from motsim.results.tables import Tables
-from motsim.training import train
+from motsim.statistics.intervals import exact_share_interval, median_interval
 
 __all__ = ["CLAIM", "distances", "exponent_constants", "judge", "predicted", "seed_settings"]
 
@@ -64,16 +63,18 @@ CLAIM = Claim(
     kind="tight",
 )
 NUM_CLASSES = {"linear-noise": 2}  # others: 4
-#: Case and way of predicting -> factor, smallest eps that is compared, recorded verdict.
-COMPARED: dict[tuple[str, str], tuple[float, float, Verdict]] = {
-    ("linear-untrained", "spectrum"): (1.01, 0.0, "holds"),
-    ("linear-aligned", "spectrum"): (1.01, 0.0, "holds"),
-    ("linear-noise", "spectrum"): (1.01, 0.0, "holds"),
-    ("linear-together", "spectrum"): (1.5, 0.0, "fails"),
-    ("cubic-aligned", "spectrum"): (1.5, 1e-12, "fails"),
-    ("cubic-aligned", "rules"): (1.5, 1e-12, "holds"),
-    ("cubic-none", "rules"): (1.5, 1e-12, "holds"),
+#: Case and way of predicting -> factor, smallest eps that is compared.
+COMPARED = {
+    ("linear-untrained", "spectrum"): (1.01, 0.0),
+    ("linear-aligned", "spectrum"): (1.01, 0.0),
+    ("linear-noise", "spectrum"): (1.01, 0.0),
+    ("linear-together", "spectrum"): (1.5, 0.0),
+    ("cubic-aligned", "spectrum"): (1.5, 1e-12),
+    ("cubic-aligned", "rules"): (1.5, 1e-12),
+    ("cubic-none", "rules"): (1.5, 1e-12),
 }
+#: Derived to be wrong: no control is needed.
+WRONG = {("linear-together", "spectrum"), ("cubic-aligned", "spectrum")}
 #: Case -> c as derived; within TOLERANCE, a quarter of the distance between both.
 DERIVED = {"head-linear": 0.0, "head-cubic": 4.0 / 3.0}
 TOLERANCE = 1.0 / 3.0
@@ -82,15 +83,7 @@ DEEP = 1e-10  # local exponents below this eps
 
 def seed_settings(tables: Tables, case: str, seed: int) -> Settings:
     """Settings of one run: the sweep file's, and what all runs of the tables share."""
-    values = _cases("full" if tables.meta.get("tier") == "full" else "quick")[case]
-    return Settings(**(values | tables.meta.get("settings", {}) | {"seed": int(seed)}))
-
-
-@lru_cache(maxsize=2)
-def _cases(tier: Literal["quick", "full"]) -> dict[str, dict[str, Any]]:
-    """Settings of each case in the sweep file."""
-    cells = load_sweep("rate-depth").cells(tier, {}, 1)
-    return {cell.labels["case"]: cell.settings.model_dump() for cell in cells}
+    return case_settings("rate-depth", tables, case, seed=int(seed))
 
 
 def predicted(settings: Settings, way: str, pace: float = 1.0) -> Staircase | None:
@@ -142,23 +135,23 @@ def distances(
 
 def _comparison(tables: Tables, case: str, way: str) -> Finding:
     """Share of the runs within the factor, with its exact interval."""
-    factor, smallest, expected = COMPARED[case, way]
+    factor, smallest = COMPARED[case, way]
     rows = tables.main[tables.main["case"] == case]
     every = distances(tables, case, way)
     apart = every.dropna()
     late = len(every) - len(apart)
     within, total = int((apart <= factor).sum()), len(apart)
-    low, high = exact_share_interval(within, total)
+    share = exact_share_interval(within, total)
     lowest = max(float(rows["epsilon"].min()), smallest)
-    off = f"{shown(*median_interval(apart.to_numpy()), '.3f')} (median)"
+    off = f"{median_interval(apart.to_numpy()):.3f} (median)"
     measured = f"{within} of {total} runs within a factor {factor:g}" if total else "no run"
     return Finding(
         f"{case} {way}", f"T(eps) within a factor {factor:g} in more than {MOST:.0%} of the runs",
-        measured, above(low, high, MOST), expected,
+        measured, share.above(MOST),
         f"{outcomes(rows, NUM_CLASSES.get(case, 4))}. {late} of them only during the stage, which"
         f" its start cannot say: not compared. The others are off by a factor {off}, down to"
         f" {lowest:.0e}{dynamics(rows)}; no number fitted{_last_decade(tables, case, way)}",
-        within / total if total else float("nan"), low, high,
+        share,
     )  # fmt: skip
 
 
@@ -192,13 +185,13 @@ def _control(tables: Tables, pairs: list[tuple[str, str]]) -> Finding:
         if len(apart) > 1:
             within += int((apart <= COMPARED[case, way][0]).sum())
             total += len(apart)
-    low, high = exact_share_interval(within, total)
+    share = exact_share_interval(within, total)
     return Finding(
         "another seed's start", f"the same in more than {MOST:.0%} of the runs (control)",
         f"{within} of {total} runs within the factors" if total else "no run",
-        above(low, high, MOST), "fails",
+        share.above(MOST),
         "every case above whose prediction is recorded to hold, with the start of the next seed",
-        within / total if total else float("nan"), low, high,
+        share,
     )  # fmt: skip
 
 
@@ -222,19 +215,14 @@ def _exponent(case: str, rows: pd.DataFrame) -> Finding:
     """Compare c with the derived one: an interval within its tolerance, or outside."""
     derived = DERIVED[case]
     constants = exponent_constants(rows)
-    value, low, high = median_interval(constants)
-    verdict: Verdict = "inconclusive"
-    if abs(low - derived) < TOLERANCE and abs(high - derived) < TOLERANCE:
-        verdict = "holds"
-    elif low > derived + TOLERANCE or high < derived - TOLERANCE:
-        verdict = "fails"
+    found = median_interval(constants)
     short = int(np.isnan(constants).sum())
     return Finding(
         case, f"c = {derived:.2f} within {TOLERANCE:.2f}, p(eps) = 1 - c/log(1/eps)",
-        f"c = {shown(value, low, high)} (median)", verdict, "holds",
+        f"c = {found} (median)", found.within(derived - TOLERANCE, derived + TOLERANCE),
         f"{outcomes(rows)}. From T eps at {DEEP:.0e} to {rows['epsilon'].min():.0e}"
         f"{dynamics(rows)}; {short} of {len(constants)} runs did not get there",
-        value, low, high,
+        found,
     )  # fmt: skip
 
 
@@ -246,7 +234,7 @@ def judge(tables: Tables) -> list[Finding]:
     cases = set(main["case"])
     pairs = [pair for pair in COMPARED if pair[0] in cases]
     findings = [_comparison(tables, *pair) for pair in pairs]
-    if steady := [pair for pair in pairs if COMPARED[pair][2] == "holds"]:
+    if steady := [pair for pair in pairs if pair not in WRONG]:
         findings.append(_control(tables, steady))
     findings += [_exponent(case, main[main["case"] == case]) for case in DERIVED if case in cases]
     return findings or nothing(CLAIM)

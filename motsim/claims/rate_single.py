@@ -22,13 +22,13 @@ Source: arXiv:2510.27004, abstract, after Yang et al. (ICLR 2025), quoted; the r
 import numpy as np
 import pandas as pd
 
-from motsim.claims import Claim, Finding, Verdict
-from motsim.claims._missing import nothing
+from motsim.claims import Claim, Finding
 from motsim.claims._outcomes import outcomes, specialized
-from motsim.claims.rates import MOST, curves, dynamics, rate_finding
-from motsim.intervals import above, exact_share_interval
+from motsim.claims._rates import MOST, curves, dynamics, rate_finding
+from motsim.claims._undecided import nothing, undecided
 from motsim.rates import log_depth
 from motsim.results.tables import Tables
+from motsim.statistics.intervals import exact_share_interval
 
 __all__ = ["CLAIM", "judge", "tail_finding"]
 
@@ -40,19 +40,10 @@ CLAIM = Claim(
     kind="lower",
 )
 
-EXPECTED: dict[str, Verdict] = {
-    "single-4-squared": "holds",
-    "single-16-squared": "holds",
-    "single-1-logistic": "holds",
-    "single-4-logistic": "holds",
-    "single-16-logistic": "holds",
-    "spread": "fails",
-    "one-amplitude": "fails",
-}
 TAILS = ("spread", "one-amplitude")
 
 
-def tail_finding(case: str, rows: pd.DataFrame, expected: Verdict) -> Finding:
+def tail_finding(case: str, rows: pd.DataFrame) -> Finding:
     """Judge whether most runs end without a logarithm of three decades or more."""
     smallest = float(rows["epsilon"].min())
     predicted = f"no logarithm in most runs down to {smallest:.0e}"
@@ -60,18 +51,18 @@ def tail_finding(case: str, rows: pd.DataFrame, expected: Verdict) -> Finding:
     depth = log_depth(*curves(specialized(rows)), last=True)
     total, kept = len(depth.eps_low), depth.num_kept
     if not total:
-        return Finding(case, predicted, "no run", "inconclusive", expected, f"{became}.")
-    low, high = exact_share_interval(total - kept, total)
+        return undecided(case, predicted, "no run", f"{became}.")
+    share = exact_share_interval(total - kept, total)
     measured = f"{kept} of {total} runs end in no logarithm" if not kept else ""
     if kept:
         ends = np.isfinite(depth.eps_low) & ~depth.ended
         begin, speed = np.median(depth.eps_high[ends]), np.median(depth.steps_per_decade[ends])
         measured = f"log below {begin:.0e}: {speed:.3g} steps a decade ({kept} of {total} runs)"
     return Finding(
-        case, predicted, measured, above(low, high, MOST), expected,
+        case, predicted, measured, share.above(MOST),
         f"{became}. Of those {kept} keep their steps per decade within a factor of three over the"
         f" last three decades or more, to {smallest:.0e}{dynamics(rows)}",
-        (total - kept) / total, low, high,
+        share,
     )  # fmt: skip
 
 
@@ -82,10 +73,6 @@ def judge(tables: Tables) -> list[Finding]:
     findings = []
     for case, rows in tables.main.groupby("case", sort=False):
         name = str(case)
-        expected = EXPECTED.get(name, "inconclusive")
-        finding = tail_finding if name in TAILS else None
-        findings.append(
-            finding(name, rows, expected) if finding
-            else rate_finding(name, rows, "power", expected)
-        )  # fmt: skip
+        tail = name in TAILS
+        findings.append(tail_finding(name, rows) if tail else rate_finding(name, rows, "power"))
     return findings or nothing(CLAIM)

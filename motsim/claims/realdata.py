@@ -32,12 +32,13 @@ transformer learns from every sample; an expert learns from those that are route
 import numpy as np
 import pandas as pd
 
-from motsim.claims import Claim, Finding, Verdict
-from motsim.claims._missing import nothing
-from motsim.intervals import above, mean_interval, shown
+from motsim.claims import Claim, Finding
+from motsim.claims._paired import paired
+from motsim.claims._undecided import nothing
 from motsim.results.tables import Tables
+from motsim.statistics.intervals import mean_interval
 
-__all__ = ["CLAIM", "EXPECTED", "RIVALS", "differences", "judge"]
+__all__ = ["CLAIM", "RIVALS", "differences", "judge"]
 
 CLAIM = Claim(
     statement=(
@@ -61,28 +62,10 @@ LARGE = "complex-large-batches"
 MARGIN = 1.0  # percentage point: as good
 NEEDED = {"case", "model", "seed", "status", "test_error"}
 
-#: What was found, where it is not `holds`.
-EXPECTED: dict[str, Verdict] = {
-    "simple one": "inconclusive",
-    "complex single": "fails",
-    "complex shared": "fails",
-    "complex-linear single": "fails",
-    "complex-linear moe": "inconclusive",
-    "complex-large-batches single": "fails",
-    "relabelled single": "fails",
-    "relabelled moe": "inconclusive",
-    "relabelled shared": "fails",
-    "relabelled one": "inconclusive",
-}
-
 
 def differences(rows: pd.DataFrame, rival: str) -> np.ndarray:
     """Test error of the rival minus that of the mixture, percentage points, one a seed."""
-    healthy = rows[rows["status"] == "done"]
-    wide = healthy.pivot_table(index="seed", columns="model", values="test_error")
-    if not {rival, "mot"} <= set(wide.columns):
-        return np.array([])
-    return (100 * (wide[rival] - wide["mot"]).dropna()).to_numpy(float)
+    return 100 * paired(rows[rows["status"] == "done"], "test_error", "model", rival, "mot")
 
 
 def judge(tables: Tables) -> list[Finding]:
@@ -103,33 +86,17 @@ def judge(tables: Tables) -> list[Finding]:
 
 def _compare(case: str, rows: pd.DataFrame, rival: str) -> Finding:
     gaps = differences(rows, rival)
-    mean, low, high = mean_interval(gaps)
+    gap = mean_interval(gaps)
     errors = rows[rows["status"] == "done"].groupby("model")["test_error"].mean()
     if case == "simple":
-        verdict: Verdict = "inconclusive"
-        if high < MARGIN:
-            verdict = "holds"
-        elif low > MARGIN:
-            verdict = "fails"
-        predicted = f"{rival} − mot < {MARGIN:g} point"
+        verdict, predicted = gap.below(MARGIN), f"{rival} − mot < {MARGIN:g} point"
     else:
-        verdict = above(low, high, 0.0)
-        predicted = f"{rival} − mot > 0 points"
-    name = f"{case} {rival}"
+        verdict, predicted = gap.above(0.0), f"{rival} − mot > 0 points"
     evidence = "too few finished runs"
     if {rival, "mot"} <= set(errors.index):
         evidence = (
             f"test error {errors['mot']:.1%} of the mixture of transformers, {errors[rival]:.1%}"
             f" of {RIVALS[rival]} ({len(gaps)} seeds)"
         )
-    return Finding(
-        name,
-        predicted,
-        f"{shown(mean, low, high, '+.2f')} points of test error",
-        verdict,
-        EXPECTED.get(name, "holds"),
-        evidence,
-        mean,
-        low,
-        high,
-    )
+    measured = f"{gap:+.2f} points of test error"
+    return Finding(f"{case} {rival}", predicted, measured, verdict, evidence, gap)

@@ -23,12 +23,12 @@ the sum of the tokens, which holds the image as well as the task, and divides th
 import numpy as np
 import pandas as pd
 
-from motsim.claims import Claim, Finding, Verdict
-from motsim.claims._missing import nothing
-from motsim.intervals import mean_interval, shown
+from motsim.claims import Claim, Finding
+from motsim.claims._undecided import nothing
 from motsim.results.tables import Tables
+from motsim.statistics.intervals import mean_interval
 
-__all__ = ["CLAIM", "EXPECTED", "gains", "judge", "mixtures", "relative_entropy"]
+__all__ = ["CLAIM", "gains", "judge", "mixtures", "relative_entropy"]
 
 CLAIM = Claim(
     statement=(
@@ -48,14 +48,6 @@ FEW = 2.0  # experts
 SPECIALISED = 0.5  # of log N
 MOST = 0.5  # of the samples
 NEEDED = {"model", "num_tasks", "seed", "status", "test_error", "used_experts", "dispatch_entropy"}
-
-#: What was found, where it is not `holds`.
-EXPECTED: dict[str, Verdict] = {
-    "few at N = 1": "fails",
-    "specialised at N = 2": "inconclusive",
-    "specialised at N = 4": "inconclusive",
-    "specialised at N = 8": "fails",
-}
 
 
 def mixtures(tables: Tables) -> pd.DataFrame:
@@ -118,18 +110,9 @@ def judge(tables: Tables) -> list[Finding]:
 
 
 def _below(case: str, values: pd.Series, threshold: float, unit: str, why: str) -> Finding:
-    mean, low, high = mean_interval(values)
-    verdict: Verdict = "inconclusive"
-    if high <= threshold:
-        verdict = "holds"
-    elif low > threshold:
-        verdict = "fails"
-    measured = shown(mean, low, high)
-    evidence = f"{measured} {unit} ({len(values)} seeds); {why}"
-    return Finding(
-        case, f"<= {threshold:g}", measured, verdict, EXPECTED.get(case, "holds"), evidence, mean,
-        low, high,
-    )  # fmt: skip
+    mean = mean_interval(values)
+    evidence = f"{mean} {unit} ({len(values)} seeds); {why}"
+    return Finding(case, f"<= {threshold:g}", f"{mean}", mean.at_most(threshold), evidence, mean)
 
 
 def _slope(case: str, wide: pd.DataFrame, unit: str) -> Finding:
@@ -138,12 +121,10 @@ def _slope(case: str, wide: pd.DataFrame, unit: str) -> Finding:
     if len(wide) and wide.shape[1] > 1:
         doublings = np.log2(wide.columns.to_numpy(float))
         slopes = np.polyfit(doublings, wide.to_numpy(float).T, 1)[0]
-    mean, low, high = mean_interval(slopes)
-    verdict: Verdict = "holds" if low > 0 else "fails" if high <= 0 else "inconclusive"
-    measured = f"{shown(mean, low, high, '+.2f')} {unit} a doubling of N"
+    slope = mean_interval(slopes)
     levels = ", ".join(f"{wide[n].mean():.1f} at N = {n:.0f}" for n in wide.columns)
     evidence = f"{levels} ({len(wide)} seeds)"
     return Finding(
-        case, "> 0 a doubling of N", measured, verdict, EXPECTED.get(case, "holds"), evidence,
-        mean, low, high,
+        case, "> 0 a doubling of N", f"{slope:+.2f} {unit} a doubling of N",
+        slope.at_most(0.0).opposite, evidence, slope,
     )  # fmt: skip

@@ -13,16 +13,26 @@ win where tasks are least similar.
 Source: arXiv:2506.00205, abstract; crossover derived in docs/rehearsal.md §5.
 """
 
+from itertools import product
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from motsim.claims import Claim, Finding, Verdict
-from motsim.claims._simulation import LIMIT, enough, gaps, missing, pooled, usable
+from motsim.claims import Claim, Finding, Interval, Verdict
+from motsim.claims._simulation import (
+    LIMIT,
+    QUANTITIES,
+    around,
+    enough,
+    gaps,
+    missing,
+    pooled,
+    usable,
+)
 from motsim.results.tables import Tables
 
-__all__ = ["CLAIM", "EXPECTED", "cells", "crossing", "judge", "side"]
+__all__ = ["CLAIM", "cells", "crossing", "judge", "side"]
 
 CLAIM = Claim(
     statement=(
@@ -35,24 +45,12 @@ CLAIM = Claim(
     kind="tight",
 )
 
-#: (case, quantity) -> verdict recorded so far.
-EXPECTED: dict[tuple[str, str], Verdict] = {
-    ("two-tasks", "forgetting"): "holds",
-    ("two-tasks", "generalization"): "holds",
-    ("four-tasks", "forgetting"): "holds",
-    ("four-tasks", "generalization"): "holds",
-    ("many-tasks", "forgetting"): "holds",
-    ("many-tasks", "generalization"): "holds",
-    ("much-noise", "forgetting"): "holds",
-    ("much-noise", "generalization"): "holds",
-    ("crowded-first", "forgetting"): "fails",
-    ("crowded-first", "generalization"): "fails",
-    ("phase-memory", "forgetting"): "holds",
-    ("phase-memory", "generalization"): "holds",
-    ("phase-ratio", "forgetting"): "holds",
-    ("phase-ratio", "generalization"): "holds",
-}
 
+#: In the order of the table, each for both quantities.
+CASES = (
+    "two-tasks", "four-tasks", "many-tasks", "much-noise", "crowded-first", "phase-memory",
+    "phase-ratio",
+)  # fmt: skip
 CROSSING = ("two-tasks", "four-tasks")  # simulated on both sides of a crossover
 HALF_WIDTH = 0.03  # a crossover known no better than this is not called measured
 NOISE = (
@@ -82,14 +80,14 @@ def judge(tables: Tables) -> list[Finding]:
     rows = usable(tables)
     judged: dict[str, Any] = {"phase-memory": _phase, "phase-ratio": _phase}
     findings = []
-    for (case, quantity), expected in EXPECTED.items():
+    for case, quantity in product(CASES, QUANTITIES):
         own = rows[rows["case"] == case]
         points = difference(own, quantity) if len(own) else pd.DataFrame()
         if len(points) == 0 or not enough(points):
-            findings.append(missing(f"{case}: {quantity}", CLAIM.prediction, expected))
+            findings.append(missing(f"{case}: {quantity}", CLAIM.prediction))
             continue
         judge_one = judged.get(case, _crossing if case in CROSSING else _no_crossing)
-        findings.append(judge_one(case, quantity, points, expected))
+        findings.append(judge_one(case, quantity, points))
     return findings
 
 
@@ -127,17 +125,14 @@ def side(row: Any) -> str:
     return "sequential" if row["gap"] > 0 else "concurrent"
 
 
-def _crossing(case: str, quantity: str, points: pd.DataFrame, expected: Verdict) -> Finding:
+def _crossing(case: str, quantity: str, points: pd.DataFrame) -> Finding:
     predicted = float(points["crossover"].iloc[0])
     ordered = points.sort_values("cosine")
     below, above = side(ordered.iloc[0]), side(ordered.iloc[-1])
-    root, error = crossing(ordered)
-    low, high = root - LIMIT * error, root + LIMIT * error
-    verdict: Verdict = "holds"
-    if not low <= predicted <= high or below == "concurrent" or above == "sequential":
-        verdict = "fails"
-    elif "undecided" in (below, above) or high - low > 2 * HALF_WIDTH:
-        verdict = "inconclusive"
+    root = around(*crossing(ordered))
+    sided = below == "concurrent" or above == "sequential"
+    decided = "undecided" not in (below, above) and root.high - root.low <= 2 * HALF_WIDTH
+    verdict = Verdict.of(holds=decided, fails=sided or not root.contains(predicted))
     worst = float(((ordered["gap"] - ordered["gap_predicted"]) / ordered["gap_se"]).abs().max())
     evidence = (
         f"at cosine {ordered['cosine'].iloc[0]:.3f} {below} is better, at"
@@ -146,15 +141,15 @@ def _crossing(case: str, quantity: str, points: pd.DataFrame, expected: Verdict)
     )
     return Finding(
         f"{case}: {quantity}", f"crossover at cosine {predicted:.4f}",
-        f"{root:.4f} [{low:.4f}, {high:.4f}]", verdict, expected, evidence, root, low, high,
+        f"{root.value:.4f} {root.ends('.4f')}", verdict, evidence, root,
     )  # fmt: skip
 
 
-def _no_crossing(case: str, quantity: str, points: pd.DataFrame, expected: Verdict) -> Finding:
+def _no_crossing(case: str, quantity: str, points: pd.DataFrame) -> Finding:
     """Sequential must win where tasks are least similar; the closed form says who wins where."""
     ordered = points.sort_values("cosine")
     least = ordered.iloc[0]
-    low, high = (float(least["gap"] + s * LIMIT * least["gap_se"]) for s in (-1, 1))
+    gap = around(least["gap"], least["gap_se"])
     signs = np.sign(ordered["gap_predicted"])
     root = float(least["crossover"])
     name = "sequential" if signs.iloc[0] > 0 else "concurrent"
@@ -163,18 +158,18 @@ def _no_crossing(case: str, quantity: str, points: pd.DataFrame, expected: Verdi
         predicted = f"{name} better below cosine {root:.4f}"
     worst = float(((ordered["gap"] - ordered["gap_predicted"]) / ordered["gap_se"]).abs().max())
     found = [side(row) for _, row in ordered.iterrows()]
-    verdict: Verdict = "holds" if low > 0 else "fails" if high < 0 else "inconclusive"
+    verdict = gap.above(0.0)
     if verdict == "holds" and (worst > LIMIT or ("concurrent" in found and not np.isfinite(root))):
-        verdict = "fails"
+        verdict = Verdict.FAILS
     evidence = (
         "; ".join(f"cosine {c:.2f}: {who}" for c, who in zip(ordered["cosine"], found, strict=True))
         + f" ({WHY[case, quantity]}); closed form within {worst:.1f} standard errors."
     )
     return Finding(
         f"{case}: {quantity}", predicted,
-        f"concurrent − sequential = {least['gap']:+.3f} [{low:+.3f}, {high:+.3f}]"
+        f"concurrent − sequential = {gap.value:+.3f} {gap.ends('+.3f')}"
         f" at cosine {least['cosine']:.2f}",
-        verdict, expected, evidence, float(least["gap"]), low, high,
+        verdict, evidence, gap,
     )  # fmt: skip
 
 
@@ -188,16 +183,14 @@ def cells(tables: Tables, case: str, quantity: str) -> pd.DataFrame:
     return points.assign(found=[side(row) for _, row in points.iterrows()], told=told)
 
 
-def _phase(case: str, quantity: str, points: pd.DataFrame, expected: Verdict) -> Finding:
+def _phase(case: str, quantity: str, points: pd.DataFrame) -> Finding:
     told = np.where(points["gap_predicted"] > 0, "sequential", "concurrent")
     found = np.array([side(row) for _, row in points.iterrows()])
     decided = found != "undecided"
     wrong = int((decided & (found != told)).sum())
     share = float(decided.mean())
-    verdict: Verdict = "fails" if wrong else "holds" if share >= 2 / 3 else "inconclusive"
-    both = {str(name) for name in found[decided]}
-    if verdict == "holds" and both != {"concurrent", "sequential"}:
-        verdict = "inconclusive"
+    both = {str(name) for name in found[decided]} == {"concurrent", "sequential"}
+    verdict = Verdict.of(holds=share >= 2 / 3 and both, fails=wrong > 0)
     axis = "memory" if case == "phase-memory" else "p/n"
     evidence = (
         f"over similarity and {axis}, {int(decided.sum())} of {len(points)} cells are told apart by"
@@ -207,5 +200,5 @@ def _phase(case: str, quantity: str, points: pd.DataFrame, expected: Verdict) ->
     return Finding(
         f"{case}: {quantity}", "the winner of every cell is the predicted one",
         f"{int(decided.sum()) - wrong} of {int(decided.sum())} decided cells right", verdict,
-        expected, evidence, wrong / max(int(decided.sum()), 1),
+        evidence, Interval(wrong / max(int(decided.sum()), 1)),
     )  # fmt: skip

@@ -21,11 +21,13 @@ the hybrid approach outperforms standard concurrent rehearsal").
 import numpy as np
 import pandas as pd
 
-from motsim.claims import Claim, Finding, Verdict
-from motsim.intervals import above, mean_interval, shown
+from motsim.claims import Claim, Finding
+from motsim.claims._paired import paired
+from motsim.claims._undecided import undecided
 from motsim.results.tables import Tables
+from motsim.statistics.intervals import mean_interval
 
-__all__ = ["CLAIM", "EXPECTED", "differences", "expected", "judge", "settings"]
+__all__ = ["CLAIM", "differences", "judge", "settings"]
 
 CLAIM = Claim(
     statement=(
@@ -38,20 +40,9 @@ CLAIM = Claim(
     kind="lower",
 )
 
-#: What was found, where it is not `fails` (accuracy) or `holds` (forgetting).
-EXPECTED: dict[str, Verdict] = {
-    "rotation 0": "inconclusive",
-    "pixels 0.1": "inconclusive",
-    "classes 0 forgetting": "fails",
-}
 #: Cases whose revisits make full steps and whose tasks share one output layer.
 ORDINARY = ("rotation", "pixels", "labels", "classes", "pairs-rotation", "pairs-labels")
 NEEDED = {"case", "strategy", "network", "final_accuracy", "status"}
-
-
-def expected(name: str) -> Verdict:
-    """Verdict recorded for a finding, by its name."""
-    return EXPECTED.get(name, "holds" if name.endswith("forgetting") else "fails")
 
 
 def settings(tables: Tables) -> list[tuple[str, str, pd.DataFrame]]:
@@ -75,18 +66,15 @@ def settings(tables: Tables) -> list[tuple[str, str, pd.DataFrame]]:
 def differences(part: pd.DataFrame, column: str) -> np.ndarray:
     """Hybrid minus concurrent of each network of one setting, in percentage points."""
     healthy = part[part["status"] == "done"]
-    wide = healthy.pivot_table(index="network", columns="strategy", values=column)
-    if not {"hybrid", "concurrent"} <= set(wide.columns):
-        return np.array([])
-    gap = 100 * (wide["hybrid"] - wide["concurrent"]).dropna()
-    return gap.to_numpy(float)
+    return 100 * paired(healthy, column, "strategy", "hybrid", "concurrent", unit="network")
 
 
 def judge(tables: Tables) -> list[Finding]:
     """Judge the final accuracy of every setting, and forgetting at each case's hardest level."""
     everything = settings(tables)
     if not everything:
-        return [_missing()]
+        why = "the table holds no run; run: python -m motsim.sweep rehearsal-deep"
+        return [undecided("all", "hybrid − concurrent > 0 points", "no runs", why)]
     findings = [_accuracy(name, part) for name, _, part in everything]
     hardest: dict[str, tuple[str, pd.DataFrame]] = {}
     for name, case, part in everything:
@@ -99,8 +87,7 @@ def judge(tables: Tables) -> list[Finding]:
 
 def _accuracy(name: str, part: pd.DataFrame) -> Finding:
     gaps = differences(part, "final_accuracy")
-    mean, low, high = mean_interval(gaps)
-    verdict: Verdict = above(low, high, 0.0)
+    gap = mean_interval(gaps)
     if part["joined"].mean() == 1:
         evidence = "every memory measures as similar, so hybrid is concurrent rehearsal here"
     else:
@@ -108,20 +95,16 @@ def _accuracy(name: str, part: pd.DataFrame) -> Finding:
     return Finding(
         name,
         "hybrid − concurrent > 0 points",
-        f"{shown(mean, low, high, '+.1f')} points of accuracy",
-        verdict,
-        expected(name),
+        f"{gap:+.1f} points of accuracy",
+        gap.above(0.0),
         f"{evidence} ({len(gaps)} networks)",
-        mean,
-        low,
-        high,
+        gap,
     )
 
 
 def _forgetting(name: str, part: pd.DataFrame) -> Finding:
     gaps = -differences(part, "forgetting")
-    mean, low, high = mean_interval(gaps)
-    name = f"{name} forgetting"
+    gap = mean_interval(gaps)
     learned = part.groupby("strategy")["learned_accuracy"].mean()
     evidence = "too few networks"
     if {"hybrid", "concurrent"} <= set(learned.index):
@@ -131,15 +114,12 @@ def _forgetting(name: str, part: pd.DataFrame) -> Finding:
             " hybrid, and what was never kept cannot be forgotten"
         )
     return Finding(
-        name,
+        f"{name} forgetting",
         "concurrent − hybrid > 0 points",
-        f"{shown(mean, low, high, '+.1f')} points of forgetting",
-        above(low, high, 0.0),
-        expected(name),
+        f"{gap:+.1f} points of forgetting",
+        gap.above(0.0),
         f"{evidence} ({len(gaps)} networks)",
-        mean,
-        low,
-        high,
+        gap,
     )
 
 
@@ -157,11 +137,3 @@ def _cost(part: pd.DataFrame) -> str:
     hybrid = part[part["strategy"] == "hybrid"]
     before, after = hybrid["before_revisits"].mean(), hybrid["learned_accuracy"].mean()
     return f"revisits take the new task from {before:.0%} to {after:.0%}"
-
-
-def _missing() -> Finding:
-    none = float("nan")
-    return Finding(
-        "all", "hybrid − concurrent > 0 points", "no runs", "inconclusive", "fails",
-        "the table holds no run; run: python -m motsim.sweep rehearsal-deep", none, none, none,
-    )  # fmt: skip

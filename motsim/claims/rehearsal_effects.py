@@ -16,12 +16,13 @@ Source: arXiv:2506.00205 (reconstructed); derived in docs/rehearsal.md §2 and �
 """
 
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import pandas as pd
 
-from motsim.claims import Claim, Finding, Verdict
-from motsim.claims._simulation import LIMIT, QUANTITIES, agreement, enough, missing, pooled, usable
+from motsim.claims import Claim, Finding, Interval, Verdict
+from motsim.claims._simulation import LIMIT, around, compared, enough, missing, pooled, usable
 from motsim.results.tables import Tables
 
 __all__ = ["CLAIM", "DIRECTIONS", "curves", "judge"]
@@ -46,31 +47,17 @@ class Direction:
     quantity: str
     sign: int
     words: str
-    concurrent: Verdict
-    sequential: Verdict
 
 
 DIRECTIONS: dict[str, Direction] = {
-    "memory": Direction(
-        "memory_size", "forgetting", -1, "more memory forgets less", "fails", "holds"
-    ),
-    "noise": Direction(
-        "noise_std", "generalization", 1, "noise raises the error", "holds", "holds"
-    ),
-    "dimension": Direction(
-        "dim", "forgetting", -1, "more parameters forget less", "fails", "fails"
-    ),
-    "tasks": Direction("num_tasks", "forgetting", 1, "more tasks forget more", "fails", "fails"),
+    "memory": Direction("memory_size", "forgetting", -1, "more memory forgets less"),
+    "noise": Direction("noise_std", "generalization", 1, "noise raises the error"),
+    "dimension": Direction("dim", "forgetting", -1, "more parameters forget less"),
+    "tasks": Direction("num_tasks", "forgetting", 1, "more tasks forget more"),
 }
 
 #: Case -> order that ends on the larger kind, which is the more central one.
 ORDERS = {"order-minority-late": "newest", "order-minority-early": "oldest"}
-ORDER_EXPECTED: dict[tuple[str, str], Verdict] = {
-    ("order-minority-late", "generalization"): "holds",
-    ("order-minority-late", "forgetting"): "holds",
-    ("order-minority-early", "generalization"): "holds",
-    ("order-minority-early", "forgetting"): "fails",
-}
 
 WHY = {
     "memory": "cross terms of one large fit grow as 1/(p − K − 1); separate fits have none",
@@ -96,46 +83,36 @@ def judge(tables: Tables) -> list[Finding]:
         points = curves(tables, case)
         predicted = "closed form = simulation at every point"
         if points.empty or not enough(points):
-            findings.append(missing(f"{case}: curve", predicted, "holds"))
+            findings.append(missing(f"{case}: curve", predicted))
             points = pd.DataFrame()
         else:
             findings.append(_curve(case, predicted, points))
         for strategy in ("concurrent", "sequential"):
             findings.append(_direction(case, direction, strategy, points))
-    for (case, quantity), expected in ORDER_EXPECTED.items():
-        findings.append(_order(tables, case, ORDERS[case], quantity, expected))
+    for case, quantity in product(ORDERS, ("generalization", "forgetting")):
+        findings.append(_order(tables, case, ORDERS[case], quantity))
     return findings
 
 
 def _curve(case: str, predicted: str, points: pd.DataFrame) -> Finding:
-    found = agreement(
-        *(
-            np.concatenate([points[f"{name}{end}"].to_numpy(float) for name in QUANTITIES])
-            for end in ("", "_se", "_predicted", "_rival")
-        )
-    )
+    found = compared(points)
     evidence = (
         f"{len(points)} settings, both strategies, cosine 0 and 0.9; the same data reject the"
         f" formula with p + 1 for p (mean z² {found.rival_square:.1f})."
     )
-    return Finding(
-        f"{case}: curve", predicted, found.measured, found.verdict, "holds", evidence,
-        found.square, found.square_low, found.square_high,
-    )  # fmt: skip
+    return found.finding(f"{case}: curve", predicted, evidence)
 
 
 def _direction(case: str, want: Direction, strategy: str, points: pd.DataFrame) -> Finding:
     """The largest step against the wanted direction over any two points, in standard errors."""
     name = f"{case}: {want.words}, {strategy}"
-    expected: Verdict = getattr(want, strategy)
     letter = {"forgetting": "F", "generalization": "G"}[want.quantity]
     predicted = f"{letter} {'rises' if want.sign > 0 else 'falls'} with {want.axis}"
     if points.empty:
-        return missing(name, predicted, expected)
+        return missing(name, predicted)
     own = points[points["strategy"] == strategy]
     worst, decided, words = -np.inf, True, ""
-    value = low = high = float("nan")
-    parts = []
+    step, parts = Interval(), []
     for cosine, line in own.groupby("similarity"):
         line = line.sort_values(want.axis)
         level = want.sign * line[want.quantity].to_numpy(float)
@@ -149,19 +126,17 @@ def _direction(case: str, want: Direction, strategy: str, points: pd.DataFrame) 
         parts.append(f"cosine {cosine:g}: {raw[0]:.3f} at {at[0]:g}, {raw[-1]:.3f} at {at[-1]:g}")
         if z[k] > worst:
             worst = float(z[k])
-            value = float(raw[j[k]] - raw[i[k]])
-            half = LIMIT * float(np.hypot(error[i[k]], error[j[k]]))
-            low, high = value - half, value + half
+            step = around(raw[j[k]] - raw[i[k]], np.hypot(error[i[k]], error[j[k]]))
             words = f"from {at[i[k]]:g} to {at[j[k]]:g} at cosine {cosine:g}"
-    verdict: Verdict = "fails" if worst > LIMIT else "holds" if decided else "inconclusive"
+    verdict = Verdict.of(holds=decided, fails=worst > LIMIT)
     measured = f"no step against it by 4 standard errors (largest {worst:+.1f})"
     if verdict == "fails":
-        measured = f"{letter} {value:+.3f} [{low:+.3f}, {high:+.3f}] {words}"
+        measured = f"{letter} {step.value:+.3f} {step.ends('+.3f')} {words}"
     evidence = f"{'; '.join(parts)}; {WHY[case]}."
-    return Finding(name, predicted, measured, verdict, expected, evidence, value, low, high)
+    return Finding(name, predicted, measured, verdict, evidence, step)
 
 
-def _order(tables: Tables, case: str, wanted: str, quantity: str, expected: Verdict) -> Finding:
+def _order(tables: Tables, case: str, wanted: str, quantity: str) -> Finding:
     """Whether the order that ends on the more central kind has the lower error."""
     letter = {"forgetting": "F", "generalization": "G"}[quantity]
     name = f"{case}: end on the central kind, {letter}"
@@ -169,19 +144,15 @@ def _order(tables: Tables, case: str, wanted: str, quantity: str, expected: Verd
     rows = usable(tables)
     rows = rows[rows["case"] == case]
     if rows.empty or "order" not in rows:
-        return missing(name, predicted, expected)
+        return missing(name, predicted)
     points = pooled(rows, ["order"]).set_index("order")
     if set(points.index) != {"oldest", "newest"} or not enough(points):
-        return missing(name, predicted, expected)
+        return missing(name, predicted)
     other = "oldest" if wanted == "newest" else "newest"
     level, theory = points[quantity].to_dict(), points[f"{quantity}_predicted"].to_dict()
-    value = float(level[wanted] - level[other])
     told = float(theory[wanted] - theory[other])
-    half = LIMIT * float(np.hypot(*points[f"{quantity}_se"]))
-    low, high = value - half, value + half
-    verdict: Verdict = "holds" if high < 0 else "fails" if low > 0 else "inconclusive"
-    if not low <= told <= high:
-        verdict = "fails"
+    gap = around(level[wanted] - level[other], np.hypot(*points[f"{quantity}_se"]))
+    verdict = gap.below(0.0) if gap.contains(told) else Verdict.FAILS
     reason = (
         "the last fit moves w towards its task, and the task nearest to all others has the lowest"
         " fixed point (docs/rehearsal.md §8)"
@@ -192,6 +163,6 @@ def _order(tables: Tables, case: str, wanted: str, quantity: str, expected: Verd
             " the rule for G need not hold for it"
         )
     return Finding(
-        name, f"{predicted}; closed form {told:+.4f}", f"{value:+.4f} [{low:+.4f}, {high:+.4f}]",
-        verdict, expected, f"{reason}.", value, low, high,
+        name, f"{predicted}; closed form {told:+.4f}",
+        f"{gap.value:+.4f} {gap.ends('+.4f')}", verdict, f"{reason}.", gap,
     )  # fmt: skip

@@ -17,24 +17,26 @@ better like forgetting more (odd task last).
 Source: arXiv:2506.00205, abstract; examples derived and measured in docs/rehearsal.md §5.
 """
 
+from itertools import product
+
 import numpy as np
 import pandas as pd
 
 from motsim.claims import Claim, Finding, Verdict
 from motsim.claims._simulation import (
-    LIMIT,
     QUANTITIES,
-    agreement,
+    around,
+    compared,
     enough,
     gaps,
     missing,
     pooled,
     usable,
 )
-from motsim.intervals import MIN_SEEDS, exact_share_interval
 from motsim.results.tables import Tables
+from motsim.statistics.intervals import MIN_SEEDS, exact_share_interval
 
-__all__ = ["CLAIM", "EXPECTED", "judge", "points"]
+__all__ = ["CLAIM", "judge", "points"]
 
 CLAIM = Claim(
     statement=(
@@ -47,23 +49,8 @@ CLAIM = Claim(
     kind="existence",
 )
 
-#: (case, quantity) -> verdicts recorded so far: (hybrid beats concurrent, hybrid beats both).
-EXPECTED: dict[tuple[str, str], tuple[Verdict, Verdict]] = {
-    ("odd-inside", "forgetting"): ("holds", "holds"),
-    ("odd-inside", "generalization"): ("holds", "holds"),
-    ("odd-last", "forgetting"): ("holds", "fails"),
-    ("odd-last", "generalization"): ("holds", "fails"),
-    ("alternating", "forgetting"): ("holds", "fails"),
-    ("alternating", "generalization"): ("holds", "fails"),
-    ("drifting", "forgetting"): ("holds", "holds"),
-    ("drifting", "generalization"): ("holds", "fails"),
-}
 
-#: (quantity) -> verdicts recorded so far, of the shares among random clustered sets.
-RANDOM: dict[str, tuple[Verdict, Verdict]] = {
-    "forgetting": ("holds", "fails"),
-    "generalization": ("holds", "fails"),
-}
+RIVALS = {"concurrent": ["concurrent"], "both": ["concurrent", "sequential"]}
 STRATEGIES = ("concurrent", "sequential", "hybrid")
 MOST = 0.5  # "most sets": more than this share of them
 
@@ -95,15 +82,15 @@ def judge(tables: Tables) -> list[Finding]:
     """Judge hybrid against concurrent and against the better of both, and the threshold's path."""
     rows = usable(tables)
     findings = []
-    for (case, quantity), expected in EXPECTED.items():
+    for case, quantity in product(WHY, QUANTITIES):
         own = pooled(rows[rows["case"] == case].assign(setting=case), ["strategy", "setting"])
         complete = set(own["strategy"]) >= set(STRATEGIES) and enough(own)
-        for against, recorded in zip(("concurrent", "both"), expected, strict=True):
+        for against, rivals in RIVALS.items():
             name = f"{case}: {quantity}, beats {against}"
-            if not complete:
-                findings.append(missing(name, "hybrid below", recorded))
-                continue
-            findings.append(_beats(name, case, quantity, own, against, recorded))
+            findings.append(
+                _beats(name, case, quantity, own, rivals) if complete
+                else missing(name, "hybrid below")
+            )  # fmt: skip
     findings += _random_sets(tables)
     findings.append(_threshold(rows[rows["case"] == "threshold"]))
     return findings
@@ -122,74 +109,55 @@ def random_sets(tables: Tables, quantity: str) -> pd.DataFrame:
 def _random_sets(tables: Tables) -> list[Finding]:
     """Shares of random clustered sets on which hybrid has the lower error."""
     found = []
-    for quantity, expected in RANDOM.items():
+    for quantity in QUANTITIES:
         sets = random_sets(tables, quantity)
-        rivals = sets[["concurrent", "sequential"]]
-        best = int((sets["sequential"] < rivals["concurrent"].clip(upper=sets["hybrid"])).sum())
-        for against, bar, recorded in zip(
-            ("concurrent", "both"), (rivals["concurrent"], rivals.min(axis=1)), expected,
-            strict=True,
-        ):  # fmt: skip
+        best = int((sets["sequential"] < sets[["concurrent", "hybrid"]].min(axis=1)).sum())
+        for against, rivals in RIVALS.items():
             name = f"random-sets: {quantity}, beats {against}"
+            predicted = f"in more than {MOST:.0%} of sets"
             if len(sets) < MIN_SEEDS:
-                found.append(missing(name, f"in more than {MOST:.0%} of sets", recorded))
+                found.append(missing(name, predicted))
                 continue
-            wins = int((sets["hybrid"] < bar).sum())
-            low, high = exact_share_interval(wins, len(sets))
-            verdict: Verdict = "holds" if low > MOST else "fails" if high < MOST else "inconclusive"
+            wins = int((sets["hybrid"] < sets[rivals].min(axis=1)).sum())
+            share = exact_share_interval(wins, len(sets))
+            ends = f"{share.map(lambda x: 100 * x).ends('.0f')} %"
             found.append(Finding(
-                name, f"in more than {MOST:.0%} of sets",
-                f"{wins} of {len(sets)} sets [{100 * low:.0f}, {100 * high:.0f}] %", verdict,
-                recorded, f"sequential alone is the best of the three in {best} of {len(sets)}.",
-                wins / len(sets), low, high,
+                name, predicted, f"{wins} of {len(sets)} sets {ends}", share.above(MOST),
+                f"sequential alone is the best of the three in {best} of {len(sets)}.", share,
             ))  # fmt: skip
     return found
 
 
-def _beats(
-    name: str, case: str, quantity: str, own: pd.DataFrame, against: str, expected: Verdict
-) -> Finding:
-    rivals = ["concurrent"] if against == "concurrent" else ["concurrent", "sequential"]
+def _beats(name: str, case: str, quantity: str, own: pd.DataFrame, rivals: list[str]) -> Finding:
     told = own.set_index("strategy")[f"{quantity}_predicted"]
     # the interval of the difference to each rival must lie below zero
     differences = [gaps(own, "hybrid", rival, ["setting"]).iloc[0] for rival in rivals]
     highest = max(differences, key=lambda row: float(row[quantity]))
-    value, error = float(highest[quantity]), float(highest[f"{quantity}_se"])
-    low, high = value - LIMIT * error, value + LIMIT * error
+    gap = around(highest[quantity], highest[f"{quantity}_se"])
     predicted = float(highest[f"{quantity}_predicted"])
-    ends = [float(row[quantity] + LIMIT * row[f"{quantity}_se"]) for row in differences]
-    verdict: Verdict = "holds" if max(ends) < 0 else "fails" if low > 0 else "inconclusive"
-    if not low <= predicted <= high:  # the simulation is not what the closed form says
-        verdict = "fails"
+    ends = [around(row[quantity], row[f"{quantity}_se"]).high for row in differences]
+    # it also fails where the simulation is not what the closed form says
+    verdict = Verdict.of(holds=max(ends) < 0, fails=gap.low > 0 or not gap.contains(predicted))
     better = rivals[int(np.argmin(told[rivals]))]
     evidence = (
         "closed form: " + ", ".join(f"{s} {told[s]:.3f}" for s in STRATEGIES) + f"; {WHY[case]}."
     )
     return Finding(
-        name, f"hybrid − {better} = {predicted:+.4f}", f"{value:+.4f} [{low:+.4f}, {high:+.4f}]",
-        verdict, expected, evidence, value, low, high,
+        name, f"hybrid − {better} = {predicted:+.4f}",
+        f"{gap.value:+.4f} {gap.ends('+.4f')}", verdict, evidence, gap,
     )  # fmt: skip
 
 
 def _threshold(rows: pd.DataFrame) -> Finding:
     """Hybrid over thresholds follows the closed form from one pure strategy to the other."""
-    expected: Verdict = "holds"
     predicted = "closed form = simulation at every threshold"
     if "threshold" not in rows or rows.empty or not enough(pooled(rows, ["threshold"])):
-        return missing("threshold", predicted, expected)
+        return missing("threshold", predicted)
     own = pooled(rows, ["threshold"])
-    found = agreement(
-        *(
-            np.concatenate([own[f"{name}{end}"].to_numpy(float) for name in QUANTITIES])
-            for end in ("", "_se", "_predicted", "_rival")
-        )
-    )
+    found = compared(own)
     best = own.iloc[int(own["forgetting_predicted"].to_numpy().argmin())]
     evidence = (
         f"forgetting is least at threshold {best['threshold']:.2f} ({best['forgetting']:.3f}),"
         f" between sequential and concurrent; with p + 1 for p mean z² is {found.rival_square:.1f}."
     )
-    return Finding(
-        "threshold", predicted, found.measured, found.verdict, expected, evidence, found.square,
-        found.square_low, found.square_high,
-    )  # fmt: skip
+    return found.finding("threshold", predicted, evidence)

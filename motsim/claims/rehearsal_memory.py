@@ -14,14 +14,22 @@ learned worse at its own time, which forgetting subtracts.
 Source: setting reconstructed; closed form for two tasks derived in docs/rehearsal.md §6.
 """
 
-import numpy as np
 import pandas as pd
 
-from motsim.claims import Claim, Finding, Verdict
-from motsim.claims._simulation import LIMIT, QUANTITIES, agreement, enough, missing, pooled, usable
+from motsim.claims import Claim, Finding
+from motsim.claims._simulation import (
+    LIMIT,
+    QUANTITIES,
+    around,
+    compared,
+    enough,
+    missing,
+    pooled,
+    usable,
+)
 from motsim.results.tables import Tables
 
-__all__ = ["CLAIM", "EXPECTED", "TWO_TASKS", "excess", "judge"]
+__all__ = ["CLAIM", "TWO_TASKS", "excess", "judge"]
 
 CLAIM = Claim(
     statement=(
@@ -36,13 +44,6 @@ CLAIM = Claim(
 
 TWO_TASKS = ("concurrent", "sequential")
 
-#: (case, quantity) -> verdict recorded so far.
-EXPECTED: dict[tuple[str, str], Verdict] = {
-    ("dissimilar", "forgetting"): "holds",
-    ("dissimilar", "generalization"): "fails",
-    ("similar", "forgetting"): "fails",
-    ("similar", "generalization"): "holds",
-}
 
 WHY = {
     ("dissimilar", "forgetting"): (
@@ -70,13 +71,13 @@ def judge(tables: Tables) -> list[Finding]:
     for strategy in TWO_TASKS:
         own = rows[(rows["case"] == "two-tasks") & (rows["strategy"] == strategy)]
         findings.append(_two_tasks(strategy, own))
-    for (case, quantity), expected in EXPECTED.items():
+    for case, quantity in WHY:
         points = excess(tables, case)
         name, predicted = f"{case}: {quantity}", "replayed − fresh > 0 at every T"
         if points.empty or not enough(points):
-            findings.append(missing(name, predicted, expected))
+            findings.append(missing(name, predicted))
         else:
-            findings.append(_beyond(name, (case, quantity), predicted, points, expected))
+            findings.append(_beyond(name, (case, quantity), predicted, points))
     return findings
 
 
@@ -95,33 +96,22 @@ def excess(tables: Tables, case: str) -> pd.DataFrame:
 def _two_tasks(strategy: str, rows: pd.DataFrame) -> Finding:
     name, predicted = f"two tasks, {strategy}", "closed form of replayed memory = simulation"
     if rows.empty or not enough(points := pooled(rows, SETTING)):
-        return missing(name, predicted, "holds")
-    found = agreement(
-        *(
-            np.concatenate([points[f"{q}{end}"].to_numpy(float) for q in QUANTITIES])
-            for end in ("", "_se", "_predicted", "_rival")
-        )
-    )
+        return missing(name, predicted)
+    found = compared(points)
     evidence = (
         f"{len(points)} settings over similarity, memory and noise; the same data reject the closed"
         f" form of fresh memory (largest |z| {found.rival:.0f})."
     )
-    return Finding(
-        name, predicted, found.measured, found.verdict, "holds", evidence, found.square,
-        found.square_low, found.square_high,
-    )  # fmt: skip
+    return found.finding(name, predicted, evidence)
 
 
-def _beyond(
-    name: str, key: tuple[str, str], predicted: str, points: pd.DataFrame, expected: Verdict
-) -> Finding:
+def _beyond(name: str, key: tuple[str, str], predicted: str, points: pd.DataFrame) -> Finding:
     """The point that speaks most against the inequality decides."""
     case, quantity = key
     value = points[f"{quantity}_excess"].to_numpy(float)
     half = LIMIT * points[f"{quantity}_se"].to_numpy(float)
     place = int((value / half).argmin())
-    low, high = float(value[place] - half[place]), float(value[place] + half[place])
-    verdict: Verdict = "holds" if low > 0 else "fails" if high < 0 else "inconclusive"
+    least = around(value[place], points[f"{quantity}_se"].iloc[place])
     at, largest = points.iloc[place], points.iloc[int(value.argmax())]
     evidence = (
         f"least at T = {at['num_tasks']:.0f}, {at['strategy']}; most at T ="
@@ -130,6 +120,6 @@ def _beyond(
         f" {int((value + half < 0).sum())} below; {WHY[case, quantity]}."
     )
     return Finding(
-        name, predicted, f"least {value[place]:+.4f} [{low:+.4f}, {high:+.4f}]", verdict, expected,
-        evidence, float(value[place]), low, high,
+        name, predicted, f"least {least.value:+.4f} {least.ends('+.4f')}",
+        least.above(0.0), evidence, least,
     )  # fmt: skip

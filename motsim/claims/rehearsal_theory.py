@@ -14,11 +14,11 @@ Source: setting of arXiv:2506.00205 (reconstructed); formulas derived in docs/re
 import numpy as np
 import pandas as pd
 
-from motsim.claims import Claim, Finding, Verdict
-from motsim.claims._simulation import QUANTITIES, Agreement, agreement, missing, usable
+from motsim.claims import Claim, Finding
+from motsim.claims._simulation import QUANTITIES, agreement, both, compared, missing, usable
 from motsim.results.tables import Tables
 
-__all__ = ["CLAIM", "EXPECTED", "deviations", "judge"]
+__all__ = ["CLAIM", "deviations", "judge"]
 
 CLAIM = Claim(
     statement=(
@@ -31,14 +31,8 @@ CLAIM = Claim(
     kind="tight",
 )
 
-EXPECTED: dict[str, Verdict] = {
-    "concurrent": "holds",
-    "sequential": "holds",
-    "hybrid": "holds",
-    "random": "holds",
-    "sequential-variance": "holds",
-}
 
+CASES = ("concurrent", "sequential", "hybrid", "random")
 MIN_SETTINGS = 20  # drawn settings of a case, for mean z² to mean something
 
 
@@ -65,52 +59,36 @@ def judge(tables: Tables) -> list[Finding]:
     """Judge the means, one finding a kind of schedule, and the variances of sequential."""
     rows = usable(tables)
     findings = []
-    for case, expected in EXPECTED.items():
-        own = rows[rows["case"] == case.removesuffix("-variance")]
-        if case.endswith("-variance"):
-            findings.append(_variances(case, own, expected))
-            continue
+    for case in CASES:
+        own = rows[rows["case"] == case]
         predicted = "closed form = simulation: |z| <= 4, mean z² = 1"
         if len(own) < MIN_SETTINGS:
-            findings.append(missing(case, predicted, expected))
+            findings.append(missing(case, predicted))
             continue
-        found = agreement(*(_both(own, end) for end in ("", "_se", "_predicted", "_rival")))
+        found = compared(own)
         repetitions = f"{own['repetitions'].min():,.0f} runs each"
         evidence = (
             f"{len(own)} drawn settings, T = {own['num_tasks'].min()} to"
             f" {own['num_tasks'].max()}, {repetitions}; the same data reject the formula with"
             f" p + 1 for p (largest |z| {found.rival:.1f}, mean z² {found.rival_square:.1f})."
         )
-        findings.append(_finding(case, predicted, found, expected, evidence))
-    return findings
+        findings.append(found.finding(case, predicted, evidence))
+    return [*findings, _variances(rows[rows["case"] == "sequential"])]
 
 
-def _both(rows: pd.DataFrame, end: str) -> np.ndarray:
-    return np.concatenate([rows[f"{name}{end}"].to_numpy(float) for name in QUANTITIES])
-
-
-def _variances(case: str, rows: pd.DataFrame, expected: Verdict) -> Finding:
+def _variances(rows: pd.DataFrame) -> Finding:
     """Variances on the scale of their logarithm, where a sample variance is closer to normal."""
-    predicted = "closed form of Var F, Var G = variance over the runs"
+    case, predicted = "sequential-variance", "closed form of Var F, Var G = variance over the runs"
     if len(rows) < MIN_SETTINGS or "forgetting_variance" not in rows:
-        return missing(case, predicted, expected)
+        return missing(case, predicted)
     value, error, truth = (
-        _both(rows, end) for end in ("_variance", "_variance_se", "_variance_predicted")
+        both(rows, end) for end in ("_variance", "_variance_se", "_variance_predicted")
     )
-    mean = _both(rows, "_predicted")
+    mean = both(rows, "_predicted")
     # near miss: the spread if F and G were squared distances along a single direction
     found = agreement(np.log(value), error / value, np.log(truth), np.log(2 * mean**2))
     evidence = (
         f"{len(rows)} drawn settings of sequential rehearsal; 2 mean² for the variance, as of"
         f" one squared normal, is rejected (largest |z| {found.rival:.0f})."
     )
-    return _finding(case, predicted, found, expected, evidence)
-
-
-def _finding(
-    case: str, predicted: str, found: Agreement, expected: Verdict, evidence: str
-) -> Finding:
-    return Finding(
-        case, predicted, found.measured, found.verdict, expected, evidence, found.square,
-        found.square_low, found.square_high,
-    )  # fmt: skip
+    return found.finding(case, predicted, evidence)

@@ -25,12 +25,13 @@ its sign decides: rho_c > 0 spoils them, rho_c < 0 lets fewer of them do.
 import numpy as np
 import pandas as pd
 
-from motsim.claims import Claim, Finding, Verdict
-from motsim.diagnostics import expert_classes
-from motsim.intervals import MIN_SEEDS, above, share_interval
+from motsim.claims import Claim, Finding
+from motsim.claims._undecided import undecided
+from motsim.mixture.diagnostics import expert_classes
 from motsim.results.tables import Tables
+from motsim.statistics.intervals import MIN_SEEDS, share_interval
 
-__all__ = ["CLAIM", "EXPECTED", "accuracy_course", "dispatch_matrix", "judge"]
+__all__ = ["CLAIM", "accuracy_course", "dispatch_matrix", "judge"]
 
 CLAIM = Claim(
     statement="The gate learns to route each sample to an expert specialised in its class.",
@@ -43,23 +44,20 @@ CLAIM = Claim(
 TOLERANCE = 1e-3
 MOST = 0.5
 
-#: Case -> (verdict recorded so far, why).
-EXPECTED: dict[str, tuple[Verdict, str]] = {
-    "cubic": ("holds", "The gate follows the expert that grew for the class."),
-    "linear": ("holds", "The mirror keeps the gate in the span of the class signals."),
-    "linear-generic": ("fails", "The gate follows the distractors and experts have no class."),
-    "cubic-eight": ("holds", "A gate step proportional to N M keeps up with more classes."),
-    "frozen-gate": ("fails", "An untrained gate sends all samples to one expert."),
-    "cubic-correlated": ("holds", "Differences of classes are learned at 0.7 of the speed."),
-    "cubic-correlated-strong": (
-        "fails",
-        "What classes share moves ten times as fast as differences.",
-    ),
-    "cubic-slow-gate": ("holds", "Slower differences alone do no harm."),
-    "linear-correlated": ("fails", "What classes share wins the race: one expert for several."),
-    "linear-anticorrelated": ("holds", "Differences win the race; six experts do."),
-    "cubic-four-neurons": ("holds", "The neuron that leads takes the expert's normalized step."),
-    "cubic-top-2": ("holds", "A sharp gate gives the second expert no weight."),
+#: Case -> why it is as it is.
+WHY = {
+    "cubic": "The gate follows the expert that grew for the class.",
+    "linear": "The mirror keeps the gate in the span of the class signals.",
+    "linear-generic": "The gate follows the distractors and experts have no class.",
+    "cubic-eight": "A gate step proportional to N M keeps up with more classes.",
+    "frozen-gate": "An untrained gate sends all samples to one expert.",
+    "cubic-correlated": "Differences of classes are learned at 0.7 of the speed.",
+    "cubic-correlated-strong": "What classes share moves ten times as fast as differences.",
+    "cubic-slow-gate": "Slower differences alone do no harm.",
+    "linear-correlated": "What classes share wins the race: one expert for several.",
+    "linear-anticorrelated": "Differences win the race; six experts do.",
+    "cubic-four-neurons": "The neuron that leads takes the expert's normalized step.",
+    "cubic-top-2": "A sharp gate gives the second expert no weight.",
 }
 
 
@@ -104,7 +102,7 @@ def dispatch_matrix(tables: Tables, case: str, seed: int, step: int) -> np.ndarr
 def judge(tables: Tables) -> list[Finding]:
     """Judge every case."""
     if "routing_accuracy" not in tables.main or tables.main.empty:
-        return [_finding(case, pd.Series([], dtype=float), 0) for case in EXPECTED]
+        return [_finding(case, pd.Series([], dtype=float), 0) for case in WHY]
     findings = []
     for case, rows in tables.runs.groupby("case", sort=False):
         good = rows[rows["routing_accuracy"].notna() & (rows["status"] != "diverged")]
@@ -113,22 +111,18 @@ def judge(tables: Tables) -> list[Finding]:
 
 
 def _finding(case: str, accuracy: pd.Series, planned: int) -> Finding:
-    expected, why = EXPECTED.get(case, ("inconclusive", ""))
     predicted = f"accuracy >= {1 - TOLERANCE} in more than {MOST:.0%} of runs"
     if len(accuracy) < MIN_SEEDS:
         evidence = f"{len(accuracy)} of {planned} runs finished; {MIN_SEEDS} are needed"
-        return Finding(case, predicted, "too few runs", "inconclusive", expected, evidence)
+        return undecided(case, predicted, "too few runs", evidence)
     right = int((accuracy >= 1 - TOLERANCE).sum())
-    low, high = share_interval(right, len(accuracy))
-    verdict = above(low, high, MOST)
+    share = share_interval(right, len(accuracy))
     measured = (
-        f"{right} of {len(accuracy)} runs [{low:.2f}, {high:.2f}]; accuracy"
+        f"{right} of {len(accuracy)} runs {share.ends()}; accuracy"
         f" {accuracy.median():.4f} (median), {accuracy.min():.4f} (worst)"
     )
     evidence = (
         f"in {right} of {len(accuracy)} runs at most {TOLERANCE:g} of the population goes to an"
-        f" expert not of its class (median {1 - accuracy.median():.1e}). {why}"
+        f" expert not of its class (median {1 - accuracy.median():.1e}). {WHY.get(case, '')}"
     )
-    return Finding(
-        case, predicted, measured, verdict, expected, evidence, right / len(accuracy), low, high
-    )
+    return Finding(case, predicted, measured, share.above(MOST), evidence, share)

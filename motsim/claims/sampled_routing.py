@@ -42,14 +42,14 @@ from math import log
 import numpy as np
 import pandas as pd
 
-from motsim.claims import Claim, Finding, Verdict
-from motsim.claims._missing import nothing
+from motsim.claims import Claim, Finding, Interval, Verdict
 from motsim.claims._outcomes import outcomes
-from motsim.claims.rates import rate_finding
-from motsim.intervals import MIN_SEEDS, exact_share_interval, mean_interval, shown
+from motsim.claims._rates import rate_finding
+from motsim.claims._undecided import nothing, undecided
 from motsim.results.tables import Tables
+from motsim.statistics.intervals import MIN_SEEDS, exact_share_interval, mean_interval
 
-__all__ = ["CASES", "CLAIM", "EXPECTED", "drift", "judge", "routed", "shares", "speeds"]
+__all__ = ["CASES", "CLAIM", "drift", "judge", "routed", "shares", "speeds"]
 
 CLAIM = Claim(
     statement="Trained with sampled top-1 routing, each expert specializes and the gate routes.",
@@ -81,17 +81,6 @@ CASES = {
 #: Case of cubic experts with slow enough growth -> how points share noise.
 SLOW = {"strong": "none", "mirror": "mirror"}
 
-#: Case -> verdict recorded so far.
-EXPECTED: dict[str, Verdict] = {
-    "strong": "fails",
-    "weak": "holds",
-    "mirror": "holds",
-    "distractor": "fails",
-    "linear": "fails",
-    "linear-mirror": "holds",
-    "speed": "holds",
-    "law": "fails",
-}
 NEEDED = {"case", "run", "seed", "status", "stage_length", "covered_classes", "dispatch_entropy"}
 
 
@@ -102,13 +91,11 @@ def routed(rows: pd.DataFrame) -> pd.Series:
     return finite & sharp & (rows["covered_classes"] == CLASSES)
 
 
-def shares(rows: pd.DataFrame) -> tuple[int, int, float, float]:
-    """Number of routed runs, of runs, and the exact binomial interval of the share."""
+def shares(rows: pd.DataFrame) -> tuple[int, int, Interval]:
+    """Number of routed runs, of runs, and the share with its exact binomial interval."""
     runs = rows.drop_duplicates("run")
-    good, count = int(routed(runs).sum()), len(runs)
-    if not count:
-        return 0, 0, 0.0, 1.0
-    return good, count, *exact_share_interval(good, count)
+    good, count = int(routed(runs).sum()) if len(runs) else 0, len(runs)
+    return good, count, exact_share_interval(good, count)
 
 
 def drift(
@@ -158,7 +145,7 @@ def judge(tables: Tables) -> list[Finding]:
         findings.append(_speed(tables))
     if "weak" in held and {"epsilon", "stage_step"} <= set(tables.main):
         rows = tables.main[(tables.main["case"] == "weak")]
-        findings.append(rate_finding("law", rows[routed(rows)], "log", EXPECTED["law"]))
+        findings.append(rate_finding("law", rows[routed(rows)], "log"))
     return findings or nothing(CLAIM)
 
 
@@ -166,25 +153,21 @@ def _share(case: str, runs: pd.DataFrame) -> Finding:
     """Whether as many runs are routed as with expected routing, and more than strong alone."""
     reference, what = CASES[case]
     untreated = "linear" if reference == "linear-expected" else "strong"
-    good, count, low, high = shares(runs[runs["case"] == case])
-    ref_good, ref_count, ref_low, _ = shares(runs[runs["case"] == reference])
-    bad, bad_count, _, bad_high = shares(runs[runs["case"] == untreated])
+    good, count, share = shares(runs[runs["case"] == case])
+    ref_good, ref_count, ref_share = shares(runs[runs["case"] == reference])
+    bad, bad_count, bad_share = shares(runs[runs["case"] == untreated])
     predicted = f"{what}: as many routed runs as with expected routing"
-    verdict: Verdict = "inconclusive"
+    verdict = Verdict.INCONCLUSIVE
     if min(count, ref_count, bad_count) >= MIN_SEEDS:
-        if high < ref_low:
-            verdict = "fails"
-        elif low > bad_high:
-            verdict = "holds"
+        verdict = Verdict.of(share.low > bad_share.high, share.high < ref_share.low)
     became = outcomes(runs[runs["case"] == case], CLASSES)
     accuracy = runs.loc[runs["case"] == case, "routing_accuracy"].mean()
-    measured = f"{good} of {count} runs routed [{low:.2f}, {high:.2f}]"
+    measured = f"{good} of {count} runs routed {share.ends()}"
     evidence = (
         f"with expected routing {ref_good} of {ref_count}, untreated ({untreated}) {bad} of"
         f" {bad_count}; mean routing accuracy {accuracy:.2f}; by coverage alone {became}"
     )
-    value = good / count if count else float("nan")
-    return Finding(case, predicted, measured, verdict, EXPECTED[case], evidence, value, low, high)
+    return Finding(case, predicted, measured, verdict, evidence, share)
 
 
 def _speed(tables: Tables) -> Finding:
@@ -195,18 +178,17 @@ def _speed(tables: Tables) -> Finding:
         if len(values) < MIN_SEEDS or (values <= 0).any():
             continue
         predicted = drift(sharing)
-        mean, low, high = np.exp(mean_interval(np.log(values / predicted)))
-        found.append((case, predicted, float(values.mean()), mean, low, high))
+        ratio = mean_interval(np.log(values / predicted)).map(np.exp)
+        found.append((case, predicted, float(values.mean()), ratio))
     predicted_text = "growth of an expert in stage I by eta_1 E sign(X) a step, to a factor 1.2"
     if len(found) < len(SLOW):
         why = "too few runs with alignments"
-        return Finding("speed", predicted_text, "nothing", "inconclusive", EXPECTED["speed"], why)
-    inside = all(low > 1 / TOLERANCE and high < TOLERANCE for *_, low, high in found)
-    outside = any(high < 1 / TOLERANCE or low > TOLERANCE for *_, low, high in found)
-    _, _, _, mean, low, high = max(found, key=lambda row: abs(np.log(row[3])))
-    evidence = "; ".join(f"{c}: {m:.3f} against {p:.3f}" for c, p, m, *_ in found)
+        return undecided("speed", predicted_text, "nothing", why)
+    slow, shared = (ratio.near(1.0, TOLERANCE) for *_, ratio in found)
+    worst = max((ratio for *_, ratio in found), key=lambda ratio: abs(np.log(ratio.value)))
+    evidence = "; ".join(f"{c}: {m:.3f} against {p:.3f}" for c, p, m, _ in found)
     return Finding(
-        "speed", predicted_text, f"measured / derived {shown(mean, low, high)}",
-        "holds" if inside else "fails" if outside else "inconclusive", EXPECTED["speed"],
-        f"{evidence}, of the speed with expected routing", mean, low, high,
+        "speed", predicted_text, f"measured / derived {worst}",
+        slow.both(shared),
+        f"{evidence}, of the speed with expected routing", worst,
     )  # fmt: skip

@@ -21,10 +21,10 @@ Source: reviews of arXiv:2510.27004 (reconstructed).
 import numpy as np
 import pandas as pd
 
-from motsim.claims import Claim, Finding, Verdict
-from motsim.claims._missing import nothing
-from motsim.intervals import MIN_SEEDS, above, mean_interval, shown
+from motsim.claims import Claim, Finding, Interval, Verdict
+from motsim.claims._undecided import nothing
 from motsim.results.tables import Tables
+from motsim.statistics.intervals import MIN_SEEDS, mean_interval
 
 __all__ = ["CLAIM", "SUCCESS", "gate_exponent", "judge", "log_loss", "thresholds"]
 
@@ -39,13 +39,6 @@ CLAIM = Claim(
 SUCCESS = 1e-3  # final loss of a run that specialised; those that did not end above 0.1
 EXPONENT, HALF_DISTANCE = -0.25, 0.125  # neighbouring hypotheses: 0 and -1/2
 GAIN = 0.3  # decades of final loss: a factor of two
-EXPECTED: dict[str, Verdict] = {
-    "threshold in T1": "holds",
-    "threshold against the gate's step": "holds",
-    "T2 helps, kappa = 8": "fails",
-    "T2 helps, kappa = 4": "holds",
-    "T2 harms linear experts at short T1": "holds",
-}
 
 
 def log_loss(runs: pd.DataFrame, case: str) -> pd.DataFrame:
@@ -73,7 +66,7 @@ def thresholds(runs: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*keys, "fails", "succeeds"])
 
 
-def gate_exponent(brackets: pd.DataFrame) -> tuple[float, float, float]:
+def gate_exponent(brackets: pd.DataFrame) -> Interval:
     """Mean exponent of the threshold in the gate's step, from its extremes.
 
     Each seed gives two ends of a bracket; the interval reaches from the lower end of Student's
@@ -84,12 +77,13 @@ def gate_exponent(brackets: pd.DataFrame) -> tuple[float, float, float]:
     wide = ends.pivot_table(index="seed", columns="gate_rate", values=["fails", "succeeds"])
     wide = wide.dropna()
     if len(wide) < MIN_SEEDS or ends["gate_rate"].nunique() < 2:
-        return float("nan"), float("nan"), float("nan")
+        return Interval()
     slow, fast = sorted(ends["gate_rate"].unique())
     span = np.log(fast / slow)
     low = np.log(wide["fails"][fast] / wide["succeeds"][slow]) / span
     high = np.log(wide["succeeds"][fast] / wide["fails"][slow]) / span
-    return float((low + high).mean() / 2), mean_interval(low)[1], mean_interval(high)[2]
+    value = float((low + high).mean() / 2)
+    return Interval(value, mean_interval(low).low, mean_interval(high).high)
 
 
 def effect(runs: pd.DataFrame, case: str, t1: float | None, t2: float) -> np.ndarray:
@@ -126,45 +120,37 @@ def threshold_finding(runs: pd.DataFrame) -> Finding:
     part = runs[(runs["align_steps"] == 0) & (runs["specialise_steps"] > 0)]
     found = thresholds(part)
     seeds = int(part.loc[part["final_loss"].notna(), "seed"].nunique())
-    verdict: Verdict = "inconclusive"
-    if seeds >= MIN_SEEDS:
-        verdict = "holds" if len(found) == seeds else "fails"
+    every = len(found) == seeds
     low = float(found["fails"].min()) if len(found) else float("nan")
     high = float(found["succeeds"].max()) if len(found) else float("nan")
     return Finding(
         name, "some T1 below which the budget does not help", f"T1* in [{low:.0f}, {high:.0f}]",
-        verdict, EXPECTED[name],
+        Verdict.of(every, not every) if seeds >= MIN_SEEDS else Verdict.INCONCLUSIVE,
         f"{len(found)} of {seeds} seeds end above {SUCCESS:g} at the lower T1 and below it at the"
         " upper one, with the same number of steps in all",
-        0.5 * (low + high), low, high,
+        Interval(0.5 * (low + high), low, high),
     )  # fmt: skip
 
 
 def exponent_finding(runs: pd.DataFrame) -> Finding:
     """Whether the threshold falls like the gate's step to the power -1/4."""
     name = "threshold against the gate's step"
-    value, low, high = gate_exponent(thresholds(runs)) if len(runs) else (float("nan"),) * 3
-    verdict: Verdict = "inconclusive"
-    if low > EXPONENT - HALF_DISTANCE and high < EXPONENT + HALF_DISTANCE:
-        verdict = "holds"
-    elif low > EXPONENT + HALF_DISTANCE or high < EXPONENT - HALF_DISTANCE:
-        verdict = "fails"
+    exponent = gate_exponent(thresholds(runs)) if len(runs) else Interval()
     return Finding(
-        name, "T1* ~ eta_r^(-1/4)", f"exponent = {shown(value, low, high)}", verdict,
-        EXPECTED[name],
+        name, "T1* ~ eta_r^(-1/4)", f"exponent = {exponent}",
+        exponent.within(EXPONENT - HALF_DISTANCE, EXPONENT + HALF_DISTANCE),
         "exponent between the smallest and the largest step size of the gate; the interval is over"
         f" {runs['seed'].nunique()} seeds and holds the spacing of the T1 that were tried",
-        value, low, high,
+        exponent,
     )  # fmt: skip
 
 
 def effect_finding(name: str, decades: np.ndarray) -> Finding:
     """Whether the effect of T2 on the final loss, paired by seed, exceeds a factor of two."""
-    value, low, high = mean_interval(decades)
+    lost = mean_interval(decades)
     return Finding(
-        name, f"effect > {GAIN} decades", f"{shown(value, low, high)} decades",
-        above(low, high, GAIN), EXPECTED[name],
+        name, f"effect > {GAIN} decades", f"{lost} decades", lost.above(GAIN),
         f"final loss with T2 against T2 = 0 at the same T1 and total, {len(decades)} seeds in"
         " pairs",
-        value, low, high,
+        lost,
     )  # fmt: skip

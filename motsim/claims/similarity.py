@@ -1,7 +1,7 @@
 r"""Task similarity rho: where experts cease to specialise, and what it does to the rate.
 
 Assumptions: exact population, Gram matrix G = (1 - rho) I + rho 11', class signals orthogonal to
-everything, small start, presets of motsim/presets.py. Write a_n = <w, v_n> for one expert.
+everything, small start, presets of motsim/mixture/presets.py. Write a_n = <w, v_n> for one expert.
 
 Statement, cubic (derived). While f is small and the gate uniform, E[y f'] leaves only each class's
 own signal (distractors have a free sign), so descent is ``a' ~ G a^2``. The direction ``a_1 = 1,
@@ -38,11 +38,11 @@ drifts, no single law is decided over the whole range.
 import numpy as np
 import pandas as pd
 
-from motsim.claims import Claim, Finding, Verdict
-from motsim.claims.rates import case_decision
-from motsim.intervals import MIN_SEEDS, above, jackknife_interval, mean_interval, shown
+from motsim.claims import Claim, Finding, Interval, Verdict
+from motsim.claims._rates import case_decision, exponent_of, exponent_text
 from motsim.results.tables import Tables
-from motsim.transitions import area, crossing, cubic_transition, race
+from motsim.statistics.intervals import MIN_SEEDS, jackknife_interval, mean_interval
+from motsim.statistics.transitions import area, crossing, cubic_transition, race
 
 __all__ = ["CASES", "CLAIM", "crossing", "judge", "shares"]
 
@@ -62,17 +62,6 @@ CASES = {
     "linear-m32": (4, 32),
 }
 TOLERANCE = 0.12  # relative, of the cubic transition: neighbours N = 3 and 4 are 16 % apart
-EXPECTED: dict[str, Verdict] = {
-    "cubic-n3": "holds",
-    "cubic-n4": "holds",
-    "cubic-n8": "holds",
-    "linear-m8": "holds",
-    "linear-m32": "holds",
-    "cubic-rate": "inconclusive",
-    "cubic-tail": "holds",
-    "linear-loss": "holds",
-    "linear-aligned": "fails",
-}
 SPECIALISED_ENTROPY = 1e-3  # nats; one shared expert of 4 classes costs 0.35
 SMALL_LOSS = 1e-11
 LINEAR_CASES = ("linear-m8", "linear-m32")
@@ -107,27 +96,19 @@ def judge(tables: Tables) -> list[Finding]:
 def _cubic_transition(tables: Tables, case: str) -> Finding:
     wide, (n, m) = shares(tables, case), CASES[case]
     rho = wide.columns.to_numpy(float)
-    value, low, high = jackknife_interval(wide.to_numpy(float), lambda x: crossing(x, rho))
+    found = jackknife_interval(wide.to_numpy(float), lambda x: crossing(x, rho))
     target = cubic_transition(n)
-    verdict: Verdict = "inconclusive"
-    if np.isfinite([value, low, high]).all():
-        if abs(low / target - 1) < TOLERANCE and abs(high / target - 1) < TOLERANCE:
-            verdict = "holds"
-        elif high < target * (1 - TOLERANCE) or low > target * (1 + TOLERANCE):
-            verdict = "fails"
-    elif np.isnan(value) and len(wide) >= MIN_SEEDS and len(rho) > 2:
-        verdict = "fails"  # one state at every similarity
+    verdict = found.within(target * (1 - TOLERANCE), target * (1 + TOLERANCE))
+    if np.isnan(found.value) and len(wide) >= MIN_SEEDS and len(rho) > 2:
+        verdict = Verdict.FAILS  # one state at every similarity
     return Finding(
         case,
         f"rho* = {target:.3f} = 1/(1 + 2 sqrt(N-1))",
-        shown(value, low, high, ".3f"),
+        f"{found:.3f}",
         verdict,
-        EXPECTED[case],
         f"similarity at which half of the experts hold one class (N = {n}, M = {m}, {len(wide)}"
         f" seeds); {TOLERANCE:.0%} allowed",
-        value,
-        low,
-        high,
+        found,
     )
 
 
@@ -136,29 +117,22 @@ def _linear_transition(tables: Tables, case: str) -> Finding:
     wide, (n, m) = shares(tables, case), CASES[case]
     rho = wide.columns.to_numpy(float)
     other = CASES[next(c for c in LINEAR_CASES if c != case)][1]
-    mean = low = high = target = rival = float("nan")
+    target = rival = float("nan")
+    found = Interval()
     if len(rho) > 2:
-        mean, low, high = mean_interval(area(wide.to_numpy(float), rho))
+        found = mean_interval(area(wide.to_numpy(float), rho))
         target, rival = (
             float(area(np.array([race(r, n, size) for r in rho]), rho)) for size in (m, other)
         )
-    verdict: Verdict = "inconclusive"
-    if np.isfinite([low, high]).all():
-        if not low <= target <= high:
-            verdict = "fails"
-        elif not low <= rival <= high:
-            verdict = "holds"
+    verdict = Verdict.of(holds=found.excludes(rival), fails=found.excludes(target))
     return Finding(
         case,
         f"mean rho* = {target:.2f} by the race of classes ({rival:.2f} were M = {other})",
-        shown(mean, low, high),
+        f"{found}",
         verdict,
-        EXPECTED[case],
         f"similarity up to which each class finds its own expert, averaged over {len(wide)} seeds"
         f" (N = {n}, M = {m})",
-        mean,
-        low,
-        high,
+        found,
     )
 
 
@@ -166,33 +140,29 @@ def _cubic_rate(tables: Tables) -> list[Finding]:
     """Law of T(eps) of specialised cubic experts, and its exponent at the smallest losses."""
     main = tables.main
     rows = main[main["case"] == "cubic-rate"] if {"case", "epsilon"} <= set(main) else main[:0]
-    verdict: Verdict = "inconclusive"
-    p = low = high = float("nan")
-    law, evidence = "no law", "no runs"
+    verdict, exponent = Verdict.INCONCLUSIVE, Interval()
+    measured, evidence = "no law: p = nan [nan, nan]", "no runs"
     if len(rows):
         rows = rows[rows["similarity"] == -0.15]
         decision = case_decision(rows, 4)
-        p, (low, high) = decision.exponent, decision.exponent_interval
-        known: dict[str, Verdict] = {"log": "holds", "power": "fails", "inverse": "fails"}
-        law, verdict = decision.law, known.get(decision.law, "inconclusive")
+        measured, exponent = exponent_text(decision), exponent_of(decision)
+        known = {"log": Verdict.HOLDS, "power": Verdict.FAILS, "inverse": Verdict.FAILS}
+        verdict = known.get(decision.law, verdict)
         evidence = (
             "every expert holds one class, but its slope vanishes where it must still unlearn the"
             f" others (rho = -0.15, {decision.num_used} seeds, {decision.decades:.1f} decades); not"
             f" looked at below {rows['epsilon'].min():.0e}: the attention's leak leaves a floor"
         )
-    tail, t_low, t_high = mean_interval(tail_exponents(tables))
-    inside = t_low > TAIL - TAIL_TOLERANCE and t_high < TAIL + TAIL_TOLERANCE
-    outside = t_low > TAIL + TAIL_TOLERANCE or t_high < TAIL - TAIL_TOLERANCE
+    tail = mean_interval(tail_exponents(tables))
     return [
         Finding(
-            "cubic-rate", "log law, as at rho = 0", f"{law}: p = {p:.2f} [{low:.2f}, {high:.2f}]",
-            verdict, EXPECTED["cubic-rate"], evidence, p, low, high,
+            "cubic-rate", "log law, as at rho = 0", measured, verdict, evidence, exponent,
         ),
         Finding(
-            "cubic-tail", "T ~ eps^-p with p = 0.667", shown(tail, t_low, t_high, ".3f"),
-            "holds" if inside else "fails" if outside else "inconclusive", EXPECTED["cubic-tail"],
+            "cubic-tail", "T ~ eps^-p with p = 0.667", f"{tail:.3f}",
+            tail.within(TAIL - TAIL_TOLERANCE, TAIL + TAIL_TOLERANCE),
             "exponent of -dL/dt ~ L^(1+p) over the last factor 5 of the loss, derived from"
-            " u' ~ -u^5", tail, t_low, t_high,
+            " u' ~ -u^5", tail,
         ),
     ]  # fmt: skip
 
@@ -223,22 +193,15 @@ def _linear_loss(tables: Tables, case: str) -> Finding:
         good = (runs["case"] == case) & (runs["dispatch_entropy"] < SPECIALISED_ENTROPY)
         good &= runs["status"] != "diverged"
         logs = np.log10(runs[good].groupby("seed")["final_loss"].max().to_numpy())
-    mean, low, high = mean_interval(logs)
-    limit = float(np.log10(SMALL_LOSS))
-    verdict = above(low, high, limit)
-    if verdict != "inconclusive":
-        verdict = "fails" if verdict == "holds" else "holds"
+    worst = mean_interval(logs)
     why = "similar tasks cost linear experts their classes, not their rate"
     if case == "linear-aligned":
         why = "stage II moves the attention, whose weights then vary with gamma: a floor"
     return Finding(
         case,
         f"specialised linear runs end below {SMALL_LOSS:g} at every rho",
-        shown(mean, low, high, ".1f", "10^"),
-        verdict,
-        EXPECTED[case],
+        f"{worst:10^.1f}",
+        worst.below(float(np.log10(SMALL_LOSS))),
         f"worst over rho up to 0.4, {len(logs)} seeds; {why}",
-        mean,
-        low,
-        high,
+        worst,
     )

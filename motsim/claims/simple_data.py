@@ -25,11 +25,12 @@ Not in the sweep: one *cubic* expert on weak distractors, N = 4, rho = 0, ends a
 import numpy as np
 import pandas as pd
 
-from motsim.claims import Claim, Finding, Verdict
-from motsim.intervals import MIN_SEEDS, mean_interval, share_interval, shown
+from motsim.claims import Claim, Finding
+from motsim.claims._undecided import undecided
 from motsim.results.tables import Tables
+from motsim.statistics.intervals import MIN_SEEDS, mean_interval, share_interval
 
-__all__ = ["AMPLITUDES", "CLAIM", "EXPECTED", "floor", "judge", "labelled"]
+__all__ = ["AMPLITUDES", "CLAIM", "floor", "judge", "labelled"]
 
 CLAIM = Claim(
     statement="On simple data one expert suffices; on complex data experts divide the work.",
@@ -48,14 +49,9 @@ ENOUGH = 0.05  # a tenth of the untrained loss 1/2
 FACTOR = 10.0
 CLOSE = 0.01  # relative distance to the floor; neighbouring strengths differ by factors
 MOST = 0.5
-
-EXPECTED: dict[str, Verdict] = {
-    "one-suffices-weak": "holds",
-    "one-suffices-strong": "fails",
-    "divide-strong": "holds",
-    "one-used-weak": "fails",
-    "floor-of-one": "holds",
-}
+CASES = (
+    "one-suffices-weak", "one-suffices-strong", "divide-strong", "one-used-weak", "floor-of-one",
+)  # fmt: skip
 
 
 def floor(strength: str) -> float:
@@ -87,7 +83,7 @@ def judge(tables: Tables) -> list[Finding]:
     """Judge the five parts of the claim."""
     runs = labelled(tables)
     if runs.empty:
-        return [_few(case) for case in EXPECTED]
+        return [_few(case) for case in CASES]
     one, mixture = runs[runs["kind"] == "one"], runs[runs["kind"] == "mixture"]
     return [
         _suffices("one-suffices-weak", one[one["strength"] == "weak"]),
@@ -100,7 +96,7 @@ def judge(tables: Tables) -> list[Finding]:
 
 def _few(case: str) -> Finding:
     why = f"fewer than {MIN_SEEDS} seeds of a setting finished"
-    return Finding(case, "", "too few runs", "inconclusive", EXPECTED[case], why)
+    return undecided(case, "", "too few runs", why)
 
 
 def _seeds(rows: pd.DataFrame) -> int:
@@ -111,15 +107,14 @@ def _suffices(case: str, rows: pd.DataFrame) -> Finding:
     """Worst setting of each seed against a tenth of the untrained loss."""
     if _seeds(rows) < MIN_SEEDS:
         return _few(case)
-    mean, low, high = mean_interval(rows.groupby("seed")["final_loss"].max())
-    verdict: Verdict = "holds" if high <= ENOUGH else "fails" if low > ENOUGH else "inconclusive"
-    measured = f"loss of one expert {shown(mean, low, high, '.3f')}"
+    loss = mean_interval(rows.groupby("seed")["final_loss"].max())
     evidence = (
-        f"trained through all stages, one expert ends at {mean:.3f} in its"
+        f"trained through all stages, one expert ends at {loss.value:.3f} in its"
         f" worst setting over N and rho; its floor without attention is {rows['floor'].max():.3f}"
     )
     predicted = f"loss of one expert <= {ENOUGH:g}"
-    return Finding(case, predicted, measured, verdict, EXPECTED[case], evidence, mean, low, high)
+    measured = f"loss of one expert {loss:.3f}"
+    return Finding(case, predicted, measured, loss.at_most(ENOUGH), evidence, loss)
 
 
 def _divide(case: str, mixture: pd.DataFrame, one: pd.DataFrame) -> Finding:
@@ -132,9 +127,8 @@ def _divide(case: str, mixture: pd.DataFrame, one: pd.DataFrame) -> Finding:
     better = pairs["final_loss"] * FACTOR <= pairs["final_loss_one"]
     divided = (pairs["used_experts"] >= pairs["num_classes"]) & (pairs["dispatch_entropy"] < 0.05)
     right = (better & divided).groupby(pairs["seed"]).all()
-    low, high = share_interval(int(right.sum()), len(right))
-    verdict: Verdict = "holds" if low > MOST else "fails" if high < MOST else "inconclusive"
-    measured = f"{int(right.sum())} of {len(right)} seeds [{low:.2f}, {high:.2f}]"
+    share = share_interval(int(right.sum()), len(right))
+    measured = f"{int(right.sum())} of {len(right)} seeds {share.ends()}"
     evidence = (
         f"with strong distractors the mixture ends at {pairs['final_loss'].median():.1e} (median)"
         f" against {pairs['final_loss_one'].median():.2f} for one expert, one or more experts for"
@@ -143,9 +137,7 @@ def _divide(case: str, mixture: pd.DataFrame, one: pd.DataFrame) -> Finding:
     predicted = (
         f"mixture {FACTOR:g} times better, classes divided, in more than {MOST:.0%} of seeds"
     )
-    return Finding(
-        case, predicted, measured, verdict, EXPECTED[case], evidence, float(right.mean()), low, high
-    )
+    return Finding(case, predicted, measured, share.above(MOST), evidence, share)
 
 
 def _one_used(case: str, rows: pd.DataFrame) -> Finding:
@@ -153,16 +145,13 @@ def _one_used(case: str, rows: pd.DataFrame) -> Finding:
     if _seeds(rows) < MIN_SEEDS:
         return _few(case)
     per_class = (rows["used_experts"] / rows["num_classes"]).groupby(rows["seed"]).mean()
-    used = rows.groupby("seed")["used_experts"].mean()
-    mean, low, high = mean_interval(used)
-    verdict: Verdict = "holds" if high < 1.5 else "fails" if low > 1.5 else "inconclusive"
-    measured = f"{shown(mean, low, high, '.1f')} experts used, {per_class.mean():.2f} a class"
+    used = mean_interval(rows.groupby("seed")["used_experts"].mean())
+    measured = f"{used:.1f} experts used, {per_class.mean():.2f} a class"
     evidence = (
-        f"on data that one expert could serve, the mixture still uses {mean:.1f} experts,"
+        f"on data that one expert could serve, the mixture still uses {used.value:.1f} experts,"
         f" {per_class.mean():.2f} a class: each class follows the expert that starts nearest to it"
     )
-    predicted = "one expert used"
-    return Finding(case, predicted, measured, verdict, EXPECTED[case], evidence, mean, low, high)
+    return Finding(case, "one expert used", measured, used.below(1.5), evidence, used)
 
 
 def _floor(case: str, rows: pd.DataFrame) -> Finding:
@@ -171,16 +160,11 @@ def _floor(case: str, rows: pd.DataFrame) -> Finding:
         return _few(case)
     ratio = rows["final_loss"] / rows["floor"]
     worst = ratio.loc[(ratio - 1.0).abs().groupby(rows["seed"]).idxmax()]
-    mean, low, high = mean_interval(worst)
-    verdict: Verdict = "inconclusive"
-    if low > 1 - CLOSE and high < 1 + CLOSE:
-        verdict = "holds"
-    elif low > 1 + CLOSE or high < 1 - CLOSE:
-        verdict = "fails"
-    measured = f"measured / predicted = {shown(mean, low, high, '.4f')} (worst setting)"
+    mean = mean_interval(worst)
+    measured = f"measured / predicted = {mean:.4f} (worst setting)"
     evidence = (
-        f"one expert with uniform attention ends at {mean:.4f} times the"
+        f"one expert with uniform attention ends at {mean.value:.4f} times the"
         " derived floor in its worst setting over strength, N and rho"
     )
     predicted = "1: " + ", ".join(f"{s} {floor(s):.4f}" for s in AMPLITUDES)
-    return Finding(case, predicted, measured, verdict, EXPECTED[case], evidence, mean, low, high)
+    return Finding(case, predicted, measured, mean.within(1 - CLOSE, 1 + CLOSE), evidence, mean)

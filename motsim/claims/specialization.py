@@ -25,12 +25,13 @@ from math import log
 import numpy as np
 import pandas as pd
 
-from motsim.claims import Claim, Finding, Verdict
-from motsim.diagnostics import expert_classes
-from motsim.intervals import MIN_SEEDS, above, share_interval
+from motsim.claims import Claim, Finding
+from motsim.claims._undecided import undecided
+from motsim.mixture.diagnostics import expert_classes
 from motsim.results.tables import Tables
+from motsim.statistics.intervals import MIN_SEEDS, share_interval
 
-__all__ = ["CLAIM", "EXPECTED", "alignment_matrix", "final_state", "judge"]
+__all__ = ["CLAIM", "alignment_matrix", "final_state", "judge"]
 
 CLAIM = Claim(
     statement="Each expert specialises in one class.",
@@ -47,24 +48,21 @@ ENTROPY_SHARE = 0.05  # of log N
 LOAD = 1e-3  # an expert with a smaller share of the population does not count as routed
 MOST = 0.5
 
-#: Case -> (verdict recorded so far, what happens and why).
-EXPECTED: dict[str, tuple[Verdict, str]] = {
-    "cubic": ("holds", "Cubic growth is winner takes all from any small start."),
-    "linear-orthogonal": ("holds", "Odd experts keep the gate in the span of the class signals."),
+#: Case -> what happens and why.
+WHY = {
+    "cubic": "Cubic growth is winner takes all from any small start.",
+    "linear-orthogonal": "Odd experts keep the gate in the span of the class signals.",
     "linear-generic": (
-        "fails",
         "Experts that see the class token break the mirror: the gate grows components along v_n"
-        " and divides (class, distractor) pairs among experts.",
+        " and divides (class, distractor) pairs among experts."
     ),
     "linear-noise-overlap": (
-        "fails",
-        "Noise along the class signals breaks the mirror as a generic start does.",
+        "Noise along the class signals breaks the mirror as a generic start does."
     ),
-    "linear-noise-apart": ("holds", "Noise off the class signals leaves the mirror intact."),
+    "linear-noise-apart": "Noise off the class signals leaves the mirror intact.",
     "cubic-sample": (
-        "fails",
         "Experts pick single classes, but a finite sample breaks the mirror and the gate routes"
-        " by chance correlations of the distractors' signs.",
+        " by chance correlations of the distractors' signs."
     ),
 }
 
@@ -106,7 +104,7 @@ def judge(tables: Tables) -> list[Finding]:
     """Judge every case."""
     experts = final_state(tables)
     if "dispatch_entropy" not in tables.main or experts.empty:
-        return [_nothing(case) for case in EXPECTED]
+        return [_nothing(case) for case in WHY]
     runs = tables.runs
     runs = runs[runs["dispatch_entropy"].notna() & (runs["status"] != "diverged")]
     return [
@@ -115,12 +113,10 @@ def judge(tables: Tables) -> list[Finding]:
 
 
 def _nothing(case: str) -> Finding:
-    expected = EXPECTED.get(case, ("inconclusive", ""))[0]
-    return Finding(case, "specialises", "no finished run", "inconclusive", expected, "no data")
+    return undecided(case, "specialises", "no finished run", "no data")
 
 
 def _finding(case: str, runs: pd.DataFrame, experts: pd.DataFrame) -> Finding:
-    expected, why = EXPECTED.get(case, ("inconclusive", ""))
     experts = experts[(experts["case"] == case) & (experts["load"] >= LOAD)]
     if len(runs) < MIN_SEEDS or experts.empty:
         return _nothing(case)
@@ -129,21 +125,20 @@ def _finding(case: str, runs: pd.DataFrame, experts: pd.DataFrame) -> Finding:
     num_classes = 4 if "num_classes" not in runs else int(runs["num_classes"].iloc[0])
     sharp = entropy <= ENTROPY_SHARE * log(num_classes)
     good = int((sharp & pure.reindex(entropy.index, fill_value=False)).sum())
-    low, high = share_interval(good, len(entropy))
-    verdict = above(low, high, MOST)
+    share = share_interval(good, len(entropy))
     owned = float((experts["own"] >= 0).mean())
     spread = ""
     if "specialised_experts" in runs:
         spread = f"; {runs['specialised_experts'].median():.0f} experts in all, routed or not"
     measured = (
-        f"{good} of {len(entropy)} runs [{low:.2f}, {high:.2f}]; entropy"
+        f"{good} of {len(entropy)} runs {share.ends()}; entropy"
         f" {entropy.median():.3f} (median), log N = {log(num_classes):.2f}"
     )
     evidence = (
         f"{owned:.0%} of the routed experts have one dominant class{spread}; the median dispatch"
-        f" entropy is {entropy.median():.3f} of at most {log(num_classes):.2f}. {why}"
+        f" entropy is {entropy.median():.3f} of at most {log(num_classes):.2f}. {WHY.get(case, '')}"
     )
     return Finding(
-        case, f"more than {MOST:.0%} of runs specialise", measured, verdict, expected, evidence,
-        good / len(entropy), low, high,
+        case, f"more than {MOST:.0%} of runs specialise", measured, share.above(MOST), evidence,
+        share,
     )  # fmt: skip

@@ -21,14 +21,14 @@ Source: reviews of arXiv:2510.27004 (reconstructed); the algorithm is the paper'
 import numpy as np
 import pandas as pd
 
-from motsim.claims import Claim, Finding, Verdict
-from motsim.claims._missing import nothing
+from motsim.claims import Claim, Finding, Interval
 from motsim.claims._outcomes import outcomes, specialized
 from motsim.claims._steps import beside, step_ratio
+from motsim.claims._undecided import nothing
 from motsim.claims.fair_baselines import ADVANTAGE
-from motsim.confidence import resolve
-from motsim.intervals import above, exact_share_interval, shown
 from motsim.results.tables import Tables
+from motsim.statistics.confidence import resolve
+from motsim.statistics.intervals import exact_share_interval
 
 __all__ = ["CLAIM", "judge", "share_difference"]
 
@@ -45,22 +45,11 @@ REFERENCE = "three_stage"
 NUM_CLASSES = 4
 #: A share that is lower by less than this is no reason for three stages.
 MARGIN = 0.2
-#: Case and schedule -> verdict on "three stages specialize more often", and on "are faster" at
-#: each of `TARGETS`.
-EXPECTED: dict[str, tuple[Verdict, Verdict, Verdict]] = {
-    "cubic two_stage": ("fails", "fails", "fails"),
-    "cubic end_to_end": ("holds", "inconclusive", "inconclusive"),
-    "linear two_stage": ("fails", "fails", "fails"),
-    "linear end_to_end": ("inconclusive", "fails", "holds"),
-    "cubic-tuned end_to_end": ("inconclusive", "inconclusive", "holds"),
-    "linear-tuned end_to_end": ("inconclusive", "fails", "holds"),
-}
-UNKNOWN: tuple[Verdict, Verdict, Verdict] = ("inconclusive", "inconclusive", "inconclusive")
 
 
 def share_difference(
     rows: pd.DataFrame, reference: pd.DataFrame, level: float | None = None
-) -> tuple[float, float, float]:
+) -> Interval:
     """Share of runs that succeed minus that of the reference, paired by seed, with interval.
 
     A run succeeds that specializes and reaches the first target: with labels without meaning
@@ -71,16 +60,16 @@ def share_difference(
     theirs, ours = (successes(runs) for runs in (rows, reference))
     both = theirs.index.intersection(ours.index)
     if both.empty:
-        return float("nan"), float("nan"), float("nan")
+        return Interval()
     a, b = theirs.loc[both], ours.loc[both]
     gained, lost = int((a & ~b).sum()), int((b & ~a).sum())
     each = 1 - (1 - resolve(level)) / 2
-    least, most = exact_share_interval(gained + lost, len(both), each)
-    low, high = (2 * end - 1 for end in exact_share_interval(gained, gained + lost, each))
-    return (
+    either = exact_share_interval(gained + lost, len(both), each)
+    part = exact_share_interval(gained, gained + lost, each).map(lambda end: 2 * end - 1)
+    return Interval(
         (gained - lost) / len(both),
-        low * (most if low < 0 else least),
-        high * (most if high > 0 else least),
+        part.low * (either.high if part.low < 0 else either.low),
+        part.high * (either.high if part.high > 0 else either.low),
     )
 
 
@@ -103,40 +92,29 @@ def judge(tables: Tables) -> list[Finding]:
         name, preset = f"{case} {schedule}", str(case).split("-")[0]
         reference = main[(main["case"] == preset) & (main["schedule"] == REFERENCE)]
         if schedule != REFERENCE:
-            first, *others = EXPECTED.get(name, UNKNOWN)
-            findings.append(share_finding(name, rows, reference, first))
-            for target, expected in zip(TARGETS, others, strict=True):
-                findings.append(staging_finding(name, rows, reference, target, expected))
+            findings.append(share_finding(name, rows, reference))
+            findings += [staging_finding(name, rows, reference, target) for target in TARGETS]
     return findings or nothing(CLAIM)
 
 
-def share_finding(
-    name: str, rows: pd.DataFrame, reference: pd.DataFrame, expected: Verdict
-) -> Finding:
+def share_finding(name: str, rows: pd.DataFrame, reference: pd.DataFrame) -> Finding:
     """Compare how often runs specialize."""
-    value, low, high = share_difference(rows, reference)
-    verdict: Verdict = "inconclusive"
-    if not successes(reference).any():  # nothing that an alternative could lose
-        value = low = high = float("nan")
-    if high < -MARGIN:
-        verdict = "holds"
-    elif low > -MARGIN:
-        verdict = "fails"
+    some = successes(reference).any()  # that an alternative could lose
+    difference = share_difference(rows, reference) if some else Interval()
     return Finding(
         f"{name} share",
         f"share that specializes and reaches 1e-03, less that of three stages < {-MARGIN:g}",
-        f"difference = {shown(value, low, high, '+.2f')}",
-        verdict,
-        expected,
+        f"difference = {difference:+.2f}",
+        difference.below(-MARGIN),
         f"{successes(rows).sum()} against {successes(reference).sum()} runs, paired by seed."
         f" {outcomes(rows, NUM_CLASSES)}. Three stages:"
         f" {outcomes(reference, NUM_CLASSES)}",
-        value, low, high,
-    )  # fmt: skip
+        difference,
+    )
 
 
 def staging_finding(
-    name: str, rows: pd.DataFrame, reference: pd.DataFrame, target: float, expected: Verdict
+    name: str, rows: pd.DataFrame, reference: pd.DataFrame, target: float
 ) -> Finding:
     """Compare one alternative with three stages at one target, given that both specialize."""
     found = step_ratio(rows, reference, target, NUM_CLASSES)
@@ -146,10 +124,9 @@ def staging_finding(
         f"{name} at {target:.0e}",
         f"ratio of steps > {ADVANTAGE}",
         f"ratio = {found}; specialize {beside(found.baseline)} and {beside(found.reference)}",
-        above(found.low, found.high, ADVANTAGE),
-        expected,
+        found.interval.above(ADVANTAGE),
         f"{found.pairs} pairs of runs that both specialize, {found.late} and"
         f" {found.reference_late} stopped at the common budget before {target:.0e} (median final"
         f" loss of all runs {loss:.0e})",
-        found.value, found.low, found.high,
-    )  # fmt: skip
+        found.interval,
+    )

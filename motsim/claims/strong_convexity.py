@@ -25,8 +25,8 @@ import numpy as np
 import pandas as pd
 
 from motsim.claims import Claim, Finding, Verdict
-from motsim.intervals import above, mean_interval, shown
 from motsim.results.tables import Tables
+from motsim.statistics.intervals import mean_interval
 
 __all__ = ["CASES", "CLAIM", "judge", "late_rows", "predicted"]
 
@@ -44,21 +44,18 @@ MIN_DECADES = 3.0
 NUM_CLASSES = 4
 GAMMA_SQUARE = 13.0 / 3.0  # E gamma^2 on [1, 3]
 
-#: Finding -> (case, column, predicted value or None, exponent steady?, recorded verdict).
-CASES: dict[str, tuple[str, str, float | None, Verdict]] = {
-    "mot-linear, smallest": ("mot-linear", "smallest", 1.0, "holds"),
+#: Finding -> (case, column, predicted value or None).
+CASES: dict[str, tuple[str, str, float | None]] = {
+    "mot-linear, smallest": ("mot-linear", "smallest", 1.0),
     "mot-linear, dominance": (
-        "mot-linear",
-        "ffn_dominance",
-        GAMMA_SQUARE / (NUM_CLASSES * (NUM_CLASSES - 1)),
-        "holds",
+        "mot-linear", "ffn_dominance", GAMMA_SQUARE / (NUM_CLASSES * (NUM_CLASSES - 1)),
     ),
-    "mot-cubic, along v_n": ("mot-cubic", "along", 9.0, "holds"),
-    "mot-cubic, dominance": ("mot-cubic", "ffn_dominance", 9.0 / NUM_CLASSES, "holds"),
-    "mot-cubic, smallest": ("mot-cubic", "smallest", None, "fails"),
-    "single-4, dominance": ("single-4", "dominance", None, "holds"),
-    "single-16, dominance": ("single-16", "dominance", None, "holds"),
-}
+    "mot-cubic, along v_n": ("mot-cubic", "along", 9.0),
+    "mot-cubic, dominance": ("mot-cubic", "ffn_dominance", 9.0 / NUM_CLASSES),
+    "mot-cubic, smallest": ("mot-cubic", "smallest", None),
+    "single-4, dominance": ("single-4", "dominance", None),
+    "single-16, dominance": ("single-16", "dominance", None),
+}  # fmt: skip
 
 
 def predicted(finding: str) -> float | None:
@@ -100,36 +97,32 @@ def judge(tables: Tables) -> list[Finding]:
 
 
 def _finding(tables: Tables, name: str) -> Finding:
-    case, column, value, expected = CASES[name]
+    case, column, value = CASES[name]
     rows = late_rows(tables, case, column)
     slopes, values, decades = _slopes(rows, column)
-    q, q_low, q_high = mean_interval(slopes)
-    mu, low, high = mean_interval(values)
-    measured = f"{shown(mu, low, high, '.3g')}, exponent {shown(q, q_low, q_high, '.3f')}"
+    q, mu = mean_interval(slopes), mean_interval(values)
+    decisive = mu
+    measured = f"{mu:.3g}, exponent {q:.3f}"
     where = f"{len(slopes)} seeds, {decades:.1f} decades of the loss"
     if case.startswith("single"):
-        verdict = above(q_low, q_high, EXPONENT_TOLERANCE)
-        verdict = verdict if decades >= MIN_DECADES else "inconclusive"
+        verdict = q.above(EXPONENT_TOLERANCE)
         text = f"falls as eps^q, q > {EXPONENT_TOLERANCE:g}"
         why = (
             f"gradient dominance follows the loss ({where}): not strongly convex; by dL/dt = -2 D L"
             " the same statement as the power of T(eps), no second evidence for it"
         )
-        return Finding(name, text, measured, verdict, expected, why, q, q_low, q_high)
-    steady = q_low > -EXPONENT_TOLERANCE and q_high < EXPONENT_TOLERANCE
-    if value is None:
+        decisive = q
+    elif value is None:
         text = "bounded away from 0: above 1 % of the curvature along v_n, 0.09"
-        verdict = above(low, high, 0.09)
+        verdict = mu.above(0.09)
         why = f"a cubic unit has slope 3u^2 = 0 in the directions it ignores ({where})"
     else:
         text = f"{value:.3g} within 5 %, steady in eps"
-        close = abs(low / value - 1) < VALUE_TOLERANCE and abs(high / value - 1) < VALUE_TOLERANCE
-        away = high < value * (1 - VALUE_TOLERANCE) or low > value * (1 + VALUE_TOLERANCE)
-        drift = q_low > EXPONENT_TOLERANCE or q_high < -EXPONENT_TOLERANCE
-        verdict = "holds" if close and steady else "fails" if away or drift else "inconclusive"
+        close = mu.within(value * (1 - VALUE_TOLERANCE), value * (1 + VALUE_TOLERANCE))
+        verdict = close.both(q.within(-EXPONENT_TOLERANCE, EXPONENT_TOLERANCE))
         why = f"the curvature neither vanishes nor drifts ({where})"
         if verdict != "holds":
             why = f"the curvature is not the predicted constant ({where})"
     if decades < MIN_DECADES:
-        verdict = "inconclusive"
-    return Finding(name, text, measured, verdict, expected, why, mu, low, high)
+        verdict = Verdict.INCONCLUSIVE
+    return Finding(name, text, measured, verdict, why, decisive)

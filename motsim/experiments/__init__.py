@@ -1,6 +1,6 @@
-"""Kinds of run: each module has `Settings`, `SCIENCE` and `run(settings) -> Result`.
+"""Kinds of run: each is a folder whose module `run` has `Settings` and `run(settings) -> Result`.
 
-A kind is the name of its module; nothing lists them by hand.
+A kind is the name of its folder; nothing lists them by hand.
 """
 
 import pkgutil
@@ -8,12 +8,9 @@ from functools import cache
 from importlib import import_module
 from types import ModuleType
 
-__all__ = ["kind_module", "kinds"]
+from motsim.checks import check_choice
 
-NOT_KINDS = {
-    "base", "measures", "mixture_anew", "mixture_settings", "realdata_samples",
-    "realdata_settings", "rehearsal_settings", "rehearsal_tables", "result", "sizes",
-}  # fmt: skip
+__all__ = ["kind_module", "kinds"]
 
 
 def kinds() -> list[str]:
@@ -23,11 +20,10 @@ def kinds() -> list[str]:
 
 @cache
 def _kinds(places: tuple[str, ...]) -> list[str]:
-    return sorted({m.name for m in pkgutil.iter_modules(places)} - NOT_KINDS)
+    return sorted({found.name for found in pkgutil.iter_modules(places) if found.ispkg})
 
 
 def kind_module(kind: str) -> ModuleType:
     """Return the module of one kind; ValueError if there is none."""
-    if kind not in kinds():
-        raise ValueError(f"kind must be one of {', '.join(kinds())}; got {kind!r}")
-    return import_module(f"{__name__}.{kind}")
+    check_choice("kind", kind, kinds())
+    return import_module(f"{__name__}.{kind}.run")

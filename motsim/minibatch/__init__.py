@@ -6,7 +6,7 @@ What is new is that only the routed expert of a sample runs, that an expert may 
 that gradients are taken on mini-batches.
 """
 
-from motsim.kernel_cache import kernel_cache
+from motsim.vectors.compiling import kernel_cache
 
 with kernel_cache():  # all of them compile as `kernel_cache` has it
     import motsim.minibatch.descent  # noqa: F401

@@ -10,11 +10,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from motsim.layout import aligned_zeros
 from motsim.minibatch.losses import LOSSES, OutputLoss
 from motsim.minibatch.network import Network
 from motsim.minibatch.tiles import padded
-from motsim.model import ModelParameters, Routing
+from motsim.mixture.engine.layout import aligned_zeros
+from motsim.mixture.model import ModelParameters, Routing
 from motsim.realdata.tasks import Samples
 
 __all__ = [

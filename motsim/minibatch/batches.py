@@ -1,7 +1,5 @@
 """A batch through the gate and the experts, its loss, and the gradients."""
 
-from motsim.kernels.lanes import internal
-from motsim.kernels.places import pointer
 from motsim.minibatch.kernels import softmax
 from motsim.minibatch.losses import output_loss
 from motsim.minibatch.passes import (
@@ -13,6 +11,8 @@ from motsim.minibatch.passes import (
     gather,
 )
 from motsim.minibatch.tiles import inlined_whole, multiply
+from motsim.vectors.addresses import pointer
+from motsim.vectors.lanes import internal
 
 __all__ = ["batch_gradients", "batch_outputs", "route_batch"]
 

@@ -1,9 +1,9 @@
 """A stretch of batches as one compiled loop: steps of training, or outputs only."""
 
-from motsim.kernel_cache import kernel
 from motsim.minibatch.batches import batch_gradients, batch_outputs, route_batch
 from motsim.minibatch.passes import forward
 from motsim.minibatch.updates import move
+from motsim.vectors.compiling import kernel
 
 __all__ = ["descend"]
 

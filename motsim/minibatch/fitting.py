@@ -12,7 +12,7 @@ from motsim.minibatch.losses import OutputLoss, check_loss
 from motsim.minibatch.network import Network
 from motsim.minibatch.stretches import Descent
 from motsim.minibatch.updates import Update
-from motsim.model import ModelParameters, Routing
+from motsim.mixture.model import ModelParameters, Routing
 from motsim.realdata.tasks import Samples
 
 __all__ = ["Fit", "Phase", "fit"]

@@ -16,7 +16,7 @@ from motsim.minibatch.arguments import (
 from motsim.minibatch.descent import descend
 from motsim.minibatch.losses import OutputLoss, loss_and_gradient, wrong
 from motsim.minibatch.network import Network, zeros_like
-from motsim.model import ModelParameters, Routing
+from motsim.mixture.model import ModelParameters, Routing
 from motsim.realdata.tasks import Samples
 
 __all__ = ["Scores", "evaluate", "gradients"]

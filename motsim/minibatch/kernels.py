@@ -3,10 +3,10 @@
 Rows are padded to whole groups of eight (`tiles.padded`); what pads is zero or is not used.
 """
 
-from motsim.kernel_cache import kernel
-from motsim.kernels.arithmetic import decay_lanes, exponential
-from motsim.kernels.lanes import WIDTH, fma, inlined, splat, total, where_greater
-from motsim.kernels.places import advance, load, number, pointer, put, store
+from motsim.vectors.addresses import advance, load, number, pointer, put, store
+from motsim.vectors.arithmetic import decay_lanes, exponential
+from motsim.vectors.compiling import kernel
+from motsim.vectors.lanes import WIDTH, fma, inlined, splat, total, where_greater
 
 __all__ = [
     "by_activation",

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from motsim.kernels.arithmetic import exponential
-from motsim.kernels.lanes import internal
+from motsim.vectors.arithmetic import exponential
+from motsim.vectors.lanes import internal
 
 __all__ = ["LOSSES", "OutputLoss", "check_loss", "loss_and_gradient", "output_loss", "wrong"]
 

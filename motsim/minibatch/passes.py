@@ -7,8 +7,6 @@ Scores and weights are held transposed, one row a key: a vector then holds queri
 is taken for eight of them at once.
 """
 
-from motsim.kernels.lanes import WIDTH, inlined, internal
-from motsim.kernels.places import advance, load, number, pointer, put, store
 from motsim.minibatch.kernels import (
     by_activation,
     products,
@@ -17,6 +15,8 @@ from motsim.minibatch.kernels import (
     sum_outputs,
 )
 from motsim.minibatch.tiles import inlined_whole, multiply
+from motsim.vectors.addresses import advance, load, number, pointer, put, store
+from motsim.vectors.lanes import WIDTH, inlined, internal
 
 __all__ = [
     "backward",

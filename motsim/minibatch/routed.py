@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from motsim.diagnostics import dispatch_entropy
+from motsim.mixture.diagnostics import dispatch_entropy
 
 __all__ = ["SERVED", "dispatch_shares", "routing_measures"]
 

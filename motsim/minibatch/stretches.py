@@ -16,7 +16,7 @@ from motsim.minibatch.gradients import NOTHING
 from motsim.minibatch.losses import OutputLoss
 from motsim.minibatch.network import Network, zeros_like
 from motsim.minibatch.updates import Update, Updater
-from motsim.model import ModelParameters, Routing
+from motsim.mixture.model import ModelParameters, Routing
 from motsim.randomness import generator
 from motsim.realdata.tasks import Samples
 

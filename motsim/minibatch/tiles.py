@@ -6,8 +6,8 @@ A call of BLAS on matrices of a few dozen rows and columns costs as much as its 
 import numba
 import numpy as np
 
-from motsim.kernels.lanes import WIDTH, fma, inlined, internal, splat
-from motsim.kernels.places import advance, load, spread, store
+from motsim.vectors.addresses import advance, load, spread, store
+from motsim.vectors.lanes import WIDTH, fma, inlined, internal, splat
 
 __all__ = ["multiply", "padded"]
 

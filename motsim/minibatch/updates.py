@@ -6,9 +6,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from motsim.kernel_cache import kernel
-from motsim.kernels.adam import adam
-from motsim.model import check_choice
+from motsim.checks import check_choice
+from motsim.mixture.kernels.adam import adam
+from motsim.vectors.compiling import kernel
 
 __all__ = ["FROZEN", "OPTIMIZERS", "Update", "Updater"]
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from motsim.command import CommandParser
+from motsim.commands.common import CommandParser
 from motsim.printing import printable, printed
 
 if TYPE_CHECKING:

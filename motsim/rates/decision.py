@@ -10,7 +10,6 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from motsim.confidence import resolve
 from motsim.rates.advice import run_on
 from motsim.rates.curves import Curve, read_curves
 from motsim.rates.dissent import own_laws
@@ -20,6 +19,7 @@ from motsim.rates.laws import check_law
 from motsim.rates.ranges import MAX_OTHERWISE, ends, fits, search, without_stops
 from motsim.rates.regimes import Regime, find_regimes
 from motsim.rates.sample import Sample, called, sample_of_hits, trusted_bounds
+from motsim.statistics.confidence import resolve
 
 _NO_INTERVAL = (np.nan, np.nan)
 GROWTH = 1.5  # of the steps per decade within a range, from which on a logarithm is doubted aloud

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from motsim.intervals import median_interval
+from motsim.statistics.intervals import median_interval
 
 __all__ = ["LEAST_DECADES", "SAME_ORDER", "Depth", "log_depth"]
 
@@ -54,8 +54,8 @@ class Depth:
         at, so that the median is an upper bound where half of the runs do. The interval is of
         order statistics; NaN ends below six runs.
         """
-        value, low, high = np.exp(median_interval(np.log(self.eps_low), level))
-        return float(value), float(low), float(high)
+        found = median_interval(np.log(self.eps_low), level).map(np.exp)
+        return found.value, found.low, found.high
 
 
 def log_depth(

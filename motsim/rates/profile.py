@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import stats
 
-from motsim.intervals import student
 from motsim.rates.laws import Array
+from motsim.statistics.intervals import student
 
 
 def between(grid: Array, profile: Array) -> Array:

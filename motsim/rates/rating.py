@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from motsim.checks import listed
 from motsim.rates.decision import decide_sample
 from motsim.rates.floors import fit_floored_powers
 from motsim.rates.gate import MIN_DECADES
@@ -18,7 +19,6 @@ from motsim.rates.judgement import MIN_CURVES
 from motsim.rates.question import Question
 from motsim.rates.rate import Rate
 from motsim.rates.reading import Curves, ReadingError, read
-from motsim.rates.reading.refusal import listed
 from motsim.rates.remarks import lattice, own_floor, remarks
 from motsim.rates.runs import Passage, Run, clean_run, curve_of, sample_of_runs
 from motsim.rates.sample import called

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from motsim.kernel_cache import kernel
 from motsim.rehearsal.arguments import FloatArray, IntArray
 from motsim.rehearsal.triangular import triangular_fit
+from motsim.vectors.compiling import kernel
 
 FLAT = 6  # rows to each column beside the triangle from which the triangle is used: measured
 BLOCK = 64  # columns of the Gram matrix computed at a time; only its lower half is needed

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from motsim.kernel_cache import kernel
 from motsim.rehearsal.arguments import FloatArray
+from motsim.vectors.compiling import kernel
 
 __all__ = ["triangular_fit"]
 

@@ -6,7 +6,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from motsim.command import CommandParser
+from motsim.checks import nearest
+from motsim.commands.common import CommandParser
 from motsim.printing import printable
 
 __all__ = ["main"]
@@ -55,7 +56,6 @@ class ReportError(ValueError):
 def _write(names: Sequence[str], folder: Path, place: Path) -> int:
     from tqdm import tqdm
 
-    from motsim.plan import nearest
     from motsim.report.page import render
     from motsim.report.sections import collect, stored_names, valid_names
 

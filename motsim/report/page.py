@@ -80,11 +80,12 @@ def _anchors(sections: Sequence[Section]) -> dict[str, str]:
 
 def interval(finding: Finding) -> Markup:
     """Value and interval in three digits; empty where the verdict rests on no single number."""
-    numbers = (finding.value, finding.low, finding.high)
-    if math.isnan(finding.value):
+    found = finding.interval
+    if math.isnan(found.value):
         return Markup("")
+    numbers = (found.value, found.low, found.high)
     value, low, high = (f"{n:.3g}".replace("inf", "∞").replace("-", "−") for n in numbers)
-    if math.isnan(finding.low) or math.isnan(finding.high):
+    if math.isnan(found.low) or math.isnan(found.high):
         return Markup(value)
     return Markup(f'{value} <span class="within">[{low}, {high}]</span>')
 

@@ -4,11 +4,11 @@ import os
 from pathlib import Path
 from typing import Any
 
-from motsim.changes import Changes, split_table, sweep_words
 from motsim.claims import Claim
 from motsim.extras import MissingExtraError
-from motsim.origins import SHIPPED, origin_path
-from motsim.plan import SweepError, load_sweep
+from motsim.plans.changes import Changes, split_table, sweep_words
+from motsim.plans.origins import SHIPPED, origin_path
+from motsim.plans.plan import SweepError, load_sweep
 
 __all__ = ["commands_of", "source_of", "sweep_file", "versions_of"]
 

@@ -10,9 +10,10 @@ from importlib import import_module
 from pathlib import Path
 from urllib.parse import quote
 
-from motsim.changes import Changes, sweep_words
 from motsim.claims import Claim, Finding, claim_module, claim_names
-from motsim.plan import SweepError, load_sweep
+from motsim.claims._recorded import judged
+from motsim.plans.changes import Changes, sweep_words
+from motsim.plans.plan import SweepError, load_sweep
 from motsim.report.provenance import commands_of, source_of, sweep_file, versions_of
 from motsim.results.store import FAILED
 from motsim.results.tables import Tables, TablesError, load_tables
@@ -134,7 +135,7 @@ def collect(name: str, folder: Path, page_folder: Path) -> Section:
         return replace(section, preview=_preview(tables))
     problems = list(section.problems)
     try:
-        section = replace(section, findings=tuple(claim_module(name).judge(tables)))
+        section = replace(section, findings=judged(name, tables))
     except (LookupError, ValueError, TypeError, ArithmeticError) as error:
         problems.append(f"its tables cannot be judged: {_line(error)}")
     try:

@@ -18,8 +18,8 @@ from typing import Any
 
 import pandas as pd
 
-from motsim.origins import origin
-from motsim.plan import Cell, Sweep, sweep_words
+from motsim.plans.origins import origin
+from motsim.plans.plan import Cell, Sweep, sweep_words
 from motsim.results.columns import ColumnKind, column_kind, kinds_of, read_types, unguarded
 from motsim.results.files import TableFile, clean, replace_all
 from motsim.results.store import SCHEMA, FinishedRun, Store

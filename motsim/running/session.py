@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from motsim.experiments import kind_module
-from motsim.kernel_cache import compiled_here
-from motsim.plan import Cell, Sweep
+from motsim.plans.plan import Cell, Sweep
 from motsim.results.store import FAILED, Store
 from motsim.results.tables import Tables, export
 from motsim.running.backends import Backend
 from motsim.running.progress import Count, Progress
 from motsim.running.runner import run_cells
+from motsim.vectors.compiling import compiled_here
 
 __all__ = ["Session"]
 
@@ -82,7 +82,7 @@ class Session:
         count.expect(cells)
         self.progress.start(count)
         try:
-            run_cells(cells, self.folder, self.backend, self.progress.add)
+            run_cells(cells, self.folder, self.backend, self.progress.add, self.progress.notice)
         finally:
             self.progress.stop()
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from motsim.plan import Cell
+from motsim.plans.plan import Cell
 from motsim.results.store import Store, StoreError
 
 __all__ = ["Shard", "collect"]

@@ -7,10 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
-from motsim.changes import Changes
-from motsim.origins import origin_path
-from motsim.plan import Sweep, SweepError, Tier, load_sweep, sweep_names
+from motsim.plans.changes import Changes
+from motsim.plans.origins import origin_path
+from motsim.plans.plan import Sweep, SweepError, Tier, load_sweep, sweep_names
 from motsim.results.store import FAILED, Store, StoreError
+from motsim.running.holders import held_lines
 
 __all__ = ["describe"]
 
@@ -36,6 +37,7 @@ def describe(folder: Path, names: Sequence[str] = (), seed_start: int | None = N
     with Store(folder, read_only=True) as store:
         statuses = store.settled()
         running = store.under_way()
+        holders = held_lines(store, folder)
         versions = store.versions()
     size = sum(part.stat().st_size for part in folder.glob("results.db*"))
     failed = sum(status in FAILED for status in statuses.values())
@@ -63,7 +65,7 @@ def describe(folder: Path, names: Sequence[str] = (), seed_start: int | None = N
         lines.append(
             f"{other:,} runs are of none of these sweeps: other settings or seeds, or older code"
         )
-    return lines
+    return [*lines, *holders]
 
 
 def _sweeps(folder: Path, names: Sequence[str], seed_start: int | None) -> Iterator[Sweep]:

@@ -15,7 +15,7 @@ from joblib.externals.loky import process_executor
 
 from motsim.experiments import kind_module
 from motsim.experiments.result import Result
-from motsim.plan import Cell
+from motsim.plans.plan import Cell
 from motsim.results.store import Store, WorkerDiedError, run_key
 from motsim.running.backends import BackendError
 from motsim.threads import one_thread
@@ -34,16 +34,17 @@ class Done(NamedTuple):
     found: tuple[dict[str, Any], Result] | None = None
 
 
-def execute(cells: Sequence[Cell], folder: str) -> list[Done]:
+def execute(cells: Sequence[Cell], folder: str, sweep: str = "") -> list[Done]:
     """Run some cells in this process, one after the other, and commit each as it ends.
 
-    The disk is waited for once, before the caller hears of them.
+    The disk is waited for once, before the caller hears of them. `sweep` gives signs of life for
+    this process, which may be deaf in a kernel.
 
     One that has killed two workers is stored as `worker_died`; one that another process has is
     passed over (`elsewhere`).
     """
     done = []
-    with Store(Path(folder)) as store, store.together(), one_thread_for(cells):
+    with Store(Path(folder), sweep=sweep) as store, store.together(), one_thread_for(cells):
         for cell in cells:
             begin = time.perf_counter()
             try:
@@ -76,7 +77,7 @@ def execute_away(cells: Sequence[Cell]) -> list[Done]:
             begin = time.perf_counter()
             settings, result = compute(cell)
             if result.status != "error":
-                found = run_key(cell.kind, settings, kind_module(cell.kind).SCIENCE)
+                found = run_key(cell.kind, settings, kind_module(cell.kind).__name__)
                 if found != cell.key:
                     raise BackendError(
                         "a worker has another version of motsim than this command; install the"

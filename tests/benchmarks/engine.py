@@ -12,8 +12,8 @@ from machine import HAS_TORCH, NO_TORCH, say
 from part import Requirement, run
 from programs import NOTES, all_programs, disagreement
 
-from motsim.experiments.mixture import Settings, prepare
-from motsim.training import warm_up
+from motsim.experiments.mixture.run import Settings, prepare
+from motsim.mixture.training import warm_up
 
 SETTINGS = {  # and the ratio required of straightforward JAX and PyTorch
     "L=3, sigma=0": ({"num_tokens": 3, "noise_std": 0.0}, 30.0),

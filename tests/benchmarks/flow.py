@@ -18,13 +18,13 @@ from diffrax_baseline import Kind, follow, jnp, slope
 from machine import ROOT, say, timed
 from part import Requirement, run
 
-from motsim import training
-from motsim.experiments.mixture import Settings
-from motsim.experiments.mixture import run as run_settings
-from motsim.flow import integrate
-from motsim.flow_jacobian import attend
-from motsim.schedule import Solver
-from motsim.training import warm_up
+from motsim.experiments.mixture.run import Settings
+from motsim.experiments.mixture.run import run as run_settings
+from motsim.mixture import training
+from motsim.mixture.flow import integrate
+from motsim.mixture.flow_jacobian import attend
+from motsim.mixture.schedule import Solver
+from motsim.mixture.training import warm_up
 
 LOGISTIC = {"preset": "single", "loss": "logistic", "dynamics": "flow", "converge_steps": 1e14,
             "epsilon_min": 1e-12}  # fmt: skip
@@ -41,8 +41,8 @@ HEADS = (1, 2, 4, 8, 16)
 
 FRESH = """
 import json, sys, time
-from motsim.experiments.mixture import Settings, run
-from motsim.training import warm_up
+from motsim.experiments.mixture.run import Settings, run
+from motsim.mixture.training import warm_up
 warm_up()
 begin, processor = time.perf_counter(), time.process_time()
 found = run(Settings(**json.loads(sys.argv[1])))

@@ -29,14 +29,14 @@ import json, resource, sys, time
 begin = time.perf_counter()
 import motsim
 imported = time.perf_counter() - begin
-from motsim.training import warm_up
+from motsim.mixture.training import warm_up
 loaded = time.perf_counter() - begin
 begin, begin_processor = time.perf_counter(), time.process_time()
 warm_up()
 compiled, processor = time.perf_counter() - begin, time.process_time() - begin_processor
 options = json.loads(sys.argv[1])
 if options:
-    from motsim.experiments.mixture import Settings, run
+    from motsim.experiments.mixture.run import Settings, run
     run(Settings(**options))
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 try:  # a child's ru_maxrss starts at its parent's peak; VmHWM is its own

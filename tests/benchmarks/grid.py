@@ -23,8 +23,8 @@ from step import (
     typical,
 )
 
-from motsim.experiments.mixture import Settings, prepare
-from motsim.training import warm_up
+from motsim.experiments.mixture.run import Settings, prepare
+from motsim.mixture.training import warm_up
 
 FIELDS = ("num_classes", "num_experts", "dim", "num_tokens", "num_neurons")
 CELLS = (

@@ -19,8 +19,8 @@ from part import Requirement, run
 from rate import fraction_of_dgemm
 from step import STAGES, baseline_seconds, libraries, motsim_seconds, step_seconds, typical
 
-from motsim.experiments.mixture import Settings, prepare
-from motsim.training import warm_up
+from motsim.experiments.mixture.run import Settings, prepare
+from motsim.mixture.training import warm_up
 
 SETTINGS = {"num_classes": 16, "num_experts": 64, "dim": 64, "num_tokens": 16, "noise_std": 0.3}
 QUICK = {"num_classes": 4, "num_experts": 8, "dim": 24, "num_tokens": 5, "noise_std": 0.3}

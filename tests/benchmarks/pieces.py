@@ -16,12 +16,12 @@ import numba
 from machine import describe, one_thread, timed
 from step import STAGES, motsim_seconds, step_counts, step_seconds
 
-from motsim import training
-from motsim.experiments.mixture import Settings, build_model, prepare, stages
-from motsim.kernels import WIDTH, Parameters, descent, fused, routing, updates
-from motsim.kernels.phases import BOTH
-from motsim.parts import in_parts
-from motsim.reduction import reduce_problem
+from motsim.experiments.mixture.run import Settings, build_model, prepare, stages
+from motsim.mixture import training
+from motsim.mixture.engine.parts import in_parts
+from motsim.mixture.engine.reduction import reduce_problem
+from motsim.mixture.kernels import WIDTH, Parameters, descent, fused, routing, updates
+from motsim.mixture.kernels.phases import BOTH
 
 CASES = {
     "cubic, M = 16": {"preset": "cubic"},

@@ -13,8 +13,8 @@ from machine import HAS_TORCH, timed
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from motsim.experiments.mixture import build_model, stages
-from motsim.training import train
+from motsim.experiments.mixture.run import build_model, stages
+from motsim.mixture.training import train
 
 if HAS_TORCH:
     import torch_baseline

@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from motsim.minibatch import Network, Update, gradients
 from motsim.minibatch.network import start_parameters
 from motsim.minibatch.updates import Updater
-from motsim.model import Model, ModelParameters, Routing
+from motsim.mixture.model import Model, ModelParameters, Routing
 from motsim.realdata import load_packaged
 from motsim.realdata.tasks import make_tasks
 from motsim.realdata.tokens import image_tokens

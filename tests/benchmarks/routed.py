@@ -19,12 +19,12 @@ from part import Requirement, run
 from programs import train
 from step import step_counts, step_seconds, typical
 
-from motsim.experiments.mixture import Settings, build_model, prepare, stages
+from motsim.experiments.mixture.run import Settings, build_model, prepare, stages
 from motsim.minibatch import FROZEN, Network, Update
 from motsim.minibatch.stretches import Descent
+from motsim.mixture.training import warm_up
 from motsim.randomness import generator
 from motsim.realdata.tasks import Samples
-from motsim.training import warm_up
 
 if HAS_TORCH:
     import torch

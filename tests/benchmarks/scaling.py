@@ -12,8 +12,8 @@ from part import Requirement, run
 from scipy import stats
 from step import STAGES, motsim_seconds, step_counts, step_seconds, typical
 
-from motsim.experiments.mixture import Settings, prepare
-from motsim.training import warm_up
+from motsim.experiments.mixture.run import Settings, prepare
+from motsim.mixture.training import warm_up
 
 # B grows with N at constant span (noise fills all 64 coordinates); at sigma = 0 the span, r = 2N,
 # would grow too.

@@ -11,8 +11,8 @@ import numpy as np
 from machine import HAS_TORCH, timed
 from programs import train
 
-from motsim.experiments.mixture import build_model, stages
-from motsim.model import ModelParameters
+from motsim.experiments.mixture.run import build_model, stages
+from motsim.mixture.model import ModelParameters
 
 if HAS_TORCH:
     import torch_baseline

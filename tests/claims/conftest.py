@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from motsim.plan import load_sweep
+from motsim.extras import MissingExtraError
+from motsim.plans.plan import load_sweep
 from motsim.results.store import Store
 from motsim.results.tables import export
 from motsim.running.runner import run_cells
@@ -47,5 +48,23 @@ def run_sweep(results):
         run_cells(cells, folder, os.cpu_count() or 1)
         with Store(folder) as store:
             return export(store, sweep, "quick", cells, folder)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def run_quick(run_sweep):
+    """run_quick(name, cases=None) -> Tables of the quick tier; skips where an extra is missing."""
+
+    def run(name, cases=None):
+        try:
+            found = run_sweep(name, cases=cases)
+        except MissingExtraError as error:
+            pytest.skip(str(error))
+        if "error" in found.runs:  # a kind may find out only when it runs
+            for error in found.runs["error"].dropna().astype(str):
+                if error.startswith(MissingExtraError.__name__):
+                    pytest.skip(error)
+        return found
 
     return run

@@ -4,7 +4,7 @@ from importlib.util import find_spec
 
 import pytest
 
-from motsim.experiments.realdata import MODULES
+from motsim.experiments.realdata.run import MODULES
 
 __all__ = ["needs_data"]
 

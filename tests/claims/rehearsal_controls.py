@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from motsim.experiments.rehearsal import predict
-from motsim.plan import load_sweep
+from motsim.experiments.rehearsal.run import predict
+from motsim.plans.plan import load_sweep
 from motsim.rehearsal import theory
 
 QUANTITIES = ("forgetting", "generalization")

@@ -4,17 +4,12 @@ import pandas as pd
 import pytest
 
 from motsim.claims.coverage import judge
-from motsim.occupancy import coupon_collector, distinct_choices
+from motsim.mixture.occupancy import coupon_collector, distinct_choices
 from motsim.results.tables import Tables
 
 
 def verdicts(findings):
     return {finding.case: finding.verdict for finding in findings}
-
-
-def test_every_verdict_is_the_recorded_one(run_sweep):
-    findings = judge(run_sweep("coverage"))
-    assert {f.case: f.measured for f in findings if not f.as_expected} == {}
 
 
 @pytest.mark.parametrize("broken", [{"gate_rate": 0.0}, {"shuffle_labels": True}])

@@ -10,7 +10,6 @@ import figures
 from figures import check, drawn, figure_names
 from figures.inline import inline_svg
 from motsim.claims import claim_module
-from motsim.extras import MissingExtraError
 from motsim.results.tables import Tables, TablesError
 
 LAST_RESORT = "not what its figure needs"
@@ -78,16 +77,8 @@ def svg(tables):
 
 
 @pytest.fixture(params=figure_names())
-def tables(request, run_sweep):
-    try:
-        found = run_sweep(request.param)
-    except MissingExtraError as error:
-        pytest.skip(str(error))
-    if "error" in found.runs:  # a kind may find out only when it runs
-        for error in found.runs["error"].dropna().astype(str):
-            if error.startswith(MissingExtraError.__name__):
-                pytest.skip(error)
-    return found
+def tables(request, run_quick):
+    return run_quick(request.param)
 
 
 def test_nothing_to_judge_or_draw_is_said(tables):

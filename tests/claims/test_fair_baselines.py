@@ -6,9 +6,9 @@ import pytest
 
 from motsim.claims._work import multiply_adds
 from motsim.claims.fair_baselines import AXES, DIM, MODELS, NUM_TOKENS, judge, tuned
-from motsim.experiments.mixture import build_model
-from motsim.model import Model
-from motsim.plan import load_sweep
+from motsim.experiments.mixture.run import build_model
+from motsim.mixture.model import Model
+from motsim.plans.plan import load_sweep
 from motsim.results.tables import Tables
 
 MOT = ["mot to 1e-2", "mot to 1e-3", "mot to 1e-4"]
@@ -20,10 +20,6 @@ def verdicts(findings):
 
 def judged(tables, main):
     return {f.case: f for f in judge(Tables("fair-baselines", tables.meta, main, {}))}
-
-
-def test_every_verdict_is_the_recorded_one(run_sweep):
-    assert [f.case for f in judge(run_sweep("fair-baselines")) if not f.as_expected] == []
 
 
 @pytest.mark.parametrize("broken", [{"gate_rate": 0.0}, {"shuffle_labels": True}], ids=str)
@@ -54,7 +50,7 @@ def test_one_lost_run_of_the_mixture_is_counted_and_turns_nothing(run_sweep, fat
     assert {c: f.verdict for c, f in after.items()} == {c: f.verdict for c, f in before.items()}
     total = tables.main["seed"].nunique()
     for case, finding in after.items():
-        assert np.isfinite(finding.value), case
+        assert np.isfinite(finding.interval.value), case
         assert f"/{total} [" in finding.measured
         assert finding.measured != before[case].measured, case
 

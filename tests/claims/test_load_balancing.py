@@ -7,20 +7,15 @@ import pandas as pd
 import pytest
 
 from motsim.claims.load_balancing import COURSES, courses, judge, opening, residual
-from motsim.evaluation import evaluate
-from motsim.experiments.mixture import Settings, build_model, prepare, stages
-from motsim.training import train
+from motsim.experiments.mixture.run import Settings, build_model, prepare, stages
+from motsim.mixture.evaluation import evaluate
+from motsim.mixture.training import train
 
 WEIGHT = 0.01
 
 
 def verdicts(findings):
     return {finding.case: finding.verdict for finding in findings}
-
-
-def test_every_verdict_is_the_recorded_one(run_sweep):
-    findings = judge(run_sweep("load-balancing"))
-    assert [f.case for f in findings if not f.as_expected] == []
 
 
 @pytest.fixture(scope="module")

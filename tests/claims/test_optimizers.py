@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from motsim.claims.optimizers import LAWS, REFERENCE, TAU, adam_clock, judge, slowest_factor
+from motsim.claims._recorded import recorded
+from motsim.claims.optimizers import REFERENCE, TAU, adam_clock, judge, slowest_factor
 
 
 def verdicts(findings):
@@ -26,12 +27,6 @@ def changed(tables, case, change):
     main.loc[here, "stage_step"] = change(main.loc[here])
     main.loc[main["case"] == case, "stage_length"] = 10**7
     return replace(tables, main=main)
-
-
-def test_every_verdict_is_the_recorded_one(run_sweep):
-    findings = judge(run_sweep("optimizers"))
-    assert {f.case: f.measured for f in findings if not f.as_expected} == {}
-    assert len(findings) == len(LAWS) + len(REFERENCE) + 1
 
 
 @pytest.mark.parametrize("broken", [{"shuffle_labels": True}, {"gate_rate": 0.0}], ids=str)
@@ -58,7 +53,7 @@ def test_momentum_zero_has_no_speed(run_sweep):
     found = {f.case: f for f in judge(both)}["mot-momentum speed"]
     assert set(both.main["case"]) == set(cases)
     assert found.verdict == "fails"
-    assert found.value == pytest.approx(1 / 0.0879, rel=0.01)
+    assert found.interval.value == pytest.approx(1 / 0.0879, rel=0.01)
 
 
 def test_laws_exchanged_turn_the_verdicts(run_sweep):
@@ -105,7 +100,7 @@ def test_adam_without_its_memory_is_told(run_sweep, case):
     plain = pd.concat([main[main["case"] != case], theirs.assign(case=case)])
     found = verdicts(judge(replace(tables, main=plain)))
     assert found[f"{case} clock"] == "fails"
-    assert found[case] != LAWS[case][1]
+    assert found[case] != recorded("optimizers", "quick")[case]
     even = changed(
         tables, case, lambda rows: (25_000 - 4603 * np.log10(rows["epsilon"] / 1e-5)).round()
     )

@@ -43,7 +43,8 @@ def test_a_model_without_a_gate_has_nothing_to_cover():
 @pytest.mark.parametrize(("done", "total"), [(0, 7), (3, 7), (96, 100), (12, 12)])
 def test_interval_is_clopper_and_pearson_s(done, total):
     rows = table([4] * done + [3] * (total - done), ["reached"] * total)
-    low, high = outcomes(rows, 4).interval()
+    share = outcomes(rows, 4).interval()
+    low, high = share.low, share.high
     if done:
         assert stats.binom.sf(done - 1, total, low) == pytest.approx(0.025, rel=1e-6)
     if done < total:
@@ -54,5 +55,5 @@ def test_interval_is_clopper_and_pearson_s(done, total):
 
 def test_no_runs_have_no_share():
     found = outcomes(table([], []), 4)
-    assert np.isnan(found.share)
-    assert found.interval() == (0.0, 1.0)
+    assert np.isnan(found.interval().value)
+    assert (found.interval().low, found.interval().high) == (0.0, 1.0)

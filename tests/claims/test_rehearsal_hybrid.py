@@ -8,7 +8,7 @@ import pytest
 from figures import draw
 from motsim.claims._simulation import QUANTITIES
 from motsim.claims.rehearsal_hybrid import judge
-from motsim.experiments.rehearsal_settings import Settings, problem
+from motsim.experiments.rehearsal.settings import Settings, problem
 from tests.claims.rehearsal_controls import (
     assert_judge_copes,
     drop_cross_term,
@@ -21,10 +21,6 @@ from tests.claims.rehearsal_controls import (
 @pytest.fixture(scope="module")
 def tables(run_sweep):
     return run_sweep("rehearsal-hybrid")
-
-
-def test_every_verdict_is_the_recorded_one(tables):
-    assert [f.case for f in judge(tables) if not f.as_expected] == []
 
 
 @pytest.mark.parametrize("other", ["concurrent", "sequential"])

@@ -11,11 +11,6 @@ def verdicts(findings):
     return {finding.case: finding.verdict for finding in findings}
 
 
-def test_every_verdict_is_the_recorded_one(run_sweep):
-    findings = judge(run_sweep("routing"))
-    assert {f.case: f.measured for f in findings if not f.as_expected} == {}
-
-
 def test_the_course_ends_at_the_measured_accuracy(run_sweep):
     """Accuracy from the stored tables equals the one that the run computed itself."""
     tables = run_sweep("routing")

@@ -11,10 +11,6 @@ def verdicts(findings):
     return {finding.case: finding.verdict for finding in findings}
 
 
-def test_every_verdict_is_the_recorded_one(run_sweep):
-    assert [f.case for f in judge(run_sweep("schedule")) if not f.as_expected] == []
-
-
 @pytest.mark.parametrize(
     "broken", [{"gate_rate": 0.0}, {"shuffle_labels": True}, {"align_rate": 0.0}], ids=str
 )

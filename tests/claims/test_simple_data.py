@@ -4,17 +4,12 @@ import pandas as pd
 import pytest
 
 from motsim.claims.simple_data import AMPLITUDES, judge
-from motsim.plan import load_sweep
+from motsim.plans.plan import load_sweep
 from motsim.results.tables import Tables
 
 
 def verdicts(findings):
     return {finding.case: finding.verdict for finding in findings}
-
-
-def test_every_verdict_is_the_recorded_one(run_sweep):
-    findings = judge(run_sweep("simple-data"))
-    assert {f.case: f.measured for f in findings if not f.as_expected} == {}
 
 
 def test_the_amplitudes_are_those_of_the_sweep():

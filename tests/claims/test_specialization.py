@@ -11,11 +11,6 @@ def verdicts(findings):
     return {finding.case: finding.verdict for finding in findings}
 
 
-def test_every_verdict_is_the_recorded_one(run_sweep):
-    findings = judge(run_sweep("specialization"))
-    assert {f.case: f.measured for f in findings if not f.as_expected} == {}
-
-
 @pytest.mark.parametrize(
     ("case", "broken"),
     [

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from motsim.claims import claim_module, claim_names
-from motsim.claims.rates import rate_finding
-from motsim.experiments.mixture import Settings, run
-from motsim.plan import load_sweep
+from motsim.claims._rates import rate_finding
+from motsim.experiments.mixture.run import Settings, run
+from motsim.plans.plan import load_sweep
 from motsim.rates.depth import SAME_ORDER
 
 DEEPER = 100.0
@@ -194,8 +194,6 @@ def test_a_window_just_above_a_floor_is_found(run_sweep, tmp_path):
         "[case.above]\nepsilon_min = 1e-10\n[case.far-above]\nepsilon_min = 1e-7\n"
     )
     tables = run_sweep(str(path), seeds=JUDGED, cases=["above", "far-above"])
-    findings = [
-        rate_finding(case, rows, "log", "holds") for case, rows in tables.main.groupby("case")
-    ]
+    findings = [rate_finding(case, rows, "log") for case, rows in tables.main.groupby("case")]
     cells = load_sweep(str(path)).cells()
     assert unsaid(scan(cells, findings)).keys() == {("above", 1e-10)}

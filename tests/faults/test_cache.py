@@ -47,7 +47,7 @@ def compiled(folder):
 
 
 def change_callee(folder):
-    place = folder / "mini" / "kernels" / "inner.py"
+    place = folder / "mini" / "mixture" / "kernels" / "inner.py"
     place.write_text(place.read_text().replace("3 * x", "5 * x"))
 
 
@@ -88,7 +88,7 @@ def test_f18_real_kernels_recomputed(tmp_path, record):
 
     before, _ = tables()
     assert "2 finished before" in tables()[1]
-    place = tmp_path / "motsim" / "kernels" / "three.py"
+    place = tmp_path / "motsim" / "mixture" / "kernels" / "three.py"
     text = place.read_text()
     changed = text.replace("splat(3.0)", "splat(3.25)", 1)
     assert changed != text

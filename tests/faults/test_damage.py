@@ -9,7 +9,7 @@ from collections import Counter
 
 import pytest
 
-import motsim.results.keys
+import motsim.plans.keys
 from motsim.experiments.result import Result
 from motsim.repair import main as repair_command
 from motsim.results.database import Database
@@ -294,6 +294,6 @@ def test_f17_newer_schema_is_refused_and_left_alone(tmp_path, record):
 
 def test_f17_control_a_key_with_the_schema_would_lose_every_run(tmp_path, monkeypatch):
     folder = old_store(tmp_path)
-    monkeypatch.setattr(motsim.results.keys, "KEYS", SCHEMA)
+    monkeypatch.setattr(motsim.plans.keys, "KEYS", SCHEMA)
     with Store(folder) as store:
         assert list(store.read(old_keys())) == []

@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from motsim.claims.rates import case_decision, rate_finding
+from motsim.claims._rates import case_decision, rate_finding
 from motsim.experiments import mixture
-from motsim.experiments.mixture import Settings, build_model, epsilon_grid, prepare, stages
-from motsim.plan import load_sweep
+from motsim.experiments.mixture.run import Settings, build_model, epsilon_grid, prepare, stages
+from motsim.mixture.training import train
+from motsim.plans.plan import load_sweep
 from motsim.rates import CENSORED, supports
-from motsim.training import train
 from tests.faults.harness import choices
 from tests.rates.synthetic import curves, law_of
 
@@ -129,14 +129,14 @@ def test_f11_diverged_run_never_enters_a_fit_and_is_counted(record):
     clean = case_decision(rows[rows["status"] != "diverged"])
     assert replace(kept, num_diverged=0) == clean
     assert (kept.law, kept.num_diverged, kept.num_used) == ("log", 1, 6)
-    finding = rate_finding("single-4-squared", rows, "log", "holds")
+    finding = rate_finding("single-4-squared", rows, "log")
     assert "6 of 7 runs stay finite" in finding.evidence
     # Control: were its numbers used, the result would be another one.
     used = case_decision(rows.assign(status="reached"))
     assert used.margin != clean.margin
     # More than a quarter: no verdict.
     many = rows_of(epsilons, hits, budget, diverged=3)
-    finding = rate_finding("single-4-squared", many, "log", "holds")
+    finding = rate_finding("single-4-squared", many, "log")
     assert finding.verdict == "inconclusive"
     assert "3 runs diverged" in finding.evidence
     record("F11", "1 of 7 runs diverged: fit as without it, counted; 3 of 7: inconclusive")
@@ -145,7 +145,7 @@ def test_f11_diverged_run_never_enters_a_fit_and_is_counted(record):
 def test_f11_all_runs_diverged_is_inconclusive():
     epsilons = grid_of("mot-squared")
     rows = rows_of(epsilons, synthetic("log", 3, epsilons), 1e6, diverged=6)
-    assert rate_finding("single-4-squared", rows, "log", "holds").verdict == "inconclusive"
+    assert rate_finding("single-4-squared", rows, "log").verdict == "inconclusive"
 
 
 # --- F12: rows that are censored or lost ----------------------------------------------------------
@@ -190,7 +190,7 @@ def test_f12_fifth_of_the_rows_lost(seeds, law, case, drop, record):
         decision = case_decision(rows)  # what `rate_finding` asks, once for both claims
         for claim in (right, wrong):
             count[claim, supports(decision, claim)] += 1
-    assert rate_finding(case, rows, right, "holds").verdict == supports(decision, right)
+    assert rate_finding(case, rows, right).verdict == supports(decision, right)
     assert count[right, "fails"] <= 0.01 * seeds, dict(count)
     assert count[wrong, "holds"] <= 0.01 * seeds, dict(count)
     record(
@@ -209,8 +209,8 @@ def test_f12_control_lost_rows_called_unreached_turn_the_verdict():
         rows = rows_of(epsilons, hits, 2 * hits.max())
         late = rows["stage_step"] > rows["stage_step"].quantile(0.8)
         told = rows.assign(stage_step=rows["stage_step"].where(~late, CENSORED))
-        count[rate_finding("mot-squared", told, "log", "holds").verdict] += 1
-        count["clean"] += rate_finding("mot-squared", rows, "log", "holds").verdict == "holds"
+        count[rate_finding("mot-squared", told, "log").verdict] += 1
+        count["clean"] += rate_finding("mot-squared", rows, "log").verdict == "holds"
     assert count["holds"] == 0
     assert count["clean"] >= 8
 

@@ -19,7 +19,7 @@ from motsim.minibatch.arguments import (
 )
 from motsim.minibatch.network import Network, zeros_like
 from motsim.minibatch.passes import backward, forward
-from motsim.model import ModelParameters
+from motsim.mixture.model import ModelParameters
 from motsim.realdata.tasks import Samples
 
 Floats = NDArray[np.float64]

@@ -5,15 +5,15 @@ import numpy as np
 import pytest
 
 import motsim.minibatch.stretches
-from motsim.kernels.places import pointer
-from motsim.layout import aligned_zeros
 from motsim.minibatch import FROZEN, Network, Phase, Update, fit, gradients
 from motsim.minibatch.network import start_parameters
 from motsim.minibatch.tiles import multiply, padded
 from motsim.minibatch.updates import Updater
-from motsim.model import Model, ModelParameters, Routing
+from motsim.mixture.engine.layout import aligned_zeros
+from motsim.mixture.model import Model, ModelParameters, Routing
 from motsim.randomness import generator
 from motsim.realdata.tasks import Samples
+from motsim.vectors.addresses import pointer
 
 DIM, LENGTH, COUNT, BATCH, SEED = 11, 4, 50, 16, 3
 ADAM, PLAIN, NORMALIZED = Update(0.01, "adam"), Update(0.05), Update(0.02, "normalized_gd")

@@ -5,7 +5,7 @@ import pytest
 
 from motsim.minibatch.gradients import evaluate, gradients
 from motsim.minibatch.network import Network
-from motsim.model import Model, ModelParameters, Routing
+from motsim.mixture.model import Model, ModelParameters, Routing
 from motsim.realdata.tasks import Samples
 from tests.realdata.expert_passes import run_experts
 

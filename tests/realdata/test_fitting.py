@@ -10,13 +10,13 @@ import pytest
 from jobs import results_by_jobs
 from pydantic import ValidationError
 
-import motsim.experiments.realdata_samples
+import motsim.experiments.realdata.samples
 import motsim.extras
-from motsim.experiments.realdata import MODULES, SCIENCE, Settings, compile_kernels, run
+from motsim.experiments.realdata.run import MODULES, Settings, compile_kernels, run
 from motsim.minibatch import FROZEN, Network, Phase, Update, fit
 from motsim.minibatch.network import start_parameters
-from motsim.model import Model, Routing
-from motsim.plan import SweepError, load_sweep
+from motsim.mixture.model import Model, Routing
+from motsim.plans.plan import SweepError, load_sweep
 from motsim.realdata import write_archive
 from motsim.realdata.tasks import Samples
 from motsim.results.store import run_key
@@ -146,7 +146,7 @@ def test_multi_class_learns(options, outputs):
 
 
 def test_an_archive_runs_and_a_changed_file_is_another_run(tmp_path, monkeypatch):
-    monkeypatch.setattr("motsim.experiments.realdata.require", lambda *_: None)
+    monkeypatch.setattr("motsim.experiments.realdata.run.require", lambda *_: None)
     found, path = samples(), tmp_path / "mine.npz"
     write_archive(path, found.tokens, found.targets, found.tasks)
     options = {**SMALL, "data": "npz", "path": str(path)}
@@ -155,7 +155,10 @@ def test_an_archive_runs_and_a_changed_file_is_another_run(tmp_path, monkeypatch
     assert Settings(**options) == settings
     write_archive(path, 2 * found.tokens, found.targets, found.tasks)
     other = Settings(**options)
-    keys = {run_key("realdata", s.model_dump(), SCIENCE) for s in (settings, other)}
+    keys = {
+        run_key("realdata", s.model_dump(), "motsim.experiments.realdata.run")
+        for s in (settings, other)
+    }
     assert len(keys) == 2
 
 
@@ -206,10 +209,10 @@ def test_cifar_runs_and_uses_no_more_than_asked(tmp_path):
 
 
 def test_synthetic_data_come_through_an_archive(monkeypatch):
-    monkeypatch.setattr("motsim.experiments.realdata.require", lambda *_: None)
+    monkeypatch.setattr("motsim.experiments.realdata.run.require", lambda *_: None)
     seen = []
-    real = motsim.experiments.realdata_samples.read_archive
-    place = "motsim.experiments.realdata_samples.read_archive"
+    real = motsim.experiments.realdata.samples.read_archive
+    place = "motsim.experiments.realdata.samples.read_archive"
     monkeypatch.setattr(place, lambda path: seen.append(path) or real(path))
     found = run(Settings(**SMALL, data="synthetic", dim=8, synthetic_samples=200))
     assert found.status == "done"

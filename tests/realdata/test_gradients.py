@@ -11,7 +11,7 @@ from motsim.minibatch import Network, Update, gradients
 from motsim.minibatch.gradients import evaluate
 from motsim.minibatch.kernels import softmax, softmax_gradient
 from motsim.minibatch.updates import Updater
-from motsim.model import Model, ModelParameters, Routing
+from motsim.mixture.model import Model, ModelParameters, Routing
 from motsim.realdata.tasks import Samples
 
 DIM, LENGTH, BATCH = 5, 4, 7

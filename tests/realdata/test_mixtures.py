@@ -5,7 +5,7 @@ import pytest
 
 from motsim.minibatch.network import Network, matched_network, num_parameters, work
 from motsim.minibatch.routed import dispatch_shares, routing_measures
-from motsim.model import Model
+from motsim.mixture.model import Model
 from motsim.realdata import Images, Sequences, Texts
 from motsim.realdata.source import split_rows
 from motsim.realdata.tasks import from_sequences, make_tasks, split

@@ -14,18 +14,20 @@ from pathlib import Path
 
 SOURCES = {
     "__init__.py": "",
-    "kernels/__init__.py": (
-        "from mini.kernel_cache import kernel_cache\n"
-        "with kernel_cache():\n    from mini.kernels.outer import outer\n"
+    "vectors/__init__.py": "",
+    "mixture/__init__.py": "",
+    "mixture/kernels/__init__.py": (
+        "from mini.vectors.compiling import kernel_cache\n"
+        "with kernel_cache():\n    from mini.mixture.kernels.outer import outer\n"
     ),
-    "kernels/outer.py": (
-        "import numba\nfrom mini.kernels.inner import inner\n"
+    "mixture/kernels/outer.py": (
+        "import numba\nfrom mini.mixture.kernels.inner import inner\n"
         "@numba.njit(cache=True)\ndef outer(x):\n"
         "    total = x[0] * 0\n"
         "    for value in x:\n        total += inner(value)\n"
         "    return total\n"
     ),
-    "kernels/inner.py": (
+    "mixture/kernels/inner.py": (
         "import numba\n@numba.njit(cache=True)\ndef inner(x):\n    return 3 * x + 1\n"
     ),
 }
@@ -34,17 +36,17 @@ PLAIN = "from contextlib import nullcontext as kernel_cache\n"
 
 def make(folder, plain=False):
     """Write the package `mini` into a folder."""
-    import motsim.kernel_cache
+    import motsim.vectors.compiling
 
     for name, text in SOURCES.items():
         path = folder / "mini" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    place = folder / "mini" / "kernel_cache.py"
+    place = folder / "mini" / "vectors" / "compiling.py"
     if plain:
         place.write_text(PLAIN)
     else:
-        shutil.copy(motsim.kernel_cache.__file__, place)
+        shutil.copy(motsim.vectors.compiling.__file__, place)
 
 
 def wait(path):
@@ -101,9 +103,9 @@ def worst_order(folder, role):
 
     Theirs._load_index, Theirs._save_index = slow_load, slow_index
     Theirs._save_data, Theirs.save = slow_data, slow_save
-    import mini.kernel_cache
+    import mini.vectors.compiling
 
-    ours = getattr(mini.kernel_cache, "_SafeFiles", None)
+    ours = getattr(mini.vectors.compiling, "_SafeFiles", None)
     if ours:
         safe = ours.save
 
@@ -122,7 +124,7 @@ def main(folder, signatures, *words):
     role = next((word for word in words if word in ("first", "second")), None)
     if role:
         worst_order(folder, role)
-    from mini.kernels import outer
+    from mini.mixture.kernels import outer
 
     arrays = {"int": np.arange(9), "float": np.arange(9) / 8, "single": np.arange(9, dtype="f4")}
     for name in signatures.split(","):

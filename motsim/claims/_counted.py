@@ -1,0 +1,68 @@
+"""Shares of runs by setting, with exact limits, and exact tests of formulas for them."""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import stats
+
+from motsim.claims import Interval
+from motsim.statistics.confidence import resolve
+from motsim.statistics.intervals import exact_share_interval
+
+__all__ = ["MIN_TRIALS", "counted", "least_trials", "limits", "rejected", "share_of", "share_text"]
+
+MIN_TRIALS = 20
+
+
+def counted(rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    """Count the rows with `success` (0 or 1) of each setting.
+
+    Columns of `by`, then successes, trials, share, low, high (exact).
+    """
+    found = rows.groupby(list(by))["success"].agg(["sum", "count"]).reset_index()
+    found = found.rename(columns={"sum": "successes", "count": "trials"})
+    found["share"] = found["successes"] / found["trials"]
+    found["low"], found["high"] = limits(found)
+    return found
+
+
+def limits(
+    points: pd.DataFrame, level: float | None = None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Exact limits of the share of each point of `counted`."""
+    pairs = zip(points["successes"], points["trials"], strict=True)
+    found = [exact_share_interval(int(k), int(n), level) for k, n in pairs]
+    return np.array([one.low for one in found]), np.array([one.high for one in found])
+
+
+def least_trials(points: pd.DataFrame) -> int:
+    """Fewest trials of a point; 0 without points."""
+    return int(points["trials"].min()) if len(points) else 0
+
+
+def share_of(row: pd.Series) -> Interval:
+    """Share of a row of `counted`, with its limits."""
+    return Interval(float(row["share"]), float(row["low"]), float(row["high"]))
+
+
+def share_text(row: Any) -> str:
+    """Share of a row of `counted` in two digits."""
+    return f"{row.share:.2f} [{row.low:.2f}, {row.high:.2f}]"
+
+
+def rejected(
+    points: pd.DataFrame, formula: str, side: Literal["two-sided", "less"] = "two-sided"
+) -> pd.Series:
+    """Which points differ from a column of predictions: exact tests, Bonferroni over the points.
+
+    Runs of one seed share their first experts, so points depend on each other; Bonferroni allows
+    that, a pooled test would not.
+    """
+    values = [
+        stats.binomtest(int(k), int(n), min(max(p, 0.0), 1.0), alternative=side).pvalue
+        for k, n, p in zip(points["successes"], points["trials"], points[formula], strict=True)
+    ]
+    return pd.Series(np.array(values) * len(points) < 1 - resolve(None), index=points.index)

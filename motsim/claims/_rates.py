@@ -1,0 +1,139 @@
+"""Toolbox of the claims about rates: curves, decisions of their law, and findings on them."""
+
+import numpy as np
+import pandas as pd
+
+from motsim.claims import Finding, Interval, Verdict
+from motsim.claims._outcomes import classes_to_cover, outcomes, specialized
+from motsim.claims._undecided import undecided
+from motsim.rates import MISSING, RateDecision, decide, fit_law, log_depth, supports
+from motsim.rates.depth import SAME_ORDER
+from motsim.statistics.intervals import exact_share_interval
+
+__all__ = [
+    "MOST",
+    "case_decision",
+    "curves",
+    "depth_finding",
+    "dynamics",
+    "exponent_of",
+    "exponent_text",
+    "fitted_curve",
+    "log_finding",
+    "rate_finding",
+]
+
+MOST = 0.5  # of the runs that specialize: so many have to keep their logarithm
+
+
+def case_decision(rows: pd.DataFrame, num_classes: int | None = None) -> RateDecision:
+    """Decide the law of one case from its rows (run, epsilon, stage_step).
+
+    Steps count from the start of the last stage. The law is that of the runs that specialize; with
+    `num_classes` they have to cover every class (motsim/claims/_outcomes.py).
+    """
+    diverged = rows.loc[rows["status"] == "diverged", "run"].nunique()
+    epsilons, hits, budgets = curves(specialized(rows, num_classes))
+    return decide(
+        epsilons, hits, budgets, watched=budgets, num_diverged=int(diverged), independent=True
+    )
+
+
+def curves(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Epsilons (E,), hitting steps in the last stage (S, E), and its length (S,).
+
+    Rows that the table does not have are `MISSING`, which `decide` counts.
+    """
+    wide = rows.pivot(index="run", columns="epsilon", values="stage_step").fillna(MISSING)
+    wide = wide[sorted(wide.columns, reverse=True)].sort_index()
+    length = rows.drop_duplicates("run").set_index("run")["stage_length"].loc[wide.index]
+    return wide.columns.to_numpy(float), wide.to_numpy(np.int64), length.to_numpy(float)
+
+
+def fitted_curve(rows: pd.DataFrame, num_classes: int | None = None) -> pd.DataFrame:
+    """Median fitted T(eps) of the law that was decided, for figures; empty if inconclusive.
+
+    Columns epsilon and step, from the first step of the run, over the range that was judged.
+    """
+    decision = case_decision(rows, num_classes)
+    if decision.law == "inconclusive":
+        return pd.DataFrame({"epsilon": [], "step": []})
+    epsilons, hits, budgets = curves(specialized(rows, num_classes))
+    low, high = decision.eps_range
+    span = (low * 0.999, high * 1.001)
+    fine = np.geomspace(high, low, 60)
+    before = float((rows["num_steps"] - rows["stage_length"]).median())
+    fit = fit_law(decision.law, epsilons, hits, budgets, eps_range=span)
+    return pd.DataFrame({"epsilon": fine, "step": before + fit.median_curve(fine)})
+
+
+def exponent_of(decision: RateDecision) -> Interval:
+    """Exponent of a decided law, with its interval."""
+    return Interval(decision.exponent, *decision.exponent_interval)
+
+
+def rate_finding(case: str, rows: pd.DataFrame, law: str, num_classes: int = 4) -> Finding:
+    """Judge one case against the law that the claim predicts for it."""
+    to_cover = classes_to_cover(rows, num_classes)
+    decision = case_decision(rows, to_cover)
+    found = exponent_of(decision)
+    measured = exponent_text(decision)
+    if decision.law == "log":
+        found = Interval(decision.steps_per_decade, *decision.steps_per_decade_interval)
+        measured = f"log: {found.value:.0f} {found.ends('.0f')} steps a decade"
+    if not np.isfinite(decision.exponent):
+        reached = rows.loc[rows["step"] >= 0, "epsilon"].min()
+        measured = f"no law; smallest eps reached {reached:.1e}"
+    depth = f"looked at down to {rows['epsilon'].min():.0e}{dynamics(rows)}"
+    predicted = {"log": "T = a + b log(1/eps)", "power": "T = a + b eps^-p, p > 0"}[law]
+    evidence = f"{outcomes(rows, to_cover)}. Of those, {depth}: {decision.reason}"
+    return Finding(case, predicted, measured, Verdict(supports(decision, law)), evidence, found)
+
+
+def log_finding(case: str, predicted: str, decision: RateDecision, became: str) -> Finding:
+    """Judge a decision against the log law; its value is the exponent."""
+    measured = exponent_text(decision) if np.isfinite(decision.exponent) else "no law"
+    verdict, evidence = Verdict(supports(decision, "log")), f"{became}: {decision.reason}"
+    return Finding(case, predicted, measured, verdict, evidence, exponent_of(decision))
+
+
+def exponent_text(decision: RateDecision) -> str:
+    """Law and exponent in two digits."""
+    return f"{decision.law}: p = {decision.exponent:.2f} {exponent_of(decision).ends()}"
+
+
+def dynamics(rows: pd.DataFrame) -> str:
+    """Say where hitting times come from a gradient flow; descent goes without saying."""
+    if "flow_rtol" not in rows or rows["flow_rtol"].isna().all():
+        return ""
+    return f" along the gradient flow (rtol {rows['flow_rtol'].max():.0e})"
+
+
+def depth_finding(case: str, rows: pd.DataFrame, num_classes: int = 4) -> Finding:
+    """Judge whether most runs that specialize keep their logarithm to the smallest eps."""
+    smallest = float(rows["epsilon"].min())
+    predicted = f"log down to {smallest:.0e} in more than {MOST:.0%} of the runs"
+    became = outcomes(rows, num_classes)
+    depth = log_depth(*curves(specialized(rows, num_classes)))
+    total = len(depth.eps_low)
+    if not total:
+        return undecided(case, predicted, "no run specializes", f"{became}.")
+    kept = exact_share_interval(depth.num_kept, total)
+    end = Interval(*depth.median())
+    spread = f"{end.value:.1e} {end.ends('.1e')}"
+    speed = float(np.nanmedian(depth.steps_per_decade)) if np.isfinite(depth.eps_low).any() else 0.0
+    if depth.num_kept > MOST * total:
+        measured, below = f"log: {speed:.0f} steps a decade to {smallest:.0e}", ""
+    else:
+        measured = f"log: {speed:.0f} steps a decade, down to {end.value:.0e} only"
+        seen = depth.growth[~np.isnan(depth.growth)]
+        growth = float(np.median(seen)) if seen.size else np.inf
+        below = " it is not reached" if np.isinf(growth) else f" T grows {growth:.2g}-fold"
+        below = f"; in the decade below{below} (median)"
+    return Finding(
+        case, predicted, measured, kept.above(MOST),
+        f"{became}. Of those {depth.num_kept} of {total} keep their steps per decade within a"
+        f" factor {SAME_ORDER:g} to the end{dynamics(rows)}; the logarithm ends at eps = {spread}"
+        f" (median of the runs){below}",
+        end,
+    )  # fmt: skip

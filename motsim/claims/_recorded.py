@@ -1,0 +1,60 @@
+"""Verdicts found before: a table of data beside the claims, joined by the judge only.
+
+`recorded.csv` has a row a claim and case: the tier it was found on, the verdict, and why where that
+is not plain from the claim. What is recorded for the quick tier stands for the full one as well,
+unless that has a row of its own.
+"""
+
+import csv
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+from motsim.claims import Finding, Verdict, claim_module
+from motsim.results.tables import Tables
+
+__all__ = ["Recorded", "join", "judged", "recorded"]
+
+TABLE = Path(__file__).with_name("recorded.csv")
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A row of the table."""
+
+    claim: str
+    case: str
+    tier: str
+    verdict: Verdict
+    why: str
+
+
+@cache
+def rows() -> tuple[Recorded, ...]:
+    """Every row of the table."""
+    with TABLE.open(newline="", encoding="utf-8") as file:
+        _, *found = csv.reader(file)
+    return tuple(
+        Recorded(claim, case, tier, Verdict(verdict), why)
+        for claim, case, tier, verdict, why in found
+    )
+
+
+def recorded(claim: str, tier: str) -> dict[str, Verdict]:
+    """Recorded verdict of each case of a claim, in a tier."""
+    known = {tier, "quick"}
+    own = [row for row in rows() if row.claim == claim and row.tier in known]
+    return {row.case: row.verdict for row in sorted(own, key=lambda row: row.tier == tier)}
+
+
+def join(claim: str, tier: str, findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Findings with what is recorded beside each; nothing beside a case that the table lacks."""
+    known = recorded(claim, tier)
+    return tuple(replace(finding, expected=known.get(finding.case)) for finding in findings)
+
+
+def judged(claim: str, tables: Tables) -> tuple[Finding, ...]:
+    """Judge the tables of a claim, and join what is recorded."""
+    tier = str(tables.meta.get("tier", "quick"))
+    return join(claim, tier, claim_module(claim).judge(tables))

@@ -1,0 +1,1 @@
+"""What the commands share: arguments, errors, tables and lines that they print."""

@@ -1,0 +1,183 @@
+"""What the commands print: tables of hitting times and of verdicts, in plain text."""
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from motsim.claims import Claim, Finding
+from motsim.results.tables import Tables
+from motsim.running.reproduction import STRIDE, Recorded, totals
+
+__all__ = [
+    "is_decade",
+    "label_text",
+    "print_claims",
+    "print_conclusion",
+    "print_findings",
+    "print_hitting_times",
+    "print_reproduction",
+    "print_verdicts",
+]
+
+WIDTH, COLUMNS = 100, 80
+
+
+def print_hitting_times(tables: Tables) -> None:
+    """Print the median T(eps) of each setting, one column a decade; `-` where most seeds stop.
+
+    Every setting has a row, in the order of the sweep; `-` also where it has no such axis.
+    """
+    if "epsilon" not in tables.main:
+        return
+    rows = tables.main[tables.main["epsilon"].map(is_decade)]
+    if rows.empty:  # none lies between the targets
+        rows = tables.main[tables.main["epsilon"].notna()]
+    settings = [label for label in tables.labels if label != "seed"] or ["run"]
+    rows = rows.assign(
+        step=rows["step"].astype(float).where(rows["step"] >= 0, float("inf")),
+        **{label: rows[label].map(label_text) for label in settings},
+    )
+    if rows.empty:
+        return
+    wide = rows.groupby([*settings, "epsilon"])["step"].median().unstack("epsilon")
+    order = rows[settings].drop_duplicates()
+    wide = wide.loc[
+        list(order[settings[0]] if len(settings) == 1 else order.itertuples(index=False, name=None))
+    ]
+    wide = wide[sorted(wide.columns, reverse=True)]
+    wide.columns = [f"{eps:.0e}" for eps in wide.columns]
+    text = wide.map(_count)
+    print("\nmedian steps T(eps) to expected loss eps, from the first step ('-': not reached)")
+    names = max(len(" ".join(map(str, np.atleast_1d(name)))) for name in wide.index)
+    places = max(int((COLUMNS - names - 2) / (max(text.map(len).max().max(), 5) + 2)), 3)
+    if len(text.columns) > places:  # every second or third decade, and the last
+        last = len(text.columns) - 1
+        text = text.iloc[:, last % -(-last // (places - 1)) :: -(-last // (places - 1))]
+    print(text.to_string())
+
+
+def label_text(value: Any) -> str:
+    """Return a label as it is written in a sweep file; `-` where a case has no such axis."""
+    if isinstance(value, float) and not np.isfinite(value):
+        return "-"
+    whole = isinstance(value, float) and value == int(value)
+    return f"{value:.0f}" if whole and abs(value) < 1e6 else str(value)
+
+
+def _count(steps: float) -> str:
+    if not np.isfinite(steps):
+        return "-"
+    return f"{steps:.0f}" if steps < 1e6 else f"{steps:.1e}".replace("e+", "e")
+
+
+def is_decade(epsilon: float) -> bool:
+    """Whether a target is a decade, to rounding."""
+    mantissa = f"{epsilon:.3e}".split("e")[0]
+    return mantissa in ("1.000", "9.999")
+
+
+def print_conclusion(lines: Sequence[str]) -> None:
+    """Print what was found in words, before any table."""
+    for line in lines:
+        print(textwrap.fill(line, COLUMNS, subsequent_indent="  "))
+
+
+def print_findings(findings: Sequence[Finding]) -> None:
+    """Print verdicts, each with its evidence."""
+    print()
+    width = max(len(finding.case) for finding in findings)
+    for finding in findings:
+        mark = "as expected" if finding.as_expected else f"EXPECTED {finding.expected or 'nothing'}"
+        print(f"{finding.case:<{width}}  {finding.verdict:<12}  {finding.measured}  ({mark})")
+        indent = " " * (width + 2)
+        print(
+            textwrap.fill(finding.evidence, WIDTH, initial_indent=indent, subsequent_indent=indent)
+        )
+
+
+def print_claims(claims: Mapping[str, Claim]) -> None:
+    """Print what is claimed and where it comes from."""
+    for name, claim in claims.items():
+        print(f"{name} ({claim.kind}; {claim.origin}: {claim.source})")
+        print(textwrap.fill(claim.statement, WIDTH, initial_indent="  ", subsequent_indent="  "))
+
+
+def print_verdicts(
+    verdicts: Mapping[str, Sequence[Finding]],
+    claims: Mapping[str, Claim],
+    together: Mapping[str, Sequence[str] | None],
+) -> None:
+    """Print the table of all verdicts: claim, case, prediction, measurement, verdict, recorded.
+
+    `together` are the cases of each claim that stand together, None where that was not asked.
+    """
+    stand, alone = 0, 0
+    for name, findings in verdicts.items():
+        claim, joint = claims[name], together.get(name)
+        print(f"\n{name}  ({claim.kind})  {claim.prediction}")
+        width = max(len(finding.case) for finding in findings)
+        for finding in findings:
+            mark = "" if finding.as_expected else f"   <- RECORDED: {finding.expected or 'nothing'}"
+            verdict: str = finding.verdict
+            if joint is not None and finding.verdict != "inconclusive":
+                stand += finding.case in joint
+                alone += finding.case not in joint
+                verdict += "" if finding.case in joint else " *"
+            print(f"  {finding.case:<{width}}  {verdict:<12}  {finding.measured}{mark}")
+            print(f"  {'':<{width}}  {'':<12}  predicted: {finding.predicted}")
+    everything = [finding for found in verdicts.values() for finding in found]
+    count = {v: sum(f.verdict == v for f in everything) for v in ("holds", "fails", "inconclusive")}
+    other = sum(not finding.as_expected for finding in everything)
+    print(
+        f"\n{len(verdicts)} claims, {len(everything)} verdicts: {count['holds']} hold,"
+        f" {count['fails']} fail, {count['inconclusive']} inconclusive;"
+        f" {other} not as recorded"
+    )
+    decided = count["holds"] + count["fails"]
+    if any(cases is not None for cases in together.values()):
+        print(
+            f"of {decided} decisions, each at 95 % (up to {0.05 * decided:.0f} may be false),"
+            f" {stand} stand together\nwithin their claim (Holm, 5 % a claim); * marks the"
+            f" {alone} that stand alone only"
+        )
+
+
+def print_reproduction(counted: Mapping[str, Sequence[Recorded]], starts: Sequence[int]) -> None:
+    """Print how often each recorded holds or fails came out, in 80 columns."""
+    blocks = len(starts)
+    shown = [str(start) for start in starts]
+    seeds = ", ".join(shown if blocks <= 3 else [*shown[:2], "...", shown[-1]])
+    print(f"{blocks} block{'s' * (blocks > 1)} of seeds, from {seeds} (stride {STRIDE})")
+    for name, rows in counted.items():
+        print(f"\n{name}")
+        if not rows:
+            print("  nothing is recorded as holds or fails")
+            continue
+        print(f"  {'case':<35} {'recorded':<8} {'came out':>11} {'opposite':>8} {'undecided':>9}")
+        for row in rows:
+            case = row.case if len(row.case) <= 35 else f"{row.case}\n  {'':<35}"
+            out = f"{row.came_out} of {blocks}"
+            print(
+                f"  {case:<35} {row.recorded:<8} {out:>11} {row.opposite:>8} {row.undecided:>9}"
+                f"{'  !' if row.turned else ''}"
+            )
+        _print_totals(totals(rows), f"  {name}: ")
+    print()
+    _print_totals(totals(row for rows in counted.values() for row in rows), "all: ")
+    print("undecided: inconclusive or no finding; nothing recorded as inconclusive counts")
+    turned = [row for rows in counted.values() for row in rows if row.turned]
+    for row in turned:
+        print(f"! {row.claim}, {row.case}: recorded as {row.recorded}, turned in {row.opposite}")
+
+
+def _print_totals(found: Mapping[str, int], front: str) -> None:
+    share = 100 * found["came_out"] / max(found["verdicts"], 1)
+    text = (
+        f"{found['recorded']} recorded verdicts, {found['always']} came out in every block;"
+        f" block by block {found['came_out']} of {found['verdicts']} came out ({share:.1f} %),"
+        f" {found['opposite']} opposite, {found['inconclusive'] + found['missing']} undecided"
+    )
+    indent = " " * (len(front) - len(front.lstrip()) + 2)
+    print(textwrap.fill(front + text, 80, subsequent_indent=indent))

@@ -1,0 +1,1 @@
+"""Rehearsal of small convolutional networks."""

@@ -1,0 +1,1 @@
+"""Training runs on samples of real data."""

@@ -1,0 +1,1 @@
+"""Rehearsal in linear models: simulation and closed forms."""

@@ -1,0 +1,1 @@
+"""The mixture-of-classification problem: data, models, training, flow, and what is measured."""

@@ -1,0 +1,1 @@
+"""From points and parameters to what the kernels work on: reduced coordinates, layout, parts."""

@@ -1,0 +1,174 @@
+"""What a model does at given parameters: its loss and gradients, and everything it says."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motsim.mixture import kernels
+from motsim.mixture.engine.layout import (
+    kernel_batch,
+    kernel_parameters,
+    kernel_rule,
+    kernel_workspace,
+    positions,
+)
+from motsim.mixture.model import Loss, Model, ModelParameters, Routing, check_routing
+from motsim.mixture.points import Points
+
+__all__ = ["Evaluation", "evaluate", "evaluator", "loss_and_gradients"]
+
+Floats = NDArray[np.float64]
+MAX_WEIGHTS = 4_000_000  # attention weights computed at a time
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Everything a model says about each point, noise-free.
+
+    Attributes
+    ----------
+    loss : float
+        Expected loss over the points.
+    outputs : (P, M) array
+        f_i(X).
+    logits, gates : (P, M) arrays
+        h and pi; zeros and ones for `single`.
+    routed : (P,) integer array
+        argmax_i h_i, ties to the lowest index.
+    prediction : (P,) array
+        F(X).
+    attention : (M or 1 or 0, L, L, P) array
+        Attention weights, key before query; without points if they were not wanted.
+    """
+
+    loss: float
+    outputs: Floats
+    logits: Floats
+    gates: Floats
+    routed: NDArray[np.int64]
+    prediction: Floats
+    attention: Floats
+
+
+def loss_and_gradients(
+    model: Model,
+    parameters: ModelParameters,
+    points: Points,
+    *,
+    loss: Loss = "squared",
+    routing: Routing | None = None,
+    routing_noise: Floats | None = None,
+) -> tuple[float, ModelParameters]:
+    """Noise-free expected loss, and the gradient of the training loss by every parameter.
+
+    Parameters
+    ----------
+    model, parameters, points
+    loss : {"squared", "logistic"}
+    routing : Routing, optional
+        Default: expected, Gumbel, scale 1.
+    routing_noise : (P, M) array
+        The noise, scaled; needed when routing is "sampled".
+
+    Returns
+    -------
+    loss : float
+    gradient : ModelParameters
+
+    Notes
+    -----
+    The gate's choice of experts passes no gradient, as argmax passes none (docs/theory.md §2).
+    """
+    routing = routing or Routing()
+    check_routing(model, routing)
+    rule = kernel_rule(model, loss, routing)
+    if rule.sampled and model.gated and routing_noise is None:
+        raise ValueError("routing 'sampled' needs routing_noise of shape (P, M)")
+    batch = kernel_batch(points.tokens, points.labels, points.weights)
+    value = kernel_parameters(parameters)
+    gradient = kernels.Parameters(*(np.zeros_like(a) for a in value))
+    noise = np.zeros((0, 0))
+    if routing_noise is not None:
+        noise = np.ascontiguousarray(routing_noise.T[:, batch.order])
+    work = kernel_workspace(model, batch)
+    expected = kernels.gradients(value, batch, rule, work, noise, gradient)
+    shaped = gradient.ffn.reshape(parameters.ffn.shape)
+    return float(expected), ModelParameters(shaped, gradient.attention, gradient.gate)
+
+
+def evaluate(
+    model: Model,
+    parameters: ModelParameters,
+    points: Points,
+    *,
+    loss: Loss = "squared",
+    with_attention: bool = True,
+) -> Evaluation:
+    """Run the model on every point without routing noise; see `Evaluation`.
+
+    `with_attention=False` leaves the attention weights out, which are most of the memory.
+    """
+    return evaluator(model, points, loss=loss, with_attention=with_attention)(parameters)
+
+
+def evaluator(
+    model: Model, points: Points, *, loss: Loss = "squared", with_attention: bool = True
+) -> Callable[[ModelParameters], Evaluation]:
+    """Return `evaluate` as a function of the parameters; points that are few are laid out once."""
+    pairs = model.num_experts * points.tokens.shape[1] ** 2
+    at_a_time = max(64, MAX_WEIGHTS // pairs)
+    parts = [slice(first, first + at_a_time) for first in range(0, len(points.labels), at_a_time)]
+    rule = kernel_rule(model, loss, Routing())
+    rule = rule._replace(ffn_rate=0.0, attention_rate=0.0, gate_rate=0.0)
+
+    def laid_out(part: slice) -> tuple[kernels.Batch, kernels.Workspace]:
+        batch = kernel_batch(points.tokens[part], points.labels[part], points.weights[part])
+        return batch, kernel_workspace(model, batch)
+
+    if len(parts) == 1:
+        kept = laid_out(parts[0])
+        return lambda parameters: _evaluate(parameters, *kept, rule, with_attention)
+
+    def over_parts(parameters: ModelParameters) -> Evaluation:
+        found = [_evaluate(parameters, *laid_out(part), rule, with_attention) for part in parts]
+        rows = ("outputs", "logits", "gates", "routed", "prediction")
+        return Evaluation(
+            loss=sum(part.loss for part in found),
+            attention=np.concatenate([part.attention for part in found], axis=-1),
+            **{name: np.concatenate([getattr(part, name) for part in found]) for name in rows},
+        )
+
+    return over_parts
+
+
+def _evaluate(
+    parameters: ModelParameters,
+    batch: kernels.Batch,
+    work: kernels.Workspace,
+    rule: kernels.Rule,
+    with_attention: bool,
+) -> Evaluation:
+    """Some of the points; their part of the loss."""
+    value = kernel_parameters(parameters)
+    gradient = kernels.Parameters(*(np.zeros((0, *a.shape[1:])) for a in value))
+    expected = kernels.gradients(value, batch, rule, work, np.zeros((0, 0)), gradient)
+    at = positions(batch)
+    length = work.weights.shape[3]
+    attention = np.zeros((len(work.weights), length, length, 0))
+    if with_attention:
+        if kernels.only_signals(batch):  # whose outputs are computed without
+            kernels.refresh_attention(value, batch, work)
+        shape = (*attention.shape[:3], len(batch.labels))
+        attention = work.weights.transpose(0, 3, 2, 1, 4).reshape(shape)[..., at]
+    logits = work.logits[:, at].T
+    return Evaluation(
+        float(expected),
+        work.outputs[:, at].T.copy(),
+        logits.copy(),
+        work.gates[:, at].T.copy(),
+        logits.argmax(axis=1),
+        work.final[at].copy(),
+        attention,
+    )

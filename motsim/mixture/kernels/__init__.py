@@ -1,0 +1,30 @@
+"""Numba kernels: arrays in, arrays out, no policy and no checks.
+
+Points go eight at a time (`lanes`), in blocks that share the axes of their signal tokens
+(`arguments`); whatever an expert does for one block stays in the cache.
+"""
+
+from motsim.vectors.compiling import kernel_cache
+
+with kernel_cache():
+    from motsim.mixture.kernels.adam import adam_step
+    from motsim.mixture.kernels.arguments import Batch, Parameters, Rule, Workspace, only_signals
+    from motsim.mixture.kernels.descent import descend, descend_in_parts, gradients
+    from motsim.mixture.kernels.frozen import refresh_moments
+    from motsim.mixture.kernels.passes import refresh_attention
+    from motsim.vectors.lanes import WIDTH
+
+__all__ = [
+    "WIDTH",
+    "Batch",
+    "Parameters",
+    "Rule",
+    "Workspace",
+    "adam_step",
+    "descend",
+    "descend_in_parts",
+    "gradients",
+    "only_signals",
+    "refresh_attention",
+    "refresh_moments",
+]

@@ -1,0 +1,186 @@
+"""What the kernels take: parameters, points in blocks of eight, the rule of a step, scratch.
+
+Sizes: M experts, J neurons, r coordinates; a point has L tokens: S signal tokens, each a multiple
+of one coordinate axis (3 or 0), and K others. B points in B / 8 blocks; the points of a block
+share the axes of their signal tokens. Row ``i * J + j`` is neuron j of expert i.
+
+Tokens are kept of T blocks: of all, or of every second one where the next holds the mirror points,
+whose tokens are the negatives but for the first, the class token. Experts are odd: they give a
+mirror point the negative of what they give its *image*, with the same tokens but the first, which
+is the negative. So block and image share the products of weights and tokens and all scores, but for
+the sign of what belongs to the first token.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba.extending import register_jitable
+
+from motsim.vectors.addresses import advance, pointer
+from motsim.vectors.lanes import WIDTH, inlined, written_out
+
+
+class Parameters(NamedTuple):
+    """Parameters, or their gradients, in r coordinates."""
+
+    ffn: np.ndarray  # (M * J, r)
+    attention: np.ndarray  # (M or 1 or 0, r, r)
+    gate: np.ndarray  # (M or 0, r)
+
+
+class Batch(NamedTuple):
+    """The points of a step, in blocks; where a block is not full, points of weight 0 fill it."""
+
+    axes: np.ndarray  # (B / 8, S) coordinate of each signal token
+    amplitudes: np.ndarray  # (B / 8, S, 8)
+    tokens: np.ndarray  # (T, r, K, 8) the other tokens
+    token_sums: np.ndarray  # (r, B) sums of the other tokens
+    labels: np.ndarray  # (B,)
+    weights: np.ndarray  # (B,)
+    order: np.ndarray  # (B,) the point that each is; not used by kernels
+    metric: np.ndarray  # (r, r) Gram matrix of the coordinates' directions; (0, 0): the identity
+
+
+@written_out  # it returns arrays: whoever counts references counts these
+def part_of(parts, place):
+    """One part of points whose arrays have an axis of parts in front."""
+    return Batch(
+        parts.axes[place], parts.amplitudes[place], parts.tokens[place],
+        parts.token_sums[place], parts.labels[place], parts.weights[place], parts.order[place],
+        parts.metric,
+    )  # fmt: skip
+
+
+class Rule(NamedTuple):
+    """What a step does; a rate of 0 freezes that part."""
+
+    neurons: int
+    cubic: bool
+    logistic: bool
+    gated: bool
+    mixed: bool  # there is attention
+    sampled: bool
+    top_k: int
+    routing_scale: float
+    load_balance: float
+    ffn_rate: float
+    ffn_normalized: bool
+    attention_rate: float
+    attention_normalized: bool
+    gate_rate: float
+    gate_normalized: bool
+    class_axes: int  # n > 0: keep parameters odd; the first n coordinates are the class signals
+    negligible: float  # an expert is passed over in a block where its q is below this,
+    dense_above: float  # unless there are tokens off the axes and a larger share is needed
+
+
+class Workspace(NamedTuple):
+    """Scratch of a step; `weights` holds the frozen attention between steps.
+
+    B and B / 8 are of one part, but in `weights`. What sums over points is 0 between steps.
+    """
+
+    # (M or 1 or 0, T, Q, L, 8): queries, keys; Q = L, or 1 where summed. 0: `three` takes them anew
+    # in each pass. With images (M or 1, T, Q + 1, L + 3, 8), see `mirrors`
+    weights: np.ndarray
+    # (B / 8, M or 1, 10 or 3, 8) for `frozen`; (1, 1, 10 or 3, 8): it takes them anew in each pass
+    moments: np.ndarray
+    products: np.ndarray  # (rows of a group, L, 8): t
+    mixed: np.ndarray  # (rows of a group, images, L, 8): u, then the gradient by u
+    # (blocks at a time, M * J, K, 8): t of the other tokens, then the gradient by it
+    other_products: np.ndarray
+    by_product: np.ndarray  # (L, 8): gradient by t
+    by_score: np.ndarray  # (images, L, L, 8): scores, then the gradient by them; queries, keys
+    moved: np.ndarray  # (blocks at a time, r, K, 8): A x, then the keys weighted by `by_score`
+    ffn_sums: np.ndarray  # (M * J, r, 8)
+    attention_sums: np.ndarray  # (r, r, 8)
+    gate_sums: np.ndarray  # (M, r, 8)
+    gate_part: np.ndarray  # (M, r) of one part, by the other tokens
+    ffn_across: np.ndarray  # (M / 8, r + 9, 8) for `fused`: (M / 8, r, 8), then (M / 8, 9, 8)
+    listed: np.ndarray  # (M,) experts that a block needs, for `fused`
+    direction: np.ndarray  # room for a gradient times the metric, and for one matrix more
+    outputs: np.ndarray  # (M, B): f
+    logits: np.ndarray  # (M, B): h
+    gates: np.ndarray  # (M, B): pi
+    choice: np.ndarray  # (M, B): q (may be `gates` where it is pi), or the mask of selected experts
+    by_output: np.ndarray  # (M, B)
+    by_gate: np.ndarray  # (M, B)
+    final: np.ndarray  # (B,): F with noise-free routing
+    part: np.ndarray  # (3,): first block of the part at work, blocks of all, parts to come
+
+
+@register_jitable
+def only_signals(batch):
+    """Whether points have three signal tokens and no others."""
+    return batch.axes.shape[-1] == 3 and batch.tokens.shape[-2] == 0
+
+
+class Points(NamedTuple):
+    """Addresses and sizes of a `Batch`, for the innermost kernels."""
+
+    axes: Any
+    amplitudes: Any
+    tokens: Any
+    labels: Any
+    weights: Any
+    blocks: int  # B / 8
+    images: int  # 2 where the mirror of a block follows it, else 1
+    signals: int  # S
+    others: int  # K
+    coordinates: int  # r
+
+
+class Scratch(NamedTuple):
+    """Addresses of a `Workspace`, and the number of queries it keeps of each point."""
+
+    weights: Any
+    moments: Any
+    products: Any
+    other_products: Any
+    mixed: Any
+    by_product: Any
+    by_score: Any
+    moved: Any
+    ffn_sums: Any
+    attention_sums: Any
+    outputs: Any
+    gates: Any
+    choice: Any
+    by_output: Any
+    by_gate: Any
+    queries: int
+    terms: int  # 10 or 3 moments of each point
+    first: int  # block of the part at work
+    all_blocks: int  # of all parts
+    ends: bool  # no part is to come: sums over points are taken
+    dense: bool  # no expert is passed over
+
+
+@inlined
+def point_addresses(batch, part=0):
+    """`Points` of a `Batch`, or of one part where its arrays have an axis of parts in front."""
+    tokens, coordinates, others, _ = batch.tokens.shape[-4:]
+    blocks, signals = batch.axes.shape[-2:]
+    first = part * blocks
+    return Points(
+        advance(pointer(batch.axes), first * signals),
+        advance(pointer(batch.amplitudes), first * signals * WIDTH),
+        advance(pointer(batch.tokens), part * tokens * coordinates * others * WIDTH),
+        advance(pointer(batch.labels), first * WIDTH),
+        advance(pointer(batch.weights), first * WIDTH),
+        blocks, blocks // tokens, signals, others, coordinates,
+    )  # fmt: skip
+
+
+@inlined
+def scratch_addresses(work, dense):
+    """`Scratch` of a `Workspace`."""
+    return Scratch(
+        pointer(work.weights), pointer(work.moments), pointer(work.products),
+        pointer(work.other_products), pointer(work.mixed),
+        pointer(work.by_product), pointer(work.by_score), pointer(work.moved),
+        pointer(work.ffn_sums), pointer(work.attention_sums), pointer(work.outputs),
+        pointer(work.gates), pointer(work.choice), pointer(work.by_output), pointer(work.by_gate),
+        work.weights.shape[2] - work.by_score.shape[0] + 1, work.moments.shape[2],
+        work.part[0], work.part[1], work.part[2] == 0, dense,
+    )  # fmt: skip

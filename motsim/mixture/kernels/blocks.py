@@ -1,0 +1,181 @@
+"""All that a step does with one block of eight points of three signal tokens, or with two together.
+
+Two blocks of the same axes share the weights on them and one visit to every sum: wherever an
+address is of eight numbers here, a pair of addresses is of two blocks (`places`).
+"""
+
+import math
+from typing import Any, NamedTuple
+
+from motsim.mixture.kernels.experts import add_product
+from motsim.mixture.kernels.frozen import cubic_form, products_of_two
+from motsim.mixture.kernels.routing import least_exponent, loss_slope_lanes
+from motsim.mixture.kernels.three import dot3
+from motsim.vectors.addresses import advance, load, load3, number, put, spread, store, store3
+from motsim.vectors.arithmetic import decay_lanes
+from motsim.vectors.lanes import (
+    WIDTH,
+    any_at_least,
+    fma,
+    inlined,
+    splat,
+    splat_like,
+    where_any,
+    where_equal,
+    where_greater,
+)
+
+
+class Block(NamedTuple):
+    """Addresses of a block's points, and of what it needs of every expert."""
+
+    amplitudes: Any  # (3, 8)
+    labels: Any  # (8,)
+    weights: Any  # (8,)
+    moments: Any  # (M or 1, 10 or 3, 8)
+    final: Any  # (8,): F with noise-free routing, filled here like the rest
+    logits: Any  # (M, 8): h
+    gates: Any  # (M, 8): pi, not normalised
+    choice: Any  # (M, 8): q of listed experts, not normalised, unless it is pi
+    by_gate: Any  # (M, 8)
+
+
+class Experts(NamedTuple):
+    """Addresses of parameters, sums and lists of all experts."""
+
+    columns: Any  # (M / 8, r, 8): w, one coordinate of eight experts after the other
+    across: Any  # (M / 8, 9, 8): of eight experts w on the axes of a block, products of two of them
+    gate: Any  # (M, r)
+    ffn_sums: Any  # (M, r, 8)
+    gate_sums: Any  # (M, r, 8)
+    listed: Any  # (M,): experts whose q may count in a block, lowest first; all, unless q is not pi
+    count: int  # M
+    coordinates: int  # r
+    apart: int  # numbers of moments from one expert to the next; 0 where all have the same
+
+
+@inlined
+def fill_ffn(axes, cubic, experts):
+    """Fill the weights of all experts on the axes of a block, and their products if cubic."""
+    x0, x1, x2 = axes
+    columns, out = experts.columns, experts.across
+    for _ in range(0, experts.count, WIDTH):
+        w = load(columns, x0 * WIDTH), load(columns, x1 * WIDTH), load(columns, x2 * WIDTH)
+        store3(out, w)
+        if cubic:
+            squares, mixed = products_of_two(w)
+            store3(advance(out, 3 * WIDTH), squares)
+            store3(advance(out, 6 * WIDTH), mixed)
+        columns, out = advance(columns, experts.coordinates * WIDTH), advance(out, 9 * WIDTH)
+
+
+@inlined
+def fill_logits(axes, block, experts):
+    """Fill h; returns the largest."""
+    x, gate = load3(block.amplitudes), experts.gate
+    top = splat_like(-math.inf, x[0])
+    for place in range(0, experts.count * WIDTH, WIDTH):
+        value = fma(x[0], spread(gate, axes[0]), splat(0.0))
+        value = fma(x[1], spread(gate, axes[1]), value)
+        value = fma(x[2], spread(gate, axes[2]), value)
+        store(block.logits, place, value)
+        top = where_greater(value, top, value, top)
+        gate = advance(gate, experts.coordinates)
+    return top
+
+
+@inlined
+def weigh(rule, block, experts, top):
+    """Fill pi and q, and list the experts whose q may count.
+
+    Returns what normalises pi and q, and how many are listed; `by_gate` of the others is 0.
+    """
+    scaled, inverse = rule.routing_scale != 1.0, splat(1.0 / rule.routing_scale)
+    least, norm = least_exponent(rule.negligible), splat_like(0.0, top)
+    count = 0 if scaled else experts.count
+    for i in range(experts.count):
+        place = i * WIDTH
+        value = load(block.logits, place) - top
+        e = decay_lanes(value)
+        store(block.gates, place, e)
+        norm = norm + e
+        if scaled:
+            put(experts.listed, count, i)
+            store(block.by_gate, place, splat(0.0))
+            count += any_at_least(value * inverse, least)
+    by_sum = splat(1.0) / norm
+    if not scaled:
+        return (by_sum, by_sum), count
+    norm = splat_like(0.0, top)
+    for j in range(count):
+        place = number(experts.listed, j) * WIDTH
+        value = (load(block.logits, place) - top) * inverse
+        e = where_any(value, least, decay_lanes(value))
+        store(block.choice, place, e)
+        norm = norm + e
+    return (by_sum, splat(1.0) / norm), count
+
+
+@inlined
+def serve(rule, axes, block, experts, top, norms, count):
+    """Fill `by_gate` of listed experts, and add to the sums of the gradient by the weights.
+
+    Returns the mean over experts of the gradient by pi, and F with noise-free routing.
+    """
+    factor, negligible = splat(3.0 if rule.cubic else 1.0), splat(rule.negligible)
+    labels, weights = load(block.labels, 0), load(block.weights, 0)
+    scaled, span = rule.routing_scale != 1.0, experts.coordinates * WIDTH
+    mean = splat_like(0.0, top)
+    final = norms[0] - norms[0]  # 0, or NaN where a logit is
+    for j in range(count):
+        i = number(experts.listed, j)
+        place = i * WIDTH
+        p = load(block.gates, place) * norms[0]
+        q = load(block.choice, place) * norms[1] if scaled else p
+        if not any_at_least(q, negligible):
+            store(block.by_gate, place, splat(0.0))
+            continue
+        q = where_any(q, negligible, q)
+        w = advance(experts.across, (i // WIDTH) * (9 * WIDTH) + i % WIDTH)
+        at = advance(block.moments, i * experts.apart)
+        d = load3(at)
+        if rule.cubic:
+            squares = spread(w, 3 * WIDTH), spread(w, 4 * WIDTH), spread(w, 5 * WIDTH)
+            mixed = spread(w, 6 * WIDTH), spread(w, 7 * WIDTH), spread(w, 8 * WIDTH)
+            d = cubic_form(at, squares, mixed)
+        f = dot3((spread(w, 0), spread(w, WIDTH), spread(w, 2 * WIDTH)), d)
+        slope = weights * q * loss_slope_lanes(p * f, labels, rule.logistic)
+        by_gate, c = slope * f, slope * p * factor
+        sums = advance(experts.ffn_sums, i * span)
+        add_product(sums, axes[0], c, d[0])
+        add_product(sums, axes[1], c, d[1])
+        add_product(sums, axes[2], c, d[2])
+        store(block.by_gate, place, by_gate)
+        mean = fma(p, by_gate, mean)
+        h = load(block.logits, place)
+        final = where_equal(h, top, p * f, final)
+        top = where_equal(h, top, splat(math.inf), top)  # ties go to the lowest
+    return mean, final
+
+
+@inlined
+def add_gate(axes, block, experts, norm, mean):
+    """Add to the sums of the gradient by the gate."""
+    x, sums = load3(block.amplitudes), experts.gate_sums
+    for place in range(0, experts.count * WIDTH, WIDTH):
+        value = load(block.gates, place) * norm * (load(block.by_gate, place) - mean)
+        add_product(sums, axes[0], x[0], value)
+        add_product(sums, axes[1], x[1], value)
+        add_product(sums, axes[2], x[2], value)
+        sums = advance(sums, experts.coordinates * WIDTH)
+
+
+@inlined
+def take(rule, axes, block, experts):
+    """Add what a block, or two, give to the sums of both gradients; fill F."""
+    fill_ffn(axes, rule.cubic, experts)
+    top = fill_logits(axes, block, experts)
+    norms, count = weigh(rule, block, experts, top)
+    mean, final = serve(rule, axes, block, experts, top, norms, count)
+    store(block.final, 0, final)
+    add_gate(axes, block, experts, norms[0], mean)

@@ -1,0 +1,181 @@
+"""Gradients of all parameters, and the loop of gradient steps over them.
+
+With expected routing and a frozen attention a step may go over the points in parts: all that it
+does for one part stays in the cache.
+"""
+
+import numpy as np
+
+from motsim.mixture.kernels.arguments import Batch, only_signals, part_of
+from motsim.mixture.kernels.frozen import pass_frozen
+from motsim.mixture.kernels.fused import fuses, pass_fused
+from motsim.mixture.kernels.passes import pass_groups, refresh_attention
+from motsim.mixture.kernels.phases import BACKWARD, BOTH, DONE, FORWARD
+from motsim.mixture.kernels.routing import (
+    add_load_balance,
+    gate_gradient,
+    gate_logits,
+    needed_blocks,
+    selected_coefficients,
+    selected_output,
+    softmax,
+    top_mask,
+    top_output,
+    total_loss,
+)
+from motsim.mixture.kernels.three import pass_three
+from motsim.mixture.kernels.updates import update
+from motsim.vectors.addresses import load, pointer, same_place, store
+from motsim.vectors.lanes import WIDTH, cached, internal, written_out
+
+
+@internal
+def route(parameters, batch, rule, work, noise):
+    """Fill h, pi and the training choice q of experts."""
+    if not rule.gated:
+        work.gates[:] = 1.0
+        work.choice[:] = 1.0
+        return
+    gate_logits(parameters.gate, batch, work.logits)
+    softmax(work.logits, 1.0, work.gates, 0.0)
+    if rule.sampled:
+        for i in range(noise.shape[0]):
+            for b in range(noise.shape[1]):
+                work.by_gate[i, b] = work.logits[i, b] + noise[i, b]
+        top_mask(work.by_gate, rule.top_k, work.choice)
+    elif rule.routing_scale == 1.0:
+        if not same_place(pointer(work.gates), pointer(work.choice)):
+            for place in range(0, work.gates.size, WIDTH):
+                store(pointer(work.choice), place, load(pointer(work.gates), place))
+    else:
+        softmax(work.logits, rule.routing_scale, work.choice, rule.negligible)
+
+
+@internal
+def noise_free_loss(batch, rule, work):
+    """Fill F, and return the noise-free expected loss."""
+    if rule.gated and rule.top_k == 1:
+        top_output(work.logits, work.gates, work.outputs, work.final)
+    elif rule.gated:
+        top_mask(work.logits, rule.top_k, work.by_output)
+        selected_output(work.by_output, work.gates, work.outputs, work.final)
+    else:
+        selected_output(work.choice, work.gates, work.outputs, work.final)
+    return total_loss(work.final, batch.labels, batch.weights, rule.logistic)
+
+
+@written_out
+def serves_all(batch, rule, work):
+    """Whether a pass takes every expert in every block, instead of passing over negligible ones.
+
+    With tokens off the axes one product of matrices for all is faster unless few are needed.
+    """
+    dense = rule.negligible == 0.0
+    if not dense and batch.tokens.shape[2] > 0:
+        needed = needed_blocks(work.choice, rule.negligible)
+        dense = needed > rule.dense_above * (work.choice.size // WIDTH)
+    return dense
+
+
+@written_out
+def pass_all(parameters, batch, rule, work, gradient, phase, dense):
+    """The pass over every group of experts."""
+    if only_signals(batch) and rule.attention_rate == 0.0:
+        pass_frozen(parameters, batch, rule, work, gradient, phase, dense)
+    elif only_signals(batch) and len(parameters.attention) == len(work.outputs):
+        pass_three(parameters, batch, rule, work, gradient, phase, dense)
+    else:
+        pass_groups(parameters, batch, rule, work, gradient, phase, dense)
+
+
+@written_out
+def differentiate(parameters, parts, rule, work, noise, gradient):
+    """Fill the gradients of what has a rate; return the noise-free expected loss."""
+    count, loss = parts.axes.shape[0], 0.0
+    together = fuses(parts, rule, work)
+    for place in range(count):
+        work.part[0], work.part[2] = place * parts.axes.shape[1], count - 1 - place
+        if together:
+            loss += pass_fused(parameters, parts, place, rule, work, gradient)
+        else:
+            batch = part_of(parts, place)
+            loss += differentiate_part(parameters, batch, rule, work, noise, gradient)
+    if rule.class_axes > 0:
+        keep_odd(gradient, rule.class_axes)
+    return loss
+
+
+@written_out
+def differentiate_part(parameters, batch, rule, work, noise, gradient):
+    """Add what some of the points give; gradients are complete after the last part."""
+    experts_train = rule.ffn_rate > 0.0 or rule.attention_rate > 0.0
+    gate_trains = rule.gated and rule.gate_rate > 0.0
+    # With expected routing the loss of a point is a sum over experts: one pass is enough.
+    splits = rule.gated and not rule.sampled and (experts_train or gate_trains)
+    route(parameters, batch, rule, work, noise)
+    dense = serves_all(batch, rule, work)
+    loss, phase = 0.0, BOTH if splits else FORWARD
+    while phase != DONE:  # one call of the pass: a compiler writes it into each
+        pass_all(parameters, batch, rule, work, gradient, phase, dense)
+        if phase == BACKWARD:
+            break
+        loss = noise_free_loss(batch, rule, work)
+        if phase == FORWARD and (experts_train or gate_trains):
+            selected_coefficients(
+                (batch.labels, batch.weights), rule.logistic, work.gates, work.choice,
+                work.outputs, work.by_output, work.by_gate,
+            )  # fmt: skip
+        phase = BACKWARD if phase == FORWARD and experts_train else DONE
+    if gate_trains:
+        if rule.load_balance > 0.0:
+            add_load_balance(
+                batch.weights, work.choice, rule.load_balance, rule.top_k, work.by_gate
+            )
+        gate_gradient(work.gates, work.by_gate, batch, work, gradient.gate)
+    return loss
+
+
+@written_out
+def keep_odd(gradient, class_axes):
+    """Clear what cancels between mirror points: docs/theory.md §3."""
+    gradient.ffn[:, :class_axes] = 0.0
+    gradient.attention[:, :class_axes, class_axes:] = 0.0
+    gradient.attention[:, class_axes:, :class_axes] = 0.0
+    gradient.gate[:, class_axes:] = 0.0
+
+
+@cached
+def descend_in_parts(parameters, parts, rule, work, noise, gradient, stop_loss, losses):
+    """Take up to ``len(losses)`` steps in place; losses[t] is the loss before step t.
+
+    The points are in parts, of which there is one unless routing is expected, without load
+    balance, and attention frozen. Stops before the step at which the loss is at most `stop_loss` or
+    not finite. Returns the number of steps taken. `noise` is (steps, M, B), or (1, 0, 0) where
+    routing draws none.
+    """
+    for t in range(losses.shape[0]):
+        drawn = noise[min(t, noise.shape[0] - 1)]
+        losses[t] = differentiate(parameters, parts, rule, work, drawn, gradient)
+        if not (losses[t] > stop_loss and losses[t] < np.inf):
+            return t
+        update(parameters, gradient, parts.metric, rule, work)
+    return losses.shape[0]
+
+
+def descend(parameters, batch, rule, work, noise, gradient, stop_loss, losses):
+    """The same over points in one part; plain Python around it."""
+    parts = Batch(*(array[np.newaxis] for array in batch[:-1]), batch.metric)
+    return descend_in_parts(parameters, parts, rule, work, noise, gradient, stop_loss, losses)
+
+
+def gradients(parameters, batch, rule, work, noise, gradient):
+    """Fill the gradients at one place; return the noise-free expected loss there.
+
+    Around one step of `descend`, so that it is compiled once for both; the parameters move by that
+    step.
+    """
+    if rule.mixed and not only_signals(batch):
+        refresh_attention(parameters, batch, work)
+    losses = np.empty(1)
+    descend(parameters, batch, rule, work, noise[np.newaxis], gradient, -1.0, losses)
+    return losses[0]

@@ -1,0 +1,156 @@
+"""The pass over points of three signal tokens where attention is frozen.
+
+With frozen weights P, z_l = (P[l, k] a_k)_k and w on the three axes of a block, an expert
+f = sum_l (z_l . w)^3 is a cubic form w . D, D = sum_l z_l (z_l . w)^2, and its gradient is 3 D. The
+ten numbers sum_l z_la z_lb z_lc depend on the point alone and are computed once a stage. Linear
+experts need D = sum_l z_l only, which is their gradient (docs/theory.md §3).
+"""
+
+from motsim.mixture.kernels.arguments import point_addresses, scratch_addresses
+from motsim.mixture.kernels.experts import add_product
+from motsim.mixture.kernels.passes import passed_over
+from motsim.mixture.kernels.phases import BACKWARD, BOTH, FORWARD
+from motsim.mixture.kernels.routing import expected_coefficient
+from motsim.mixture.kernels.three import amplitude_products, dot3, query_weights
+from motsim.mixture.kernels.tiles import totals
+from motsim.vectors.addresses import advance, load, load3, number, pointer, spread, store, store3
+from motsim.vectors.lanes import WIDTH, cached, fma, inlined, internal, splat
+
+
+@internal
+def block_moments(matrix, mixed, cubic, points, block, out):
+    """Moments of z (10 or 3, 8) of one block; `matrix` (r, r) is A, if there is attention.
+
+    Of cubic experts those of order three, 000 001 002 011 012 022 111 112 122 222; of linear ones
+    the sums.
+    """
+    r, axes = points.coordinates, advance(points.axes, block * 3)
+    x0, x1, x2 = number(axes, 0), number(axes, 1), number(axes, 2)
+    a = load3(advance(points.amplitudes, block * 3 * WIDTH))
+    if mixed:
+        e, rows = amplitude_products(a), (x0 * r, x1 * r, x2 * r)
+        p = query_weights(matrix, rows, x0, e[0])
+        q = query_weights(matrix, rows, x1, e[1])
+        s = query_weights(matrix, rows, x2, e[2])
+        x = (p[0] * a[0], q[0] * a[0], s[0] * a[0])  # z of the three queries, by axes
+        y = (p[1] * a[1], q[1] * a[1], s[1] * a[1])
+        z = (p[2] * a[2], q[2] * a[2], s[2] * a[2])
+    else:
+        zero = splat(0.0)
+        x, y, z = (a[0], zero, zero), (zero, a[1], zero), (zero, zero, a[2])
+    if not cubic:
+        store3(out, (x[0] + x[1] + x[2], y[0] + y[1] + y[2], z[0] + z[1] + z[2]))
+        return
+    xx, xy, yy, zz = products(x, x), products(x, y), products(y, y), products(z, z)
+    store3(out, (dot3(xx, x), dot3(xx, y), dot3(xx, z)))
+    store3(advance(out, 3 * WIDTH), (dot3(yy, x), dot3(xy, z), dot3(zz, x)))
+    store3(advance(out, 6 * WIDTH), (dot3(yy, y), dot3(yy, z), dot3(zz, y)))
+    store(out, 9 * WIDTH, dot3(zz, z))
+
+
+@inlined
+def products(a, b):
+    """Of triples, one by one."""
+    return a[0] * b[0], a[1] * b[1], a[2] * b[2]
+
+
+@inlined
+def products_of_two(w):
+    """Products of two weights: squares, and twice 01, 02, 12."""
+    a, b = w[0] + w[0], w[1] + w[1]
+    return (w[0] * w[0], w[1] * w[1], w[2] * w[2]), (a * w[1], a * w[2], b * w[2])
+
+
+@inlined
+def cubic_form(moments, squares, mixed):
+    """D of cubic experts from the products of two weights."""
+    m001, m002 = load(moments, WIDTH), load(moments, 2 * WIDTH)
+    m011, m012, m022 = load3(advance(moments, 3 * WIDTH))
+    m111, m112, m122 = load3(advance(moments, 6 * WIDTH))
+    (q00, q11, q22), (q01, q02, q12) = squares, mixed
+    a = fma(m001, q01, load(moments, 0) * q00)
+    b = fma(m011, q01, m001 * q00)
+    c = fma(m012, q01, m002 * q00)
+    a, b, c = fma(m002, q02, a), fma(m012, q02, b), fma(m022, q02, c)
+    a, b, c = fma(m011, q11, a), fma(m111, q11, b), fma(m112, q11, c)
+    a, b, c = fma(m012, q12, a), fma(m112, q12, b), fma(m122, q12, c)
+    return fma(m022, q22, a), fma(m122, q22, b), fma(load(moments, 9 * WIDTH), q22, c)
+
+
+@inlined
+def contracted(moments, w, cubic):
+    """D: f = w . D; the gradient of f is 3 D if cubic, else D."""
+    if not cubic:
+        return load3(moments)
+    squares, mixed = products_of_two(w)
+    return cubic_form(moments, squares, mixed)
+
+
+@cached
+def pass_frozen(parameters, batch, rule, scratch, gradient, phase, dense):
+    """Outputs, and gradients unless FORWARD, of all experts; see `passes.pass_groups`."""
+    points, work = point_addresses(batch), scratch_addresses(scratch, dense)
+    blocks, r, neurons, cubic = points.blocks, points.coordinates, rule.neurons, rule.cubic
+    experts, sets = scratch.outputs.shape[0], scratch.moments.shape[1]
+    anew = scratch.moments.shape[:2] == (1, 1)
+    trains = phase != FORWARD and rule.ffn_rate > 0.0
+    matrix, own = pointer(parameters.attention), parameters.attention.shape[0] > 1
+    size, zero = work.terms * WIDTH, splat(0.0)
+    factor = splat(3.0 if cubic else 1.0)
+    for block in range(blocks):
+        axes = advance(points.axes, block * 3)
+        x0, x1, x2 = number(axes, 0), number(axes, 1), number(axes, 2)
+        kept = advance(work.moments, 0 if anew else (work.first + block) * sets * size)
+        for i in range(experts):
+            place = (i * blocks + block) * WIDTH
+            if passed_over(points, rule, work, i, 1, block):
+                continue
+            if anew:
+                block_moments(
+                    advance(matrix, i * r * r if own else 0), rule.mixed, cubic, points, block,
+                    kept,
+                )  # fmt: skip
+            at = advance(kept, i * size if sets > 1 else 0)
+            weights = advance(pointer(parameters.ffn), i * neurons * r)
+            d = (zero, zero, zero)
+            if phase != BACKWARD:
+                f = zero
+                for j in range(neurons):
+                    row = advance(weights, j * r)
+                    w = (spread(row, x0), spread(row, x1), spread(row, x2))
+                    d = contracted(at, w, cubic)
+                    f = f + dot3(w, d)
+                store(work.outputs, place, f)
+            if phase == FORWARD:
+                continue
+            if phase == BOTH:
+                c = expected_coefficient(points, rule.logistic, work, place, block * WIDTH)
+            else:
+                c = load(work.by_output, place)
+            if not trains:
+                continue
+            c = c * factor
+            for j in range(neurons):
+                if phase == BACKWARD or neurons > 1:
+                    row = advance(weights, j * r)
+                    w = (spread(row, x0), spread(row, x1), spread(row, x2))
+                    d = contracted(at, w, cubic)
+                sums = advance(work.ffn_sums, (i * neurons + j) * r * WIDTH)
+                add_product(sums, x0, c, d[0])
+                add_product(sums, x1, c, d[1])
+                add_product(sums, x2, c, d[2])
+    if trains and work.ends:
+        totals(work.ffn_sums, experts * neurons * r, pointer(gradient.ffn))
+
+
+@cached
+def refresh_moments(parameters, batch, rule, moments):
+    """Fill the moments (B / 8, M or 1, 10 or 3, 8) of frozen attention."""
+    points = point_addresses(batch)
+    blocks, sets, terms, _ = moments.shape
+    r, out = points.coordinates, pointer(moments)
+    for block in range(blocks):
+        for i in range(sets):
+            matrix = advance(pointer(parameters.attention), i * r * r if sets > 1 else 0)
+            block_moments(matrix, rule.mixed, rule.cubic, points, block, out)
+            out = advance(out, terms * WIDTH)

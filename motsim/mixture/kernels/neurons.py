@@ -1,0 +1,146 @@
+"""One neuron on a block of eight points and its image, forward and backward."""
+
+from motsim.mixture.kernels.experts import (
+    FIRST,
+    SECOND,
+    THIRD,
+    activation_gradient,
+    add_other_gradient,
+    add_signal_gradient,
+    neuron_output,
+    other_products,
+    plain_output,
+    signal_products,
+    unmix,
+)
+from motsim.mixture.kernels.mirrors import pair_outputs, unmix_pair
+from motsim.vectors.addresses import advance, load, store
+from motsim.vectors.lanes import WIDTH, fma, inlined, splat, written_out
+
+
+@inlined
+def at_once(rule, work):
+    """Whether t of the other tokens, and the gradient by it, are taken for all weights at once."""
+    return work.dense and rule.attention_rate == 0.0
+
+
+@inlined
+def mixed_place(points, work, slot):
+    """Where u of one neuron is, of the block and then of the image."""
+    return advance(work.mixed, slot * points.images * (points.signals + points.others) * WIDTH)
+
+
+@inlined
+def sign_of(image):
+    """By which the first token of an image is taken, and its results: 1 for a block itself."""
+    return splat(-1.0 if image > 0 else 1.0)
+
+
+@inlined
+def token_products(weight, points, rule, work, pair, products, others):
+    """Fill t of one neuron, of the other tokens unless it is there."""
+    signals, coordinates = points.signals, points.coordinates
+    if signals > 0:
+        block = pair * points.images
+        axes = advance(points.axes, block * signals)
+        t0, t1, t2 = signal_products(
+            weight, axes, advance(points.amplitudes, block * signals * WIDTH)
+        )
+        store(products, FIRST, t0)
+        store(products, SECOND, t1)
+        store(products, THIRD, t2)
+    if points.others > 0 and not at_once(rule, work):
+        tokens = advance(points.tokens, pair * coordinates * points.others * WIDTH)
+        other_products(weight, tokens, points.others, coordinates, others)
+
+
+@written_out
+def forward(weight, points, rule, work, weights, pair, slot, others):
+    """Sums over l of phi(u_l) of a neuron for a block and its image, 0 where there is none.
+
+    t, and u where there is attention, are kept in row `slot` of the scratch; t of the other tokens
+    in `others`.
+    """
+    f, g, signals = splat(0.0), splat(0.0), points.signals
+    products = advance(work.products, slot * (signals + points.others) * WIDTH)
+    mixed = mixed_place(points, work, slot)
+    token_products(weight, points, rule, work, pair, products, others)
+    if not rule.mixed:
+        f = plain_output(signals, rule.cubic, sign_of(0), products)
+        f = f + plain_output(points.others, rule.cubic, sign_of(0), others)
+        if points.images > 1:
+            sign = sign_of(1)
+            g = plain_output(signals, rule.cubic, sign, products)
+            sign = splat(1.0) if signals > 0 else sign
+            g = g + plain_output(points.others, rule.cubic, sign, others)
+    elif points.images > 1:
+        f, g = pair_outputs(points, weights, work.queries, rule.cubic, products, others, mixed)
+    else:
+        f = neuron_output(points, weights, work.queries, rule.cubic, products, others, mixed)
+    return f, g
+
+
+@inlined
+def add_score_slopes(points, products, others, sign, mixed, by_score):
+    """Add one neuron's part of the gradient by the weights (L, L, 8): g_l t_k."""
+    signals, length = points.signals, points.signals + points.others
+    start = 0 if signals > 0 else WIDTH
+    first = load(products if signals > 0 else others, 0) * sign
+    for query in range(length):
+        slope = load(mixed, query * WIDTH)
+        row = advance(by_score, query * length * WIDTH)
+        store(row, 0, fma(slope, first, load(row, 0)))
+        for key in range(WIDTH, signals * WIDTH, WIDTH):
+            store(row, key, fma(slope, load(products, key), load(row, key)))
+        row = advance(row, signals * WIDTH)
+        for key in range(start, points.others * WIDTH, WIDTH):
+            store(row, key, fma(slope, load(others, key), load(row, key)))
+
+
+@inlined
+def plain_gradient(coefficients, points, cubic, products, others):
+    """Overwrite t by the gradient by it, where there is no attention: block and image together."""
+    own, image = coefficients
+    first, rest = own - image, own + image
+    if points.signals > 0:
+        activation_gradient(first, rest, products, points.signals, cubic)
+        first = rest
+    activation_gradient(first, rest, others, points.others, cubic)
+
+
+@written_out
+def backward(coefficients, points, rule, work, weights, pair, slot, others, sums):
+    """Add a neuron's part of the gradients by its weights, to `sums` (r, 8), and by the scores.
+
+    From those by f of the block and of the image, the latter's negative. The gradient by t of the
+    other tokens overwrites t in `others`.
+    """
+    signals, coordinates = points.signals, points.coordinates
+    length = signals + points.others
+    products = advance(work.products, slot * length * WIDTH)
+    slopes = work.by_product if rule.mixed else products
+    if rule.mixed:
+        mixed = mixed_place(points, work, slot)
+        for image in range(points.images):
+            c = coefficients[1] if image > 0 else coefficients[0]
+            slope = advance(mixed, image * work.queries * WIDTH)
+            activation_gradient(c, c, slope, work.queries, rule.cubic)
+            if rule.attention_rate > 0.0:
+                by_score = advance(work.by_score, image * length * length * WIDTH)
+                add_score_slopes(points, products, others, sign_of(image), slope, by_score)
+        if rule.ffn_rate > 0.0 and points.images > 1:
+            unmix_pair(points, weights, work.queries, mixed, slopes, others)
+        elif rule.ffn_rate > 0.0:
+            unmix(points, weights, work.queries, mixed, slopes, others)
+    elif rule.ffn_rate > 0.0:
+        plain_gradient(coefficients, points, rule.cubic, products, others)
+    if rule.ffn_rate == 0.0:
+        return
+    if signals > 0:
+        block = pair * points.images
+        axes = advance(points.axes, block * signals)
+        amplitudes = advance(points.amplitudes, block * signals * WIDTH)
+        add_signal_gradient(slopes, axes, amplitudes, sums)
+    if points.others > 0 and not at_once(rule, work):
+        tokens = advance(points.tokens, pair * coordinates * points.others * WIDTH)
+        add_other_gradient(others, tokens, points.others, coordinates, sums)

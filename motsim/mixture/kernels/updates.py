@@ -1,0 +1,77 @@
+"""What a step does with the gradients: descent of every part, in orthonormal coordinates or not."""
+
+import math
+
+from motsim.vectors.addresses import advance, number, pointer, put
+from motsim.vectors.lanes import internal
+
+
+@internal
+def multiply(left, rows, right, size, out):
+    """Product of (rows, size) and (size, size), always in the same order."""
+    for i in range(rows):
+        for k in range(size):
+            value = 0.0
+            for a in range(size):
+                value += number(left, i * size + a) * number(right, a * size + k)
+            put(out, i * size + k, value)
+
+
+@internal
+def move(value, gradient, direction, size, parts, rate, normalized):
+    """One descent step of `size` numbers; `parts` of them are normalised one by one.
+
+    The product of gradient and direction is the square of the gradient's length in d dimensions.
+    A zero gradient moves nothing.
+    """
+    each = size // parts if normalized else size
+    for first in range(0, size, each):
+        scale = rate
+        if normalized:
+            square = 0.0
+            for a in range(first, first + each):
+                square += number(gradient, a) * number(direction, a)
+            if square == 0.0:
+                continue
+            scale = rate / math.sqrt(square)
+        for a in range(first, first + each):
+            put(value, a, number(value, a) - scale * number(direction, a))
+
+
+@internal
+def update(parameters, gradient, metric, rule, work):
+    """Move every part that has a rate; experts and attention normalise one by one.
+
+    Coordinates that are products with directions of Gram matrix G move along g G, a matrix of
+    them along G g G (docs/theory.md §3).
+    """
+    skewed, g, room = metric.shape[0] > 0, pointer(metric), pointer(work.direction)
+    rows, r = parameters.ffn.shape
+    if rule.ffn_rate > 0.0:
+        by_ffn = direction = pointer(gradient.ffn)
+        if skewed:
+            direction = room
+            multiply(by_ffn, rows, g, r, room)
+        value, experts = pointer(parameters.ffn), rows // rule.neurons
+        move(value, by_ffn, direction, rows * r, experts, rule.ffn_rate, rule.ffn_normalized)
+    if rule.attention_rate > 0.0:
+        by_attention = direction = pointer(gradient.attention)
+        matrices = parameters.attention.shape[0]
+        size = matrices * r * r
+        if skewed:
+            direction, half = room, advance(room, size)
+            for place in range(0, size, r * r):
+                multiply(advance(by_attention, place), r, g, r, half)
+                multiply(g, r, half, r, advance(room, place))
+        move(
+            pointer(parameters.attention), by_attention, direction, size, matrices,
+            rule.attention_rate, rule.attention_normalized,
+        )  # fmt: skip
+    if rule.gated and rule.gate_rate > 0.0:
+        by_gate = direction = pointer(gradient.gate)
+        rows = parameters.gate.shape[0]
+        if skewed:
+            direction = room
+            multiply(by_gate, rows, g, r, room)
+        value = pointer(parameters.gate)
+        move(value, by_gate, direction, rows * r, 1, rule.gate_rate, rule.gate_normalized)

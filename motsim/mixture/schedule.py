@@ -1,0 +1,117 @@
+"""A schedule as data: stages, and in each which parts train, how, and with what routing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from motsim.checks import check_choice, check_integer
+from motsim.mixture.model import Model, Routing
+
+__all__ = ["FROZEN", "LONGEST_FLOW", "Descent", "Solver", "Stage", "check_dynamics"]
+
+OPTIMIZERS = ("gd", "normalized_gd", "momentum", "adam")
+LONGEST_FLOW = 10**16  # whole numbers beyond are no longer all floats
+
+
+@dataclass(frozen=True)
+class Descent:
+    """How one part is trained; rate 0 freezes it.
+
+    Normalised descent divides by the Frobenius norm, separately for each expert's FFN and for
+    each attention matrix. `momentum` is for the optimizer of that name, Polyak's heavy ball:
+    w + momentum (w - the w before) - rate g. Adam has its usual constants
+    (motsim/mixture/kernels/adam.py).
+    """
+
+    rate: float = 0.0
+    optimizer: Literal["gd", "normalized_gd", "momentum", "adam"] = "gd"
+    momentum: float = 0.9
+
+    def __post_init__(self) -> None:
+        check_choice("optimizer", self.optimizer, OPTIMIZERS)
+        if not 0 <= self.momentum < 1:
+            raise ValueError(f"momentum must be >= 0 and < 1; got {self.momentum}")
+        if not (np.isfinite(self.rate) and self.rate >= 0):
+            raise ValueError(f"step size must be finite and >= 0; got {self.rate}")
+
+
+FROZEN = Descent()
+
+
+@dataclass(frozen=True)
+class Solver:
+    """How a gradient flow is integrated (motsim/mixture/flow.py).
+
+    Parameters
+    ----------
+    method : {"LSODA", "BDF", "Radau"}
+    rtol : float
+        Change of the loss, relative to itself, that errors of one step may make.
+    atol : float
+        No error smaller than this part of the largest parameter is asked for.
+    """
+
+    method: Literal["LSODA", "BDF", "Radau"] = "LSODA"
+    rtol: float = 1e-6
+    atol: float = 3e-14
+
+    def __post_init__(self) -> None:
+        check_choice("flow_method", self.method, ("LSODA", "BDF", "Radau"))
+        if not 1e-13 <= self.rtol <= 0.01:
+            raise ValueError(f"flow_rtol must be between 1e-13 and 0.01; got {self.rtol}")
+        if not 0 < self.atol <= 0.01:
+            raise ValueError(f"flow_atol must be > 0 and <= 0.01; got {self.atol}")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of the schedule: which parts train, how, for how long, with what routing.
+
+    `dynamics` is "descent", or "flow": what plain descent becomes as its step sizes go to 0
+    together, followed for a time of `steps` by `solver`.
+    """
+
+    name: str
+    steps: int
+    ffn: Descent = FROZEN
+    attention: Descent = FROZEN
+    gate: Descent = FROZEN
+    routing: Routing = field(default_factory=Routing)
+    dynamics: Literal["descent", "flow"] = "descent"
+    solver: Solver = field(default_factory=Solver)
+
+    def __post_init__(self) -> None:
+        check_integer(f"steps of stage {self.name!r}", self.steps, 0)
+        check_choice("dynamics", self.dynamics, ("descent", "flow"))
+
+
+def check_dynamics(model: Model, stages: Sequence[Stage]) -> None:
+    """ValueError if a stage cannot run as a gradient flow but is to."""
+    for place, stage in enumerate(stages):
+        if stage.dynamics != "flow":
+            continue
+        front = f"dynamics 'flow' of stage {stage.name!r}"
+        parts = {"ffn": stage.ffn}
+        if model.num_attentions:
+            parts["attention"] = stage.attention
+        if model.gated:
+            parts["gate"] = stage.gate
+        for name, part in parts.items():
+            if part.rate > 0 and part.optimizer != "gd":
+                raise ValueError(
+                    f"{front} needs optimizer 'gd'; got {part.optimizer!r} for {name}: use 'gd',"
+                    " or dynamics 'descent'"
+                )
+        if not any(part.rate > 0 for part in parts.values()):
+            raise ValueError(f"{front} needs a part with a step size > 0; all are 0")
+        if model.gated and stage.routing.mode != "expected":
+            raise ValueError(
+                f"{front} needs routing 'expected'; got {stage.routing.mode!r}: use 'expected', or"
+                " dynamics 'descent'"
+            )
+        if not 0 < stage.steps <= LONGEST_FLOW:
+            raise ValueError(f"{front} needs 0 < steps <= 1e16; got {stage.steps}")
+        if place < len(stages) - 1:
+            raise ValueError(f"{front} is possible in the last stage only: {stages[-1].name!r}")

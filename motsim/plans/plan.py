@@ -1,0 +1,261 @@
+"""A sweep file becomes a list of runs: TOML -> validated settings -> keyed cells."""
+
+import itertools
+import math
+import shlex
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from motsim.checks import nearest
+from motsim.experiments import kind_module
+from motsim.plans.changes import Axis, Changes, parse_override, split_table, sweep_words
+from motsim.plans.checks import (
+    CasePlan,
+    check_axes,
+    check_keys,
+    complete_settings,
+    read_case,
+)
+from motsim.plans.file import LAST_START, SweepError, SweepFile, Tier, TierTable
+from motsim.plans.keys import run_key
+
+__all__ = [
+    "Axis",
+    "CasePlan",
+    "Cell",
+    "Changes",
+    "Sweep",
+    "SweepError",
+    "SweepFile",
+    "Tier",
+    "load_sweep",
+    "nearest",
+    "parse_override",
+    "split_table",
+    "sweep_names",
+    "sweep_words",
+]
+
+FOLDER = Path(__file__).resolve().parents[2] / "sweeps"
+MAX_RUNS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One run of a sweep, kept small: a sweep may have a million.
+
+    Attributes
+    ----------
+    labels : dict
+        Its place in the table: case, grid axes, seed.
+    values : dict
+        Settings that are not left at their defaults, without the seed.
+    kind, key : str
+        What computes it; where the store keeps it.
+    cost : float
+        About how many seconds it takes at most, on one core.
+    """
+
+    labels: dict[str, Any]
+    values: Mapping[str, Any]
+    kind: str
+    key: str
+    cost: float
+
+    @property
+    def settings(self) -> BaseModel:
+        """Complete settings, validated."""
+        settings: BaseModel = kind_module(self.kind).Settings(
+            **self.values, seed=self.labels["seed"]
+        )
+        return settings
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A named sweep file.
+
+    Attributes
+    ----------
+    name : str
+    path : Path
+    file : SweepFile
+    changes : Changes
+        What the call changes (``--set``, ``--case``, ``--seeds``, ``--seed-start``).
+    """
+
+    name: str
+    path: Path
+    file: SweepFile
+    changes: Changes = field(default_factory=Changes)
+
+    @property
+    def title(self) -> str:
+        """One line for lists."""
+        return self.file.title
+
+    @property
+    def argument(self) -> str:
+        """What makes its runs in a call: name if it comes with motsim, else path; changes."""
+        name = self.name if self.path.resolve().parent == FOLDER else shlex.quote(str(self.path))
+        return name + self._told.options
+
+    @property
+    def seed_start(self) -> int:
+        """The first seed."""
+        return self.file.seed_start if self.changes.start is None else self.changes.start
+
+    @property
+    def moved(self) -> bool:
+        """Whether the seeds start elsewhere than the file says: no verdict is recorded for these.
+
+        Seeds are part of every run's key; nothing else in a key depends on where they start.
+        """
+        return self.seed_start != self.file.seed_start
+
+    @property
+    def altered(self) -> bool:
+        """Whether settings or cases are others than the file's."""
+        return bool(self.changes.sets or self.changes.cases)
+
+    @property
+    def table(self) -> str:
+        """Name of its tables: those of other seeds, settings or cases stand beside the file's."""
+        return self.name + self._told.ending
+
+    @property
+    def _told(self) -> Changes:
+        """Changes, without a start that is the file's."""
+        return self.changes if self.moved else replace(self.changes, start=None)
+
+    def seeds(self, tier: Tier) -> int:
+        """Return the number of seeds of a setting whose case has none of its own."""
+        return self.file.tier.get(tier, TierTable()).seeds or self.file.seeds
+
+    def cells(
+        self,
+        tier: Tier = "quick",
+        overrides: Mapping[str, Any] | None = None,
+        seeds: int | None = None,
+    ) -> list[Cell]:
+        """Return every run, in the order of the table.
+
+        Later wins: fixed, tier's fixed, case, tier's case, grid axis, override. A case may have
+        a ``grid`` of its own, which adds to the sweep's, and ``seeds`` of its own.
+
+        Raises
+        ------
+        SweepError
+            If a key is unknown or a value invalid; the message names file, key and rule.
+        """
+        module = kind_module(self.file.kind)
+        plans = list(self.plans(tier, overrides, seeds))
+        total = 0
+        for plan in plans:
+            check_keys(self.path, module, plan)
+            check_axes(self.path, plan)
+            total += plan.seeds * math.prod(len(values) for values in plan.grid.values())
+        if total > MAX_RUNS:
+            raise SweepError(f"{self.path}: {total:,} runs; a sweep has at most {MAX_RUNS:,}")
+        cells: list[Cell] = []
+        for plan in plans:
+            for point in itertools.product(*plan.grid.values()):
+                axes = dict(zip(plan.grid, point, strict=True))
+                front: dict[str, Any] = {"case": plan.case} if plan.case else {}
+                chosen = {**plan.base, **axes}
+                # once: seeds change no more
+                complete, cost = complete_settings(self.path, module, chosen)
+                for seed in range(self.seed_start, self.seed_start + plan.seeds):
+                    key = run_key(self.file.kind, {**complete, "seed": seed}, module.__name__)
+                    labels = {**front, **axes, "seed": seed}
+                    cells.append(Cell(labels, chosen, self.file.kind, key, cost))
+        return cells
+
+    def plans(
+        self, tier: Tier, overrides: Mapping[str, Any] | None = None, seeds: int | None = None
+    ) -> Iterator[CasePlan]:
+        """What each case runs, not checked but for the names of cases; `overrides` over changes."""
+        file, extra = self.file, self.file.tier.get(tier, TierTable())
+        for name in extra.case:
+            if name not in file.case:
+                raise SweepError(
+                    f"{self.path}: [tier.{tier}.case.{name}] changes no case"
+                    + nearest(name, file.case)
+                )
+        mine = {**self.changes.sets, **(overrides or {})}
+        named = {key: key.rpartition(".")[0] for key in mine if "." in key}
+        places = dict.fromkeys(self.changes.cases, "--case")
+        for name, place in (places | dict.fromkeys(named.values(), "--set")).items():
+            if name not in file.case:
+                hint = nearest(name, file.case) if file.case else "; this sweep has no cases"
+                raise SweepError(f"{self.path}: unknown case {name!r} in {place}{hint}")
+        for case, own in (file.case or {"": {}}).items():
+            if self.changes.cases and case not in self.changes.cases:
+                continue
+            own, own_grid, own_seeds = read_case(self.path, case, own)
+            tiers, tiers_grid, tiers_seeds = read_case(self.path, case, extra.case.get(case, {}))
+            asked = {key: value for key, value in mine.items() if key not in named}
+            for key, place in named.items():
+                if place == case:
+                    asked[key.rpartition(".")[2]] = mine[key]
+            axes = {key: list(v) for key, v in asked.items() if isinstance(v, Axis)}
+            values = {key: v for key, v in asked.items() if key not in axes}
+            grid = {**file.grid, **extra.grid, **own_grid, **tiers_grid, **axes}
+            yield CasePlan(
+                case,
+                seeds or self.changes.seeds or tiers_seeds or own_seeds or self.seeds(tier),
+                {**file.fixed, **extra.fixed, **own, **tiers, **values},
+                {axis: several for axis, several in grid.items() if axis not in values},
+                frozenset(asked),
+            )
+
+
+def sweep_names() -> list[str]:
+    """Names of the sweeps that come with motsim."""
+    return sorted(path.stem for path in FOLDER.glob("*.toml"))
+
+
+def load_sweep(name: str, seed_start: int | None = None, changes: Changes | None = None) -> Sweep:
+    """Read a sweep by name, or any TOML file by its path; `seed_start` replaces the file's.
+
+    Raises
+    ------
+    SweepError
+        If there is none, the file cannot be read, or it is not a sweep; if there is no such seed.
+    """
+    changes = changes or Changes()
+    seed_start = changes.start if seed_start is None else seed_start
+    if seed_start is not None and not 0 <= seed_start <= LAST_START:
+        raise SweepError(f"seeds start at 0 to {LAST_START:,}; got {seed_start:,}")
+    path = Path(name) if name.endswith(".toml") else FOLDER / f"{name}.toml"
+    try:
+        found = path.is_file()
+    except OSError as error:
+        raise SweepError(f"{path}: {error.strerror}") from error
+    if not found:
+        if name.endswith(".toml"):
+            raise SweepError(f"{path}: no such file")
+        raise SweepError(f"unknown sweep {name!r}{nearest(name, sweep_names())}")
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError, OSError) as error:  # not only TOMLDecodeError
+        raise SweepError(f"{path}: not readable as TOML: {error}") from error
+    try:
+        file = SweepFile(**content)
+        kind_module(file.kind)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        hint = ""
+        if first["type"] == "extra_forbidden":
+            model = TierTable if first["loc"][0] == "tier" else SweepFile
+            hint = nearest(str(first["loc"][-1]), model.model_fields)
+        raise SweepError(f"{path}: {where}: {first['msg']}{hint}") from error
+    except ValueError as error:
+        raise SweepError(f"{path}: {error}") from error
+    return Sweep(path.stem, path, file, replace(changes, start=seed_start))

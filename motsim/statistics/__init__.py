@@ -1,0 +1,1 @@
+"""Intervals, shares, joint confidence and transitions."""

@@ -1,0 +1,127 @@
+"""Addresses, and what is read and written there: one number, eight, or two blocks' eights.
+
+Kernels pass addresses, not arrays: numba counts references to an array at every use. A pair of
+addresses is two blocks, taken together.
+"""
+
+from numba.core import cgutils, types
+from numba.extending import intrinsic
+
+from motsim.vectors.lanes import WIDTH, halves, inlined, lanes, picked, splat, twins, vector
+
+
+@intrinsic
+def pointer(typing_context, array):
+    """Address of the first number of a C-contiguous array of any shape."""
+
+    def codegen(context, builder, signature, args):
+        return context.make_array(signature.args[0])(context, builder, args[0]).data
+
+    return types.CPointer(array.dtype)(array), codegen
+
+
+@intrinsic
+def advance(typing_context, place, offset):
+    """The address `offset` numbers on; of two addresses both."""
+
+    def codegen(context, builder, signature, args):
+        if not isinstance(place, types.UniTuple):
+            return builder.gep(args[0], [args[1]])
+        moved = [builder.gep(p, [args[1]]) for p in cgutils.unpack_tuple(builder, args[0], 2)]
+        return context.make_tuple(builder, place, moved)
+
+    return place(place, types.intp), codegen
+
+
+@intrinsic
+def same_place(typing_context, a, b):
+    """Whether two addresses are equal."""
+
+    def codegen(context, builder, signature, args):
+        return builder.icmp_unsigned("==", *args)
+
+    return types.boolean(a, b), codegen
+
+
+@intrinsic
+def number(typing_context, place, offset):
+    """The number at `offset`."""
+
+    def codegen(context, builder, signature, args):
+        return builder.load(builder.gep(args[0], [args[1]]))
+
+    return place.dtype(place, types.intp), codegen
+
+
+@intrinsic
+def put(typing_context, place, offset, value):
+    """Write one number to `offset`."""
+
+    def codegen(context, builder, signature, args):
+        builder.store(args[2], builder.gep(args[0], [args[1]]))
+        return context.get_dummy_value()
+
+    return types.void(place, types.intp, place.dtype), codegen
+
+
+@intrinsic
+def load(typing_context, place, offset):
+    """Eight numbers from `offset`; of two addresses sixteen."""
+
+    def codegen(context, builder, signature, args):
+        def eight(address):
+            address = builder.bitcast(builder.gep(address, [args[1]]), vector(WIDTH).as_pointer())
+            value = builder.load(address)
+            value.align = 8
+            return value
+
+        if signature.return_type == lanes:
+            return eight(args[0])
+        first, second = (eight(a) for a in cgutils.unpack_tuple(builder, args[0], 2))
+        return picked(builder, first, second, range(2 * WIDTH))
+
+    kind = twins if isinstance(place, types.UniTuple) else lanes
+    return kind(place, types.intp), codegen
+
+
+@intrinsic
+def store(typing_context, place, offset, value):
+    """Write eight numbers from `offset`; to two addresses eight each."""
+
+    def codegen(context, builder, signature, args):
+        parts, to = [args[2]], [args[0]]
+        if isinstance(place, types.UniTuple):
+            parts = halves(builder, args[2]) if value == twins else parts * 2
+            to = cgutils.unpack_tuple(builder, args[0], 2)
+        for address, part in zip(to, parts, strict=True):
+            address = builder.bitcast(builder.gep(address, [args[1]]), vector(WIDTH).as_pointer())
+            builder.store(part, address).align = 8
+        return context.get_dummy_value()
+
+    return types.void(place, types.intp, value), codegen
+
+
+@inlined
+def load3(place):
+    """Three times eight numbers."""
+    return load(place, 0), load(place, WIDTH), load(place, 2 * WIDTH)
+
+
+@inlined
+def store3(place, values):
+    """Write three times eight numbers."""
+    store(place, 0, values[0])
+    store(place, WIDTH, values[1])
+    store(place, 2 * WIDTH, values[2])
+
+
+@inlined
+def spread(place, offset):
+    """The number at `offset`, eight times."""
+    return splat(number(place, offset))
+
+
+@inlined
+def two(place, apart):
+    """An address, and that `apart` numbers on."""
+    return place, advance(place, apart)

@@ -1,0 +1,177 @@
+"""Where compiled kernels live: a folder keyed by their sources, numba, Python and the CPU.
+
+numba's own cache does not notice a change in a callee of another file, so the key follows all
+kernel sources: a changed kernel gets a new folder and is compiled afresh. Its files are numbered,
+so that two processes that compile two signatures at once can write one file; here a file is named
+by its signature, and carries a checksum: a damaged one is compiled again, with one warning.
+"""
+
+import contextlib
+import hashlib
+import logging
+import os
+import pickle
+import platform
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numba
+from numba.core import caching, dispatcher, serialize
+
+__all__ = ["cache_folder", "compiled_here", "kernel", "kernel_cache", "rebuild"]
+
+PACKAGE = Path(__file__).parents[1]
+DIGEST_SIZE = 16
+LEVEL = 1
+#: Every module with kernels, or with what they are made of.
+SOURCES = (
+    "vectors/*.py", "mixture/kernels/*.py", "minibatch/*.py", "rehearsal/kernels.py",
+    "rehearsal/triangular.py",
+)  # fmt: skip
+log = logging.getLogger(__name__)
+
+
+@cache
+def cache_folder() -> Path:
+    """Folder of this source's compiled kernels (``MOTSIM_CACHE_DIR`` moves its parent)."""
+    digest = hashlib.blake2b(digest_size=10)
+    sources = (path for pattern in SOURCES for path in PACKAGE.glob(pattern))
+    for source in sorted(sources):
+        digest.update(source.relative_to(PACKAGE).as_posix().encode())
+        digest.update(source.read_bytes())
+    build = [numba.__version__, platform.python_version(), platform.machine(), str(PACKAGE)]
+    build.append(os.environ.get("NUMBA_CPU_NAME") or _host_cpu())
+    digest.update("|".join(build).encode())
+    parent = os.environ.get("MOTSIM_CACHE_DIR")
+    base = Path(parent) if parent else Path.home() / ".cache" / "motsim"
+    folder = base / digest.hexdigest()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        folder = Path(tempfile.gettempdir()) / f"motsim-{os.getuid()}" / digest.hexdigest()
+        folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def kernel(function: Callable[..., Any]) -> Any:
+    """Compile a function with numba, cached in `cache_folder`; a decorator."""
+    with kernel_cache():
+        return numba.njit(cache=True, error_model="numpy")(function)
+
+
+@contextmanager
+def kernel_cache() -> Iterator[None]:
+    """Have numba cache in `cache_folder`, and compile in less time, what is defined meanwhile."""
+    config: Any = numba.config
+    place: Any = dispatcher
+    before = config.CACHE_DIR, place.FunctionCache, place._FunctionCompiler
+    config.CACHE_DIR = str(cache_folder())
+    place.FunctionCache, place._FunctionCompiler = _SafeCache, _QuickCompiler
+    try:
+        yield
+    finally:
+        config.CACHE_DIR, place.FunctionCache, place._FunctionCompiler = before
+
+
+class _QuickCompiler(dispatcher._FunctionCompiler):  # type: ignore[name-defined]
+    """numba's compiler of one function, at optimisation level 1.
+
+    The kernels are vectors by their source: level 3 gives the same bits and next to no more speed,
+    and takes half as long again.
+    """
+
+    def _compile_core(self, *arguments: Any) -> Any:
+        config: Any = numba.config
+        before = config.OPT
+        config.OPT = type(before)(min(before, LEVEL))
+        try:
+            return super()._compile_core(*arguments)
+        finally:
+            config.OPT = before
+
+
+class _SafeCache(caching.FunctionCache):
+    """numba's cache of one function, over files that are safe."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(function)
+        theirs: Any = self._cache_file
+        base = theirs._index_name.removesuffix(".nbi")
+        self._cache_file: Any = _SafeFiles(self.cache_path, base, theirs._source_stamp)
+
+
+class _SafeFiles:
+    """One file a signature, written aside and replaced, each with its checksum in front."""
+
+    def __init__(self, folder: str, base: str, stamp: object) -> None:
+        self._folder, self._base, self._stamp = Path(folder), base, stamp
+
+    def _path(self, key: object) -> Path:
+        text = repr((numba.__version__, self._stamp, key))
+        digest = hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
+        return self._folder / f"{self._base}.{digest}.nbc"
+
+    def save(self, key: object, data: object) -> None:
+        """Write one compiled function; a folder that cannot be written only costs time."""
+        content = serialize.dumps((key, data))
+        with contextlib.suppress(OSError):
+            handle, part = tempfile.mkstemp(dir=self._folder, prefix=".part-")
+            try:
+                with os.fdopen(handle, "wb") as stream:
+                    stream.write(_checksum(content) + content)
+                os.replace(part, self._path(key))
+            except BaseException:
+                Path(part).unlink(missing_ok=True)
+                raise
+
+    def load(self, key: object) -> Any:
+        """Return one compiled function; None if there is none that is sound."""
+        path = self._path(key)
+        try:
+            content = path.read_bytes()
+        except OSError:
+            return None
+        checksum, content = content[:DIGEST_SIZE], content[DIGEST_SIZE:]
+        if checksum != _checksum(content):
+            _warn(path.parent.parent)
+            return None
+        found, data = pickle.loads(content)
+        return data if found == key else None
+
+    def flush(self) -> None:
+        """Forget what is stored of this function."""
+        for path in self._folder.glob(f"{self._base}.*.nbc"):
+            path.unlink(missing_ok=True)
+
+
+@cache
+def _warn(folder: Path) -> None:
+    """Warn once a process, however many files are damaged."""
+    log.warning("compiled kernels in %s are damaged; they are compiled again", folder)
+
+
+def _checksum(content: bytes) -> bytes:
+    return hashlib.blake2b(content, digest_size=DIGEST_SIZE).digest()
+
+
+def compiled_here() -> bool:
+    """Whether the cache folder already holds compiled kernels."""
+    return any(cache_folder().rglob("*.nbc"))
+
+
+def rebuild() -> None:
+    """Delete this source's compiled kernels, for instance after a truncated cache file."""
+    folder = cache_folder()
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def _host_cpu() -> str:
+    from llvmlite import binding
+
+    return str(binding.get_host_cpu_name())
