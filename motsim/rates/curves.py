@@ -89,6 +89,11 @@ class Curve:
     grain: float = 0.0  # steps between looks at the loss: T is known no better
 
     @cached_property
+    def contents(self) -> tuple[bytes, bytes, float]:
+        """What a fit of the curve rests on; steps have no unit there."""
+        return self.x.tobytes(), self.tau.tobytes(), self.bound
+
+    @cached_property
     def blur(self) -> float:
         """Mean square error in x that comes from whole steps (or looks), as of a uniform error."""
         if not self.grain:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
+from scipy.special import ndtri
 
 from motsim.rates.curves import Curve
 from motsim.rates.exponentials import MAX_TERMS, fit_exponentials
@@ -17,6 +16,7 @@ from motsim.rates.fits import fit_floors, fit_kinks, fit_lines, fit_powers
 from motsim.rates.floors import FLOOR_P, fit_floored_powers
 from motsim.rates.laws import LAWS, Array, log_limit
 from motsim.rates.profile import between, interval, of_profile, peak
+from motsim.rates.stacks import Known
 
 NOISE = 0.01  # nats: differences of one per cent of the loss are never evidence
 #: Exponents that are looked at, 0 and 1 exactly; refined about the peak of a sample.
@@ -71,7 +71,7 @@ class Evidence:
         low, high = interval(draws, level, n)
         # what a residual of NOISE leaves open in a slope: no interval has width 0
         spread = [float(np.std(c.x)) * np.sqrt(c.effective_points) for c in self.curves]
-        least = float(stats.norm.isf(0.5 * (1.0 - level))) * NOISE / (np.mean(spread) * np.sqrt(n))
+        least = -float(ndtri(0.5 * (1.0 - level))) * NOISE / (np.mean(spread) * np.sqrt(n))
         low, high = min(low, draws[0] - least), max(high, draws[0] + least)
         return float(np.exp(draws[0])), float(np.exp(low)), float(np.exp(high))
 
@@ -87,14 +87,9 @@ def likelihood(sse: Array, curves: Sequence[Curve]) -> Array:
     return np.asarray(-0.5 * points * np.log(sse / size + least))
 
 
-_KNOWN: WeakKeyDictionary[Curve, Array] = WeakKeyDictionary()
-
-
 def power_squares(curves: Sequence[Curve]) -> Array:
     """Sum of squares of each exponent in `P`, (num_curves, num_p); p = 0 is the log law."""
-    if new := [c for c in curves if c not in _KNOWN]:
-        _KNOWN.update(zip(new, _squares(new, P), strict=True))
-    return np.stack([_KNOWN[c] for c in curves])
+    return np.stack(_POWERS(curves))
 
 
 @lru_cache(maxsize=1024)
@@ -118,6 +113,9 @@ def _squares(curves: Sequence[Curve], exponents: Array) -> Array:
     if not smooth.all():
         sse[:, ~smooth] = fit_lines(curves)[0][:, None]
     return sse
+
+
+_POWERS = Known(lambda curves: list(_squares(curves, P)))
 
 
 def resample(num_curves: int, num_draws: int, seed: int) -> Array:
@@ -225,10 +223,10 @@ def add_exponentials(evidence: Evidence, max_terms: int) -> tuple[str, str]:
     most = int(np.clip(round(float(np.median([c.decades for c in curves]))), 2, MAX_TERMS))
     for k in range(2, max(most, max_terms) + 1):
         name = f"{k} exponentials"
-        squares = [fit_exponentials(c, k) for c in curves]
-        evidence.column[name] = likelihood(np.array(squares)[:, None], curves)
-        evidence.rms[name] = evidence.in_decades(sum(squares))
-        if k <= most and not plain and sum(squares) <= as_good:
+        squares = fit_exponentials(curves, k)
+        evidence.column[name] = likelihood(squares[:, None], curves)
+        evidence.rms[name] = evidence.in_decades(squares.sum())
+        if k <= most and not plain and squares.sum() <= as_good:
             plain = name
         found = float(evidence.criterion(name)[0])
         if found >= least:

@@ -7,7 +7,8 @@ from non-negative least squares on a grid of rates.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,20 +16,19 @@ from scipy.optimize import leastsq, nnls
 
 from motsim.rates.curves import Curve
 from motsim.rates.laws import Array
+from motsim.rates.stacks import Known
 
 RATES_PER_DECADE = 6
 MAX_TERMS = 5
 SLACK = 1e-6  # of a bound, for rounding
 
 
-def fit_exponentials(curve: Curve, num_terms: int) -> float:
-    """Return the least sum of squares in x of a sum of at most `num_terms` exponentials.
+def fit_exponentials(curves: Sequence[Curve], num_terms: int) -> Array:
+    """Return the least sums of squares in x of at most `num_terms` exponentials, (num_curves,).
 
     0 where there are more numbers than points.
     """
-    if curve.x.size < 2 * num_terms:
-        return 0.0
-    return _polish(curve, *_spectra(curve)[num_terms - 1])
+    return np.array(_FITS[num_terms](curves))
 
 
 def _polish(curve: Curve, rates: Array, weights: Array) -> float:
@@ -61,7 +61,15 @@ def _polish(curve: Curve, rates: Array, weights: Array) -> float:
     return float(rest @ rest)
 
 
-@lru_cache(maxsize=1024)
+def _fit(curves: Sequence[Curve], num_terms: int) -> list[float]:
+    many = [c.x.size >= 2 * num_terms for c in curves]
+    spectra = iter(_SPECTRA([c for c, enough in zip(curves, many, strict=True) if enough]))
+    return [
+        _polish(c, *next(spectra)[num_terms - 1]) if enough else 0.0
+        for c, enough in zip(curves, many, strict=True)
+    ]
+
+
 def _spectra(curve: Curve) -> list[tuple[Array, Array]]:
     """Return rates and weights of non-negative fits with 1, 2, ... `MAX_TERMS` terms.
 
@@ -85,6 +93,10 @@ def _spectra(curve: Curve) -> list[tuple[Array, Array]]:
         scale = np.exp(np.clip(-np.log(norm[kept]) - curve.x[0], -700.0, 700.0))
         found.append((rates[kept], np.maximum(weights[kept] * scale, 1e-300)))
     return found[::-1]
+
+
+_SPECTRA = Known(lambda curves: [_spectra(c) for c in curves])
+_FITS = {k: Known(partial(_fit, num_terms=k)) for k in range(1, MAX_TERMS + 1)}
 
 
 def _without_one(

@@ -15,7 +15,7 @@ import numpy as np
 from motsim.rates.curves import Curve
 from motsim.rates.fits import fit_floors
 from motsim.rates.laws import Array
-from motsim.rates.stacks import Stack, pieces, together
+from motsim.rates.stacks import Known, Stack, pieces, together
 
 #: Exponents that are tried; 0 is the log law towards a floor.
 FLOOR_P = np.concatenate(
@@ -42,6 +42,13 @@ def fit_floored_powers(curves: Sequence[Curve], exponents: Array = FLOOR_P) -> t
     log_floor : array of shape (num_curves, num_p)
         log(eps_inf) of the best fit.
     """
+    if exponents is FLOOR_P:
+        sse, log_floor = np.stack(_KNOWN(curves), axis=1)
+        return sse, log_floor
+    return _fit(curves, exponents)
+
+
+def _fit(curves: Sequence[Curve], exponents: Array) -> tuple[Array, Array]:
     zero = exponents == 0.0
     sse, log_floor = np.empty((2, len(curves), exponents.size))
     if zero.any():
@@ -53,6 +60,9 @@ def fit_floored_powers(curves: Sequence[Curve], exponents: Array = FLOOR_P) -> t
             curves, 25 * p.size, lambda stack, _: _search(stack, p)
         )
     return sse, log_floor
+
+
+_KNOWN = Known(lambda curves: list(np.stack(_fit(curves, FLOOR_P), axis=1)))
 
 
 def _search(stack: Stack, exponents: Array) -> tuple[Array, Array]:

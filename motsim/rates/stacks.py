@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from threading import Lock
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +14,10 @@ from numpy.typing import NDArray
 from motsim.rates.curves import Curve
 from motsim.rates.laws import Array
 
+KEPT = 1024  # fits: of the curves of a few samples, which are asked at several levels and ranges
 MANY = 2**15  # numbers worked on at a time: a core's cache holds them, and no page is fetched
 Rows = NDArray[np.intp]
+T = TypeVar("T")
 
 
 def pieces(count: int, width: int) -> list[slice]:
@@ -67,3 +71,27 @@ def together(
             order += part
     back = np.argsort(order)
     return tuple(np.concatenate(parts)[back] for parts in zip(*found, strict=True))
+
+
+class Known(Generic[T]):
+    """Fits of curves that were fitted before, by what the curves hold."""
+
+    def __init__(self, fit: Callable[[Sequence[Curve]], Sequence[T]]) -> None:
+        """Remember the answers of `fit`, one for each curve."""
+        self._fit = fit
+        self._found: dict[tuple[bytes, bytes, float], T] = {}
+        self._lock = Lock()
+
+    def __call__(self, curves: Sequence[Curve]) -> list[T]:
+        """Return the answer for each curve; only curves that are new are fitted."""
+        found = {
+            c.contents: known for c in curves if (known := self._found.get(c.contents)) is not None
+        }
+        if new := {c.contents: c for c in curves if c.contents not in found}:
+            fresh = dict(zip(new, self._fit(list(new.values())), strict=True))
+            found |= fresh
+            with self._lock:
+                self._found |= fresh
+                for old in list(self._found)[:-KEPT]:
+                    del self._found[old]
+        return [found[c.contents] for c in curves]
