@@ -214,8 +214,8 @@ def _estimated(
         curve = curve_of(run)
         if curve is None:
             raise ReadingError(f"--floor estimate: {called(run.name)} has fewer than four points")
-        squares, log_floors = fit_floored_powers(curve)
-        floor = float(np.exp(log_floors[squares.argmin()]))
+        squares, log_floors = fit_floored_powers([curve])
+        floor = float(np.exp(log_floors[0, squares[0].argmin()]))
         floors.append(floor)
         shifted.append(run.minus(floor))
         nearest = max(nearest, 3.0 * (float(run.loss.min()) - floor))
