@@ -7,7 +7,7 @@ import pandas as pd
 
 from motsim.claims._cases import case_settings
 from motsim.claims._counted import counted
-from motsim.claims._outcomes import specialized
+from motsim.claims._outcomes import at_epsilon, specialized
 from motsim.claims._plateau import predicted_plateau
 from motsim.claims._race import hitting_steps, race, race_law
 from motsim.experiments.mixture.run import Settings, prepare
@@ -114,8 +114,8 @@ def steps(rows: pd.DataFrame) -> tuple[pd.Series, float]:
     """
     hits = []
     for end in DECADES:
-        near = rows[np.abs(np.log(rows["epsilon"].astype(float) / end)) < 0.01].set_index("seed")
-        hits.append(near["stage_step"].where(near["stage_step"] >= 0).astype(float))
+        near = at_epsilon(rows, end)["stage_step"]
+        hits.append(near.where(near >= 0).astype(float))
     taken = hits[1].fillna(np.inf) - hits[0].fillna(0.0)
     return taken, derived_steps(float(rows["class_exponent"].iloc[0]))
 

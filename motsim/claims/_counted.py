@@ -8,11 +8,21 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from motsim.claims import Interval
+from motsim.claims import Finding, Interval
+from motsim.claims._undecided import undecided
 from motsim.statistics.confidence import resolve
 from motsim.statistics.intervals import exact_share_interval
 
-__all__ = ["MIN_TRIALS", "counted", "least_trials", "limits", "rejected", "share_of", "share_text"]
+__all__ = [
+    "MIN_TRIALS",
+    "counted",
+    "least_trials",
+    "limits",
+    "rejected",
+    "share_of",
+    "share_text",
+    "too_few",
+]
 
 MIN_TRIALS = 20
 
@@ -41,6 +51,12 @@ def limits(
 def least_trials(points: pd.DataFrame) -> int:
     """Fewest trials of a point; 0 without points."""
     return int(points["trials"].min()) if len(points) else 0
+
+
+def too_few(case: str, predicted: str, trials: int) -> Finding:
+    """Finding of a case with fewer than `MIN_TRIALS` a point."""
+    why = f"{trials} trials a point; {MIN_TRIALS} are needed"
+    return undecided(case, predicted, "too few runs", why)
 
 
 def share_of(row: pd.Series) -> Interval:

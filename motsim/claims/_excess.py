@@ -1,4 +1,4 @@
-"""Steps to a given excess over a floor, read off loss curves."""
+"""Loss curves of the last stage, and steps to a given excess over a floor read off them."""
 
 from collections.abc import Iterable
 
@@ -7,8 +7,17 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from motsim.rates import CENSORED
+from motsim.results.tables import Tables
 
-__all__ = ["excess_hits", "first_step"]
+__all__ = ["excess_hits", "first_step", "last_stage_curve"]
+
+
+def last_stage_curve(tables: Tables, *cases: str, axis: str = "seed") -> pd.DataFrame:
+    """Rows of cases (case, seed, `axis`, step, loss); none where the table lacks a column."""
+    curve, needed = tables.others.get("curve"), {"case", "seed", axis, "stage", "step", "loss"}
+    if curve is None or not needed <= set(curve):
+        return pd.DataFrame({name: pd.Series(dtype=float) for name in needed})
+    return curve[curve["case"].isin(cases) & (curve["stage"] == "converge")]
 
 
 def excess_hits(

@@ -9,12 +9,13 @@ A model without a gate has nothing to specialize: every run counts that stays fi
 
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from motsim.claims import Interval
 from motsim.statistics.intervals import exact_share_interval
 
-__all__ = ["Outcomes", "classes_to_cover", "outcomes", "specialized"]
+__all__ = ["Outcomes", "at_epsilon", "classes_to_cover", "outcomes", "specialized"]
 
 DIVERGED, FAILED, UNCOVERED, DONE = "diverged", "failed", "uncovered", "done"
 
@@ -84,6 +85,12 @@ def outcomes(rows: pd.DataFrame, num_classes: int | None = None) -> Outcomes:
 def specialized(rows: pd.DataFrame, num_classes: int | None = None) -> pd.DataFrame:
     """Rows of the runs that specialize; without `num_classes`, of all that stay finite."""
     return rows[_outcome(rows, num_classes) == DONE]
+
+
+def at_epsilon(rows: pd.DataFrame, epsilon: float) -> pd.DataFrame:
+    """Rows of one eps, by seed."""
+    far = (rows["epsilon"].astype(float) / epsilon).map(np.log).abs()
+    return rows[far < 1e-6].set_index("seed")
 
 
 def _outcome(rows: pd.DataFrame, num_classes: int | None) -> pd.Series:

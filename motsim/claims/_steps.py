@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from motsim.claims import Interval
-from motsim.claims._outcomes import Outcomes, classes_to_cover, outcomes, specialized
+from motsim.claims._outcomes import Outcomes, at_epsilon, classes_to_cover, outcomes, specialized
 from motsim.statistics.intervals import median_interval
 
 __all__ = ["Cost", "StepRatio", "beside", "log_steps", "step_ratio", "steps_per_success"]
@@ -70,11 +70,11 @@ def log_steps(
 ) -> pd.DataFrame:
     """Log of the cost of T(epsilon) by seed (columns log, late) of the runs that specialize."""
     rows = specialized(rows, classes_to_cover(rows, num_classes))
-    near = rows[np.isclose(np.log(rows["epsilon"]), np.log(epsilon), atol=1e-6)].set_index("seed")
+    near = at_epsilon(rows, epsilon)
     late = near["step"] < 0
     steps = near["step"].where(~late, near["num_steps"]).astype(float).clip(lower=1.0)
-    logs = np.log(cost[0] * steps + cost[1])
-    return pd.DataFrame({"log": logs, "late": late})[logs.notna()]
+    found = pd.DataFrame({"log": np.log(cost[0] * steps + cost[1]), "late": late})
+    return found[found["log"].notna()]
 
 
 def step_ratio(

@@ -34,16 +34,12 @@ import numpy as np
 import pandas as pd
 
 from motsim.claims import Claim, Finding
-from motsim.claims._excess import excess_hits
-from motsim.claims._expert import (
-    best_expert,
-    gate_steps,
-    mean_floor,
-    steps_per_decade,
-)
+from motsim.claims._compared import ratio_finding
+from motsim.claims._excess import excess_hits, last_stage_curve
+from motsim.claims._expert import best_expert, gate_steps, mean_floor, steps_per_decade
 from motsim.claims._outcomes import outcomes, specialized
 from motsim.claims._rates import curves, log_finding
-from motsim.claims._undecided import nothing
+from motsim.claims._undecided import needs
 from motsim.mixture.data import Mixture, make_signals
 from motsim.mixture.points import population
 from motsim.rates import decide
@@ -127,9 +123,7 @@ def excess(tables: Tables, case: str) -> tuple[np.ndarray, np.ndarray]:
     -1 where it is not reached.
     """
     runs = _one_each(_runs(tables, (case,)))
-    curve = tables.others.get("curve", pd.DataFrame({"case": [], "stage": []}))
-    curve = curve[(curve["case"] == case) & (curve["stage"] == "converge")]
-    hits = excess_hits(curve, runs["seed"], floor_of(case)[0], EXCESS)
+    hits = excess_hits(last_stage_curve(tables, case), runs["seed"], floor_of(case)[0], EXCESS)
     return hits, runs["stage_length"].to_numpy()
 
 
@@ -141,11 +135,9 @@ def gate_curve(case: str, epsilons: np.ndarray) -> np.ndarray:
     )  # fmt: skip
 
 
+@needs(CLAIM, "case seed final_loss stage_length", some="covered_classes")
 def judge(tables: Tables) -> list[Finding]:
     """Judge floors, law and constants of every kind of departure from the clean point."""
-    needed = {"case", "seed", "final_loss", "covered_classes", "stage_length"}
-    if not needed <= set(tables.main.columns) or not len(_runs(tables, tuple(AMPLITUDES))):
-        return nothing(CLAIM)
     return [
         _floors("signal-floor", _runs(tables, FLOORS), CLOSE),
         *_signal_law(tables),
@@ -221,9 +213,6 @@ def _class_law(tables: Tables) -> list[Finding]:
     return [law, _constant("class-constant", ratios, words, str(became))]
 
 
-def _constant(case: str, ratios: np.ndarray, predicted: str, evidence: str) -> Finding:
-    ratio = median_interval(ratios)
-    return Finding(
-        case, f"{predicted} (derived, within {100 * (CONSTANT - 1):.0f} %)",
-        f"measured / derived = {ratio:.3f}", ratio.near(1.0, CONSTANT), evidence, ratio,
-    )  # fmt: skip
+def _constant(case: str, ratios: np.ndarray, words: str, evidence: str) -> Finding:
+    predicted = f"{words} (derived, within {100 * (CONSTANT - 1):.0f} %)"
+    return ratio_finding(case, predicted, median_interval(ratios), CONSTANT, evidence)

@@ -34,10 +34,11 @@ from motsim.claims._classes import (
     shares_of_race,
     steps,
 )
-from motsim.claims._counted import MIN_TRIALS, least_trials, rejected, share_of, share_text
+from motsim.claims._compared import ratio_finding
+from motsim.claims._counted import MIN_TRIALS, least_trials, rejected, share_of, share_text, too_few
 from motsim.claims._outcomes import outcomes, specialized
 from motsim.claims._rates import curves, log_finding
-from motsim.claims._undecided import nothing, undecided
+from motsim.claims._undecided import needs, undecided
 from motsim.rates import decide
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import exact_share_interval, median_interval
@@ -58,12 +59,13 @@ RANGE = (1e-7, 1e-2)  # below, some runs stop for another reason: `steep-which`
 DEEP, NAMED = 1e-8, 0.75  # a constant answer is right in about half of the runs
 
 
+@needs(
+    CLAIM,
+    "case seed class_exponent num_experts stage_length epsilon stage_step",
+    some="covered_classes",
+)
 def judge(tables: Tables) -> list[Finding]:
     """Judge race, coverage, and steps."""
-    needed = {"case", "seed", "class_exponent", "num_experts", "covered_classes", "stage_length",
-              "epsilon", "stage_step"}  # fmt: skip
-    if not needed <= set(tables.main) or tables.runs["covered_classes"].isna().all():
-        return nothing(CLAIM)
     runs, experts = tables.runs, choices(tables)
     rates = tables.main[tables.main["case"] == "rate"]
     return [
@@ -78,11 +80,6 @@ def judge(tables: Tables) -> list[Finding]:
     ]  # fmt: skip
 
 
-def _few(case: str, predicted: str, count: int) -> Finding:
-    why = f"{count} trials a point; {MIN_TRIALS} are needed"
-    return undecided(case, predicted, "too few runs", why)
-
-
 def _choice(experts: pd.DataFrame) -> Finding:
     """Experts that take the class which the race of their own start names."""
     case, predicted = "choice", f"the race names the class of > {PREDICTED:.0%} of the experts"
@@ -90,7 +87,7 @@ def _choice(experts: pd.DataFrame) -> Finding:
              for name in ("named", "sealed", "blind")}  # fmt: skip
     n = len(experts)
     if n < MIN_TRIALS:
-        return _few(case, predicted, n)
+        return too_few(case, predicted, n)
     share = exact_share_interval(right["named"], n)
     verdict = share.above(PREDICTED)
     rivals = [exact_share_interval(right[name], n).high for name in ("sealed", "blind")]
@@ -116,7 +113,7 @@ def _shares(experts: pd.DataFrame) -> Finding:
     by_law = experts.groupby("class_exponent")
     least = int(by_law.size().min()) if len(experts) else 0
     if least < MIN_TRIALS:
-        return _few(case, predicted, least)
+        return too_few(case, predicted, least)
     parts, listed = [], []
     for exponent, rows in by_law:
         a = float(str(exponent))
@@ -145,7 +142,7 @@ def _coverage(points: pd.DataFrame) -> Finding:
     """Coverage at the end of stage I against the coupons of the race."""
     case, predicted = "coverage", "coupon collector with the race's shares"
     if least_trials(points) < MIN_TRIALS:
-        return _few(case, predicted, least_trials(points))
+        return too_few(case, predicted, least_trials(points))
     wrong, verdict = _agreement(points)
     listed = "; ".join(
         f"a = {r.class_exponent:g}, M = {r.num_experts:.0f}: {share_text(r)},"
@@ -173,7 +170,7 @@ def _enough(runs: pd.DataFrame) -> list[Finding]:
         rows = covered(runs, source)
         rows = rows[(rows["class_exponent"] == 2.0) & (rows["num_experts"] >= size)]
         if least_trials(rows) < MIN_TRIALS:
-            found.append(_few(case, predicted, least_trials(rows)))
+            found.append(too_few(case, predicted, least_trials(rows)))
             continue
         row = rows.sort_values("num_experts").iloc[0]
         share = share_of(row)
@@ -198,11 +195,9 @@ def _rate(rows: pd.DataFrame) -> Finding:
                       f" {derived / decades:.0f} derived")  # fmt: skip
     by_seed = pd.concat(logs, axis=1).median(axis=1) if logs else pd.Series(dtype=float)
     ratio = median_interval(by_seed.to_numpy(float)).map(np.exp)
-    return Finding(
-        case, f"steps from 1e-4 to 1e-7 as derived within {CLOSE - 1:.0%}",
-        f"measured / derived = {ratio:.3f}", ratio.near(1.0, CLOSE),
-        f"{outcomes(rows, NUM_CLASSES)}; {'; '.join(listed)}", ratio,
-    )  # fmt: skip
+    predicted = f"steps from 1e-4 to 1e-7 as derived within {CLOSE - 1:.0%}"
+    evidence = f"{outcomes(rows, NUM_CLASSES)}; {'; '.join(listed)}"
+    return ratio_finding(case, predicted, ratio, CLOSE, evidence)
 
 
 def _law(case: str, rows: pd.DataFrame, words: str) -> Finding:
@@ -222,7 +217,7 @@ def _plateau(rows: pd.DataFrame) -> Finding:
     predicted = f"what stage I leaves across v_n names > {NAMED:.0%} of the runs above {DEEP:g}"
     n = len(rows)
     if n < MIN_TRIALS:
-        return _few(case, predicted, n)
+        return too_few(case, predicted, n)
     stops, named = rows["measured"] > DEEP, rows["predicted"] > DEEP
     right, most = int((stops == named).sum()), int(max(stops.sum(), n - stops.sum()))
     share = exact_share_interval(right, n)

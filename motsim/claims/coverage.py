@@ -39,8 +39,15 @@ import numpy as np
 import pandas as pd
 
 from motsim.claims import Claim, Finding, Interval, Verdict
-from motsim.claims._counted import MIN_TRIALS, counted, least_trials, limits, rejected, share_text
-from motsim.claims._undecided import undecided
+from motsim.claims._counted import (
+    MIN_TRIALS,
+    counted,
+    least_trials,
+    limits,
+    rejected,
+    share_text,
+    too_few,
+)
 from motsim.mixture.occupancy import coupon_collector, distinct_choices
 from motsim.results.tables import Tables
 from motsim.statistics.confidence import resolve
@@ -95,14 +102,6 @@ def _measured(runs: pd.DataFrame) -> pd.DataFrame:
     return good.assign(regime=regime, success=(counted == good["num_classes"]).astype(int))
 
 
-def _few(case: str, predicted: str, points: pd.DataFrame) -> Finding | None:
-    """Finding for too little data, if so."""
-    if least_trials(points) >= MIN_TRIALS:
-        return None
-    why = f"{least_trials(points)} seeds a point; at least {MIN_TRIALS} are needed"
-    return undecided(case, predicted, "too few runs", why)
-
-
 def _list(points: pd.DataFrame, formula: str) -> str:
     """Up to three points with the largest deviation, measured against predicted."""
     order = (points["share"] - points[formula]).abs().sort_values(ascending=False).index[:3]
@@ -117,9 +116,8 @@ def tight(case: str, points: pd.DataFrame, formula: str, why: str) -> Finding:
     """Judge whether the shares follow `formula`; `holds` needs the rival formula rejected."""
     rival = {"coupon": "collision", "collision": "coupon"}[formula]
     predicted = f"{formula} formula at {len(points)} points"
-    few = _few(case, predicted, points)
-    if few:
-        return few
+    if least_trials(points) < MIN_TRIALS:
+        return too_few(case, predicted, least_trials(points))
     wrong, other = rejected(points, formula), rejected(points, rival)
     verdict = Verdict.of(holds=bool(other.any()), fails=bool(wrong.any()))
     gap = points["share"] - points[formula]
@@ -139,9 +137,8 @@ def tight(case: str, points: pd.DataFrame, formula: str, why: str) -> Finding:
 def at_least(case: str, points: pd.DataFrame, good: pd.DataFrame, formula: str) -> Finding:
     """Judge P[covered] >= formula at every point, seeds as units."""
     predicted = f"P[covered] >= {formula} formula"
-    few = _few(case, predicted, points)
-    if few:
-        return few
+    if least_trials(points) < MIN_TRIALS:
+        return too_few(case, predicted, least_trials(points))
     rows = good.merge(points[["num_classes", "num_experts", formula]])
     excess = mean_interval((rows["success"] - rows[formula]).groupby(rows["seed"]).mean())
     below = rejected(points, formula, "less")
@@ -160,9 +157,8 @@ def enough(case: str, points: pd.DataFrame, good: pd.DataFrame) -> Finding:
     points = points[points["num_experts"] >= bound]
     points = points.loc[points.groupby("num_classes")["num_experts"].idxmin()]
     predicted = f"P[covered] >= {1 - DELTA:.2f} at M = N log(N/{DELTA:g})"
-    few = _few(case, predicted, points)
-    if few:
-        return few
+    if least_trials(points) < MIN_TRIALS:
+        return too_few(case, predicted, least_trials(points))
     rows = good.merge(points[["num_classes", "num_experts"]])
     mean = mean_share_interval(rows.groupby("seed")["success"].mean())
     short = _joint_ends(points)[1] < 1 - DELTA

@@ -37,7 +37,7 @@ import pandas as pd
 
 from motsim.claims import Claim, Finding
 from motsim.claims._steps import StepRatio, beside, step_ratio, steps_per_success
-from motsim.claims._undecided import nothing
+from motsim.claims._undecided import needs
 from motsim.claims._work import multiply_adds
 from motsim.mixture.model import Model
 from motsim.results.tables import Tables
@@ -156,6 +156,7 @@ def work_ratio(
     return step_ratio(theirs.rows, ours.rows, target, NUM_CLASSES, costs)
 
 
+@needs(CLAIM, "case seed epsilon step")
 def judge(tables: Tables) -> list[Finding]:
     """Judge every baseline at its targets, in steps and in multiply-adds."""
     findings = []
@@ -176,16 +177,13 @@ def judge(tables: Tables) -> list[Finding]:
             f" ratio {work_ratio(name, target, theirs, ours, 'kept')}"
         )
         findings.append(finding(f"{case}, work", "multiply-adds", work, evidence))
-    return findings or nothing(CLAIM)
+    return findings
 
 
 def finding(case: str, what: str, found: StepRatio, evidence: str) -> Finding:
     """Return the finding of one ratio, the shares of success beside it."""
     return Finding(
-        case,
-        f"ratio of {what} > {ADVANTAGE}",
+        case, f"ratio of {what} > {ADVANTAGE}",
         f"ratio = {found}; succeed {beside(found.baseline)} and {beside(found.reference)}",
-        found.interval.above(ADVANTAGE),
-        evidence,
-        found.interval,
-    )
+        found.interval.above(ADVANTAGE), evidence, found.interval,
+    )  # fmt: skip

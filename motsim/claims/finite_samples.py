@@ -42,7 +42,7 @@ import pandas as pd
 from scipy.special import expit
 
 from motsim.claims import Claim, Finding, Interval, Verdict
-from motsim.claims._undecided import nothing
+from motsim.claims._undecided import needs
 from motsim.claims.sampled_routing import routed
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import (
@@ -52,15 +52,7 @@ from motsim.statistics.intervals import (
     mean_interval,
 )
 
-__all__ = [
-    "CLAIM",
-    "at_size",
-    "half",
-    "judge",
-    "learned",
-    "shares",
-    "threshold",
-]
+__all__ = ["CLAIM", "at_size", "half", "judge", "learned", "shares", "threshold"]
 
 CLAIM = Claim(
     statement="Trained on a finite sample, each expert specializes as on the population.",
@@ -87,8 +79,6 @@ CLOSED = {
     "closed-distractor": "images (y, -s)",
     "closed-signs": "images under all signs",
 }
-
-NEEDED = {"case", "run", "seed", "status", "covered_classes", "dispatch_entropy", "sample_size"}
 
 
 def learned(rows: pd.DataFrame) -> pd.Series:
@@ -136,11 +126,10 @@ def _clipped(log_size: float) -> float:
     return float(np.exp(np.clip(log_size, -LARGEST, LARGEST)))
 
 
+@needs(CLAIM, "case run seed status covered_classes sample_size", some="dispatch_entropy")
 def judge(tables: Tables) -> list[Finding]:
     """Judge the thresholds, how they scale, closed samples, and the loss on the population."""
     runs = tables.runs
-    if not set(runs) >= NEEDED or runs["dispatch_entropy"].isna().all():
-        return nothing(CLAIM)
     wide = {case: shares(runs, case) for case in SIXTH}
     wide = {case: found for case, found in wide.items() if found.shape[1] > 2}
     findings = [_threshold(case, found) for case, found in wide.items()]
@@ -151,7 +140,7 @@ def judge(tables: Tables) -> list[Finding]:
         findings.append(_generalization(runs))
     if (runs["case"] == "anew").any():
         findings.append(_anew(runs[runs["case"] == "anew"]))
-    return findings or nothing(CLAIM)
+    return findings
 
 
 def _threshold(case: str, wide: pd.DataFrame) -> Finding:

@@ -58,17 +58,10 @@ def judge(tables: Tables) -> list[Finding]:
         end = conflict_at_end(tables, case)
         mixture = case.startswith("mot")
         mean = mean_interval(end.to_numpy()).map(lambda x: 0.0 if abs(x) < ROUNDING else x)
-        relation = "at most" if mixture else "above"
-        findings.append(
-            Finding(
-                case,
-                f"conflict at the end {relation} {THRESHOLD:g}",
-                f"{mean:.3g}",
-                mean.below(THRESHOLD) if mixture else mean.above(THRESHOLD),
-                _evidence(tables, case, len(end)),
-                mean,
-            )
-        )
+        verdict = mean.below(THRESHOLD) if mixture else mean.above(THRESHOLD)
+        predicted = f"conflict at the end {'at most' if mixture else 'above'} {THRESHOLD:g}"
+        evidence = _evidence(tables, case, len(end))
+        findings.append(Finding(case, predicted, f"{mean:.3g}", verdict, evidence, mean))
     return findings
 
 

@@ -27,11 +27,12 @@ import numpy as np
 import pandas as pd
 
 from motsim.claims import Claim, Finding
-from motsim.claims._counted import MIN_TRIALS, counted
-from motsim.claims._excess import excess_hits
+from motsim.claims._compared import ratio_finding
+from motsim.claims._counted import MIN_TRIALS, counted, too_few
+from motsim.claims._excess import excess_hits, last_stage_curve
 from motsim.claims._outcomes import outcomes, specialized
 from motsim.claims._rates import log_finding
-from motsim.claims._undecided import nothing, undecided
+from motsim.claims._undecided import needs, undecided
 from motsim.claims.sampled_routing import routed
 from motsim.rates import decide
 from motsim.results.tables import Tables
@@ -79,11 +80,10 @@ def excess(
     """First steps (S, E) of the last stage with at most each excess, and its length (S,)."""
     runs = tables.runs
     runs = specialized(runs[(runs["case"] == case) & (runs["label_flip"] == flip)], NUM_CLASSES)
-    curve = tables.others.get("curve")
-    if curve is None or not {"case", "label_flip", "stage", "step"} <= set(curve):
-        return np.zeros((0, len(targets)), dtype=np.int64), np.zeros(0)
-    curve = curve[(curve["case"] == case) & (curve["label_flip"] == flip)]
-    curve = curve[curve["stage"] == "converge"]
+    curve = last_stage_curve(tables, case, axis="label_flip")
+    if curve.empty:
+        runs = runs.iloc[:0]
+    curve = curve[curve["label_flip"] == flip]
     hits = excess_hits(curve, runs["seed"], floor_of(case, flip), targets)
     return hits, runs["stage_length"].to_numpy()
 
@@ -94,12 +94,11 @@ def shares(runs: pd.DataFrame) -> pd.DataFrame:
     return counted(rows.assign(success=routed(rows).astype(int)), ["case", "label_flip"])
 
 
+@needs(
+    CLAIM, "case seed label_flip final_loss dispatch_entropy stage_length", some="covered_classes"
+)
 def judge(tables: Tables) -> list[Finding]:
     """Judge floors, steps and laws towards them, and the share that specializes."""
-    needed = {"case", "seed", "label_flip", "final_loss", "covered_classes", "dispatch_entropy",
-              "stage_length"}  # fmt: skip
-    if not needed <= set(tables.main) or tables.runs["covered_classes"].isna().all():
-        return nothing(CLAIM)
     return [
         *(_floor(case, tables.runs) for case in RATES),
         *(_steps(case, tables) for case in RATES),
@@ -140,12 +139,9 @@ def _steps(kind: str, tables: Tables) -> Finding:
             f"q = {flip:g}: {middle:.1f} steps a decade, {per_decade(kind, flip):.1f} derived"
         )
     worst = max(ratios, key=lambda r: abs(np.log(np.median(r))) if len(r) else -1.0)
-    ratio = median_interval(worst)
-    return Finding(
-        case, f"steps from excess 1e-3 to 1e-5 as derived within {CLOSE - 1:.0%}",
-        f"measured / derived = {ratio:.3f}", ratio.near(1.0, CLOSE),
-        f"{'; '.join(listed)}; the q that is further off", ratio,
-    )  # fmt: skip
+    predicted = f"steps from excess 1e-3 to 1e-5 as derived within {CLOSE - 1:.0%}"
+    evidence = f"{'; '.join(listed)}; the q that is further off"
+    return ratio_finding(case, predicted, median_interval(worst), CLOSE, evidence)
 
 
 def _law(kind: str, tables: Tables) -> Finding:
@@ -185,8 +181,7 @@ def _share(points: pd.DataFrame) -> list[Finding]:
         predicted = f"q = {flip:g}: {words}"
         good, trials = found.get((source, flip), (0, 0))
         if trials < MIN_TRIALS:
-            why = f"{trials} runs; {MIN_TRIALS} are needed"
-            findings.append(undecided(case, predicted, "too few runs", why))
+            findings.append(too_few(case, predicted, trials))
             continue
         share = exact_share_interval(good, trials)
         findings.append(Finding(

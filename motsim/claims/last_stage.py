@@ -36,10 +36,11 @@ import pandas as pd
 
 from motsim.claims import Claim, Finding
 from motsim.claims._cases import case_settings
-from motsim.claims._outcomes import outcomes, specialized
+from motsim.claims._excess import last_stage_curve
+from motsim.claims._outcomes import at_epsilon, outcomes, specialized
 from motsim.claims._plateau import predicted_plateau
 from motsim.claims._rates import MOST, curves, depth_finding, dynamics
-from motsim.claims._undecided import nothing
+from motsim.claims._undecided import needs
 from motsim.rates import log_depth
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import exact_share_interval, median_interval
@@ -68,20 +69,17 @@ STOPPED = {
 def total_steps(rows: pd.DataFrame) -> pd.Series:
     """Steps from the first one to `TARGET` by seed, of the runs that specialize; inf: never."""
     good = specialized(rows, NUM_CLASSES)
-    at = good[np.isclose(good["epsilon"], TARGET, rtol=1e-6, atol=0.0)].set_index("seed")["step"]
+    at = at_epsilon(good, TARGET)["step"]
     return at.astype(float).where(at >= 0, np.inf)
 
 
 def plateaus(tables: Tables, kind: str) -> pd.DataFrame:
     """Measured and predicted loss at which each run stops (case, seed, measured, predicted)."""
-    curve = tables.others.get("curve", pd.DataFrame())
     found = []
     for case in STOPPED[kind]:
         rows = tables.main[tables.main["case"] == case]
         seeds = specialized(rows, NUM_CLASSES)["seed"].unique()
-        if not len(seeds) or not {"case", "seed", "step", "stage", "loss"} <= set(curve):
-            continue
-        late = curve[(curve["case"] == case) & (curve["stage"] == "converge")]
+        late = last_stage_curve(tables, case)
         for seed in seeds:
             run = late[late["seed"] == seed].sort_values("step")
             run = run[run["step"] <= run["step"].min() + SETTLED[kind]]
@@ -171,11 +169,10 @@ def _cost(main: pd.DataFrame) -> Finding:
     )  # fmt: skip
 
 
+@needs(CLAIM, "case epsilon stage_step step seed")
 def judge(tables: Tables) -> list[Finding]:
     """Judge the depth of every last stage, both plateaus, and the cost of dropping stage II."""
     main = tables.main
-    if main.empty or not {"case", "epsilon", "stage_step", "step", "seed"} <= set(main):
-        return nothing(CLAIM)
     findings = [_depth(str(case), rows) for case, rows in main.groupby("case", sort=False)]
     for kind in STOPPED:
         findings.append(plateau_finding(f"{kind} plateau", plateaus(tables, kind)))

@@ -25,8 +25,10 @@ import numpy as np
 import pandas as pd
 
 from motsim.claims import Claim, Finding, Interval
-from motsim.claims._outcomes import outcomes, specialized
-from motsim.claims._undecided import nothing, undecided
+from motsim.claims._counted import MIN_TRIALS, too_few
+from motsim.claims._excess import last_stage_curve
+from motsim.claims._outcomes import at_epsilon, outcomes, specialized
+from motsim.claims._undecided import needs
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import exact_share_interval, median_interval
 
@@ -71,15 +73,11 @@ def courses(tables: Tables) -> pd.DataFrame:
     step after the least loss with a loss above c^2, NaN if never.
     """
     columns = ["load_balance", "seed", "least", "level", "back"]
-    curve = tables.others.get("curve")
-    if curve is None or not {"case", "load_balance", "stage"} <= set(curve.columns):
-        return pd.DataFrame(columns=columns, dtype=float)
+    curve = last_stage_curve(tables, *COURSES, axis="load_balance")
     good = specialized(_runs(tables, COURSES), NUM_CLASSES)
-    curve = curve[curve["stage"] == "converge"]
     rows = []
     for weight, seed in zip(good["load_balance"], good["seed"], strict=True):
         own = curve[(curve["load_balance"] == weight) & (curve["seed"] == seed)]
-        own = own[own["case"].isin(COURSES)]
         loss = own["loss"].to_numpy(float)
         step = own["step"].to_numpy(float) - own["step"].min()
         if not len(loss) or not np.isfinite(loss).any():
@@ -93,16 +91,14 @@ def courses(tables: Tables) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns, dtype=float)
 
 
+@needs(CLAIM, "case seed load_balance covered_classes stage_length epsilon")
 def judge(tables: Tables) -> list[Finding]:
     """Judge rate, return, exponents, level and coverage."""
-    needed = {"case", "seed", "load_balance", "covered_classes", "stage_length", "epsilon"}
-    if not needed <= set(tables.main.columns) or tables.main.empty:
-        return nothing(CLAIM)
     found = courses(tables)
     became = str(outcomes(_runs(tables, COURSES), NUM_CLASSES))
     weak = tables.main[tables.main["case"] == "weak"]
     if weak.empty:
-        return nothing(CLAIM)
+        return []
     return [
         _weak(weak),
         _return(found, became),
@@ -122,8 +118,9 @@ def _weak(rows: pd.DataFrame) -> Finding:
     good = specialized(rows, NUM_CLASSES)
     taken = []
     for end in DECADES:
-        near = np.abs(np.log(good["epsilon"].astype(float) / end)) < 0.01
-        hits = good[near].pivot_table(index="seed", columns="load_balance", values="stage_step")
+        hits = at_epsilon(good, end).pivot_table(
+            index="seed", columns="load_balance", values="stage_step"
+        )
         taken.append(hits.where(hits >= 0))
     steps = (taken[1] - taken[0]).dropna()
     ratios = np.array([])
@@ -183,9 +180,8 @@ def _coverage(runs: pd.DataFrame) -> Finding:
     )
     predicted, case = f"gain in coverage > {GAIN:g}", "coverage"
     pairs = pairs.dropna()
-    if len(pairs) < 20 or pairs.shape[1] < 2:
-        why = f"{len(pairs)} pairs of runs; 20 are needed"
-        return undecided(case, predicted, "too few runs", why)
+    if len(pairs) < MIN_TRIALS or pairs.shape[1] < 2:
+        return too_few(case, predicted, len(pairs))
     without, with_ = (pairs[c].astype(bool) for c in (pairs.columns.min(), pairs.columns.max()))
     n, gained, lost = len(pairs), int((with_ & ~without).sum()), int((without & ~with_).sum())
     # gain <= share that gains, >= minus the share that loses; exact ends of both

@@ -39,7 +39,7 @@ from motsim.claims import Claim, Finding
 from motsim.claims._cases import case_settings
 from motsim.claims._outcomes import classes_to_cover, outcomes, specialized
 from motsim.claims._rates import rate_finding
-from motsim.claims._undecided import nothing
+from motsim.claims._undecided import needs
 from motsim.mixture.kernels.adam import DECAYS
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import median_interval
@@ -193,11 +193,10 @@ def exponent_finding(tables: Tables, case: str) -> Finding:
     return compared(name, predicted, exponent / plain, words, rows, within)
 
 
+@needs(CLAIM, "case seed epsilon stage_step step")
 def judge(tables: Tables) -> list[Finding]:
     """Judge the law of every case, and how much faster it is than plain descent."""
     main = tables.main
-    if main.empty or not {"case", "seed", "epsilon", "stage_step", "step"} <= set(main):
-        return nothing(CLAIM)
     findings = []
     for case, rows in main.groupby("case", sort=False):
         name = str(case)
@@ -207,4 +206,4 @@ def judge(tables: Tables) -> list[Finding]:
             findings.append(momentum_speed(tables, name))
         if name in REFERENCE and name != "mot-momentum":
             findings.append(exponent_finding(tables, name))
-    return findings or nothing(CLAIM)
+    return findings

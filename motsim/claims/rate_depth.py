@@ -45,7 +45,7 @@ from motsim.claims._outcomes import outcomes, specialized
 from motsim.claims._rates import MOST, curves, dynamics
 from motsim.claims._spectrum import linearized
 from motsim.claims._staircase import Staircase, factor_apart
-from motsim.claims._undecided import nothing
+from motsim.claims._undecided import needs
 from motsim.experiments.mixture.run import Settings, build_model, prepare, stages
 from motsim.mixture.diagnostics import coverage, dispatch, expert_alignment, expert_classes
 from motsim.mixture.evaluation import evaluate
@@ -226,15 +226,14 @@ def _exponent(case: str, rows: pd.DataFrame) -> Finding:
     )  # fmt: skip
 
 
+@needs(CLAIM, "case epsilon stage_step seed")
 def judge(tables: Tables) -> list[Finding]:
     """Judge every prediction, the control, and both constants of one head."""
     main = tables.main
-    if main.empty or not {"case", "epsilon", "stage_step", "seed"} <= set(main):
-        return nothing(CLAIM)
     cases = set(main["case"])
     pairs = [pair for pair in COMPARED if pair[0] in cases]
     findings = [_comparison(tables, *pair) for pair in pairs]
     if steady := [pair for pair in pairs if pair not in WRONG]:
         findings.append(_control(tables, steady))
     findings += [_exponent(case, main[main["case"] == case]) for case in DERIVED if case in cases]
-    return findings or nothing(CLAIM)
+    return findings

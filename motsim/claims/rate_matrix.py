@@ -18,7 +18,7 @@ import pandas as pd
 
 from motsim.claims import Claim, Finding
 from motsim.claims._rates import case_decision, rate_finding
-from motsim.claims._undecided import nothing
+from motsim.claims._undecided import needs
 from motsim.rates import RateDecision
 from motsim.results.tables import Tables
 
@@ -49,12 +49,11 @@ def decision(case: str, rows: pd.DataFrame) -> RateDecision:
     return case_decision(rows, None if cell(case)[0] == "single" else NUM_CLASSES)
 
 
+@needs(CLAIM, "case epsilon covered_classes")
 def judge(tables: Tables) -> list[Finding]:
     """Judge every cell of the matrix."""
-    findings: list[Finding] = []
-    if not {"case", "epsilon", "covered_classes"} <= set(tables.main):
-        return nothing(CLAIM)
+    findings = []
     for case, rows in tables.main.groupby("case", sort=False):
         law = "power" if cell(str(case))[0] == "single" else "log"
         findings.append(rate_finding(str(case), rows, law, NUM_CLASSES))
-    return findings or nothing(CLAIM)
+    return findings

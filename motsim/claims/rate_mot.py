@@ -25,7 +25,7 @@ import pandas as pd
 from motsim.claims import Claim, Finding
 from motsim.claims._outcomes import specialized
 from motsim.claims._rates import curves, rate_finding
-from motsim.claims._undecided import nothing, undecided
+from motsim.claims._undecided import needs, undecided
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import median_interval
 
@@ -132,25 +132,19 @@ def constant_finding(name: str, rows: pd.DataFrame, hessian: float | None) -> Fi
         f" every class and get there); holds within {100 * (TOLERANCE - 1):.0f} %"
     )
     return Finding(
-        f"{name} constant",
-        f"{predicted[0]:.0f} steps ({source})",
-        f"measured/predicted = {spread}",
-        ratio.near(1.0, TOLERANCE),
-        evidence,
-        ratio,
-    )
+        f"{name} constant", f"{predicted[0]:.0f} steps ({source})",
+        f"measured/predicted = {spread}", ratio.near(1.0, TOLERANCE), evidence, ratio,
+    )  # fmt: skip
 
 
+@needs(CLAIM, "case num_classes converge_rate epsilon")
 def judge(tables: Tables) -> list[Finding]:
     """Judge law and constant of every setting."""
-    findings: list[Finding] = []
-    hessian = final_curvature(tables)
-    if not {"case", "num_classes", "converge_rate", "epsilon"} <= set(tables.main):
-        return nothing(CLAIM)
+    findings, hessian = [], final_curvature(tables)
     for _, rows in tables.main.groupby(["case", "num_classes", "converge_rate"], sort=False):
         case, n, rate = settings(rows)
         name = f"{case} N={n} eta={rate:g}"
         if case != "curvature":
             findings.append(rate_finding(name, rows, "log", n))
         findings.append(constant_finding(name, rows, hessian))
-    return findings or nothing(CLAIM)
+    return findings

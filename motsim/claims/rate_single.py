@@ -25,7 +25,7 @@ import pandas as pd
 from motsim.claims import Claim, Finding
 from motsim.claims._outcomes import outcomes, specialized
 from motsim.claims._rates import MOST, curves, dynamics, rate_finding
-from motsim.claims._undecided import nothing, undecided
+from motsim.claims._undecided import needs, undecided
 from motsim.rates import log_depth
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import exact_share_interval
@@ -66,13 +66,11 @@ def tail_finding(case: str, rows: pd.DataFrame) -> Finding:
     )  # fmt: skip
 
 
+@needs(CLAIM, "case epsilon step")
 def judge(tables: Tables) -> list[Finding]:
     """Judge the law of every case, and what comes below it."""
-    if not {"case", "epsilon", "step"} <= set(tables.main):
-        return nothing(CLAIM)
-    findings = []
-    for case, rows in tables.main.groupby("case", sort=False):
-        name = str(case)
-        tail = name in TAILS
-        findings.append(tail_finding(name, rows) if tail else rate_finding(name, rows, "power"))
-    return findings or nothing(CLAIM)
+    cases = tables.main.groupby("case", sort=False)
+    return [
+        tail_finding(str(case), rows) if case in TAILS else rate_finding(str(case), rows, "power")
+        for case, rows in cases
+    ]

@@ -2,7 +2,7 @@
 
 from motsim.claims import Claim, Finding
 from motsim.claims._rates import depth_finding, rate_finding
-from motsim.claims._undecided import nothing
+from motsim.claims._undecided import needs
 from motsim.results.tables import Tables
 
 __all__ = ["CLAIM", "conclusion", "judge"]
@@ -21,19 +21,12 @@ CLAIM = Claim(
 DEEP = "log to the end"
 #: Case -> law that would make the claim hold.
 LAWS = {
-    "mot-squared": "log",
-    "mot-squared-deep": DEEP,
-    "mot-linear-squared": "log",
-    "mot-linear-squared-deep": DEEP,
+    "mot-squared": "log", "mot-squared-deep": DEEP,
+    "mot-linear-squared": "log", "mot-linear-squared-deep": DEEP,
     "mot-linear-squared-untrained-attention": DEEP,
     "mot-logistic": "log",
-    "single-1-squared": "power",
-    "single-4-squared": "power",
-    "single-16-squared": "power",
-    "single-1-logistic": "power",
-    "single-4-logistic": "power",
-    "single-16-logistic": "power",
-}
+    **{f"single-{h}-{loss}": "power" for loss in ("squared", "logistic") for h in (1, 4, 16)},
+}  # fmt: skip
 
 
 def conclusion(findings: list[Finding]) -> list[str]:
@@ -70,15 +63,12 @@ def conclusion(findings: list[Finding]) -> list[str]:
     ]
 
 
+@needs(CLAIM, "case epsilon stage_step")
 def judge(tables: Tables) -> list[Finding]:
     """Judge every case of the headline sweep."""
-    if not {"case", "epsilon", "stage_step"} <= set(tables.main):
-        return nothing(CLAIM)
     findings = []
     for case, rows in tables.main.groupby("case", sort=False):
-        law = LAWS.get(str(case), "log")
+        name, law = str(case), LAWS.get(str(case), "log")
         deep = law == DEEP
-        findings.append(
-            depth_finding(str(case), rows) if deep else rate_finding(str(case), rows, law)
-        )
-    return findings or nothing(CLAIM)
+        findings.append(depth_finding(name, rows) if deep else rate_finding(name, rows, law))
+    return findings

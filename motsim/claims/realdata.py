@@ -33,8 +33,8 @@ import numpy as np
 import pandas as pd
 
 from motsim.claims import Claim, Finding
-from motsim.claims._paired import paired
-from motsim.claims._undecided import nothing
+from motsim.claims._compared import paired
+from motsim.claims._undecided import needs
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import mean_interval
 
@@ -60,7 +60,6 @@ RIVALS = {
 }
 LARGE = "complex-large-batches"
 MARGIN = 1.0  # percentage point: as good
-NEEDED = {"case", "model", "seed", "status", "test_error"}
 
 
 def differences(rows: pd.DataFrame, rival: str) -> np.ndarray:
@@ -68,11 +67,10 @@ def differences(rows: pd.DataFrame, rival: str) -> np.ndarray:
     return 100 * paired(rows[rows["status"] == "done"], "test_error", "model", rival, "mot")
 
 
+@needs(CLAIM, "case model seed status test_error")
 def judge(tables: Tables) -> list[Finding]:
     """Judge every rival in every case."""
     rows = tables.main
-    if not set(rows.columns) >= NEEDED:
-        return nothing(CLAIM)
     found = []
     for case, part in rows.groupby("case", sort=False):
         if case == LARGE:
@@ -81,7 +79,7 @@ def judge(tables: Tables) -> list[Finding]:
             continue
         rivals = ["one"] if case == "simple" else list(RIVALS)
         found += [_compare(str(case), part, rival) for rival in rivals]
-    return found or nothing(CLAIM)
+    return found
 
 
 def _compare(case: str, rows: pd.DataFrame, rival: str) -> Finding:

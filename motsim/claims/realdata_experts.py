@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 
 from motsim.claims import Claim, Finding
-from motsim.claims._undecided import nothing
+from motsim.claims._undecided import needs
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import mean_interval
 
@@ -73,40 +73,36 @@ def gains(tables: Tables) -> pd.DataFrame:
     return (100 * (wide["one"] - wide["mot"])).unstack("num_tasks").dropna()
 
 
+@needs(CLAIM)
 def judge(tables: Tables) -> list[Finding]:
     """Judge the five parts."""
     rows = mixtures(tables)
     if rows.empty:
-        return nothing(CLAIM)
+        return []
     simplest, hardest = rows["num_tasks"].min(), rows["num_tasks"].max()
     used = rows[rows["num_tasks"] == simplest]["used_experts"]
     load = rows[rows["num_tasks"] == hardest]["largest_share"]
     by_tasks = rows.pivot_table(index="seed", columns="num_tasks", values="used_experts").dropna()
-    found = [
+    return [
         _below(
             f"few at N = {simplest:.0f}", used, FEW, "experts serve 95 % of the samples",
             "a single task is divided too, by the images: see the gain at N = 1",
         ),
         _slope("more tasks, more experts", by_tasks, "experts"),
-    ]  # fmt: skip
-    for tasks, part in rows[rows["num_tasks"] > 1].groupby("num_tasks"):
-        found.append(
+        *(
             _below(
-                f"specialised at N = {tasks:.0f}",
-                relative_entropy(part),
-                SPECIALISED,
+                f"specialised at N = {tasks:.0f}", relative_entropy(part), SPECIALISED,
                 "of log N is the entropy of the task given the expert",
                 "1 where routing ignores the task, 0 where each expert serves one",
             )
-        )
-    found += [
+            for tasks, part in rows[rows["num_tasks"] > 1].groupby("num_tasks")
+        ),
         _below(
             f"load at N = {hardest:.0f}", load, MOST, "of the samples go to the busiest expert",
             "1/8 where the load is even; nothing in the loss asks for balance",
         ),
         _slope("gain grows", gains(tables), "points of test error"),
     ]  # fmt: skip
-    return found
 
 
 def _below(case: str, values: pd.Series, threshold: float, unit: str, why: str) -> Finding:

@@ -23,8 +23,8 @@ import numpy as np
 import pandas as pd
 
 from motsim.claims import Claim, Finding
-from motsim.claims._paired import paired
-from motsim.claims._undecided import nothing
+from motsim.claims._compared import paired
+from motsim.claims._undecided import needs
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import mean_interval
 
@@ -39,14 +39,11 @@ CLAIM = Claim(
 )
 
 STAGED = ("two_stage", "three_stage")
-NEEDED = {"case", "schedule", "seed", "status", "test_error", "dispatch_entropy"}
 
 
 def settings(tables: Tables) -> list[tuple[str, pd.DataFrame]]:
     """Each setting of the sweep with its rows of every schedule."""
     rows = tables.main
-    if not set(rows.columns) >= NEEDED:
-        return []
     axes = [a for a in tables.labels if a not in ("seed", "schedule")]
     found = []
     for values, part in rows[rows["status"] == "done"].groupby(axes, sort=False):
@@ -64,6 +61,7 @@ def differences(rows: pd.DataFrame, staged: str, column: str) -> np.ndarray:
     return paired(rows, column, "schedule", "end_to_end", staged)
 
 
+@needs(CLAIM, "case schedule seed status test_error dispatch_entropy")
 def judge(tables: Tables) -> list[Finding]:
     """Judge error and specialisation of both staged schedules in every setting."""
     found = []
@@ -71,7 +69,7 @@ def judge(tables: Tables) -> list[Finding]:
         for staged in STAGED:
             found.append(_compare(f"{name} {staged} error", rows, staged, "test_error", 100.0))
             found.append(_compare(f"{name} {staged} entropy", rows, staged, "dispatch_entropy"))
-    return found or nothing(CLAIM)
+    return found
 
 
 def _compare(

@@ -27,7 +27,7 @@ here than published, 97 % against 93 ± 2, and divide the clusters a little more
 import pandas as pd
 
 from motsim.claims import Claim, Finding
-from motsim.claims._undecided import nothing
+from motsim.claims._undecided import needs
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import mean_interval
 
@@ -55,7 +55,6 @@ ORDER = (
     ("mixture-cubic", "mixture-linear"), ("mixture-cubic", "single-cubic"),
     ("mixture-linear", "single-linear"),
 )  # fmt: skip
-NEEDED = {"case", "seed", "status", "test_error", "noisy_error", "noisy_entropy"}
 
 
 def _of_case(tables: Tables, case: str) -> pd.DataFrame:
@@ -75,10 +74,9 @@ def entropies(tables: Tables, case: str) -> pd.Series:
     return _of_case(tables, case)["noisy_entropy"].astype(float)
 
 
+@needs(CLAIM, "case seed status test_error noisy_error noisy_entropy")
 def judge(tables: Tables) -> list[Finding]:
     """Judge the published means, and their order."""
-    if not set(tables.main.columns) >= NEEDED:
-        return nothing(CLAIM)
     found = []
     for case, (accuracy, within, entropy, near) in PUBLISHED.items():
         values = accuracies(tables, case)

@@ -125,6 +125,11 @@ def side(row: Any) -> str:
     return "sequential" if row["gap"] > 0 else "concurrent"
 
 
+def _worst(points: pd.DataFrame) -> float:
+    """Largest distance from the closed form in standard errors."""
+    return float(((points["gap"] - points["gap_predicted"]) / points["gap_se"]).abs().max())
+
+
 def _crossing(case: str, quantity: str, points: pd.DataFrame) -> Finding:
     predicted = float(points["crossover"].iloc[0])
     ordered = points.sort_values("cosine")
@@ -133,7 +138,7 @@ def _crossing(case: str, quantity: str, points: pd.DataFrame) -> Finding:
     sided = below == "concurrent" or above == "sequential"
     decided = "undecided" not in (below, above) and root.high - root.low <= 2 * HALF_WIDTH
     verdict = Verdict.of(holds=decided, fails=sided or not root.contains(predicted))
-    worst = float(((ordered["gap"] - ordered["gap_predicted"]) / ordered["gap_se"]).abs().max())
+    worst = _worst(ordered)
     evidence = (
         f"at cosine {ordered['cosine'].iloc[0]:.3f} {below} is better, at"
         f" {ordered['cosine'].iloc[-1]:.3f} {above}; the {len(ordered)} simulated differences are"
@@ -156,7 +161,7 @@ def _no_crossing(case: str, quantity: str, points: pd.DataFrame) -> Finding:
     predicted = f"no crossover: {name} better at every similarity"
     if np.isfinite(root):
         predicted = f"{name} better below cosine {root:.4f}"
-    worst = float(((ordered["gap"] - ordered["gap_predicted"]) / ordered["gap_se"]).abs().max())
+    worst = _worst(ordered)
     found = [side(row) for _, row in ordered.iterrows()]
     verdict = gap.above(0.0)
     if verdict == "holds" and (worst > LIMIT or ("concurrent" in found and not np.isfinite(root))):
@@ -179,13 +184,17 @@ def cells(tables: Tables, case: str, quantity: str) -> pd.DataFrame:
     points = difference(rows[rows["case"] == case], quantity)
     if points.empty:
         return points
+    return _winners(points)
+
+
+def _winners(points: pd.DataFrame) -> pd.DataFrame:
     told = np.where(points["gap_predicted"] > 0, "sequential", "concurrent")
     return points.assign(found=[side(row) for _, row in points.iterrows()], told=told)
 
 
 def _phase(case: str, quantity: str, points: pd.DataFrame) -> Finding:
-    told = np.where(points["gap_predicted"] > 0, "sequential", "concurrent")
-    found = np.array([side(row) for _, row in points.iterrows()])
+    winners = _winners(points)
+    found, told = winners["found"], winners["told"]
     decided = found != "undecided"
     wrong = int((decided & (found != told)).sum())
     share = float(decided.mean())

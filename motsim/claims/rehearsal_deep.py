@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 
 from motsim.claims import Claim, Finding
-from motsim.claims._paired import paired
+from motsim.claims._compared import paired
 from motsim.claims._undecided import undecided
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import mean_interval
@@ -86,25 +86,15 @@ def judge(tables: Tables) -> list[Finding]:
 
 
 def _accuracy(name: str, part: pd.DataFrame) -> Finding:
-    gaps = differences(part, "final_accuracy")
-    gap = mean_interval(gaps)
     if part["joined"].mean() == 1:
         evidence = "every memory measures as similar, so hybrid is concurrent rehearsal here"
     else:
         evidence = _told(part) + "; " + _cost(part)
-    return Finding(
-        name,
-        "hybrid − concurrent > 0 points",
-        f"{gap:+.1f} points of accuracy",
-        gap.above(0.0),
-        f"{evidence} ({len(gaps)} networks)",
-        gap,
-    )
+    gaps = differences(part, "final_accuracy")
+    return _better(name, "hybrid − concurrent", gaps, "accuracy", evidence)
 
 
 def _forgetting(name: str, part: pd.DataFrame) -> Finding:
-    gaps = -differences(part, "forgetting")
-    gap = mean_interval(gaps)
     learned = part.groupby("strategy")["learned_accuracy"].mean()
     evidence = "too few networks"
     if {"hybrid", "concurrent"} <= set(learned.index):
@@ -113,14 +103,16 @@ def _forgetting(name: str, part: pd.DataFrame) -> Finding:
             f" {learned['concurrent']:.0%} under concurrent and {learned['hybrid']:.0%} under"
             " hybrid, and what was never kept cannot be forgotten"
         )
+    gaps = -differences(part, "forgetting")
+    return _better(f"{name} forgetting", "concurrent − hybrid", gaps, "forgetting", evidence)
+
+
+def _better(name: str, what: str, gaps: np.ndarray, points: str, evidence: str) -> Finding:
+    gap = mean_interval(gaps)
     return Finding(
-        f"{name} forgetting",
-        "concurrent − hybrid > 0 points",
-        f"{gap:+.1f} points of forgetting",
-        gap.above(0.0),
-        f"{evidence} ({len(gaps)} networks)",
-        gap,
-    )
+        name, f"{what} > 0 points", f"{gap:+.1f} points of {points}", gap.above(0.0),
+        f"{evidence} ({len(gaps)} networks)", gap,
+    )  # fmt: skip
 
 
 def _told(part: pd.DataFrame) -> str:

@@ -56,6 +56,8 @@ DIRECTIONS: dict[str, Direction] = {
     "tasks": Direction("num_tasks", "forgetting", 1, "more tasks forget more"),
 }
 
+LETTER = {"forgetting": "F", "generalization": "G"}
+
 #: Case -> order that ends on the larger kind, which is the more central one.
 ORDERS = {"order-minority-late": "newest", "order-minority-early": "oldest"}
 
@@ -106,7 +108,7 @@ def _curve(case: str, predicted: str, points: pd.DataFrame) -> Finding:
 def _direction(case: str, want: Direction, strategy: str, points: pd.DataFrame) -> Finding:
     """The largest step against the wanted direction over any two points, in standard errors."""
     name = f"{case}: {want.words}, {strategy}"
-    letter = {"forgetting": "F", "generalization": "G"}[want.quantity]
+    letter = LETTER[want.quantity]
     predicted = f"{letter} {'rises' if want.sign > 0 else 'falls'} with {want.axis}"
     if points.empty:
         return missing(name, predicted)
@@ -138,7 +140,7 @@ def _direction(case: str, want: Direction, strategy: str, points: pd.DataFrame) 
 
 def _order(tables: Tables, case: str, wanted: str, quantity: str) -> Finding:
     """Whether the order that ends on the more central kind has the lower error."""
-    letter = {"forgetting": "F", "generalization": "G"}[quantity]
+    letter = LETTER[quantity]
     name = f"{case}: end on the central kind, {letter}"
     predicted = f"'{wanted}' first has the lower {letter}"
     rows = usable(tables)

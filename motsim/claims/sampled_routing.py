@@ -45,7 +45,7 @@ import pandas as pd
 from motsim.claims import Claim, Finding, Interval, Verdict
 from motsim.claims._outcomes import outcomes
 from motsim.claims._rates import rate_finding
-from motsim.claims._undecided import nothing, undecided
+from motsim.claims._undecided import needs, undecided
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import MIN_SEEDS, exact_share_interval, mean_interval
 
@@ -80,8 +80,6 @@ CASES = {
 }
 #: Case of cubic experts with slow enough growth -> how points share noise.
 SLOW = {"strong": "none", "mirror": "mirror"}
-
-NEEDED = {"case", "run", "seed", "status", "stage_length", "covered_classes", "dispatch_entropy"}
 
 
 def routed(rows: pd.DataFrame) -> pd.Series:
@@ -134,11 +132,10 @@ def speeds(tables: Tables, case: str, rate: float = 0.001) -> pd.Series:
     return grown.groupby("seed").mean().dropna()
 
 
+@needs(CLAIM, "case run seed status stage_length covered_classes", some="dispatch_entropy")
 def judge(tables: Tables) -> list[Finding]:
     """Judge the share of each case, the speed and the law."""
     runs = tables.runs
-    if not set(runs) >= NEEDED or runs["dispatch_entropy"].isna().all():
-        return nothing(CLAIM)
     held = set(runs["case"])
     findings = [_share(case, runs) for case in CASES if case in held]
     if set(SLOW) & held:
@@ -146,7 +143,7 @@ def judge(tables: Tables) -> list[Finding]:
     if "weak" in held and {"epsilon", "stage_step"} <= set(tables.main):
         rows = tables.main[(tables.main["case"] == "weak")]
         findings.append(rate_finding("law", rows[routed(rows)], "log"))
-    return findings or nothing(CLAIM)
+    return findings
 
 
 def _share(case: str, runs: pd.DataFrame) -> Finding:

@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 
 from motsim.claims import Claim, Finding, Interval, Verdict
-from motsim.claims._undecided import nothing
+from motsim.claims._undecided import needs
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import MIN_SEEDS, mean_interval
 
@@ -98,11 +98,10 @@ def effect(runs: pd.DataFrame, case: str, t1: float | None, t2: float) -> np.nda
     return np.asarray(table.T[(t1, 0.0)] - table.T[(t1, t2)], dtype=float)
 
 
+@needs(CLAIM, "case specialise_steps align_steps final_loss")
 def judge(tables: Tables) -> list[Finding]:
     """Judge threshold, its exponent, and the effect of T2 in three settings."""
     runs = tables.runs
-    if not {"case", "specialise_steps", "align_steps", "final_loss"} <= set(runs):
-        return nothing(CLAIM)
     return [
         threshold_finding(runs[runs["case"] == "cubic"]),
         exponent_finding(runs[runs["case"] == "gate"]),

@@ -39,6 +39,7 @@ import numpy as np
 import pandas as pd
 
 from motsim.claims import Claim, Finding, Interval, Verdict
+from motsim.claims._excess import last_stage_curve
 from motsim.claims._rates import case_decision, exponent_of, exponent_text
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import MIN_SEEDS, jackknife_interval, mean_interval
@@ -102,14 +103,10 @@ def _cubic_transition(tables: Tables, case: str) -> Finding:
     if np.isnan(found.value) and len(wide) >= MIN_SEEDS and len(rho) > 2:
         verdict = Verdict.FAILS  # one state at every similarity
     return Finding(
-        case,
-        f"rho* = {target:.3f} = 1/(1 + 2 sqrt(N-1))",
-        f"{found:.3f}",
-        verdict,
+        case, f"rho* = {target:.3f} = 1/(1 + 2 sqrt(N-1))", f"{found:.3f}", verdict,
         f"similarity at which half of the experts hold one class (N = {n}, M = {m}, {len(wide)}"
-        f" seeds); {TOLERANCE:.0%} allowed",
-        found,
-    )
+        f" seeds); {TOLERANCE:.0%} allowed", found,
+    )  # fmt: skip
 
 
 def _linear_transition(tables: Tables, case: str) -> Finding:
@@ -126,14 +123,11 @@ def _linear_transition(tables: Tables, case: str) -> Finding:
         )
     verdict = Verdict.of(holds=found.excludes(rival), fails=found.excludes(target))
     return Finding(
-        case,
-        f"mean rho* = {target:.2f} by the race of classes ({rival:.2f} were M = {other})",
-        f"{found}",
-        verdict,
+        case, f"mean rho* = {target:.2f} by the race of classes ({rival:.2f} were M = {other})",
+        f"{found}", verdict,
         f"similarity up to which each class finds its own expert, averaged over {len(wide)} seeds"
-        f" (N = {n}, M = {m})",
-        found,
-    )
+        f" (N = {n}, M = {m})", found,
+    )  # fmt: skip
 
 
 def _cubic_rate(tables: Tables) -> list[Finding]:
@@ -155,9 +149,7 @@ def _cubic_rate(tables: Tables) -> list[Finding]:
         )
     tail = mean_interval(tail_exponents(tables))
     return [
-        Finding(
-            "cubic-rate", "log law, as at rho = 0", measured, verdict, evidence, exponent,
-        ),
+        Finding("cubic-rate", "log law, as at rho = 0", measured, verdict, evidence, exponent),
         Finding(
             "cubic-tail", "T ~ eps^-p with p = 0.667", f"{tail:.3f}",
             tail.within(TAIL - TAIL_TOLERANCE, TAIL + TAIL_TOLERANCE),
@@ -169,10 +161,7 @@ def _cubic_rate(tables: Tables) -> list[Finding]:
 
 def tail_exponents(tables: Tables) -> np.ndarray:
     """p of -dL/dt ~ L^(1+p) over the last factor 5 of the loss, one a seed."""
-    curve = tables.others.get("curve", pd.DataFrame())
-    if not {"case", "similarity", "stage"} <= set(curve):
-        return np.array([])
-    curve = curve[(curve["case"] == "cubic-rate") & (curve["stage"] == "converge")]
+    curve = last_stage_curve(tables, "cubic-rate", axis="similarity")
     found = []
     for _, run in curve[curve["similarity"] == -0.15].groupby("seed"):
         run = run[run["loss"] < 5 * run["loss"].min()]
@@ -198,10 +187,7 @@ def _linear_loss(tables: Tables, case: str) -> Finding:
     if case == "linear-aligned":
         why = "stage II moves the attention, whose weights then vary with gamma: a floor"
     return Finding(
-        case,
-        f"specialised linear runs end below {SMALL_LOSS:g} at every rho",
-        f"{worst:10^.1f}",
-        worst.below(float(np.log10(SMALL_LOSS))),
-        f"worst over rho up to 0.4, {len(logs)} seeds; {why}",
-        worst,
-    )
+        case, f"specialised linear runs end below {SMALL_LOSS:g} at every rho",
+        f"{worst:10^.1f}", worst.below(float(np.log10(SMALL_LOSS))),
+        f"worst over rho up to 0.4, {len(logs)} seeds; {why}", worst,
+    )  # fmt: skip

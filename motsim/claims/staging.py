@@ -22,9 +22,9 @@ import numpy as np
 import pandas as pd
 
 from motsim.claims import Claim, Finding, Interval
-from motsim.claims._outcomes import outcomes, specialized
+from motsim.claims._outcomes import at_epsilon, outcomes, specialized
 from motsim.claims._steps import beside, step_ratio
-from motsim.claims._undecided import nothing
+from motsim.claims._undecided import needs
 from motsim.claims.fair_baselines import ADVANTAGE
 from motsim.results.tables import Tables
 from motsim.statistics.confidence import resolve
@@ -75,18 +75,15 @@ def share_difference(
 
 def successes(rows: pd.DataFrame) -> pd.Series:
     """Whether the run of each seed specializes and reaches the first target."""
-    good = specialized(rows, NUM_CLASSES)
-    near = np.isclose(np.log(good["epsilon"]), np.log(TARGETS[0]), atol=1e-6)
-    reached = good.loc[near & (good["step"] >= 0), "run"]
+    near = at_epsilon(specialized(rows, NUM_CLASSES), TARGETS[0])
     runs = rows.drop_duplicates("run").set_index("seed")["run"]
-    return runs.isin(reached)
+    return runs.isin(near.loc[near["step"] >= 0, "run"])
 
 
+@needs(CLAIM, "case schedule epsilon covered_classes")
 def judge(tables: Tables) -> list[Finding]:
     """Judge each alternative of each preset against three stages."""
     main = tables.main
-    if not {"case", "schedule", "epsilon", "covered_classes"} <= set(main):
-        return nothing(CLAIM)
     findings = []
     for (case, schedule), rows in main.groupby(["case", "schedule"], sort=False):
         name, preset = f"{case} {schedule}", str(case).split("-")[0]
@@ -94,7 +91,7 @@ def judge(tables: Tables) -> list[Finding]:
         if schedule != REFERENCE:
             findings.append(share_finding(name, rows, reference))
             findings += [staging_finding(name, rows, reference, target) for target in TARGETS]
-    return findings or nothing(CLAIM)
+    return findings
 
 
 def share_finding(name: str, rows: pd.DataFrame, reference: pd.DataFrame) -> Finding:
@@ -104,13 +101,11 @@ def share_finding(name: str, rows: pd.DataFrame, reference: pd.DataFrame) -> Fin
     return Finding(
         f"{name} share",
         f"share that specializes and reaches 1e-03, less that of three stages < {-MARGIN:g}",
-        f"difference = {difference:+.2f}",
-        difference.below(-MARGIN),
+        f"difference = {difference:+.2f}", difference.below(-MARGIN),
         f"{successes(rows).sum()} against {successes(reference).sum()} runs, paired by seed."
-        f" {outcomes(rows, NUM_CLASSES)}. Three stages:"
-        f" {outcomes(reference, NUM_CLASSES)}",
+        f" {outcomes(rows, NUM_CLASSES)}. Three stages: {outcomes(reference, NUM_CLASSES)}",
         difference,
-    )
+    )  # fmt: skip
 
 
 def staging_finding(
@@ -121,12 +116,10 @@ def staging_finding(
     runs = rows.drop_duplicates("run")
     loss = np.nan if runs.empty else runs["final_loss"].median()
     return Finding(
-        f"{name} at {target:.0e}",
-        f"ratio of steps > {ADVANTAGE}",
+        f"{name} at {target:.0e}", f"ratio of steps > {ADVANTAGE}",
         f"ratio = {found}; specialize {beside(found.baseline)} and {beside(found.reference)}",
         found.interval.above(ADVANTAGE),
         f"{found.pairs} pairs of runs that both specialize, {found.late} and"
         f" {found.reference_late} stopped at the common budget before {target:.0e} (median final"
-        f" loss of all runs {loss:.0e})",
-        found.interval,
-    )
+        f" loss of all runs {loss:.0e})", found.interval,
+    )  # fmt: skip

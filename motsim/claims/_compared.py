@@ -1,10 +1,12 @@
-"""Differences of two ways to do a thing, seed by seed."""
+"""Differences of two ways to do a thing, and ratios of what is measured and derived."""
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-__all__ = ["paired"]
+from motsim.claims import Finding, Interval
+
+__all__ = ["paired", "ratio_finding"]
 
 
 def paired(
@@ -15,3 +17,11 @@ def paired(
     if not {first, second} <= set(wide.columns):
         return np.array([])
     return (wide[first] - wide[second]).dropna().to_numpy(float)
+
+
+def ratio_finding(
+    case: str, predicted: str, ratio: Interval, factor: float, evidence: str
+) -> Finding:
+    """Judge a ratio of measured and derived: one, within a factor."""
+    measured = f"measured / derived = {ratio:.3f}"
+    return Finding(case, predicted, measured, ratio.near(1.0, factor), evidence, ratio)
