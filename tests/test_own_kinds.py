@@ -424,3 +424,23 @@ def test_measures_name_what_is_printed(paper, capsys):
     (paper / "quad.py").write_text(KIND)  # control: its name does not tell
     call(paper)
     assert "median value" not in capsys.readouterr().out
+
+
+def test_code_that_only_a_results_folder_names_is_not_run(paper, tmp_path, capsys):
+    """Tables of strangers can be looked at; a file that the user names is run."""
+    from motsim.__main__ import main as motsim_main
+
+    (paper / "quad.toml").write_text(SWEEP + "[claim]\nshare = { of = 'value > 5', above = 0.1 }\n")
+    out = str(tmp_path / "out")
+    words = ["--out", out, "--progress", "quiet", "--seeds", "3"]
+    assert main([str(paper / "quad.toml"), *words]) == 0
+    forget()
+    (paper / "quad.py").write_text("from pathlib import Path\nPath(__file__ + '.ran').touch()\n")
+    ran = paper / "quad.py.ran"
+    for call in (["report", "--out", out], ["sweep", "--status", "--out", out],
+                 ["compare", out, out], ["table", "quad", "--out", out]):  # fmt: skip
+        motsim_main(call)
+        assert not ran.exists(), call
+    assert "holds" in capsys.readouterr().out
+    assert motsim_main(["sweep", str(paper / "quad.toml"), "--dry-run"]) == 2  # control
+    assert ran.exists()

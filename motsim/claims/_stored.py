@@ -21,7 +21,7 @@ def claim_of_tables(name: str, meta: dict[str, Any], folder: Path) -> ClaimModul
     if not file or file.startswith(SHIPPED):
         return claim_module(base) if base in claim_names() else None
     try:
-        sweep = load_sweep(str(origin_path(file, folder)))
+        sweep = load_sweep(str(origin_path(file, folder)), trusted=False)
     except SweepError:  # it is gone, or wrong by now
         return None
     return claim_of(sweep)

@@ -6,6 +6,7 @@ folder, and nothing lists them by hand. Others are plugged in by an installed pa
 """
 
 import pkgutil
+import sys
 from functools import cache
 from importlib import import_module
 from types import ModuleType
@@ -70,6 +71,6 @@ def _is_module(name: str, folder: str) -> bool:
 
     from motsim.experiments.sources import file_of
 
-    if not name.isidentifier():
+    if not name.isidentifier() or name in sys.stdlib_module_names:
         return False
     return bool(folder and file_of(Path(folder), name)) or find_spec(name) is not None

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from motsim.checks import nearest
-from motsim.experiments import load_kind
+from motsim.experiments import kinds, load_kind
 from motsim.experiments.plugins import plugin_file
 from motsim.experiments.protocol import Kind
 from motsim.plans.changes import Axis, Changes, parse_override, split_table, sweep_words
@@ -105,6 +105,11 @@ class Sweep:
     def title(self) -> str:
         """One line for lists."""
         return self.file.title
+
+    @property
+    def own_kind(self) -> bool:
+        """Whether its kind does not come with motsim, so that to look at it runs a user's code."""
+        return self.file.kind not in kinds()
 
     @property
     def kind(self) -> Kind:
@@ -240,8 +245,17 @@ def _named(name: str) -> Path:
     return path if path.is_file() else plugin_file("motsim.claims", name, file) or path
 
 
-def load_sweep(name: str, seed_start: int | None = None, changes: Changes | None = None) -> Sweep:
+def load_sweep(
+    name: str,
+    seed_start: int | None = None,
+    changes: Changes | None = None,
+    *,
+    trusted: bool = True,
+) -> Sweep:
     """Read a sweep by name, or any TOML file by its path; `seed_start` replaces the file's.
+
+    Where it is not `trusted`, a kind of a user's own is not looked at: that would run its module.
+    Files that the user has named are trusted, files that tables name are not.
 
     Raises
     ------
@@ -267,7 +281,8 @@ def load_sweep(name: str, seed_start: int | None = None, changes: Changes | None
         raise SweepError(f"{path}: not readable as TOML: {error}") from error
     try:
         file = SweepFile(**content)
-        load_kind(file.kind, str(path.parent))
+        if trusted or file.kind in kinds():
+            load_kind(file.kind, str(path.parent))
     except ValidationError as error:
         every = error.errors()  # a key that is misspelt before the one that is missing for it
         first = next((one for one in every if one["type"] == "extra_forbidden"), every[0])

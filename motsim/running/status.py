@@ -63,7 +63,8 @@ def describe(folder: Path, names: Sequence[str] = (), seed_start: int | None = N
     other = len(statuses.keys() - known)
     if other:
         lines.append(
-            f"{other:,} runs are of none of these sweeps: other settings or seeds, or older code"
+            f"{other:,} runs are of none of these sweeps: other settings or seeds, older code, or"
+            " kinds of your own, whose files are to be named"
         )
     return [*lines, *holders]
 
@@ -88,6 +89,8 @@ def _sweeps(folder: Path, names: Sequence[str], seed_start: int | None) -> Itera
             asked[str(place), changes.options] = changes
     for (name, _), changes in asked.items():
         try:
-            yield load_sweep(name, changes=changes)
+            sweep = load_sweep(name, changes=changes, trusted=False)
+            if not sweep.own_kind:  # its code is run only if its file is named
+                yield sweep
         except SweepError:  # moved or changed since; its runs count as those of no sweep
             continue
