@@ -239,9 +239,9 @@ def sweep_names() -> list[str]:
 
 def _named(name: str) -> Path:
     """Path of a sweep that comes with motsim, or with the claim of an installed package."""
-    path = FOLDER / f"{name}.toml"
     file = f"{name}.toml"
-    return path if path.is_file() else plugin_file("motsim.claims", name, file) or path
+    plugged = None if name in sweep_names() else plugin_file("motsim.claims", name, file)
+    return plugged or FOLDER / file
 
 
 def load_sweep(
