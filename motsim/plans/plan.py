@@ -239,9 +239,9 @@ def sweep_names() -> list[str]:
 
 def _named(name: str) -> Path:
     """Path of a sweep that comes with motsim, or with the claim of an installed package."""
-    file = f"{name}.toml"
-    plugged = None if name in sweep_names() else plugin_file("motsim.claims", name, file)
-    return plugged or FOLDER / file
+    known = name in sweep_names()
+    plugged = None if known else plugin_file("motsim.claims", name, f"{name}.toml")
+    return plugged or FOLDER / f"{name}.toml"
 
 
 def load_sweep(
@@ -253,8 +253,7 @@ def load_sweep(
 ) -> Sweep:
     """Read a sweep by name, or any TOML file by its path; `seed_start` replaces the file's.
 
-    Where it is not `trusted`, a kind of a user's own is not looked at: that would run its module.
-    Files that the user has named are trusted, files that tables name are not.
+    Where it is not `trusted`, because tables name it and not the user, a user's module is not run.
 
     Raises
     ------
