@@ -240,9 +240,9 @@ def sweep_names() -> list[str]:
 
 def _named(name: str) -> Path:
     """Path of a sweep that comes with motsim, or with the claim of an installed package."""
-    path = FOLDER / f"{name}.toml"
-    file = f"{name}.toml"
-    return path if path.is_file() else plugin_file("motsim.claims", name, file) or path
+    known = name in sweep_names()
+    plugged = None if known else plugin_file("motsim.claims", name, f"{name}.toml")
+    return plugged or FOLDER / f"{name}.toml"
 
 
 def load_sweep(
@@ -254,8 +254,7 @@ def load_sweep(
 ) -> Sweep:
     """Read a sweep by name, or any TOML file by its path; `seed_start` replaces the file's.
 
-    Where it is not `trusted`, a kind of a user's own is not looked at: that would run its module.
-    Files that the user has named are trusted, files that tables name are not.
+    Where it is not `trusted`, because tables name it and not the user, a user's module is not run.
 
     Raises
     ------
