@@ -6,7 +6,7 @@ from typing import Any
 
 __all__ = ["check_choice", "check_integer", "check_number", "close_to", "listed", "nearest"]
 
-NEAR = 0.5  # of `difflib`: how alike a word and a choice are, from 0 to 1
+NEAR = 0.6  # of `difflib`: how alike a word and a choice are, from 0 to 1
 
 
 def close_to(word: object, choices: Iterable[object]) -> str:
