@@ -9,9 +9,11 @@ import pkgutil
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from motsim.experiments.plugins import plugins
 from motsim.plans.changes import split_table
 from motsim.results.files import TableFile, clean, replace_all
 from motsim.results.folder import check_folder
@@ -21,7 +23,7 @@ from motsim.results.tables import Tables, TablesError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["ANY", "check", "draw", "drawn", "figure_names"]
+__all__ = ["ANY", "check", "draw", "drawn", "figure_module", "figure_names"]
 
 ANY = "any-sweep"  # of sweeps without a figure of their own
 NOT_FIGURES = {"any_sweep", "inline", "style", "__main__"}
@@ -34,9 +36,16 @@ FORMATS: dict[str, dict[str, Any]] = {
 
 
 def figure_names() -> list[str]:
-    """Names of all figure modules, as their sweeps are called."""
+    """Names of all figure modules, plugged in ones as well, as their sweeps are called."""
     modules = {module.name for module in pkgutil.iter_modules(__path__)} - NOT_FIGURES
-    return sorted(name.replace("_", "-") for name in modules)
+    return sorted({name.replace("_", "-") for name in modules} | plugins("motsim.figures").keys())
+
+
+def figure_module(name: str) -> Any:
+    """Return the module of one figure; one that comes with motsim wins over a plugged in one."""
+    own = f"{__name__}.{name.replace('-', '_')}"
+    plugged = plugins("motsim.figures").get(name, "").partition(":")[0]
+    return import_module(plugged if plugged and not find_spec(own) else own)
 
 
 def check(tables: Tables) -> None:
@@ -83,7 +92,7 @@ def drawn(name: str, tables: Tables) -> "Iterator[dict[str, Figure]]":
 
     from figures import style
 
-    module = import_module(f"figures.{name.replace('-', '_')}")
+    module = figure_module(name)
     before = set(plt.get_fignums())
     try:
         with style.context():

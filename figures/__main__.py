@@ -1,21 +1,21 @@
 """Draw figures from stored tables: ``python -m figures [NAME...]``."""
 
+import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from figures import draw, figure_names
-from motsim.commands.common import CommandParser
-from motsim.plans.plan import nearest
+from motsim.commands.common import CommandParser, spoken
 from motsim.printing import printable
 from motsim.results.folder import StoreError
 from motsim.results.tables import TablesError, load_tables
 
-__all__ = ["main"]
+__all__ = ["main", "parser"]
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Draw every asked figure; without names, every one whose table is there."""
+def parser() -> argparse.ArgumentParser:
+    """Return the command's options."""
     options = CommandParser(
         prog="python -m figures",
         description="Draw figures (PDF, PNG, SVG) from the tables that motsim.sweep wrote.",
@@ -23,11 +23,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     options.add_argument("names", nargs="*", metavar="NAME", help="default: all")
     options.add_argument("--out", type=Path, default=Path("results"), metavar="DIR")
-    arguments = options.parse_args(argv)
+    return options
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Draw every asked figure; without names, every one whose table is there."""
+    arguments = parser().parse_args(argv)
+    from motsim.plans.plan import nearest
+
+    def refused(what: object) -> None:
+        print(printable(spoken(f"python -m figures: {what}")), file=sys.stderr)
+
     for name in arguments.names:
         if name not in figure_names():
-            hint = nearest(name, figure_names())
-            print(f"python -m figures: unknown figure {name!r}{hint}", file=sys.stderr)
+            refused(f"unknown figure {name!r}{nearest(name, figure_names())}")
             return 2
     missing = 0
     for name in arguments.names or figure_names():
@@ -35,10 +44,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             for path in draw(name, load_tables(name, arguments.out), arguments.out):
                 print(path)
         except TablesError as error:
-            print(printable(f"python -m figures: {error}"), file=sys.stderr)
+            refused(error)
             missing += 1
         except StoreError as error:
-            print(printable(f"python -m figures: {error}"), file=sys.stderr)
+            refused(error)
             return 2
     return 2 if missing else 0
 

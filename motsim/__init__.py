@@ -21,6 +21,9 @@ _HOME = {
     "Descent": "mixture.schedule",
     "Stage": "mixture.schedule",
     "train": "mixture.training",
+    "KindSettings": "experiments.base",
+    "Result": "experiments.result",
+    "result_of_losses": "experiments.losses",
     "decide": "rates",
     "rate": "rates",
 }

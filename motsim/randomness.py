@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from motsim.checks import check_choice
+
 __all__ = ["PURPOSES", "generator"]
 
 PURPOSES = ("signals", "weights", "noise", "routing", "sampling", "bootstrap", "evaluation")
@@ -25,8 +27,7 @@ def generator(seed: int, purpose: str) -> np.random.Generator:
     ValueError
         If the seed is negative or the purpose unknown.
     """
-    if purpose not in PURPOSES:
-        raise ValueError(f"purpose must be one of {', '.join(PURPOSES)}; got {purpose!r}")
+    check_choice("purpose", purpose, PURPOSES)
     if seed < 0:
         raise ValueError(f"seed must be >= 0; got {seed}")
     key = (PURPOSES.index(purpose),)

@@ -12,14 +12,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from motsim.commands.common import CommandParser
+from motsim.commands.common import CommandParser, spoken
+from motsim.results.content import ContentError, unpacked
 from motsim.results.database import Database
 from motsim.results.folder import StoreError, check_folder, not_written
 from motsim.results.migration import FIRST_COLUMNS, first_row
 from motsim.results.row import Row
 from motsim.results.safeguards import row_checksum
 
-__all__ = ["main", "repair"]
+__all__ = ["main", "parser", "repair"]
 
 PRESENT_COLUMNS = (
     "r.key, r.status, d.kind, d.settings, d.seconds, d.versions, d.payload, r.checksum"
@@ -103,7 +104,9 @@ def salvage(path: Path) -> dict[str, Row]:
                 for values in _readable(db, query + order, (prefix, prefix + "g")):
                     row = _sound(values) if place == "r.key" else first_row(values)
                     if row is not None:
-                        found[row.key] = row
+                        with contextlib.suppress(ContentError):  # else it would stay in the way
+                            unpacked(row)
+                            found[row.key] = row
     return found
 
 
@@ -126,8 +129,8 @@ def _free_name(folder: Path) -> Path:
     return next(name for name in names if not name.exists())
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit code."""
+def parser() -> argparse.ArgumentParser:
+    """Return the command's options."""
     options = CommandParser(
         prog="python -m motsim.repair",
         description=(
@@ -138,11 +141,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         allow_abbrev=False,
     )
     options.add_argument("folder", type=Path, metavar="DIR", help="the results folder")
-    folder = options.parse_args(argv).folder
+    return options
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit code."""
+    folder = parser().parse_args(argv).folder
     try:
         count, kept = repair(folder)
     except StoreError as error:
-        print(f"python -m motsim.repair: {error}", file=sys.stderr)
+        print(spoken(f"python -m motsim.repair: {error}"), file=sys.stderr)
         return 2
     print(f"{folder / 'results.db'}: {count} runs saved; the damaged file is kept as {kept}")
     return 0

@@ -34,6 +34,7 @@ examples:
   python -m motsim.sweep rates --shard 1/3 --out first      one of three machines; then, on one,
   python -m motsim.sweep rates --collect first second third
   python -m motsim.sweep --status                 what is in the results folder
+  python -m motsim.sweep --free 3fa92c1b          take the runs of a holder that --status names
   python -m motsim.sweep --schema > sweep.schema.json       for editors that complete TOML
 
 A second call reuses every finished run. Exit codes: 0 done, 1 a run failed or a verdict is not
@@ -70,6 +71,7 @@ def parser() -> argparse.ArgumentParser:
     tasks.add_argument(
         "--collect", nargs="+", type=Path, metavar="DIR", help="merge the stores of other folders"
     )
+    tasks.add_argument("--free", metavar="HOLDER", help="take away the runs of one that has ended")
     tasks.add_argument("--schema", action="store_true", help="print the JSON schema of sweep files")
     return options
 
@@ -105,11 +107,16 @@ def _act(arguments: argparse.Namespace, progress: "Progress") -> int:
     if arguments.schema:
         from motsim.plans.schema import sweep_schema
 
-        return _print_lines([sweep_schema()])
+        own = [sweep for sweep in map(load_sweep, arguments.names) if sweep.kind.own]
+        return _print_lines([sweep_schema({sweep.file.kind: sweep.kind for sweep in own})])
     if arguments.status:
         from motsim.running.status import describe
 
         return _print_lines(describe(arguments.out, arguments.names, arguments.seed_start))
+    if arguments.free:
+        from motsim.running.holders import free
+
+        return _print_lines([free(arguments.out, arguments.free)])
     jobs = arguments.jobs or os.cpu_count() or 1
     if arguments.list:
         return _print_lines(listed(jobs, progress.warn))
@@ -213,7 +220,7 @@ def _report(
     progress: "Progress",
 ) -> int:
     """Say where the tables are, which runs failed, what the verdicts are; draw the figure."""
-    from motsim.claims import claim_module, claim_names
+    from motsim.claims import claim_of
     from motsim.claims._recorded import judged
     from motsim.commands.setting_lines import conclusion
     from motsim.commands.summary import print_conclusion, print_findings, print_hitting_times
@@ -229,10 +236,10 @@ def _report(
         print(f"tables: {arguments.out / sweep.table}.csv")
         return 1
     code, findings, recorded = 0, [], not (sweep.moved or sweep.altered)
-    if sweep.name in claim_names() and not sweep.altered:
-        module = claim_module(sweep.name)
-        findings = list(judged(sweep.name, tables))
-        print_conclusion(getattr(module, "conclusion", lambda _: [])(findings))
+    claim = claim_of(sweep)
+    if claim and not sweep.altered:
+        findings = list(judged(sweep.name, tables, claim))
+        print_conclusion(getattr(claim, "conclusion", lambda _: [])(findings))
     print_hitting_times(tables)
     if findings:
         print_findings(findings)
@@ -244,7 +251,7 @@ def _report(
             )
     else:
         _print_lines(conclusion(sweep, tables, cells, arguments.out))
-        if sweep.name in claim_names():
+        if claim:
             print("no verdict is recorded for changed settings")
     print(f"tables: {arguments.out / sweep.table}.csv")
     name = "" if sweep.altered else sweep.name

@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from motsim.checks import nearest
 from motsim.commands.common import CommandParser, add_run_options, answer, positive_integer
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from motsim.running.progress import Progress
     from motsim.running.session import Session
 
-__all__ = ["main"]
+__all__ = ["main", "parser"]
 
 EPILOG = """\
 examples:
@@ -26,6 +27,7 @@ examples:
   python -m motsim.verify --json > verdicts.json
   python -m motsim.verify coverage --blocks 20   how often its verdicts come out with other seeds
   python -m motsim.verify rates --together       and which verdicts stand together
+  python -m motsim.verify my-sweep.toml          the [claim] of your own file
   python -m motsim.verify --list                 the claims and where they come from
 
 Exit codes: 0 every verdict is the recorded one, 1 one is not or a run failed, 2 the call was
@@ -44,8 +46,8 @@ python -m motsim.sweep NAME --seed-start START.
 PROGRAM = "python -m motsim.verify"
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit code."""
+def parser() -> argparse.ArgumentParser:
+    """Return the command's options."""
     options = CommandParser(
         prog=PROGRAM,
         description="Check the claims of the papers; exit 0 only if each verdict is as recorded.",
@@ -65,29 +67,40 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     options.add_argument("--json", action="store_true", help="print JSON instead of a table")
     options.add_argument("--list", action="store_true", help="list the claims and stop")
-    arguments = options.parse_args(argv)
+    return options
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit code."""
+    arguments = parser().parse_args(argv)
     return answer(PROGRAM, argv, arguments, lambda progress: _act(arguments, progress))
 
 
 def _act(arguments: argparse.Namespace, progress: "Progress") -> int:
     """Do what the options ask for."""
-    from motsim.claims import claim_module, claim_names
+    from motsim.claims import claim_names, claim_of
     from motsim.commands.summary import print_claims, print_verdicts
     from motsim.plans.origins import check_origins
-    from motsim.plans.plan import SweepError, load_sweep, nearest
+    from motsim.plans.plan import SweepError, load_sweep
     from motsim.running.backends import open_backend
     from motsim.running.session import Session
 
     for name in arguments.names:
-        if name not in claim_names():
+        if name not in claim_names() and not name.endswith(".toml"):
             raise SweepError(f"unknown claim {name!r}{nearest(name, claim_names())}")
-    names = arguments.names or claim_names()
+    names = list(dict.fromkeys(arguments.names)) or claim_names()
+    sweeps = [load_sweep(name, arguments.seed_start) for name in names]
+    claims = {}
+    for sweep in sweeps:
+        claim = claim_of(sweep)
+        if claim is None:
+            raise SweepError(f'{sweep.path}: no [claim] to verify; add one, such as law = "log"')
+        claims[sweep.name] = claim.CLAIM
     if arguments.list:
-        print_claims({name: claim_module(name).CLAIM for name in names})
+        print_claims(claims)
         return 0
     if arguments.blocks:
         return _reproduce(names, arguments, progress)
-    sweeps = [load_sweep(name, arguments.seed_start) for name in names]
     check_origins(sweeps, arguments.out)
     with open_backend(arguments.backend, arguments.jobs, arguments.scheduler) as backend:
         session = Session(arguments.out, backend, progress)
@@ -98,7 +111,7 @@ def _act(arguments: argparse.Namespace, progress: "Progress") -> int:
             json.dumps(
                 {
                     name: {
-                        **asdict(claim_module(name).CLAIM),
+                        **asdict(claims[name]),
                         "findings": [finding.as_dict() for finding in found.findings],
                         **({} if found.together is None else {"together": found.together}),
                     }
@@ -110,7 +123,7 @@ def _act(arguments: argparse.Namespace, progress: "Progress") -> int:
     else:
         print_verdicts(
             verdicts,
-            {name: claim_module(name).CLAIM for name in names},
+            claims,
             {name: found.together for name, found in judged.items()},
         )
     failed = _warn_of_failures(judged, arguments.seed_start, progress)
@@ -128,7 +141,7 @@ def _judged(
     from motsim.extras import MissingExtraError
     from motsim.running.judging import judge_claims
 
-    ready: list[str] = []
+    ready: dict[str, str] = {}
     wanted: set[str] = set()
     left: dict[str, Cell] = {}
     for sweep in sweeps:
@@ -140,16 +153,18 @@ def _judged(
                 raise
             session.progress.warn(f"{sweep.name}: skipped: {error}")
             continue
-        ready.append(sweep.name)
+        own = sweep.file.claim is not None
+        ready[sweep.name] = str(sweep.path) if own else sweep.name
         wanted.update(cell.key for cell in cells)
     # one queue for all claims, the longest runs first: no core waits while one sweep ends
-    session.run(ready[0] if len(ready) == 1 else "verify", len(wanted), left)
+    session.run(next(iter(ready)) if len(ready) == 1 else "verify", len(wanted), left)
     session.progress.say("judging the claims")
     start = sweeps[0].changes.start
-    return judge_claims(
-        ready, arguments.tier, arguments.out, session.backend,
+    found = judge_claims(
+        list(ready.values()), arguments.tier, arguments.out, session.backend,
         seed_start=start, tables=tables, together=arguments.together,
     )  # fmt: skip
+    return {name: found[source] for name, source in ready.items()}
 
 
 def _warn_of_failures(judged: "dict[str, Judged]", start: int | None, progress: "Progress") -> int:

@@ -9,8 +9,10 @@ import motsim
 
 NAMES = [
     "Descent",
+    "KindSettings",
     "Mixture",
     "Model",
+    "Result",
     "Routing",
     "Stage",
     "decide",
@@ -20,6 +22,7 @@ NAMES = [
     "make_signals",
     "population",
     "rate",
+    "result_of_losses",
     "sample",
     "train",
 ]

@@ -3,7 +3,7 @@
 import itertools
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import quote
 
 import numpy as np
@@ -267,8 +267,8 @@ def test_what_a_killed_export_left_is_cleaned_by_the_next_one(tmp_path, sweep):
     folder = tmp_path / "out"
     fill(folder, sweep)
     before = files(folder)
-    ours = quote(myself(), safe="")
-    dead = quote(f"1:1@{myself().partition('@')[2]}", safe="")
+    ours = quote(str(replace(myself(), host="")), safe="")
+    dead = quote(str(replace(myself(), process="1:1")), safe="")
     (folder / f".mine.csv.part-{dead}").write_text("half")
     (folder / f".mine.json.part-{ours}").write_text("under way")
     with Store(folder) as store:

@@ -2,19 +2,25 @@
 
 A claim module has ``CLAIM`` and ``judge(tables) -> list of Finding``; its name with dashes is the
 name of its sweep, its figure and its test. Nothing lists claims by hand. What was found before
-is data beside them (recorded.csv), which no claim reads: motsim/claims/_recorded.py joins it.
+is data beside them (recorded.csv), which no claim reads: motsim/claims/_recorded.py joins it. An
+installed package plugs in its own by the entry point `motsim.claims`, with the sweep NAME.toml
+beside the module.
 """
 
 import pkgutil
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any, Literal, Protocol
 
+from motsim.experiments.plugins import plugins
+from motsim.plans.plan import Sweep
 from motsim.results.tables import Tables
 from motsim.statistics.interval import Interval, Verdict
 
 __all__ = [
-    "Claim", "ClaimModule", "Finding", "Interval", "Verdict", "claim_module", "claim_names",
+    "Claim", "ClaimModule", "Finding", "Interval", "Kind", "Verdict", "claim_module", "claim_names",
+    "claim_of",
 ]  # fmt: skip
 
 UNKNOWN = Interval()
@@ -94,7 +100,10 @@ class Finding:
 class ClaimModule(Protocol):
     """What a claim's module offers."""
 
-    CLAIM: Claim
+    @property
+    def CLAIM(self) -> Claim:
+        """What is claimed."""
+        ...
 
     def judge(self, tables: Tables) -> list[Finding]:
         """Judge every case of the claim."""
@@ -102,12 +111,24 @@ class ClaimModule(Protocol):
 
 
 def claim_names() -> list[str]:
-    """Names of all claims."""
+    """Names of all claims: motsim's, and those of installed packages (`motsim.claims`)."""
     modules = (module.name for module in pkgutil.iter_modules(__path__))
-    return sorted(name.replace("_", "-") for name in modules if not name.startswith("_"))
+    own = {name.replace("_", "-") for name in modules if not name.startswith("_")}
+    return sorted(own | plugins("motsim.claims").keys())
 
 
 def claim_module(name: str) -> ClaimModule:
-    """Return the module of one claim."""
-    module: ClaimModule = import_module(f"{__name__}.{name.replace('-', '_')}")
+    """Return the module of one claim; one of motsim's wins over a plugged in one."""
+    own = f"{__name__}.{name.replace('-', '_')}"
+    plugged = plugins("motsim.claims").get(name, "").partition(":")[0]
+    module: ClaimModule = import_module(plugged if plugged and not find_spec(own) else own)
     return module
+
+
+def claim_of(sweep: Sweep) -> ClaimModule | None:
+    """Return the claim of a sweep: its table ``[claim]``, or the module of its name; or None."""
+    if sweep.file.claim is not None:
+        from motsim.claims._declared import DeclaredClaim
+
+        return DeclaredClaim(sweep, sweep.file.claim)
+    return claim_module(sweep.name) if sweep.name in claim_names() else None

@@ -1,5 +1,7 @@
 """Toolbox of the claims about rates: curves, decisions of their law, and findings on them."""
 
+from functools import lru_cache
+
 import numpy as np
 import pandas as pd
 
@@ -8,6 +10,7 @@ from motsim.claims._outcomes import classes_to_cover, outcomes, specialized
 from motsim.claims._undecided import undecided
 from motsim.rates import MISSING, RateDecision, decide, fit_law, log_depth, supports
 from motsim.rates.depth import SAME_ORDER
+from motsim.statistics.confidence import resolve
 from motsim.statistics.intervals import exact_share_interval
 
 __all__ = [
@@ -34,8 +37,19 @@ def case_decision(rows: pd.DataFrame, num_classes: int | None = None) -> RateDec
     """
     diverged = rows.loc[rows["status"] == "diverged", "run"].nunique()
     epsilons, hits, budgets = curves(specialized(rows, num_classes))
+    contents = epsilons.tobytes(), hits.tobytes(), budgets.tobytes()
+    return _decided(*contents, int(diverged), resolve(None))
+
+
+@lru_cache(maxsize=64)
+def _decided(
+    epsilons: bytes, hits: bytes, budgets: bytes, num_diverged: int, level: float
+) -> RateDecision:
+    """Decide once what verdicts and figures ask of the same runs."""
+    eps, last = np.frombuffer(epsilons), np.frombuffer(budgets)
+    times = np.frombuffer(hits, np.int64).reshape(last.size, eps.size)
     return decide(
-        epsilons, hits, budgets, watched=budgets, num_diverged=int(diverged), independent=True
+        eps, times, last, watched=last, num_diverged=num_diverged, independent=True, level=level
     )
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
-from motsim.claims import Finding, Verdict, claim_module
+from motsim.claims import ClaimModule, Finding, Verdict, claim_module
 from motsim.results.tables import Tables
 
 __all__ = ["Recorded", "join", "judged", "recorded"]
@@ -49,12 +49,17 @@ def recorded(claim: str, tier: str) -> dict[str, Verdict]:
 
 
 def join(claim: str, tier: str, findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Findings with what is recorded beside each; nothing beside a case that the table lacks."""
+    """Findings with what is recorded beside each.
+
+    Where the table has nothing, what the finding brings along stays: that of a user's own claim.
+    """
     known = recorded(claim, tier)
-    return tuple(replace(finding, expected=known.get(finding.case)) for finding in findings)
+    return tuple(
+        replace(finding, expected=known.get(finding.case, finding.expected)) for finding in findings
+    )
 
 
-def judged(claim: str, tables: Tables) -> tuple[Finding, ...]:
-    """Judge the tables of a claim, and join what is recorded."""
+def judged(claim: str, tables: Tables, module: ClaimModule | None = None) -> tuple[Finding, ...]:
+    """Judge the tables of a claim, by its module, and join what is recorded."""
     tier = str(tables.meta.get("tier", "quick"))
-    return join(claim, tier, claim_module(claim).judge(tables))
+    return join(claim, tier, (module or claim_module(claim)).judge(tables))

@@ -6,7 +6,7 @@ from functools import wraps
 from motsim.claims import Claim, Finding, Verdict
 from motsim.results.tables import Tables
 
-__all__ = ["needs", "undecided"]
+__all__ = ["needs", "nothing", "undecided"]
 
 Judge = Callable[[Tables], list[Finding]]
 
@@ -16,14 +16,18 @@ def undecided(case: str, predicted: str, measured: str, evidence: str) -> Findin
     return Finding(case, predicted, measured, Verdict.INCONCLUSIVE, evidence)
 
 
+def nothing(claim: Claim) -> list[Finding]:
+    """Return one inconclusive finding of a case that is nowhere recorded."""
+    why = "the table holds no finished run with the columns of this claim's sweep"
+    return [undecided("all", claim.prediction, "no rows to judge", why)]
+
+
 def needs(claim: Claim, columns: str = "", *, some: str = "") -> Callable[[Judge], Judge]:
     """Let a judge answer with one inconclusive finding, nowhere recorded, where it finds nothing.
 
     That is in a table without rows, without one of the `columns` (with blanks between; ``--set``
     takes an axis away), without any value of the column `some`, or if the judge returns nothing.
     """
-    why = "the table holds no finished run with the columns of this claim's sweep"
-    nothing = undecided("all", claim.prediction, "no rows to judge", why)
 
     def decorated(judge: Judge) -> Judge:
         @wraps(judge)
@@ -31,8 +35,8 @@ def needs(claim: Claim, columns: str = "", *, some: str = "") -> Callable[[Judge
             main = tables.main
             able = not main.empty and {*columns.split(), some} - {""} <= set(main)
             if not able or (some and main[some].isna().all()):
-                return [nothing]
-            return judge(tables) or [nothing]
+                return nothing(claim)
+            return judge(tables) or nothing(claim)
 
         return checked
 

@@ -1,19 +1,67 @@
 """What every command has in common: its options for runs, its exit codes, one line a mistake."""
 
 import argparse
-import difflib
 import os
+import re
 import shlex
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
+
+from motsim.checks import close_to
 
 if TYPE_CHECKING:  # a command answers --help without loading numpy
     from motsim.running.progress import Progress
 
-__all__ = ["CommandParser", "add_run_options", "answer", "first_seed", "positive_integer"]
+__all__ = [
+    "CommandParser",
+    "add_run_options",
+    "answer",
+    "first_seed",
+    "front_door",
+    "near_word",
+    "positive_integer",
+    "spoken",
+]
+
+
+CHOICE = re.compile(r"invalid choice: '(.*)' \(choose from (.*)\)")
+MODULE = re.compile(r"python -m (?:motsim\.|(?=figures\b))")
+BARE = re.compile(r"(?<!-m )\bmotsim(?= (?:new|explain|compare|table|completion)\b)")
+_door: ContextVar[str] = ContextVar("door", default="")
+
+
+@contextmanager
+def front_door(program: str) -> Iterator[None]:
+    """Let commands call themselves ``PROGRAM sweep`` and so on, in place of their modules."""
+    token = _door.set(program)
+    try:
+        yield
+    finally:
+        _door.reset(token)
+
+
+def spoken(text: str) -> str:
+    """Return text with commands as the user calls them.
+
+    >>> with front_door("motsim"):
+    ...     spoken("python -m motsim.sweep rates; python -m figures")
+    'motsim sweep rates; motsim figures'
+    """
+    program = _door.get()
+    if not program:
+        return text
+    return BARE.sub(program, MODULE.sub(f"{program} ", text))
+
+
+def near_word(word: str, known: Sequence[str], quoted: bool = True) -> str:
+    """Hint naming the known word that is close; empty if none is."""
+    close = close_to(word, known)
+    return f"; did you mean {repr(close) if quoted else close}?" if close else ""
 
 
 class CommandParser(argparse.ArgumentParser):
@@ -22,15 +70,22 @@ class CommandParser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Exit with code 2."""
         known = [o for action in self._actions for o in action.option_strings]
-        unknown = message.startswith("unrecognized arguments")
-        words = [w for w in message.split() if w.startswith("--") and unknown]
-        close = difflib.get_close_matches(words[0], known, n=1) if words else []
-        hint = f"; did you mean {close[0]}?" if close and close[0] != words[0] else ""
+        hint, choice = "", CHOICE.search(message)
+        if message.startswith("unrecognized arguments"):
+            words = [w.partition("=")[0] for w in message.split() if w.startswith("--")]
+            if words and words[0] not in known:
+                hint = near_word(words[0], known, quoted=False)
+        elif choice:
+            hint = near_word(choice[1], re.findall(r"[\w-]+", choice[2]))
         from motsim.printing import printable
 
         line = f"{self.prog}: {' '.join(message.split())}{hint}"
-        print(printable(line), file=sys.stderr)
+        print(printable(spoken(line)), file=sys.stderr)
         raise SystemExit(2)
+
+    def format_help(self) -> str:
+        """Return the help, with commands as they are called."""
+        return spoken(super().format_help())
 
 
 def positive_integer(text: str) -> int:
@@ -116,7 +171,7 @@ def answer(
         if writes:
             check_folder(arguments.out, make=False)
     except StoreError as error:
-        print(f"{program}: {printable(str(error))}", file=sys.stderr)
+        print(spoken(f"{program}: {printable(str(error))}"), file=sys.stderr)
         return 2
     from motsim.extras import MissingExtraError
     from motsim.plans.plan import SweepError
@@ -129,16 +184,16 @@ def answer(
         with printed():
             return act(progress)
     except (SweepError, StoreError, MissingExtraError, BackendError) as error:
-        progress.warn(f"{program}: {error}")
+        progress.warn(spoken(f"{program}: {error}"))
         return 2
     except BrokenPipeError:  # the reader of a pipe has seen enough, as in `--dry-run | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except RuntimeError as error:
-        progress.warn(f"{program}: {' '.join(str(error).split())}")
+        progress.warn(spoken(f"{program}: {' '.join(str(error).split())}"))
         return 1
     except (KeyboardInterrupt, Terminated) as stop:
-        again = shlex.join([*program.split(), *(sys.argv[1:] if argv is None else argv)])
+        again = shlex.join([*spoken(program).split(), *(sys.argv[1:] if argv is None else argv)])
         progress.warn(
             f"interrupted; finished runs are kept in {arguments.out}. Go on with:\n  {again}"
         )

@@ -11,6 +11,7 @@ import pandas as pd
 from motsim.claims._outcomes import outcomes
 from motsim.claims._rates import case_decision
 from motsim.commands.summary import is_decade, label_text
+from motsim.experiments import load_kind
 from motsim.experiments.mixture.settings import Settings, build_model
 from motsim.plans.plan import Cell, Sweep
 from motsim.rates.words import short_answer
@@ -74,6 +75,8 @@ def _groups(tables: Tables) -> list[pd.DataFrame]:
 
 def _parts(rows: pd.DataFrame, cell: Cell, labels: Sequence[str], *, law: bool) -> Iterator[str]:
     """Yield what is known of one setting."""
+    said = load_kind(cell.kind, cell.folder).measures if cell.science else ()
+    measures = [name for name in said if name in rows]
     runs = rows.drop_duplicates("run")
     settings, num_classes = cell.settings, None
     if isinstance(settings, Settings):
@@ -82,7 +85,7 @@ def _parts(rows: pd.DataFrame, cell: Cell, labels: Sequence[str], *, law: bool) 
     else:
         diverged = int((runs["status"] == "diverged").sum())
         yield f"{len(runs)} runs" + (f", {diverged} diverged" if diverged else "")
-    for name in _measured(runs, labels):
+    for name in measures or _measured(runs, labels):
         yield f"median {name.replace('_', ' ')} {runs[name].median():.3g}"
     if not {"epsilon", "step", "stage_step", "stage_length"} <= set(rows):
         return

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from motsim.claims import Claim, Finding
 from motsim.results.tables import Tables
@@ -13,6 +14,7 @@ from motsim.running.reproduction import STRIDE, Recorded, totals
 __all__ = [
     "is_decade",
     "label_text",
+    "median_steps",
     "print_claims",
     "print_conclusion",
     "print_findings",
@@ -25,12 +27,26 @@ WIDTH, COLUMNS = 100, 80
 
 
 def print_hitting_times(tables: Tables) -> None:
-    """Print the median T(eps) of each setting, one column a decade; `-` where most seeds stop.
+    """Print the median T(eps) of each setting, one column a decade; `-` where most seeds stop."""
+    text = median_steps(tables)
+    if text is None:
+        return
+    print("\nmedian steps T(eps) to expected loss eps, from the first step ('-': not reached)")
+    names = max(len(" ".join(map(str, np.atleast_1d(name)))) for name in text.index)
+    places = max(int((COLUMNS - names - 2) / (max(text.map(len).max().max(), 5) + 2)), 3)
+    if len(text.columns) > places:  # every second or third decade, and the last
+        last = len(text.columns) - 1
+        text = text.iloc[:, last % -(-last // (places - 1)) :: -(-last // (places - 1))]
+    print(text.to_string())
+
+
+def median_steps(tables: Tables) -> pd.DataFrame | None:
+    """Return the median T(eps) of each setting as text, a column a decade; None without any.
 
     Every setting has a row, in the order of the sweep; `-` also where it has no such axis.
     """
     if "epsilon" not in tables.main:
-        return
+        return None
     rows = tables.main[tables.main["epsilon"].map(is_decade)]
     if rows.empty:  # none lies between the targets
         rows = tables.main[tables.main["epsilon"].notna()]
@@ -40,7 +56,7 @@ def print_hitting_times(tables: Tables) -> None:
         **{label: rows[label].map(label_text) for label in settings},
     )
     if rows.empty:
-        return
+        return None
     wide = rows.groupby([*settings, "epsilon"])["step"].median().unstack("epsilon")
     order = rows[settings].drop_duplicates()
     wide = wide.loc[
@@ -48,14 +64,8 @@ def print_hitting_times(tables: Tables) -> None:
     ]
     wide = wide[sorted(wide.columns, reverse=True)]
     wide.columns = [f"{eps:.0e}" for eps in wide.columns]
-    text = wide.map(_count)
-    print("\nmedian steps T(eps) to expected loss eps, from the first step ('-': not reached)")
-    names = max(len(" ".join(map(str, np.atleast_1d(name)))) for name in wide.index)
-    places = max(int((COLUMNS - names - 2) / (max(text.map(len).max().max(), 5) + 2)), 3)
-    if len(text.columns) > places:  # every second or third decade, and the last
-        last = len(text.columns) - 1
-        text = text.iloc[:, last % -(-last // (places - 1)) :: -(-last // (places - 1))]
-    print(text.to_string())
+    text: pd.DataFrame = wide.map(_count)
+    return text
 
 
 def label_text(value: Any) -> str:

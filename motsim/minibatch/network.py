@@ -5,8 +5,8 @@ from typing import Literal
 
 import numpy as np
 
-from motsim.mixture.data import check_integer
-from motsim.mixture.model import Kind, Model, ModelParameters, check_choice, initial_parameters
+from motsim.checks import check_choice, check_integer
+from motsim.mixture.model import Kind, Model, ModelParameters, initial_parameters
 
 __all__ = [
     "GATE_VALUES",

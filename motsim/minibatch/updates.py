@@ -6,8 +6,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from motsim.checks import check_choice
 from motsim.mixture.kernels.adam import adam
-from motsim.mixture.model import check_choice
 from motsim.vectors.compiling import kernel
 
 __all__ = ["FROZEN", "OPTIMIZERS", "Update", "Updater"]

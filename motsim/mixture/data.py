@@ -10,9 +10,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from motsim.checks import check_choice, check_integer, check_number
 from motsim.randomness import generator
 
-__all__ = ["Mixture", "NoiseSupport", "Signals", "check_integer", "make_signals"]
+__all__ = ["Mixture", "NoiseSupport", "Signals", "make_signals"]
 
 Floats = NDArray[np.float64]
 NoiseSupport = Literal["isotropic", "class_complement", "signal_complement"]
@@ -84,18 +85,14 @@ class Mixture:
             )
         for name in ("class_amplitude", "signal_amplitude", "distractor_amplitude"):
             _check_range(name, getattr(self, name))
-        _check_number("noise_std", self.noise_std)
+        check_number("noise_std", self.noise_std)
         if not (np.isfinite(self.noise_std) and self.noise_std >= 0):
             raise ValueError(f"noise_std must be finite and >= 0; got {self.noise_std}")
-        if self.noise_support not in NOISE_SUPPORTS:
-            raise ValueError(
-                f"noise_support must be one of {', '.join(NOISE_SUPPORTS)};"
-                f" got {self.noise_support!r}"
-            )
-        _check_number("class_exponent", self.class_exponent)
+        check_choice("noise_support", self.noise_support, NOISE_SUPPORTS)
+        check_number("class_exponent", self.class_exponent)
         if not (np.isfinite(self.class_exponent) and self.class_exponent >= 0):
             raise ValueError(f"class_exponent must be finite and >= 0; got {self.class_exponent}")
-        _check_number("label_flip", self.label_flip)
+        check_number("label_flip", self.label_flip)
         if not 0 <= self.label_flip < 0.5:
             raise ValueError(f"label_flip must be in [0, 0.5); got {self.label_flip}")
         self.gram()
@@ -185,18 +182,9 @@ def make_signals(mixture: Mixture, seed: int | None = None) -> Signals:
     return Signals(np.ascontiguousarray(classes), root @ frame[:, n:].T)
 
 
-def check_integer(name: str, value: int, lowest: int, rule: str | None = None) -> None:
-    """TypeError or ValueError naming the parameter unless `value` is an integer >= `lowest`."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{name} must be an integer; got {value!r}")
-    if value < lowest:
-        bound = f"{lowest} ({rule})" if rule else f"{lowest}"
-        raise ValueError(f"{name} must be >= {bound}; got {value}")
-
-
 def _equal_products(name: str, value: object, n: int) -> Floats:
     """Gram matrix (n, n) of unit vectors of one inner product; ValueError if there is none."""
-    _check_number(name, value)
+    check_number(name, value)
     rho = float(value)  # type: ignore[arg-type]
     lowest = -1.0 / (n - 1)
     if not lowest - 1e-12 <= rho < 1.0:
@@ -205,16 +193,11 @@ def _equal_products(name: str, value: object, n: int) -> Floats:
     return gram
 
 
-def _check_number(name: str, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
-        raise TypeError(f"{name} must be a number; got {value!r}")
-
-
 def _check_range(name: str, ends: tuple[float, float]) -> None:
     if isinstance(ends, str) or not isinstance(ends, Sequence | np.ndarray):
         raise TypeError(f"{name} must be two finite numbers, low <= high; got {ends!r}")
     for end in ends:
-        _check_number(f"each end of {name}", end)
+        check_number(f"each end of {name}", end)
     if len(ends) != 2 or not np.all(np.isfinite(ends)):
         raise ValueError(f"{name} must be two finite numbers, low <= high; got {ends}")
     if ends[0] <= 0 or ends[1] < ends[0]:

@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from motsim.mixture.data import check_integer
+from motsim.checks import check_choice, check_integer
 from motsim.randomness import generator
 
 __all__ = [
@@ -14,7 +14,6 @@ __all__ = [
     "Model",
     "ModelParameters",
     "Routing",
-    "check_choice",
     "check_routing",
     "initial_parameters",
 ]
@@ -23,12 +22,6 @@ Floats = NDArray[np.float64]
 Kind = Literal["mot", "single", "moe", "shared"]
 Activation = Literal["linear", "cubic"]
 Loss = Literal["squared", "logistic"]
-
-
-def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
-    """ValueError naming the parameter and its choices unless `value` is one of them."""
-    if value not in choices:
-        raise ValueError(f"{name} must be one of {', '.join(choices)}; got {value!r}")
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from motsim.mixture.data import GRAM_TOLERANCE, MAX_TOKEN_NUMBERS, Mixture, Signals, check_integer
+from motsim.checks import check_integer
+from motsim.mixture.data import GRAM_TOLERANCE, MAX_TOKEN_NUMBERS, Mixture, Signals
 from motsim.randomness import generator
 
 __all__ = ["Closed", "Points", "Sharing", "population", "sample", "shared_draws"]

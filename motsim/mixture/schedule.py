@@ -6,8 +6,8 @@ from typing import Literal
 
 import numpy as np
 
-from motsim.mixture.data import check_integer
-from motsim.mixture.model import Model, Routing, check_choice
+from motsim.checks import check_choice, check_integer
+from motsim.mixture.model import Model, Routing
 
 __all__ = ["FROZEN", "LONGEST_FLOW", "Descent", "Solver", "Stage", "check_dynamics"]
 

@@ -1,15 +1,18 @@
 """What is checked of the settings in a sweep file or a call; each refusal is one line."""
 
+import math
 import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
+from motsim.checks import nearest
+from motsim.experiments.protocol import Kind
 from motsim.experiments.sizes import check_size
-from motsim.plans.file import SweepError, nearest
+from motsim.plans.file import SweepError
 
 __all__ = ["CasePlan", "check_axes", "check_keys", "complete_settings", "read_case"]
 
@@ -25,9 +28,9 @@ class CasePlan:
     asked: frozenset[str]
 
 
-def check_keys(path: Path, module: Any, plan: CasePlan) -> None:
+def check_keys(path: Path, kind: Kind, plan: CasePlan) -> None:
     """Refuse a key that is no setting of the kind."""
-    fields = [field for field in module.Settings.model_fields if field != "seed"]
+    fields = [field for field in kind.Settings.model_fields if field != "seed"]
     for key in (*plan.asked, *plan.base, *plan.grid):
         if key in fields:
             continue
@@ -60,12 +63,14 @@ def _same(value: Any) -> Any:
 
 
 def complete_settings(
-    path: Path, module: Any, values: Mapping[str, Any]
+    path: Path, kind: Kind, values: Mapping[str, Any]
 ) -> tuple[dict[str, Any], float]:
     """Return all settings of a point of the grid, validated, and a run's cost in seconds."""
     try:
-        settings: BaseModel = module.Settings(**values, seed=0)
-        return settings.model_dump(), check_size(settings, float(module.cost(settings)))
+        settings = kind.Settings(**values, seed=0)
+        # what the settings of a user's own kind take in memory, only its author knows
+        memory = (math.inf,) if kind.own else ()
+        return kind.dump(settings), check_size(settings, kind.cost(settings), *memory)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])

@@ -1,12 +1,12 @@
 """What a sweep file may hold, and how a wrong one is refused in one line."""
 
-import difflib
-from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["LAST_START", "SweepError", "SweepFile", "Tier", "TierTable", "nearest"]
+from motsim.plans.claim_table import ClaimTable
+
+__all__ = ["LAST_START", "SweepError", "SweepFile", "Tier", "TierTable"]
 
 Tier = Literal["quick", "full"]
 LAST_START = 1_000_000_000  # of the seeds: with MAX_RUNS of them they fit in 31 bits
@@ -43,12 +43,4 @@ class SweepFile(BaseModel):
     grid: dict[str, list[Any]] = {}
     case: dict[str, dict[str, Any]] = {}
     tier: dict[Tier, TierTable] = {}
-
-
-def nearest(word: str, choices: Sequence[str] | Mapping[str, Any]) -> str:
-    """Hint naming the closest valid choice, or listing the first few."""
-    lowered = {choice.lower(): choice for choice in choices}
-    close = difflib.get_close_matches(word.lower(), list(lowered), n=1, cutoff=0.4)
-    if close:
-        return f"; did you mean {lowered[close[0]]!r}?"
-    return "; valid: " + ", ".join(list(choices)[:12]) if choices else ""
+    claim: ClaimTable | None = None

@@ -1,10 +1,10 @@
 """Settings of a call that make cases alike which differ in them: their names then say too much."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from motsim.experiments import kind_module
 from motsim.plans.changes import Changes, shown
 from motsim.plans.checks import complete_settings
 from motsim.plans.plan import CasePlan, Sweep, SweepError, Tier
@@ -40,9 +40,6 @@ def _value(sweep: Sweep, plan: CasePlan, key: str) -> str:
         return ", ".join(shown(value) for value in plan.grid[key])
     first = {axis: values[0] for axis, values in plan.grid.items() if values}
     found: Any = plan.base.get(key)
-    try:
-        module = kind_module(sweep.file.kind)
-        found = complete_settings(sweep.path, module, {**plan.base, **first})[0][key]
-    except SweepError:  # right only with what the call sets
-        pass
+    with suppress(SweepError):  # right only with what the call sets
+        found = complete_settings(sweep.path, sweep.kind, {**plan.base, **first})[0][key]
     return shown(list(found) if isinstance(found, tuple) else found)

@@ -11,7 +11,10 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from motsim.experiments import kind_module
+from motsim.checks import nearest
+from motsim.experiments import kinds, load_kind
+from motsim.experiments.plugins import plugin_file
+from motsim.experiments.protocol import Kind
 from motsim.plans.changes import Axis, Changes, parse_override, split_table, sweep_words
 from motsim.plans.checks import (
     CasePlan,
@@ -20,8 +23,9 @@ from motsim.plans.checks import (
     complete_settings,
     read_case,
 )
-from motsim.plans.file import LAST_START, SweepError, SweepFile, Tier, TierTable, nearest
-from motsim.plans.keys import run_key
+from motsim.plans.claim_table import claim_hint, claims_of_cases
+from motsim.plans.file import LAST_START, SweepError, SweepFile, Tier, TierTable
+from motsim.plans.keys import kind_key
 
 __all__ = [
     "Axis",
@@ -42,6 +46,7 @@ __all__ = [
 
 FOLDER = Path(__file__).resolve().parents[2] / "sweeps"
 MAX_RUNS = 1_000_000
+UNIONS = ("literal[", "dict[")  # what pydantic adds to a place where two types are right
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,10 @@ class Cell:
         What computes it; where the store keeps it.
     cost : float
         About how many seconds it takes at most, on one core.
+    folder : str
+        Where the module of the kind is, if it only lies beside the sweep file.
+    science : str
+        Hash of the sources of a user's own kind; a worker with others must not run it.
     """
 
     labels: dict[str, Any]
@@ -65,14 +74,13 @@ class Cell:
     kind: str
     key: str
     cost: float
+    folder: str = ""
+    science: str = ""
 
     @property
     def settings(self) -> BaseModel:
         """Complete settings, validated."""
-        settings: BaseModel = kind_module(self.kind).Settings(
-            **self.values, seed=self.labels["seed"]
-        )
-        return settings
+        return load_kind(self.kind, self.folder).Settings(**self.values, seed=self.labels["seed"])
 
 
 @dataclass(frozen=True)
@@ -97,6 +105,16 @@ class Sweep:
     def title(self) -> str:
         """One line for lists."""
         return self.file.title
+
+    @property
+    def own_kind(self) -> bool:
+        """Whether its kind does not come with motsim, so that to look at it runs a user's code."""
+        return self.file.kind not in kinds()
+
+    @property
+    def kind(self) -> Kind:
+        """What its runs are."""
+        return load_kind(self.file.kind, str(self.path.parent))
 
     @property
     def argument(self) -> str:
@@ -152,11 +170,11 @@ class Sweep:
         SweepError
             If a key is unknown or a value invalid; the message names file, key and rule.
         """
-        module = kind_module(self.file.kind)
+        kind = self.kind
         plans = list(self.plans(tier, overrides, seeds))
         total = 0
         for plan in plans:
-            check_keys(self.path, module, plan)
+            check_keys(self.path, kind, plan)
             check_axes(self.path, plan)
             total += plan.seeds * math.prod(len(values) for values in plan.grid.values())
         if total > MAX_RUNS:
@@ -168,11 +186,12 @@ class Sweep:
                 front: dict[str, Any] = {"case": plan.case} if plan.case else {}
                 chosen = {**plan.base, **axes}
                 # once: seeds change no more
-                complete, cost = complete_settings(self.path, module, chosen)
+                complete, cost = complete_settings(self.path, kind, chosen)
                 for seed in range(self.seed_start, self.seed_start + plan.seeds):
-                    key = run_key(self.file.kind, {**complete, "seed": seed}, module.__name__)
+                    key = kind_key(kind, {**complete, "seed": seed})
                     labels = {**front, **axes, "seed": seed}
-                    cells.append(Cell(labels, chosen, self.file.kind, key, cost))
+                    code = (kind.folder, kind.science)
+                    cells.append(Cell(labels, chosen, kind.name, key, cost, *code))
         return cells
 
     def plans(
@@ -219,8 +238,24 @@ def sweep_names() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("*.toml"))
 
 
-def load_sweep(name: str, seed_start: int | None = None, changes: Changes | None = None) -> Sweep:
+def _named(name: str) -> Path:
+    """Path of a sweep that comes with motsim, or with the claim of an installed package."""
+    path = FOLDER / f"{name}.toml"
+    file = f"{name}.toml"
+    return path if path.is_file() else plugin_file("motsim.claims", name, file) or path
+
+
+def load_sweep(
+    name: str,
+    seed_start: int | None = None,
+    changes: Changes | None = None,
+    *,
+    trusted: bool = True,
+) -> Sweep:
     """Read a sweep by name, or any TOML file by its path; `seed_start` replaces the file's.
+
+    Where it is not `trusted`, a kind of a user's own is not looked at: that would run its module.
+    Files that the user has named are trusted, files that tables name are not.
 
     Raises
     ------
@@ -231,7 +266,7 @@ def load_sweep(name: str, seed_start: int | None = None, changes: Changes | None
     seed_start = changes.start if seed_start is None else seed_start
     if seed_start is not None and not 0 <= seed_start <= LAST_START:
         raise SweepError(f"seeds start at 0 to {LAST_START:,}; got {seed_start:,}")
-    path = Path(name) if name.endswith(".toml") else FOLDER / f"{name}.toml"
+    path = Path(name) if name.endswith(".toml") else _named(name)
     try:
         found = path.is_file()
     except OSError as error:
@@ -246,15 +281,22 @@ def load_sweep(name: str, seed_start: int | None = None, changes: Changes | None
         raise SweepError(f"{path}: not readable as TOML: {error}") from error
     try:
         file = SweepFile(**content)
-        kind_module(file.kind)
+        if trusted or file.kind in kinds():
+            load_kind(file.kind, str(path.parent))
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
+        every = error.errors()  # a key that is misspelt before the one that is missing for it
+        first = next((one for one in every if one["type"] == "extra_forbidden"), every[0])
+        where = ".".join(p for p in map(str, first["loc"]) if not p.startswith(UNIONS))
         hint = ""
-        if first["type"] == "extra_forbidden":
+        if first["loc"][0] == "claim":
+            hint = claim_hint(first["loc"], first["type"], first["input"])
+        elif first["type"] == "extra_forbidden":
             model = TierTable if first["loc"][0] == "tier" else SweepFile
             hint = nearest(str(first["loc"][-1]), model.model_fields)
-        raise SweepError(f"{path}: {where}: {first['msg']}{hint}") from error
+        message = first["msg"].removeprefix("Value error, ")
+        raise SweepError(f"{path}: {where}: {message}{hint}") from error
     except ValueError as error:
         raise SweepError(f"{path}: {error}") from error
+    for line in claims_of_cases(file.claim, file.case) if file.claim else ():
+        raise SweepError(f"{path}: {line}")
     return Sweep(path.stem, path, file, replace(changes, start=seed_start))

@@ -6,11 +6,14 @@ settings at once (top_k <= num_experts) no schema can say; the command does.
 
 import copy
 import json
+from collections.abc import Mapping
 from typing import Any, get_args
 
 from pydantic import TypeAdapter
 
-from motsim.experiments import kind_module, kinds
+from motsim.experiments import kinds, load_kind
+from motsim.experiments.protocol import Kind
+from motsim.plans.claim_table import ClaimTable
 from motsim.plans.file import SweepFile, Tier, TierTable
 
 __all__ = ["sweep_schema"]
@@ -25,16 +28,18 @@ ABOUT = {
     "grid": "Axes: every combination of these values is run.",
     "case": "Named variants: settings of their own, a grid and seeds of their own.",
     "tier": "What differs in the tiers quick and full.",
+    "claim": "What the runs are claimed to do; sweep and verify judge it.",
 }
 
 
-def sweep_schema() -> str:
-    """Return the schema as JSON text."""
+def sweep_schema(others: Mapping[str, Kind] | None = None) -> str:
+    """Return the schema as JSON text; `others` are kinds of users, as their files call them."""
     file, tier = _properties(SweepFile), _properties(TierTable)
-    definitions: dict[str, Any] = {}
+    claim = TypeAdapter(ClaimTable).json_schema(ref_template="#/definitions/{model}")
+    definitions: dict[str, Any] = claim.pop("$defs")
     variants = []
-    for kind in kinds():
-        settings = _settings(kind)
+    for kind, known in ({kind: load_kind(kind) for kind in kinds()} | dict(others or {})).items():
+        settings = _settings(known)
         values = f"{kind}_settings"
         definitions[values] = _table(settings)
         definitions[f"{kind}_grid"] = _table(
@@ -61,6 +66,7 @@ def sweep_schema() -> str:
             },
             "kind": {"const": kind, "description": ABOUT["kind"]},
             **tables,
+            "claim": {**claim, "description": ABOUT["claim"]},
             "tier": _table(
                 {name: {"$ref": f"#/definitions/{kind}_tier"} for name in get_args(Tier)},
                 description=ABOUT["tier"],
@@ -88,8 +94,8 @@ def _properties(model: Any) -> dict[str, Any]:
     return found
 
 
-def _settings(kind: str) -> dict[str, Any]:
+def _settings(kind: Kind) -> dict[str, Any]:
     """Schema of each setting of a kind; none is required, and the seed is not a setting."""
-    found = copy.deepcopy(_properties(kind_module(kind).Settings))
+    found = copy.deepcopy(_properties(kind.Settings))
     found.pop("seed")
     return found

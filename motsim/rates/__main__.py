@@ -10,14 +10,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from motsim.commands.common import CommandParser
+from motsim.commands.common import CommandParser, spoken
 from motsim.printing import printable, printed
 
 if TYPE_CHECKING:
     from motsim.rates.groups import Rates
     from motsim.rates.rate import Rate
 
-__all__ = ["main"]
+__all__ = ["main", "parser"]
 
 PROGRAM = "python -m motsim.rates"
 EPILOG = """\
@@ -39,7 +39,7 @@ call or a file was wrong (one line says what).
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
-    options = _options()
+    options = parser()
     arguments = options.parse_args(argv)
     if not arguments.files:
         options.error("FILE is missing; it stands before options that take several values")
@@ -76,18 +76,19 @@ def main(argv: Sequence[str] | None = None) -> int:
             found.plot(arguments.plot)
             print(f"picture: {arguments.plot}", file=sys.stderr)
     except ReadingError as error:
-        print(printable(f"{PROGRAM}: {error}"), file=sys.stderr)
+        print(printable(spoken(f"{PROGRAM}: {error}")), file=sys.stderr)
         return 2
     except BrokenPipeError:  # the reader of a pipe has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
-        print(f"{PROGRAM}: {error.strerror}: {error.filename}", file=sys.stderr)
+        print(spoken(f"{PROGRAM}: {error.strerror}: {error.filename}"), file=sys.stderr)
         return 2
     return 0
 
 
-def _options() -> CommandParser:
+def parser() -> CommandParser:
+    """Return the command's options."""
     options = CommandParser(
         prog=PROGRAM,
         description="Which law do steps to accuracy follow: log(1/eps), 1/eps, another power?",

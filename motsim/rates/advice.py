@@ -8,7 +8,7 @@ import numpy as np
 
 from motsim.rates.curves import Curve
 from motsim.rates.evidence import P, power_squares
-from motsim.rates.fits import EXACT, fit_line, fit_powers
+from motsim.rates.fits import EXACT, fit_lines, fit_powers
 
 STANDS = 0.7  # of the run: where the last new minimum came earlier, the loss stands still
 FAR = 1e3  # times the present steps: nobody runs on so far
@@ -31,26 +31,26 @@ def run_on(curves: Sequence[Curve], decades: float, end: float = 0.0) -> str:
             f" does not help; {floor}"
         )
     x = float(np.median([c.x[0] for c in curves])) + decades * np.log(10.0)
-    logs, powers = [], []
-    for c in curves:
-        free = c.unbounded()
-        intercept, slope = fit_line(free)[1]
-        last = float(c.first + c.span)  # not reached so far, whatever a fit says
-        logs.append(last + max(free.span * (x - max(c.x[-1], intercept)) / slope, 0.0))
-        positive = P[P >= 0.2]
-        p = positive[power_squares(free)[P >= 0.2].argmin()]
-        _, shift, g = (float(v[0]) for v in fit_powers(free, np.array([p]), EXACT))
-        with np.errstate(over="ignore"):
-            powers.append(max(last, free.first + free.span * (np.exp(p * (x - shift)) - g)))
+    free = [c.unbounded() for c in curves]
+    first, span, last, deepest = np.array(
+        [(f.first, f.span, c.first + c.span, c.x[-1]) for c, f in zip(curves, free, strict=True)]
+    ).T  # `last` was not reached so far, whatever a fit says
+    intercept, slope = fit_lines(free)[1].T
+    logs = last + np.maximum(span * (x - np.maximum(deepest, intercept)) / slope, 0.0)
+    positive = P[P >= 0.2]
+    p = positive[power_squares(free)[:, P >= 0.2].argmin(axis=1)]
+    _, shift, g = (value[:, 0] for value in fit_powers(free, p[:, None], EXACT))
+    with np.errstate(over="ignore"):
+        powers = np.maximum(last, first + span * (np.exp(p * (x - shift)) - g))
     near, far = float(np.median(logs)), float(np.median(powers))
-    last = float(np.median([c.times[-1] for c in curves]))
-    if near > FAR * last:
+    reached = float(np.median([c.times[-1] for c in curves]))
+    if near > FAR * reached:
         return f"these runs barely move: {floor}"
     end = max(end, float(np.median([c.first + c.span for c in curves])))
     steps = []
     if float(f"{near:.2g}") > end:
         steps.append(f"about step {rounded(near)} if the law is logarithmic")
-    if far > FAR * last or not np.isfinite(far):
+    if far > FAR * reached or not np.isfinite(far):
         steps.append("out of reach if it is a power")
     elif far > 1.2 * near and float(f"{far:.2g}") > end:
         steps.append(f"{'' if steps else 'about step '}{rounded(far)} if it is a power")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -87,7 +88,12 @@ class Curve:
     bound: float  # x of the largest eps not reached at tau = 1; inf when nothing is censored
     grain: float = 0.0  # steps between looks at the loss: T is known no better
 
-    @property
+    @cached_property
+    def contents(self) -> tuple[bytes, bytes, float]:
+        """What a fit of the curve rests on; steps have no unit there."""
+        return self.x.tobytes(), self.tau.tobytes(), self.bound
+
+    @cached_property
     def blur(self) -> float:
         """Mean square error in x that comes from whole steps (or looks), as of a uniform error."""
         if not self.grain:
@@ -96,12 +102,12 @@ class Curve:
         error = np.minimum(self.grain * rise / np.diff(self.times), rise.max())
         return float(np.mean(error**2)) / 12.0
 
-    @property
+    @cached_property
     def times(self) -> Array:
         """Steps of the points."""
         return self.first + self.span * self.tau
 
-    @property
+    @cached_property
     def decades(self) -> float:
         """Range of eps that was reached; what one step passed counts for `STEP_CAP` at most."""
         return float(np.minimum(np.diff(self.x) / np.log(10.0), STEP_CAP).sum())
@@ -111,12 +117,12 @@ class Curve:
         """Steps per decade of the whole fall, jumps counted in full."""
         return float((self.x.size - 1) / ((self.x[-1] - self.x[0]) / np.log(10.0)))
 
-    @property
+    @cached_property
     def effective_points(self) -> float:
         """Number of points that count as independent: two a decade, whatever the grid."""
         return min(self.x.size, max(MIN_POINTS, 2.0 * self.decades))
 
-    @property
+    @cached_property
     def stopped(self) -> bool:
         """Whether the log law of the reached points overshoots the bound by over a decade."""
         slope, start = np.polyfit(self.tau, self.x, 1)

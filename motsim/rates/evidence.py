@@ -8,14 +8,15 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
+from scipy.special import ndtri
 
 from motsim.rates.curves import Curve
 from motsim.rates.exponentials import MAX_TERMS, fit_exponentials
-from motsim.rates.fits import fit_floor, fit_kink, fit_line, fit_powers
+from motsim.rates.fits import fit_floors, fit_kinks, fit_lines, fit_powers
 from motsim.rates.floors import FLOOR_P, fit_floored_powers
 from motsim.rates.laws import LAWS, Array, log_limit
 from motsim.rates.profile import between, interval, of_profile, peak
+from motsim.rates.stacks import Known
 
 NOISE = 0.01  # nats: differences of one per cent of the loss are never evidence
 #: Exponents that are looked at, 0 and 1 exactly; refined about the peak of a sample.
@@ -70,21 +71,25 @@ class Evidence:
         low, high = interval(draws, level, n)
         # what a residual of NOISE leaves open in a slope: no interval has width 0
         spread = [float(np.std(c.x)) * np.sqrt(c.effective_points) for c in self.curves]
-        least = float(stats.norm.isf(0.5 * (1.0 - level))) * NOISE / (np.mean(spread) * np.sqrt(n))
+        least = -float(ndtri(0.5 * (1.0 - level))) * NOISE / (np.mean(spread) * np.sqrt(n))
         low, high = min(low, draws[0] - least), max(high, draws[0] + least)
         return float(np.exp(draws[0])), float(np.exp(low)), float(np.exp(high))
 
 
-def likelihood(sse: ArrayLike, curve: Curve) -> Array:
-    """Profile log likelihood with the effective number of points, noise level free per curve."""
-    mean_square = np.asarray(sse) / curve.x.size + NOISE**2 + curve.blur
-    return -0.5 * curve.effective_points * np.log(mean_square)
+def likelihood(sse: Array, curves: Sequence[Curve]) -> Array:
+    """Profile log likelihood with the effective number of points, noise level free per curve.
+
+    `sse` has the shape (num_curves, num_shapes), as the answer.
+    """
+    size, least, points = np.array(
+        [(c.x.size, NOISE**2 + c.blur, c.effective_points) for c in curves]
+    ).T[..., None]
+    return np.asarray(-0.5 * points * np.log(sse / size + least))
 
 
-@lru_cache(maxsize=1024)
-def power_squares(curve: Curve) -> Array:
-    """Sum of squares of each exponent in `P`, shape (num_p,); p = 0 is the log law."""
-    return _squares(curve, P)
+def power_squares(curves: Sequence[Curve]) -> Array:
+    """Sum of squares of each exponent in `P`, (num_curves, num_p); p = 0 is the log law."""
+    return np.stack(_POWERS(curves))
 
 
 @lru_cache(maxsize=1024)
@@ -101,12 +106,16 @@ def last_quarter(curve: Curve) -> Curve | None:
     return part if part is not None and part.x.size >= 5 and part.decades >= 1.0 else None
 
 
-def _squares(curve: Curve, exponents: Array) -> Array:
-    sse, smooth = np.empty(exponents.size), exponents != 0.0
+def _squares(curves: Sequence[Curve], exponents: Array) -> Array:
+    sse, smooth = np.empty((len(curves), exponents.size)), exponents != 0.0
     if smooth.any():
-        sse[smooth] = fit_powers(curve, exponents[smooth])[0]
-    sse[~smooth] = fit_line(curve)[0]
+        sse[:, smooth] = fit_powers(curves, exponents[smooth])[0]
+    if not smooth.all():
+        sse[:, ~smooth] = fit_lines(curves)[0][:, None]
     return sse
+
+
+_POWERS = Known(lambda curves: list(_squares(curves, P)))
 
 
 def resample(num_curves: int, num_draws: int, seed: int) -> Array:
@@ -119,22 +128,21 @@ def resample(num_curves: int, num_draws: int, seed: int) -> Array:
 def weigh(curves: Sequence[Curve], weights: Array, decades: float) -> Evidence:
     """Fit every law without a floor to every curve, and the log law towards a floor."""
     size = sum(c.x.size for c in curves)
-    grid, squares = P, np.stack([power_squares(c) for c in curves])
+    grid, squares = P, power_squares(curves)
     for _ in range(2):
-        profile = np.stack([likelihood(s, c) for s, c in zip(squares, curves, strict=True)])
-        extra = between(grid, profile.sum(axis=0))
-        squares = np.concatenate([squares, np.stack([_squares(c, extra) for c in curves])], axis=1)
+        extra = between(grid, likelihood(squares, curves).sum(axis=0))
+        squares = np.concatenate([squares, _squares(curves, extra)], axis=1)
         grid = np.concatenate([grid, extra])
         order = np.argsort(grid)
         grid, squares = grid[order], squares[:, order]
-    profile = np.stack([likelihood(s, c) for s, c in zip(squares, curves, strict=True)])
-    lines = [fit_line(c) for c in curves]
+    profile = likelihood(squares, curves)
+    slope = fit_lines(curves)[1][:, 1]
     rms = {
         "log": squares[:, grid == 0.0],
         "inverse": squares[:, grid == 1.0],
         "power": squares[:, squares[:, grid > 0.0].sum(axis=0).argmin() + np.sum(grid <= 0.0)],
-        "floor": np.array([fit_floor(c)[0] for c in curves]),
-        "kink": np.array([fit_kink(c) for c in curves]),
+        "floor": fit_floors(curves)[0],
+        "kink": fit_kinks(curves),
     }
     column = {
         "all": profile,
@@ -142,8 +150,8 @@ def weigh(curves: Sequence[Curve], weights: Array, decades: float) -> Evidence:
         "inverse": profile[:, grid == 1.0],
         "power": profile[:, log_limit(decades) <= grid],
         "at most log": profile[:, log_limit(decades) > grid],  # p <= 0 is faster, still O(log)
-        "floor": _column(rms["floor"], curves),
-        "kink": _column(rms["kink"], curves),
+        "floor": likelihood(rms["floor"][:, None], curves),
+        "kink": likelihood(rms["kink"][:, None], curves),
     }
     return Evidence(
         curves,
@@ -151,7 +159,7 @@ def weigh(curves: Sequence[Curve], weights: Array, decades: float) -> Evidence:
         grid,
         squares,
         column,
-        np.array([np.log(c.span / beta[1]) for c, (_, beta) in zip(curves, lines, strict=True)]),
+        np.log(np.array([c.span for c in curves]) / slope),
         {k: float(np.sqrt(v.sum() / size) / np.log(10.0)) for k, v in rms.items()},
     )
 
@@ -184,16 +192,15 @@ class Floors:
 def add_floors(evidence: Evidence) -> Floors:
     """Fit powers towards a floor too, and add them to the evidence as ``power floor``."""
     curves, grid = evidence.curves, FLOOR_P
-    found = [fit_floored_powers(c) for c in curves]
-    squares, floors = (np.stack([f[k] for f in found]) for k in (0, 1))
-    profile = np.stack([likelihood(s, c) for s, c in zip(squares, curves, strict=True)])
-    extra = between(grid, profile.sum(axis=0))
-    finer = [fit_floored_powers(c, extra) for c in curves]
-    order = np.argsort(np.concatenate([grid, extra]))
-    grid = np.concatenate([grid, extra])[order]
-    squares = np.concatenate([squares, np.stack([f[0] for f in finer])], axis=1)[:, order]
-    floors = np.concatenate([floors, np.stack([f[1] for f in finer])], axis=1)[:, order]
-    profile = np.stack([likelihood(s, c) for s, c in zip(squares, curves, strict=True)])
+    squares, floors = fit_floored_powers(curves)
+    extra = between(grid, likelihood(squares, curves).sum(axis=0))
+    finer, finer_floors = fit_floored_powers(curves, extra)
+    grid = np.concatenate([grid, extra])
+    order = np.argsort(grid)
+    grid = grid[order]
+    squares = np.concatenate([squares, finer], axis=1)[:, order]
+    floors = np.concatenate([floors, finer_floors], axis=1)[:, order]
+    profile = likelihood(squares, curves)
     evidence.column["power floor"] = profile[:, grid > 0.0]
     evidence.rms["power floor"] = evidence.in_decades(squares[:, grid > 0.0].sum(axis=0).min())
     return Floors(grid, profile, floors, common_error(curves, squares.min(axis=1)))
@@ -216,10 +223,10 @@ def add_exponentials(evidence: Evidence, max_terms: int) -> tuple[str, str]:
     most = int(np.clip(round(float(np.median([c.decades for c in curves]))), 2, MAX_TERMS))
     for k in range(2, max(most, max_terms) + 1):
         name = f"{k} exponentials"
-        squares = [fit_exponentials(c, k) for c in curves]
-        evidence.column[name] = _column(squares, curves)
-        evidence.rms[name] = evidence.in_decades(sum(squares))
-        if k <= most and not plain and sum(squares) <= as_good:
+        squares = fit_exponentials(curves, k)
+        evidence.column[name] = likelihood(squares[:, None], curves)
+        evidence.rms[name] = evidence.in_decades(squares.sum())
+        if k <= most and not plain and squares.sum() <= as_good:
             plain = name
         found = float(evidence.criterion(name)[0])
         if found >= least:
@@ -238,18 +245,14 @@ def common_misfit(evidence: Evidence) -> float:
     p = float(max(evidence.exponent[0], 1e-3))
     low, high = max(c.x[0] for c in curves), min(c.x[-1] for c in curves)
     x = np.linspace(low, high, 25)
-    rows = []
-    for c in curves:
-        _, start, g = (float(v[0]) for v in fit_powers(c, np.array([p])))
-        rows.append(np.interp(x, c.x, c.x - start - np.log(c.tau + g) / p))
+    _, start, g = fit_powers(curves, np.array([p]))
+    rows = [
+        np.interp(x, c.x, c.x - c_start - np.log(c.tau + c_g) / p)
+        for c, c_start, c_g in zip(curves, start[:, 0], g[:, 0], strict=True)
+    ]
     residual = np.array(rows)
     noise = float(np.mean(residual.var(axis=0, ddof=1))) / n + NOISE**2
     return float(np.mean(residual.mean(axis=0) ** 2) / noise)
-
-
-def _column(squares: ArrayLike, curves: Sequence[Curve]) -> Array:
-    pairs = zip(np.ravel(np.asarray(squares)), curves, strict=True)
-    return np.stack([likelihood([s], c) for s, c in pairs])
 
 
 def common_error(curves: Sequence[Curve], least: ArrayLike) -> float:

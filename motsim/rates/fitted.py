@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from motsim.rates.curves import Curve, check_epsilons, read_curves
 from motsim.rates.evidence import P, likelihood
-from motsim.rates.fits import EXACT, fit_floor, fit_line, fit_powers, zoom
+from motsim.rates.fits import EXACT, fit_floors, fit_lines, fit_powers, zoom
 from motsim.rates.laws import LAWS, Array, check_law
 
 LEAST_EXPONENT = 1e-3  # of a power: a smaller one is a log law in any range of doubles
@@ -126,23 +126,25 @@ def fit_law(
     exponent = 1.0 if law_name == "inverse" else None
     if law_name == "power":
         exponent = _shared_exponent(curves)
-    rows = [_parameters(curve, law_name, exponent) if curve else [np.nan] * 3 for curve in found]
-    offset, rate, floor = np.array(rows).T
+    rows = np.full((len(found), 3), np.nan)
+    rows[[curve is not None for curve in found]] = _parameters(curves, law_name, exponent)
+    offset, rate, floor = rows.T
     return LawFit(law_name, offset, rate, exponent, floor if law_name == "floor" else None)
 
 
-def _parameters(curve: Curve, law: str, exponent: float | None) -> list[float]:
-    """Return offset, rate and floor of one curve."""
+def _parameters(curves: list[Curve], law: str, exponent: float | None) -> Array:
+    """Return offset, rate and floor of each curve, (num_curves, 3)."""
+    first, span = np.array([(c.first, c.span) for c in curves]).T
     if exponent is not None:
-        _, c, g = fit_powers(curve, np.array([exponent]), EXACT)
-        rate = curve.span * np.exp(-exponent * c[0])
-        return [float(curve.first - curve.span * g[0]), float(rate), 0.0]
+        _, c, g = (value[:, 0] for value in fit_powers(curves, np.array([exponent]), EXACT))
+        rate = span * np.exp(-exponent * c)
+        return np.stack([first - span * g, rate, np.zeros_like(rate)], axis=1)
     if law == "floor":
-        log_floor, c, slope = fit_floor(curve, EXACT)[1]
+        log_floor, c, slope = fit_floors(curves, EXACT)[1].T
     else:
-        log_floor, (c, slope) = -np.inf, fit_line(curve)[1]
-    rate = curve.span / slope
-    return [float(curve.first - rate * c), float(rate), float(np.exp(log_floor))]
+        log_floor, (c, slope) = np.full(len(curves), -np.inf), fit_lines(curves)[1].T
+    rate = span / slope
+    return np.stack([first - rate * c, rate, np.exp(log_floor)], axis=1)
 
 
 def _shared_exponent(curves: list[Curve]) -> float:
@@ -151,9 +153,9 @@ def _shared_exponent(curves: list[Curve]) -> float:
 
     def loss(p: Array) -> Array:
         inside = np.clip(p, low, high)
-        return -np.sum([likelihood(fit_powers(c, inside, EXACT)[0], c) for c in curves], axis=0)
+        return -likelihood(fit_powers(curves, inside, EXACT)[0], curves).sum(axis=0)
 
     coarse = np.append(low, P[low < P])
-    sums = np.sum([likelihood(fit_powers(c, coarse)[0], c) for c in curves], axis=0)
+    sums = likelihood(fit_powers(curves, coarse)[0], curves).sum(axis=0)
     best = zoom(loss, np.array(coarse[sums.argmax()]), 0.1, (4, *EXACT[:14]))
     return float(np.clip(best, low, high))

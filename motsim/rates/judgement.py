@@ -210,9 +210,9 @@ def _tail_interval(curves: Sequence[Curve], weights: Array, level: float) -> tup
     usable = [smaller_half(c) for c in curves]
     if sum(half is not None for half in usable) < MIN_CURVES:
         return -np.inf, np.inf
-    profile = np.stack(
-        [likelihood(power_squares(h), h) if h is not None else np.zeros(P.size) for h in usable]
-    )
+    halves = [half for half in usable if half is not None]
+    profile = np.zeros((len(usable), P.size))
+    profile[[half is not None for half in usable]] = likelihood(power_squares(halves), halves)
     return of_profile(profile, P, weights, level)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from motsim.rates.curves import make_curve
 from motsim.rates.evidence import P, power_squares
-from motsim.rates.fits import EXACT, fit_line, fit_powers
+from motsim.rates.fits import EXACT, fit_lines, fit_powers
 from motsim.rates.floors import fit_floored_powers
 from motsim.rates.reading import ReadingError
 from motsim.rates.words import short_answer
@@ -177,19 +177,19 @@ def _laws(ax: Axes, curve: Curve, rate: Rate) -> None:
     x = np.linspace(curve.x[0], curve.x[-1], 300)
     shifted, at, name = curve, x, ""
     if rate.law == "floor":
-        squares, log_floors = fit_floored_powers(curve)
-        floor = float(np.exp(log_floors[squares.argmin()]))
+        squares, log_floors = fit_floored_powers([curve])
+        floor = float(np.exp(log_floors[0, squares[0].argmin()]))
         moved = -np.log(np.exp(-curve.x) - floor)
         shifted = make_curve(moved, curve.times)
         x = -np.log(floor + np.geomspace(np.exp(-moved[0]), np.exp(-moved[-1]), 300))
         at, name = -np.log(np.exp(-x) - floor), " towards a floor"
         ax.axvline(floor, color="0.6", lw=0.8, label=f"floor {floor:.2g}")
-    start, slope = fit_line(shifted)[1]
+    start, slope = fit_lines([shifted])[1][0]
     line = shifted.first + shifted.span * (at - start) / slope
     ax.plot(np.exp(-x), np.where(line > 0, line, np.nan), color=LOG, lw=1.2, label="log law" + name)
-    squares = power_squares(shifted)[P >= 0.05]
+    squares = power_squares([shifted])[0, P >= 0.05]
     p = float(P[P >= 0.05][squares.argmin()])
-    _, c, g = (float(v[0]) for v in fit_powers(shifted, np.array([p]), EXACT))
+    _, c, g = (float(v[0, 0]) for v in fit_powers([shifted], np.array([p]), EXACT))
     with np.errstate(over="ignore"):
         times = shifted.first + shifted.span * (np.exp(p * (at - c)) - g)
     keep = (times > 0) & (times < 3.0 * float(curve.times[-1]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import stats
+from scipy.special import gammaincinv
 
 from motsim.rates.laws import Array
 from motsim.statistics.intervals import student
@@ -42,7 +42,7 @@ def of_profile(
     low, high = interval(draws, level, len(profile)) if len(profile) > 1 else (draws[0], draws[0])
     n = len(profile)
     total = profile.sum(axis=0) * (1.0 + (n - 1.0) * (1.0 - common)) / n
-    drop = total.max() - total - 0.5 * float(stats.chi2.ppf(level, 1))
+    drop = total.max() - total - float(gammaincinv(0.5, level))  # half a chi-squared of one number
     top = int(total.argmax())
     left, right = np.flatnonzero(drop[:top] > 0), np.flatnonzero(drop[top:] > 0) + top
     if left.size:

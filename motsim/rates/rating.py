@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from motsim.checks import listed
 from motsim.rates.decision import decide_sample
 from motsim.rates.floors import fit_floored_powers
 from motsim.rates.gate import MIN_DECADES
@@ -18,7 +19,6 @@ from motsim.rates.judgement import MIN_CURVES
 from motsim.rates.question import Question
 from motsim.rates.rate import Rate
 from motsim.rates.reading import Curves, ReadingError, read
-from motsim.rates.reading.refusal import listed
 from motsim.rates.remarks import lattice, own_floor, remarks
 from motsim.rates.runs import Passage, Run, clean_run, curve_of, sample_of_runs
 from motsim.rates.sample import called
@@ -214,8 +214,8 @@ def _estimated(
         curve = curve_of(run)
         if curve is None:
             raise ReadingError(f"--floor estimate: {called(run.name)} has fewer than four points")
-        squares, log_floors = fit_floored_powers(curve)
-        floor = float(np.exp(log_floors[squares.argmin()]))
+        squares, log_floors = fit_floored_powers([curve])
+        floor = float(np.exp(log_floors[0, squares[0].argmin()]))
         floors.append(floor)
         shifted.append(run.minus(floor))
         nearest = max(nearest, 3.0 * (float(run.loss.min()) - floor))

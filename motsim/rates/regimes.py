@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from scipy import stats
+from scipy.special import ndtri, stdtrit
 
 from motsim.rates.curves import Curve
 from motsim.rates.laws import Array
@@ -107,7 +107,7 @@ def _noise(level: Array) -> float:
     total = float((apart**2).sum())
     r = float((apart[:, 1:] * apart[:, :-1]).sum()) / total if total > 0 else 0.0
     inflation = (1.0 + min(max(r, 0.0), 0.9)) / (1.0 - min(max(r, 0.0), 0.9))
-    few = stats.t.isf(0.025, n - 1) / stats.norm.isf(0.025)  # few curves know their noise badly
+    few = stdtrit(n - 1, 0.025) / ndtri(0.025)  # few curves know their noise badly
     return float(np.sqrt(variance * inflation * few**2 + TOLERANCE**2))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from motsim.rates.curves import CENSORED, MIN_POINTS, MISSING, SAME, Curve, CurveTable
 from motsim.rates.evidence import P, likelihood
-from motsim.rates.fits import fit_floor, fit_line, fit_powers
+from motsim.rates.fits import fit_floors, fit_lines, fit_powers
 from motsim.rates.floors import bends_like_a_floor, fit_floored_powers
 from motsim.rates.laws import Array
 
@@ -122,19 +122,18 @@ def trusted_bounds(sample: Sample) -> tuple[list[Curve], str]:
 
 def _bend(curves: Sequence[Curve]) -> bool:
     """Whether the reached points alone bend towards a floor: clearly by BIC, or at their end."""
-    free = towards = 0.0
-    positive = P[P > 0.0]
-    for c in curves:
-        size = np.log(c.effective_points)
-        best = max(
-            float(likelihood(fit_line(c)[0], c)),
-            float(likelihood(fit_powers(c, positive)[0], c).max()) - 0.5 * size,
+    size = np.log([c.effective_points for c in curves])
+    lines, powers, line_floors, power_floors = (
+        likelihood(squares.reshape(len(curves), -1), curves).max(axis=1)
+        for squares in (
+            fit_lines(curves)[0],
+            fit_powers(curves, P[P > 0.0])[0],
+            fit_floors(curves)[0],
+            fit_floored_powers(curves)[0],
         )
-        floors = max(
-            float(likelihood(fit_floor(c)[0], c)),
-            float(likelihood(fit_floored_powers(c)[0], c).max()) - 0.5 * size,
-        )
-        free, towards = free + best, towards + floors - 0.5 * size
+    )
+    free = float(np.maximum(lines, powers - 0.5 * size).sum())
+    towards = float((np.maximum(line_floors, power_floors - 0.5 * size) - 0.5 * size).sum())
     alike = sum(bends_like_a_floor(c) for c in curves) > 0.75 * len(curves)
     return (alike and towards > free + CLEAR * len(curves)) or _last_steps_grow(curves)
 

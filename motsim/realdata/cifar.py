@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from motsim.checks import check_choice
 from motsim.realdata.records import DataError, Images
 
 __all__ = ["load_cifar"]
@@ -46,8 +47,7 @@ def load_cifar(name: str, folder: Path) -> Images:
     ValueError
         If the name is unknown.
     """
-    if name not in LAYOUT:
-        raise ValueError(f"data must be one of {', '.join(LAYOUT)}; got {name!r}")
+    check_choice("data", name, LAYOUT)
     inner, train, test, key, num_classes = LAYOUT[name]
     place = folder / inner if (folder / inner).is_dir() else folder
     parts = [_batch(place / file, name, key, num_classes) for file in (*train, *test)]

@@ -4,6 +4,7 @@ from functools import cache
 
 import numpy as np
 
+from motsim.checks import check_choice
 from motsim.realdata.records import Images
 
 __all__ = ["PACKAGED", "load_packaged"]
@@ -33,7 +34,8 @@ def load_packaged(name: str) -> Images:
 
         pixels, target = mnist_data()
         return _images(pixels.reshape(-1, 28, 28), target, 255)
-    raise ValueError(f"data must be one of {', '.join(PACKAGED)}; got {name!r}")
+    check_choice("data", name, PACKAGED)
+    raise AssertionError(name)
 
 
 def _images(pixels: np.ndarray, target: np.ndarray, peak: int) -> Images:

@@ -19,6 +19,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from motsim.checks import check_choice
 from motsim.randomness import generator
 from motsim.realdata.records import Sequences
 
@@ -99,8 +100,7 @@ class Split:
 def check_scheme(scheme: str, num_classes: int, num_tasks: int) -> None:
     """Raise ValueError, naming value and rule, unless `make_tasks` can make these tasks."""
     most = {"pairs": num_classes // 2, "groups": 1000, "relabelled": 1000, "classes": num_classes}
-    if scheme not in most:
-        raise ValueError(f"scheme must be one of {', '.join(SCHEMES)}; got {scheme!r}")
+    check_choice("scheme", scheme, SCHEMES)
     if scheme == "groups":
         most["groups"] = _halves(num_classes)
     least = num_classes if scheme == "classes" else 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import operator
 from collections.abc import Iterable, Sequence
@@ -10,6 +9,8 @@ from typing import Any, SupportsIndex
 
 import numpy as np
 import numpy.typing as npt
+
+from motsim.checks import check_choice
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -59,11 +60,7 @@ def choice(name: str, value: Any, options: Iterable[str]) -> str:
     names = list(options)
     if not isinstance(value, str):
         raise TypeError(f"{name} must be one of {', '.join(names)}, got {value!r}")
-    if value not in names:
-        close = difflib.get_close_matches(value.lower(), names, n=1, cutoff=0.0)
-        raise ValueError(
-            f"{name} must be one of {', '.join(names)}, got {value!r}; did you mean {close[0]!r}?"
-        )
+    check_choice(name, value, names)
     return value
 
 

@@ -23,6 +23,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from motsim.checks import check_choice
 from motsim.randomness import generator
 from motsim.realdata.packaged import PACKAGED, load_packaged
 
@@ -80,8 +81,7 @@ def check_tasks(
 ) -> None:
     """Raise ValueError, naming value and rule, if `task_images` cannot make these tasks."""
     for name, value, known in (("data", data, DATA), ("shift", shift, SHIFTS)):
-        if value not in known:
-            raise ValueError(f"{name} must be one of {', '.join(known)}; got {value!r}")
+        check_choice(name, value, known)
     if len(domains) < 2 or min(domains) < 0:
         raise ValueError(f"domains must be two or more numbers >= 0; got {domains}")
     if not 1 <= task_classes <= NUM_CLASSES:

@@ -6,10 +6,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from motsim.commands.common import CommandParser
+from motsim.checks import nearest
+from motsim.commands.common import CommandParser, spoken
 from motsim.printing import printable
 
-__all__ = ["main"]
+__all__ = ["main", "parser"]
 
 EPILOG = """\
 examples:
@@ -25,8 +26,8 @@ is not there yet, or a table cannot be used; 2 no page: the call was wrong or th
 """
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit code."""
+def parser() -> argparse.ArgumentParser:
+    """Return the command's options."""
     options = CommandParser(
         prog="python -m motsim.report",
         description="Write one HTML page from stored tables: verdicts, findings, figures.",
@@ -37,11 +38,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     options.add_argument("names", nargs="*", metavar="NAME", help="default: all claims and tables")
     options.add_argument("--out", type=Path, default=Path("results"), metavar="DIR")
     options.add_argument("--to", type=Path, metavar="FILE", help="default: DIR/report.html")
-    arguments = options.parse_args(argv)
+    return options
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit code."""
+    arguments = parser().parse_args(argv)
     try:
         return _write(arguments.names, arguments.out, arguments.to or arguments.out / "report.html")
     except ReportError as error:
-        print(printable(f"python -m motsim.report: {error}"), file=sys.stderr)
+        print(printable(spoken(f"python -m motsim.report: {error}")), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("\ninterrupted; no page is written", file=sys.stderr)
@@ -55,7 +61,6 @@ class ReportError(ValueError):
 def _write(names: Sequence[str], folder: Path, place: Path) -> int:
     from tqdm import tqdm
 
-    from motsim.plans.plan import nearest
     from motsim.report.page import render
     from motsim.report.sections import collect, stored_names, valid_names
 

@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from motsim import __version__
-from motsim.claims import Finding
+from motsim.claims import Finding, claim_names
 from motsim.report.sections import Section
 
 __all__ = ["interval", "render"]
@@ -75,7 +75,8 @@ def render(sections: Sequence[Section]) -> str:
 
 def _anchors(sections: Sequence[Section]) -> dict[str, str]:
     """Id of each section: a claim's own name; a user's name may hold anything."""
-    return {s.name: s.name if s.claim else f"table-{n}" for n, s in enumerate(sections, 1)}
+    known = set(claim_names())
+    return {s.name: s.name if s.name in known else f"table-{n}" for n, s in enumerate(sections, 1)}
 
 
 def interval(finding: Finding) -> Markup:

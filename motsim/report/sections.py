@@ -6,12 +6,13 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from importlib import import_module
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
-from motsim.claims import Claim, Finding, claim_module, claim_names
+from motsim.claims import Claim, ClaimModule, Finding, claim_module, claim_names
 from motsim.claims._recorded import judged
+from motsim.claims._stored import claim_of_tables
 from motsim.plans.changes import Changes, sweep_words
 from motsim.plans.plan import SweepError, load_sweep
 from motsim.report.provenance import commands_of, source_of, sweep_file, versions_of
@@ -131,11 +132,15 @@ def collect(name: str, folder: Path, page_folder: Path) -> Section:
         section = _described(section, tables, folder, page_folder)
     except (TablesError, KeyError, TypeError, ValueError) as error:
         return replace(section, problems=(_line(error),))
-    if claim is None:
+    judge = claim_module(name) if claim else _declared(name, tables.meta, folder)
+    if judge is None:
         return replace(section, preview=_preview(tables))
+    if claim is None:  # of the user's own sweep file
+        verify = section.commands[0].replace("motsim.sweep", "motsim.verify")
+        section = replace(section, claim=judge.CLAIM, commands=(*section.commands, verify))
     problems = list(section.problems)
     try:
-        section = replace(section, findings=judged(name, tables))
+        section = replace(section, findings=judged(name, tables, judge))
     except (LookupError, ValueError, TypeError, ArithmeticError) as error:
         problems.append(f"its tables cannot be judged: {_line(error)}")
     try:
@@ -143,6 +148,12 @@ def collect(name: str, folder: Path, page_folder: Path) -> Section:
     except TablesError as error:
         problems.append(_line(error))
     return replace(section, problems=tuple(problems))
+
+
+def _declared(name: str, meta: dict[str, Any], folder: Path) -> ClaimModule | None:
+    """Return the claim in a user's own sweep file, if the tables are the file's own."""
+    changes = Changes.described(name, meta)
+    return None if changes.sets or changes.cases else claim_of_tables(name, meta, folder)
 
 
 def _line(error: Exception) -> str:
@@ -213,12 +224,12 @@ def _described(section: Section, tables: Tables, folder: Path, page_folder: Path
 
 
 def _pictures(name: str, tables: Tables) -> tuple[Picture, ...]:
-    from figures import drawn, figure_names
+    from figures import drawn, figure_module, figure_names
     from figures.inline import inline_svg
 
     if name not in figure_names():
         return ()
-    module = import_module(f"figures.{name.replace('-', '_')}")
+    module = figure_module(name)
     caption = " ".join((module.__doc__ or name).split("\n\n")[0].split())
     with drawn(name, tables) as figures:
         return tuple(

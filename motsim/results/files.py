@@ -2,11 +2,14 @@
 
 import contextlib
 import csv
+import errno
 import hashlib
 import io
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from itertools import repeat
 from operator import ne
 from pathlib import Path
@@ -15,11 +18,13 @@ from urllib.parse import quote, unquote
 
 from motsim.results.columns import guarded
 from motsim.results.folder import StoreError, not_written
-from motsim.results.ownership import is_alive, myself
+from motsim.results.ownership import Owner, lives, myself
+from motsim.results.presence import lock_file, sees_locks
 
 __all__ = ["TableFile", "clean", "replace_all"]
 
 PART = ".part-"
+PATIENCE = 5.0  # seconds to wait for a lock that is held for a moment
 
 
 class TableFile:
@@ -27,14 +32,24 @@ class TableFile:
 
     def __init__(self, path: Path, columns: Sequence[str] = ()) -> None:
         self.path = path
-        self.part = path.with_name(f".{path.name}{PART}{quote(myself(), safe='')}")
+        self.part = path.with_name(f".{path.name}{PART}{_suffix()}")
         self._columns = columns
         self._digest = hashlib.blake2b(digest_size=16)
         self._stream: BinaryIO | None = None
+        self._locked = False
 
     def open(self) -> None:
-        """Begin it beside the old one."""
-        self._stream = self.part.open("wb")
+        """Begin it beside the old one, locked: so it is left alone from wherever it is seen."""
+        patience = time.monotonic() + PATIENCE
+        while True:
+            self._stream = self.part.open("wb")
+            locked = lock_file(self._stream.fileno())
+            if locked is None or (locked and _is_at(self.part, self._stream)):
+                break
+            self._stream.close()  # `clean` came between the two steps, and has it for a moment
+            if time.monotonic() > patience:
+                raise BlockingIOError(errno.EAGAIN, "another process has locked it")
+        self._locked = bool(locked)
         if self._columns:
             self._lines([self._columns])
 
@@ -73,11 +88,14 @@ class TableFile:
         assert self._stream, "open it first"
         self._stream.flush()
         os.fsync(self._stream.fileno())
-        self._stream.close()
+        if not self._locked:
+            self._stream.close()
 
     def replace(self) -> None:
         """Take the place of the old file, at once."""
         os.replace(self.part, self.path)
+        if self._stream:
+            self._stream.close()
 
     def discard(self) -> None:
         """Leave nothing behind."""
@@ -136,5 +154,29 @@ def replace_all(
 def clean(folder: Path, name: str) -> None:
     """Delete what exports of a sweep left behind whose process was killed."""
     for path in folder.glob(f".{name}.*{PART}*"):
-        if not is_alive(unquote(path.name.rpartition(PART)[2])):
-            path.unlink(missing_ok=True)
+        owner = Owner.parse(unquote(path.name.rpartition(PART)[2]))
+        there = lives(owner, myself()) if owner else False
+        if there or (there is None and not _tells(owner, folder)):
+            continue
+        with contextlib.suppress(OSError), path.open("r+b") as stream:
+            locked = lock_file(stream.fileno())
+            if locked or (locked is None and there is False):
+                path.unlink(missing_ok=True)
+
+
+def _tells(owner: Owner | None, folder: Path) -> bool:
+    """Whether a process that cannot be looked up would be seen to lock its file."""
+    return owner is not None and not owner.older and owner.shares_boot() and sees_locks(folder)
+
+
+def _suffix() -> str:
+    """Name this process, as short as it can be: the name of a file has an end."""
+    return quote(str(replace(myself(), host="")), safe="")
+
+
+def _is_at(path: Path, stream: BinaryIO) -> bool:
+    """Whether an open file is still the one at its path."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(stream.fileno()))
+    except OSError:
+        return False

@@ -18,11 +18,13 @@ from typing import Any, Self
 from motsim import __version__
 from motsim.experiments.result import Result
 from motsim.plans.keys import run_key
+from motsim.results.claims import MAX_TRIES, Claims, WorkerDiedError
+from motsim.results.content import ContentError, packed, unpacked
 from motsim.results.database import SCHEMA, Database, Row, StoreError, check_folder
-from motsim.results.ownership import is_alive, myself
 
 __all__ = [
     "FAILED",
+    "MAX_TRIES",
     "SCHEMA",
     "FinishedRun",
     "Store",
@@ -34,11 +36,6 @@ __all__ = [
 
 FINISHED = ("reached", "max_steps", "diverged", "done")
 FAILED = ("error", "worker_died")
-MAX_TRIES = 2  # of a run whose worker dies
-
-
-class WorkerDiedError(RuntimeError):
-    """A run has killed its worker too often to be tried again."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +58,8 @@ class Store:
         Made if missing; the file is ``results.db`` inside.
     read_only : bool
         Nothing in the folder is changed, and it need not be writable; the file must be there.
+    sweep : str
+        Who gives signs of life for what is claimed here; a `motsim.results.ownership.sweep_id`.
 
     Raises
     ------
@@ -68,11 +67,12 @@ class Store:
         If the folder cannot be written or the file is not a store of this schema.
     """
 
-    def __init__(self, folder: Path, *, read_only: bool = False) -> None:
+    def __init__(self, folder: Path, *, read_only: bool = False, sweep: str = "") -> None:
         if not read_only:
             check_folder(folder)
         self.path = folder / "results.db"
         self._db = Database(self.path, read_only=read_only)
+        self.claims = Claims(self._db, sweep)
 
     def __enter__(self) -> Self:
         return self
@@ -83,6 +83,7 @@ class Store:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.claims.close()
         self._db.close()
 
     def commit(
@@ -93,17 +94,22 @@ class Store:
         result: Result,
         seconds: float,
     ) -> None:
-        """Write one finished run in one transaction; on return it is on disk (see `together`)."""
-        body = {"metrics": result.metrics, "tables": result.tables}
-        payload = zlib.compress(json.dumps(body).encode())
+        """Write one finished run in one transaction; on return it is on disk (see `together`).
+
+        A failure replaces no finished run: its owner was silent for long, and another computed it.
+        """
         row = Row(
             key, result.status, kind, json.dumps(settings), float(seconds),
-            json.dumps(_versions()), payload,
+            json.dumps(_versions()), packed(result),
         )  # fmt: skip
         with self._db.transaction():
-            self._db.insert(row)
-            self._db.rows("DELETE FROM claims WHERE key = ?", (key,))
-        self._db.acknowledge()
+            before = self._db.rows("SELECT status FROM runs WHERE key = ?", (key,))
+            counts = not before or before[0][0] in FAILED or result.status in FINISHED
+            if counts:
+                self._db.insert(row)
+            self.claims.drop(key)
+        if counts:
+            self._db.acknowledge()
 
     def merge(self, other: "Store") -> int:
         """Copy the runs of another store that are not finished here; return how many.
@@ -122,9 +128,12 @@ class Store:
                 if theirs is None:
                     continue
                 if mine is None or (mine.status in FAILED and status not in FAILED):
+                    other._unpacked(theirs)  # what cannot be read there is not taken over
                     self._db.insert(theirs)
                     count += 1
-                elif status in FINISHED and mine.status in FINISHED and not _agree(mine, theirs):
+                elif status not in FINISHED or mine.status not in FINISHED:
+                    continue
+                elif not self._agree(mine, theirs, other):
                     raise StoreError(
                         f"run {key} has one result in {self.path} and another in {other.path};"
                         " two kinds of processor may differ in the last digit: leave one of the"
@@ -135,7 +144,7 @@ class Store:
         return count
 
     def claim(self, key: str) -> bool:
-        """Take a run for this process; False if it is finished or another live process has it.
+        """Take a run for this process; False if it has ended, or another process has it.
 
         Raises
         ------
@@ -143,40 +152,33 @@ class Store:
             If two earlier owners died while running it.
         """
         with self._db.transaction(flush=False):
-            marks = ",".join("?" * len(FINISHED))
-            query = f"SELECT 1 FROM runs WHERE key = ? AND status IN ({marks})"
-            if self._db.rows(query, (key, *FINISHED)):
-                return False
-            held = self._db.rows("SELECT owner, tries FROM claims WHERE key = ?", (key,))
-            owner, tries = held[0] if held else (None, 0)
-            if owner is not None and owner != myself() and is_alive(owner):
-                return False
-            if tries >= MAX_TRIES:
-                raise WorkerDiedError(f"{tries} workers died while running this")
-            claim = (key, myself(), tries + 1)
-            self._db.rows("INSERT OR REPLACE INTO claims VALUES (?, ?, ?)", claim)
-        return True
+            # A failed run too: of two starts, the second must not try what the first has tried.
+            ended = self._db.rows("SELECT 1 FROM runs WHERE key = ?", (key,))
+            return not ended and self.claims.take(key)
 
     def suspects(self) -> set[str]:
         """Keys of unfinished runs whose owner died: one of them may kill its worker."""
-        claims = self._db.rows("SELECT key, owner FROM claims")
-        return {key for key, owner in claims if not is_alive(owner)}
+        return self.claims.gone()
 
     def release(self) -> None:
         """Give up every claim of this process, without counting a try."""
-        with self._db.transaction(flush=False):
-            self._db.rows("DELETE FROM claims WHERE owner = ?", (myself(),))
+        self.claims.release()
 
     def forget_failures(self, keys: Iterable[str]) -> int:
-        """Delete the failed runs among these keys so that they run again; return how many."""
+        """Delete the failed runs among these keys so that they run again; return how many.
+
+        What a process holds that may live stays with it.
+        """
         gone = 0
         with self._db.transaction():
+            dead = self.suspects()
             for key in keys:
                 found = self._db.rows("SELECT status FROM runs WHERE key = ?", (key,))
                 if found and found[0][0] in FAILED:
                     self._db.delete(key)
                     gone += 1
-                self._db.rows("DELETE FROM claims WHERE key = ?", (key,))
+                if key in dead:
+                    self.claims.drop(key)
         return gone
 
     def exclusive(self) -> AbstractContextManager[None]:
@@ -206,21 +208,35 @@ class Store:
         for key in keys:
             row = self._db.read(key) if key in here else None
             if row is not None:
-                body = json.loads(zlib.decompress(row.payload))
-                result = Result(row.status, body["metrics"], body["tables"])
-                versions = json.loads(row.versions)
+                result, versions = self._unpacked(row)
                 yield FinishedRun(key, row.status, result, row.seconds, versions)
+
+    def _agree(self, mine: Row, theirs: Row, other: "Store") -> bool:
+        if mine.payload != theirs.payload:  # zlib of another version?
+            self._unpacked(mine)
+            other._unpacked(theirs)
+        return mine.status == theirs.status and (
+            mine.payload == theirs.payload
+            or zlib.decompress(mine.payload) == zlib.decompress(theirs.payload)
+        )
+
+    def _unpacked(self, row: Row) -> tuple[Result, dict[str, str]]:
+        try:
+            return unpacked(row)
+        except ContentError as error:
+            raise self._db.damaged(
+                f"run {row.key} cannot be read, though its checksum is right ({error})"
+            ) from error
 
     def forget_dead(self) -> None:
         """Forget the claims of dead owners: a killed sweep is no fault of the runs in it."""
         with self._db.transaction():
             for key in self.suspects():
-                self._db.rows("DELETE FROM claims WHERE key = ?", (key,))
+                self.claims.drop(key)
 
     def under_way(self) -> set[str]:
-        """Keys of the runs that living processes are computing."""
-        claims = self._db.rows("SELECT key, owner FROM claims")
-        return {key for key, owner in claims if is_alive(owner)}
+        """Keys of the runs that processes hold which have not certainly ended."""
+        return {key for keys in self.claims.others().values() for key in keys}
 
     def together(self) -> AbstractContextManager[None]:
         """Return a context in which commits wait for the disk once, in the end."""
@@ -236,13 +252,6 @@ class Store:
             + (f" ({count:,} runs)" if len(rows) > 1 else "")
             for text, count in rows
         )
-
-
-def _agree(one: Row, other: Row) -> bool:
-    return one.status == other.status and (
-        one.payload == other.payload
-        or zlib.decompress(one.payload) == zlib.decompress(other.payload)
-    )
 
 
 @cache

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from joblib import Parallel, delayed
 
-from motsim.claims import Finding, claim_module
+from motsim.claims import Finding, claim_of
 from motsim.claims._recorded import judged
 from motsim.claims._together import stands_together
-from motsim.plans.plan import Tier, load_sweep
+from motsim.plans.plan import SweepError, Tier, load_sweep
 from motsim.results.store import FAILED, Store
 from motsim.results.tables import export
 from motsim.running.backends import Backend
@@ -42,7 +42,7 @@ def judge_claims(
     tables: Path | None = None,
     together: bool = False,
 ) -> dict[str, Judged]:
-    """Export the tables of claims whose runs are in the store, and judge them.
+    """Export the tables of claims (names, or sweep files) whose runs are stored, and judge them.
 
     `seed_start` as for `load_sweep`; `tables` is where the tables go, by default the folder of the
     store. `together` also asks which verdicts stand together. On a cluster only this process sees
@@ -63,11 +63,13 @@ def _judge(
 ) -> Judged:
     """One claim, with one thread: the same bits however many are judged at a time."""
     sweep = load_sweep(name, start)
+    module = claim_of(sweep)
+    if module is None:
+        raise SweepError(f"{sweep.path}: no [claim] to judge")
     with one_thread():
         with Store(folder) as store:
             tables = export(store, sweep, tier, sweep.cells(tier), place)
         failed = int(tables.runs["status"].isin(FAILED).sum())
-        findings = judged(name, tables)
-        judge = claim_module(name).judge
-        stand = stands_together(judge, tables, findings) if together else None
+        findings = judged(sweep.name, tables, module)
+        stand = stands_together(module.judge, tables, findings) if together else None
         return Judged(findings, failed, stand)

@@ -102,7 +102,7 @@ class Count:
 class Progress:
     """Tells nothing but what went wrong; the other modes tell more.
 
-    Use `start`, `add` for each run, `stop`; `say` for news, `warn` for failures.
+    Use `start`, `add` for each run, `stop`; `say` for news, `warn` for failures, `notice` between.
     """
 
     count: Count
@@ -124,6 +124,10 @@ class Progress:
     def warn(self, text: str) -> None:
         """Tell a failure."""
         print(printable(text), file=sys.stderr, flush=True)
+
+    def notice(self, text: str) -> None:
+        """Tell what nobody may miss, though nothing failed: for whom a sweep waits."""
+        self.warn(text)
 
 
 class PlainProgress(Progress):
@@ -206,6 +210,8 @@ class JsonProgress(Progress):
 
     def say(self, text: str) -> None:  # noqa: D102
         print(json.dumps({"event": "message", "text": text}), file=sys.stderr, flush=True)
+
+    notice = say
 
     def warn(self, text: str) -> None:  # noqa: D102
         print(json.dumps({"event": "error", "text": text}), file=sys.stderr, flush=True)

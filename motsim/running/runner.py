@@ -1,17 +1,19 @@
 """Runs cells over a backend; what is finished is in the store, whoever dies."""
 
+import logging
 import math
 import os
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from joblib import Parallel, delayed
 
 from motsim.plans.plan import Cell
-from motsim.results.store import MAX_TRIES, Store
+from motsim.results.store import MAX_TRIES
 from motsim.running.backends import Backend, BackendError
+from motsim.running.keeper import Keeper
 from motsim.running.worker import Done, execute, execute_away, prepare_worker, worker_died
 
 __all__ = ["run_cells"]
@@ -21,6 +23,7 @@ TASK_SECONDS = 0.2  # cheap runs are handed out together, up to about this long
 TASK_RUNS = 100
 
 OnDone = Callable[[Cell, str, float], Any]
+log = logging.getLogger(__name__)
 
 
 def run_cells(
@@ -28,6 +31,7 @@ def run_cells(
     folder: Path,
     workers: int | Backend,
     on_done: OnDone = lambda cell, status, seconds: None,
+    tell: Callable[[str], object] = log.warning,
 ) -> None:
     """Run every cell that the store does not hold yet, the longest first.
 
@@ -45,21 +49,31 @@ def run_cells(
     on_done : callable
         Called with cell, status and seconds; seconds are NaN if another process finished it or
         its worker died right after.
+    tell : callable
+        Told in lines for whom this call waits, and whose runs it takes.
 
     Raises
     ------
     BackendError
         If the cluster is lost.
+    StoreError
+        If the store cannot be used, or if nothing tells whether those live that hold the rest.
     """
     backend = workers if isinstance(workers, Backend) else Backend(jobs=workers, ahead=2 * workers)
-    with Store(folder) as store:
+    with Keeper(folder, tell) as keeper:
+        _run_all(cells, keeper, backend, on_done)
+
+
+def _run_all(cells: Sequence[Cell], keeper: Keeper, backend: Backend, on_done: OnDone) -> None:
+    with keeper.store() as store:
         store.forget_dead()
         told = set(store.settled())
     deaths: dict[str, int] = {}  # of a cluster's workers, by the run that was under way
     waiting = fruitless = 0
     while True:
-        with Store(folder) as store:
-            settled = store.settled()
+        with keeper.store() as store:
+            held = keeper.held(store)
+            settled = store.settled()  # after `held`: what ends in between is settled
             suspects = store.suspects() | deaths.keys()
         left = {}
         for cell in cells:
@@ -70,20 +84,27 @@ def run_cells(
                 on_done(cell, settled[cell.key], math.nan)
         if not left:
             return
-        if waiting:
-            time.sleep(POLL)
+        theirs = {key: held[key] for key in left.keys() & held.keys()}
+        nothing_else = len(theirs) == len(left)
+        if waiting or nothing_else:
+            keeper.wait(theirs, POLL, only=nothing_else)
+        else:
+            keeper.working()
+        if nothing_else:
+            continue
+        left = {key: cell for key, cell in left.items() if key not in theirs}
         # A run whose worker died is tried again alone, so that only the guilty one dies twice.
         ordered = sorted(left.values(), key=lambda cell: cell.cost, reverse=True)
         alone = [[cell] for cell in ordered if cell.key in suspects]
         together = [cell for cell in ordered if cell.key not in suspects]
-        waiting, before = 0, len(told)
+        waiting, before = len(theirs), len(told)
         for batch in (together, *alone):
-            unanswered, elsewhere = _run_batch(batch, folder, backend, told, on_done)
+            unanswered, elsewhere = _run_batch(batch, keeper, backend, told, on_done)
             waiting += elsewhere
             for key in unanswered if backend.remote else ():
                 deaths[key] = deaths.get(key, 0) + 1
                 if deaths[key] >= MAX_TRIES:
-                    with Store(folder) as store:
+                    with keeper.store() as store:
                         reason = worker_died(f"{deaths[key]} workers died while running this")
                         store.commit(key, left[key].kind, dict(left[key].values), reason, 0.0)
             if unanswered and not backend.remote:
@@ -95,7 +116,7 @@ def run_cells(
 
 
 def _run_batch(
-    batch: Sequence[Cell], folder: Path, backend: Backend, told: set[str], on_done: OnDone
+    batch: Sequence[Cell], keeper: Keeper, backend: Backend, told: set[str], on_done: OnDone
 ) -> tuple[set[str], int]:
     """Run some cells.
 
@@ -116,11 +137,11 @@ def _run_batch(
             yield (
                 delayed(execute_away)(group)
                 if backend.remote
-                else delayed(execute)(group, str(folder))
+                else delayed(execute)(group, str(keeper.folder), keeper.sweep)
             )
 
-    with Store(folder) as store:
-        for answers in _answers(tasks(), backend):
+    with keeper.store() as store, closing(_answers(tasks(), backend)) as found_by_task:
+        for answers in found_by_task:
             if backend.remote:
                 with store.together():
                     for key, _, seconds, found in answers:
@@ -136,7 +157,7 @@ def _run_batch(
     return unanswered, elsewhere
 
 
-def _answers(tasks: Iterator[Any], backend: Backend) -> Iterator[list[Done]]:
+def _answers(tasks: Iterator[Any], backend: Backend) -> Generator[list[Done], None, None]:
     """Yield what each task tells, as it comes; end early if a worker died and no more comes."""
     options: dict[str, Any] = {"n_jobs": backend.jobs}
     if backend.remote:

@@ -4,9 +4,8 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from motsim.experiments import kind_module
+from motsim.experiments.protocol import Kind
 from motsim.plans.plan import Cell, Sweep
 from motsim.results.store import FAILED, Store
 from motsim.results.tables import Tables, export
@@ -70,7 +69,7 @@ class Session:
             f"{sweep.name} ({what}): {len(wanted)} runs, {len(wanted) - len(left)} finished before"
         )
         if left:
-            self._compile(kind_module(sweep.file.kind))
+            self._compile(sweep.kind)
         return left
 
     def run(self, name: str, total: int, left: Mapping[str, Cell]) -> None:
@@ -82,12 +81,14 @@ class Session:
         count.expect(cells)
         self.progress.start(count)
         try:
-            run_cells(cells, self.folder, self.backend, self.progress.add)
+            run_cells(cells, self.folder, self.backend, self.progress.add, self.progress.notice)
         finally:
             self.progress.stop()
 
-    def _compile(self, kind: Any) -> None:
+    def _compile(self, kind: Kind) -> None:
         """Compile before workers start, so that they all load one finished cache."""
+        if not kind.compiles:
+            return
         first = not compiled_here()
         if first:
             self.progress.say("compiling the kernels, once on this machine: about 20 s ...")

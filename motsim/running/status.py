@@ -11,6 +11,7 @@ from motsim.plans.changes import Changes
 from motsim.plans.origins import origin_path
 from motsim.plans.plan import Sweep, SweepError, Tier, load_sweep, sweep_names
 from motsim.results.store import FAILED, Store, StoreError
+from motsim.running.holders import held_lines
 
 __all__ = ["describe"]
 
@@ -36,6 +37,7 @@ def describe(folder: Path, names: Sequence[str] = (), seed_start: int | None = N
     with Store(folder, read_only=True) as store:
         statuses = store.settled()
         running = store.under_way()
+        holders = held_lines(store, folder)
         versions = store.versions()
     size = sum(part.stat().st_size for part in folder.glob("results.db*"))
     failed = sum(status in FAILED for status in statuses.values())
@@ -61,9 +63,10 @@ def describe(folder: Path, names: Sequence[str] = (), seed_start: int | None = N
     other = len(statuses.keys() - known)
     if other:
         lines.append(
-            f"{other:,} runs are of none of these sweeps: other settings or seeds, or older code"
+            f"{other:,} runs are of none of these sweeps: other settings or seeds, older code, or"
+            " kinds of your own, whose files are to be named"
         )
-    return lines
+    return [*lines, *holders]
 
 
 def _sweeps(folder: Path, names: Sequence[str], seed_start: int | None) -> Iterator[Sweep]:
@@ -86,6 +89,8 @@ def _sweeps(folder: Path, names: Sequence[str], seed_start: int | None) -> Itera
             asked[str(place), changes.options] = changes
     for (name, _), changes in asked.items():
         try:
-            yield load_sweep(name, changes=changes)
+            sweep = load_sweep(name, changes=changes, trusted=False)
+            if not sweep.own_kind:  # its code is run only if its file is named
+                yield sweep
         except SweepError:  # moved or changed since; its runs count as those of no sweep
             continue

@@ -13,10 +13,12 @@ from typing import Any, NamedTuple
 
 from joblib.externals.loky import process_executor
 
-from motsim.experiments import kind_module
+from motsim.experiments import load_kind
+from motsim.experiments.protocol import Kind
 from motsim.experiments.result import Result
+from motsim.plans.keys import kind_key
 from motsim.plans.plan import Cell
-from motsim.results.store import Store, WorkerDiedError, run_key
+from motsim.results.store import Store, WorkerDiedError
 from motsim.running.backends import BackendError
 from motsim.threads import one_thread
 
@@ -34,16 +36,17 @@ class Done(NamedTuple):
     found: tuple[dict[str, Any], Result] | None = None
 
 
-def execute(cells: Sequence[Cell], folder: str) -> list[Done]:
+def execute(cells: Sequence[Cell], folder: str, sweep: str = "") -> list[Done]:
     """Run some cells in this process, one after the other, and commit each as it ends.
 
-    The disk is waited for once, before the caller hears of them.
+    The disk is waited for once, before the caller hears of them. `sweep` gives signs of life for
+    this process, which may be deaf in a kernel.
 
     One that has killed two workers is stored as `worker_died`; one that another process has is
     passed over (`elsewhere`).
     """
     done = []
-    with Store(Path(folder)) as store, store.together(), one_thread_for(cells):
+    with Store(Path(folder), sweep=sweep) as store, store.together(), one_thread_for(cells):
         for cell in cells:
             begin = time.perf_counter()
             try:
@@ -75,13 +78,12 @@ def execute_away(cells: Sequence[Cell]) -> list[Done]:
         for cell in cells:
             begin = time.perf_counter()
             settings, result = compute(cell)
-            if result.status != "error":
-                found = run_key(cell.kind, settings, kind_module(cell.kind).__name__)
-                if found != cell.key:
-                    raise BackendError(
-                        "a worker has another version of motsim than this command; install the"
-                        " same one everywhere"
-                    )
+            known = bool(cell.science) or result.status == "error"
+            if not known and kind_key(load_kind(cell.kind), settings) != cell.key:
+                raise BackendError(
+                    "a worker has another version of motsim than this command; install the same"
+                    " one everywhere"
+                )
             seconds = time.perf_counter() - begin
             done.append(Done(cell.key, result.status, seconds, (settings, result)))
     return done
@@ -91,7 +93,7 @@ def one_thread_for(cells: Sequence[Cell]) -> AbstractContextManager[None]:
     """Return `one_thread`, after loading what these cells need, so that it is limited too."""
     for cell in cells:
         with suppress(Exception):  # `compute` tells of it
-            kind_module(cell.kind)
+            load_kind(cell.kind, cell.folder)
     return one_thread()
 
 
@@ -99,15 +101,53 @@ def compute(cell: Cell) -> tuple[dict[str, Any], Result]:
     """Run one cell; return its complete settings and its result.
 
     A run that raises has the status `error`: it must not stop the others, and is reported.
+
+    Raises
+    ------
+    BackendError
+        If a user's own module is not here, or not as it was when the runs were planned.
     """
+    own = _own_kind(cell) if cell.science else None
     try:
-        settings = cell.settings
-        result: Result = kind_module(cell.kind).run(settings)
-        return settings.model_dump(), result
+        kind = own or load_kind(cell.kind)
+        settings = kind.Settings(**cell.values, seed=cell.labels["seed"])
+        result = kind.run(settings)
+        if own:
+            _check_imports(own)
+        return kind.dump(settings), result
     except Exception as error:
         text = " ".join(f"{type(error).__name__}: {error}".split())
         failed = Result("error", {"error": text, "traceback": traceback.format_exc()})
         return dict(cell.values), failed
+
+
+def _own_kind(cell: Cell) -> Kind:
+    """Return the user's own kind of a cell, as it was when its key was made."""
+    try:
+        kind = load_kind(cell.kind, cell.folder)
+    except ValueError as error:
+        raise BackendError(
+            f"a worker cannot load the kind of run: {error}; install its package there, or share"
+            " the folder"
+        ) from error
+    if kind.science != cell.science:
+        raise BackendError(
+            f"the sources of kind {cell.kind!r} have changed since this sweep began, or are others"
+            " on a worker; give the same command again"
+        )
+    return kind
+
+
+def _check_imports(kind: Kind) -> None:
+    """Refuse the result of code that no key covers."""
+    from motsim.experiments.own import undeclared
+
+    names = undeclared(kind)
+    if names:
+        raise ImportError(
+            f"the run imported {', '.join(names)} by other means than an import statement; name"
+            " the file in SOURCES, so that its change makes stored runs stale"
+        )
 
 
 def worker_died(reason: object) -> Result:

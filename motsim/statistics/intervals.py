@@ -29,7 +29,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 from scipy.special import stdtrit
 
 from motsim.statistics.confidence import resolve
@@ -74,6 +73,8 @@ def _share(
 ) -> Interval:
     if trials == 0:
         return Interval(low=0.0, high=1.0)
+    from scipy import stats  # takes as long to import as all of motsim.rates
+
     found = stats.binomtest(successes, trials).proportion_ci(resolve(level), method=method)
     return Interval(successes / trials, float(found.low), float(found.high))
 
@@ -160,6 +161,8 @@ def median_interval(
     middle = x[(len(x) - 1) // 2 : len(x) // 2 + 1]
     value = float(middle.mean()) if np.isfinite(middle).all() else float(middle[-1])
     low, high = (x, x) if between is None else (_sorted(ends) for ends in between)
+    from scipy import stats
+
     k = int(stats.binom.ppf((1 - resolve(level)) / 2, len(low), 0.5))
     if k < 1:  # no pair of values is wide enough
         return Interval(value)

@@ -9,7 +9,8 @@ from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from motsim.testing.claim import AtMost, as_claim, nearest, positive, verdict_of
+from motsim.checks import close_to
+from motsim.testing.claim import AtMost, as_claim, positive, verdict_of
 from motsim.testing.evidence import Evidence, current_evidence
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def _rate(
     known = list(signature(rate).parameters)[1:]  # all but the data
     for name in options:
         if name not in known:
-            close = nearest(name, [*known, "below", "above", "evidence", "inconclusive"])
+            close = close_to(name, [*known, "below", "above", "evidence", "inconclusive"])
             hint = f"; did you mean {close}?" if close else f"; there are: {', '.join(known)}"
             raise TypeError(f"assert_rate has no option {name!r}{hint}")
     stated = below is not None or above is not None

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal, cast
+
+from motsim.checks import close_to
 
 if TYPE_CHECKING:
     from motsim.rates.decision import RateDecision
     from motsim.rates.rate import Rate
 
-__all__ = ["AtMost", "Verdict", "as_claim", "at_most", "nearest", "positive", "verdict_of"]
+__all__ = ["AtMost", "Verdict", "as_claim", "at_most", "positive", "verdict_of"]
 
 Verdict = Literal["holds", "fails", "inconclusive"]
 LAWS = {"log": "log", "1/eps": "inverse", "inverse": "inverse", "power": "power", "floor": "floor"}
@@ -73,7 +74,7 @@ def as_claim(law: object) -> str | AtMost:
         return LAWS[law]
     hint = ""
     if isinstance(law, str):
-        close = nearest(law.lower().replace("ε", "eps"), CALLED)
+        close = close_to(law.lower().replace("ε", "eps"), CALLED)
         hint = f"; did you mean {CALLED[close]}?" if close else ""
     elif _is_number(law):
         hint = f"; did you mean at_most({law})?"
@@ -85,13 +86,6 @@ def verdict_of(rate: Rate, law: str | AtMost) -> Verdict:
     if isinstance(law, AtMost):
         return law.verdict(rate.decision)
     return cast(Verdict, rate.supports(law))
-
-
-def nearest(name: str, choices: Iterable[str]) -> str:
-    """Return the choice that a misspelt name is close to; "" if there is none."""
-    from difflib import get_close_matches
-
-    return next(iter(get_close_matches(name, list(choices), n=1)), "")
 
 
 def positive(value: Any) -> bool:

@@ -60,9 +60,11 @@ class Bench:
             own["MOTSIM_FAULT_OFF"] = off
         return {**os.environ, **own, **more}
 
-    def start(self, *arguments, off=None, env=None, jobs=2, out=None):
+    def start(self, *arguments, off=None, env=None, jobs=2, out=None, inside=()):
+        """Start a sweep; `inside`: words before its command, as `places.place` gives them."""
         return subprocess.Popen(
-            self.command(*arguments, jobs=jobs, out=out), env=self.environment(off, **(env or {})),
+            [*inside, *self.command(*arguments, jobs=jobs, out=out)],
+            env=self.environment(off, **(env or {})),
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
         )  # fmt: skip
 

@@ -6,8 +6,7 @@ import time
 
 import pytest
 
-import motsim.results.store
-from motsim.results.ownership import is_alive
+import motsim.results.claims
 from motsim.results.store import Store
 from tests.faults.harness import ROOT, Bench, choices, end, recomputed
 
@@ -88,7 +87,7 @@ def test_f9_dead_owner_frees_its_run_at_once(tmp_path, rounds, record):
 
 def test_f9_control_a_lock_that_outlives_its_owner_stays(tmp_path, monkeypatch):
     killed_holder(tmp_path)
-    monkeypatch.setattr(motsim.results.store, "is_alive", lambda owner: True)
+    monkeypatch.setattr(motsim.results.claims, "is_gone", lambda *owner: False)
     with Store(tmp_path) as store:
         assert not store.claim("k")
 
@@ -131,6 +130,6 @@ def test_f29_control_claims_by_the_clock_are_taken_twice(tmp_path, record):
 
 def test_this_process_is_alive():
     """Control of the owner's test itself: one that is never true would free every run."""
-    from motsim.results.ownership import myself
+    from motsim.results.ownership import lives, myself
 
-    assert is_alive(myself())
+    assert lives(myself(), myself())

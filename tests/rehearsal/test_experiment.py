@@ -99,5 +99,5 @@ def test_planned_schedule_is_in_the_table():
 
 def test_cost_grows_and_keys_are_stable_numbers():
     assert cost(Settings(repetitions=2000)) > cost(Settings(repetitions=1000))
-    one = run_key("rehearsal", Settings(noise_std=1).model_dump(), ())
-    assert one == run_key("rehearsal", Settings(noise_std=1.0).model_dump(), ())
+    one, other = (Settings(noise_std=std).model_dump() for std in (1, 1.0))
+    assert run_key("rehearsal", one, run.__module__) == run_key("rehearsal", other, run.__module__)

@@ -5,9 +5,10 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from motsim.checks import check_choice
 from motsim.mixture import kernels
 from motsim.mixture.kernels import mirrors
-from motsim.mixture.model import Loss, Model, ModelParameters, Routing, check_choice
+from motsim.mixture.model import Loss, Model, ModelParameters, Routing
 
 __all__ = [
     "count_tokens",

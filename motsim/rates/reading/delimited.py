@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from motsim.checks import listed
 from motsim.rates.reading.layout import (
     DECIMAL_COMMA,
     EMPTY,
@@ -22,7 +23,7 @@ from motsim.rates.reading.layout import (
     is_number,
     sniff,
 )
-from motsim.rates.reading.refusal import ReadingError, listed, short
+from motsim.rates.reading.refusal import ReadingError, short
 from motsim.rates.reading.table import Cells, Encoder, Growing, Table, encoded
 
 __all__ = ["Delimited", "delimited"]

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from motsim.rates.reading.refusal import ReadingError, listed, nearest
+from motsim.checks import listed, nearest
+from motsim.rates.reading.refusal import ReadingError
 from motsim.rates.reading.table import Cells, Label, Table, as_label
 
 __all__ = ["Where", "chosen_files", "chosen_rows", "parse_where"]

@@ -11,10 +11,11 @@ from pathlib import PurePath
 
 import numpy as np
 
+from motsim.checks import listed
 from motsim.rates.reading import names
 from motsim.rates.reading.curves import Order, combine, order_of
 from motsim.rates.reading.misnamed import one_a_row
-from motsim.rates.reading.refusal import ReadingError, listed
+from motsim.rates.reading.refusal import ReadingError
 from motsim.rates.reading.roles import Roles
 from motsim.rates.reading.table import Cells, Label
 

@@ -4,9 +4,10 @@ from typing import Any
 
 import numpy as np
 
+from motsim.checks import listed
 from motsim.rates.reading import names
 from motsim.rates.reading.frames import FrameTable, frame_table
-from motsim.rates.reading.refusal import ReadingError, listed, short
+from motsim.rates.reading.refusal import ReadingError, short
 
 __all__ = ["history_table"]
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from motsim.rates.reading.refusal import listed
+from motsim.checks import listed
 
 __all__ = ["trailing_empty"]
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Collection
 
+from motsim.checks import listed
 from motsim.rates.reading import names
-from motsim.rates.reading.refusal import ReadingError, listed
+from motsim.rates.reading.refusal import ReadingError
 from motsim.rates.reading.table import MOST_VALUES, Label, Table
 
 __all__ = ["clash", "one_a_row", "own_rows"]

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from motsim.checks import listed
 from motsim.rates.reading import names
 from motsim.rates.reading.frames import MISSING
 from motsim.rates.reading.layout import comma_rule, is_number
 from motsim.rates.reading.misnamed import clash
-from motsim.rates.reading.refusal import ReadingError, listed
+from motsim.rates.reading.refusal import ReadingError
 from motsim.rates.reading.table import Table
 
 __all__ = ["Roles", "choose", "choose_loss", "choose_step"]

@@ -4,9 +4,10 @@ from math import gcd
 
 import numpy as np
 
+from motsim.checks import listed
 from motsim.rates.reading import names
 from motsim.rates.reading.curves import combine
-from motsim.rates.reading.refusal import ReadingError, listed
+from motsim.rates.reading.refusal import ReadingError
 from motsim.rates.reading.table import Table
 
 __all__ = ["refuse_single_times"]

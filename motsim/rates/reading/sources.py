@@ -6,10 +6,10 @@ import os
 import stat
 import zlib
 from collections.abc import Callable
-from difflib import get_close_matches
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from motsim.checks import close_to
 from motsim.rates.reading import coco, ioh, records, tensorboard
 from motsim.rates.reading.delimited import delimited
 from motsim.rates.reading.line_ends import NewlineStream, returns_only
@@ -122,7 +122,5 @@ def _missing(path: Path) -> ReadingError:
         there = os.listdir(path.parent)
     except OSError:
         return ReadingError(f"{path}: no such file, and no folder {str(path.parent)!r}")
-    close = get_close_matches(path.name, there, n=1)
-    return ReadingError(
-        f"{path}: no such file" + (f"; did you mean {close[0]!r}?" if close else "")
-    )
+    close = close_to(path.name, there)
+    return ReadingError(f"{path}: no such file" + (f"; did you mean {close!r}?" if close else ""))

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from motsim.checks import nearest
 from motsim.rates.reading.layout import comma_rule
-from motsim.rates.reading.refusal import ReadingError, nearest, short
+from motsim.rates.reading.refusal import ReadingError, short
 
 if TYPE_CHECKING:
     import pandas as pd

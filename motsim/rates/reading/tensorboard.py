@@ -7,9 +7,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from motsim.checks import listed, nearest
 from motsim.rates.reading import names
 from motsim.rates.reading.frames import FrameTable, frame_table
-from motsim.rates.reading.refusal import ReadingError, listed, nearest, short
+from motsim.rates.reading.refusal import ReadingError, short
 
 __all__ = ["event_files", "events_table", "is_events", "is_scalars", "scalars_note"]
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from motsim.checks import listed, nearest
 from motsim.rates.reading import names
-from motsim.rates.reading.refusal import ReadingError, listed
+from motsim.rates.reading.refusal import ReadingError
 from motsim.rates.reading.table import Cells, Label, Table
 
 __all__ = ["Columns", "long_cells", "wide_columns"]
@@ -66,8 +67,6 @@ def _legends(table: Table, legends: dict[str, "re.Match[str]"], loss: str | None
     metrics = list(dict.fromkeys(found["metric"] for found in plain.values()))
     if loss is not None:
         if loss not in metrics:
-            from motsim.rates.reading.refusal import nearest
-
             raise ReadingError(
                 f"{table.name}: no metric {loss!r} (for --loss)" + nearest(loss, metrics)
             )

@@ -30,9 +30,33 @@ def install():
         note(f"acknowledged {key}")
 
     Store.commit = noted
+    if "MOTSIM_FAULT_HASTE" in os.environ:
+        make_haste()
+    if "MOTSIM_FAULT_MACHINE" in os.environ:
+        be_another_machine(os.environ["MOTSIM_FAULT_MACHINE"])
     off = os.environ.get("MOTSIM_FAULT_OFF")
     if off:
         OFF[off](note)
+
+
+def make_haste():
+    """Signs of life come often, and silences are short."""
+    import motsim.running.keeper
+    import motsim.running.watch
+
+    motsim.running.watch.BEAT = motsim.running.keeper.BEAT = 0.2
+    motsim.running.watch.QUIET, motsim.running.watch.SILENCE = 1.0, 2.0
+    motsim.running.keeper.TELL = 0.5
+
+
+def be_another_machine(name):
+    """Let this process believe that; the others' locks are not seen."""
+    import motsim.results.ownership
+    import motsim.results.presence
+
+    motsim.results.ownership._machine = lambda: name
+    motsim.results.ownership._boot = lambda: name
+    motsim.results.presence.SET = motsim.results.presence.GET = None
 
 
 def commit_later(note):
@@ -69,34 +93,87 @@ def no_look_at_the_parent(note):
 
 def no_claims(note):
     """A run belongs to whoever comes."""
+    from motsim.results.claims import Claims
     from motsim.results.store import Store
 
     Store.claim = lambda self, key: True
     Store.suspects = lambda self: set()
+    Claims.others = lambda self: {}
 
 
 def claims_for_ever(note):
     """A run that was begun stays with whoever began it, as with a plain lock file."""
-    import motsim.results.store
+    import motsim.results.claims
 
-    motsim.results.store.is_alive = lambda owner: True
+    motsim.results.claims.is_gone = lambda *owner: False
 
 
 def claims_by_clock(note):
     """A claim holds for a minute of the wall clock."""
     import time
 
-    import motsim.results.store
+    import motsim.results.claims
 
     begin = float(os.environ.get("MOTSIM_FAULT_BEGIN", "0"))
-    motsim.results.store.is_alive = lambda owner: time.time() - begin < 60.0
+    motsim.results.claims.is_gone = lambda *owner: time.time() - begin >= 60.0
+
+
+def places_by_host(note):
+    """One host name is one place, as it was: a number that is not found there is of a dead one."""
+    import socket
+
+    import motsim.results.ownership
+    import motsim.results.presence
+
+    motsim.results.ownership._place = lambda: f"x.{socket.gethostname()}.x"
+    motsim.results.presence.SET = motsim.results.presence.GET = None
+
+
+def no_signs(note):
+    """A sweep gives one sign of life, and no more."""
+    from motsim.results.claims import Claims
+
+    give = Claims.give_sign
+
+    def once(self):
+        if not getattr(once, "given", False):
+            once.given = True
+            return give(self)
+        return dict(self._db.rows("SELECT name, beat FROM signs"))
+
+    Claims.give_sign = once
+
+
+def no_farewell(note):
+    """A sweep that ends leaves what its workers held to whoever finds it."""
+    from motsim.results.claims import Claims
+
+    Claims.end = lambda self: True
+
+
+def no_looks(note):
+    """Nobody looks for the signs of others."""
+    from motsim.running.watch import Watch
+
+    Watch.look = lambda *arguments: None
+
+
+def no_locks(note):
+    """No lock is made, and none is missed: a stopped process and a dead one look alike."""
+    import motsim.results.files
+    import motsim.results.presence
+
+    motsim.results.presence.Presence.__init__ = lambda self, *arguments: setattr(
+        self, "_file", None
+    )
+    motsim.results.files.lock_file = lambda descriptor: True
 
 
 def no_limit_of_tries(note):
     """A run whose worker died is tried again and again."""
-    import motsim.results.store
+    import motsim.results.claims
 
-    motsim.results.store.MAX_TRIES = 10**9
+    motsim.results.claims.MAX_TRIES = 10**9
 
 
 def no_signal_handler(note):
@@ -139,7 +216,8 @@ OFF = {
     function.__name__: function
     for function in (
         commit_later, no_death_signal, no_look_at_the_parent, no_claims, claims_for_ever,
-        claims_by_clock,
+        claims_by_clock, places_by_host, no_signs, no_farewell, no_looks,
+        no_locks,
         no_limit_of_tries, no_signal_handler, give_up, write_in_place,
     )
 }  # fmt: skip

@@ -1,0 +1,83 @@
+"""Write a folder for a claim of one's own: experiment, sweep, claim, figure, tests, workflow."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from motsim.commands.common import CommandParser, spoken
+
+__all__ = ["main", "parser", "write"]
+
+PROGRAM = "motsim new"
+TEMPLATE = Path(__file__).with_name("paper")
+#: Files of the template that lie elsewhere in the folder: packaging tools leave out dotted ones.
+MOVED = {
+    "gitignore.txt": ".gitignore",
+    "pyproject.txt": "pyproject.toml",
+    "workflow/tests.yml": ".github/workflows/tests.yml",
+    "tests/descent_checks.txt": "tests/test_descent.py",
+}
+EPILOG = """\
+example:
+  motsim new my-paper && cd my-paper && python -m pytest
+
+The folder holds descent on a quadratic, the claim that it needs O(log 1/eps) steps, and a negative
+control of which the claim has to fail. Edit descent.py and descent.toml.
+
+Exit codes: 0 written, 2 the folder is not empty or cannot be written.
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command's options."""
+    options = CommandParser(
+        prog=PROGRAM,
+        description="Write a folder for a claim of your own; its tests pass as they are.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    options.add_argument("folder", type=Path, metavar="DIR", help="made if missing")
+    return options
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit code."""
+    folder: Path = parser().parse_args(argv).folder
+    from motsim.printing import printable
+
+    try:
+        written = write(folder)
+    except OSError as error:
+        text = error.strerror or str(error)
+        print(printable(spoken(f"{PROGRAM}: {folder}: {text}")), file=sys.stderr)
+        return 2
+    for path in written:
+        print(printable(str(path)))
+    print(printable(f"next: cd {folder} && python -m motsim verify descent.toml"))
+    return 0
+
+
+def write(folder: Path) -> list[Path]:
+    """Write the folder; return its files.
+
+    Raises
+    ------
+    OSError
+        If it is not empty or cannot be written.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise FileExistsError(0, "is there and not empty; choose another name")
+    name = folder.resolve().name
+    written = []
+    for source in sorted(path for path in TEMPLATE.rglob("*") if path.is_file()):
+        part = source.relative_to(TEMPLATE).as_posix()
+        if "__pycache__" in part:
+            continue
+        place = folder / MOVED.get(part, part)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        text = source.read_text(encoding="utf-8").replace("PAPER", name)
+        place.write_text(text, encoding="utf-8")
+        written.append(place)
+    return written

@@ -1,0 +1,61 @@
+"""The examples come out as they claim, and each can fail."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from motsim.experiments.beside import forget
+from motsim.verify import main
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+SWEEPS = sorted(EXAMPLES.glob("*/*.toml"))
+
+
+@pytest.fixture(autouse=True)
+def alone():
+    yield
+    forget()
+
+
+def verify(path, out, capsys, code=0):
+    words = [str(path), "--out", str(out), "--json", "--jobs", "2", "--progress", "quiet"]
+    assert main(words) == code
+    (found,) = json.loads(capsys.readouterr().out).values()
+    return {finding["case"]: finding for finding in found["findings"]}
+
+
+@pytest.mark.parametrize("path", SWEEPS, ids=lambda path: path.stem)
+def test_examples_are_short_and_their_claims_come_out(path, tmp_path, capsys):
+    modules = list(path.parent.glob("*.py"))
+    assert modules
+    assert all(len(module.read_text().splitlines()) < 150 for module in modules)
+    verify(path, tmp_path, capsys)
+
+
+#: Example -> what makes a method do as the other one does, and the case that then fails.
+BROKEN = {
+    "logistic": ("slope / np.linalg.norm(slope)", "slope", "normalized"),
+    "accelerated": ("(k - 1) / (k + 2)", "0.0", "nesterov"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_method_turns_its_verdict(name, tmp_path, capsys):
+    (path,) = (path for path in SWEEPS if path.stem == name)
+    right, wrong, case = BROKEN[name]
+    text = (path.parent / f"{name}.py").read_text()
+    assert right in text
+    (tmp_path / f"{name}.py").write_text(text.replace(right, wrong))
+    (tmp_path / path.name).write_text(path.read_text())
+    found = verify(tmp_path / path.name, tmp_path / "out", capsys, code=1)
+    turned = {case for case, finding in found.items() if finding["verdict"] != finding["expected"]}
+    assert turned
+    assert all(one.startswith(case) for one in turned)
+
+
+def test_every_example_is_listed():
+    listed = (EXAMPLES / "README.md").read_text()
+    for path in SWEEPS:
+        assert f"({path.parent.name})" in listed
+    assert len(SWEEPS) >= 2
