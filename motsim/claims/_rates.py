@@ -128,12 +128,22 @@ def depth_finding(case: str, rows: pd.DataFrame, num_classes: int = 4) -> Findin
     smallest = float(rows["epsilon"].min())
     predicted = f"log down to {smallest:.0e} in more than {MOST:.0%} of the runs"
     became = outcomes(rows, num_classes)
-    depth = log_depth(*curves(specialized(rows, num_classes)))
+    good = specialized(rows, num_classes)
+    depth = log_depth(*curves(good))
     total = len(depth.eps_low)
     if not total:
         return undecided(case, predicted, "no run specializes", f"{became}.")
     kept = exact_share_interval(depth.num_kept, total)
     end = Interval(*depth.median())
+    if np.isinf(end.value):  # the stage begins too low for a logarithm of its own
+        lowest = good.loc[good["step"] >= 0].groupby("run")["epsilon"].min().median()
+        begin = good.loc[good["stage_step"] > 0].groupby("run")["epsilon"].max().median()
+        return Finding(
+            case, predicted, "less than three decades of a logarithm in the last stage",
+            kept.above(MOST),
+            f"{became}. Of those {depth.num_kept} of {total} keep it to the end{dynamics(rows)};"
+            f" the last stage goes from {begin:.0e} to {lowest:.0e} (medians)",
+        )  # fmt: skip
     spread = f"{end.value:.1e} {end.ends('.1e')}"
     speed = float(np.nanmedian(depth.steps_per_decade)) if np.isfinite(depth.eps_low).any() else 0.0
     if depth.num_kept > MOST * total:

@@ -39,11 +39,10 @@ from motsim.claims._cases import case_settings
 from motsim.claims._excess import last_stage_curve
 from motsim.claims._outcomes import at_epsilon, outcomes, specialized
 from motsim.claims._plateau import predicted_plateau
-from motsim.claims._rates import MOST, curves, depth_finding, dynamics
+from motsim.claims._rates import depth_finding
 from motsim.claims._undecided import needs
-from motsim.rates import log_depth
 from motsim.results.tables import Tables
-from motsim.statistics.intervals import exact_share_interval, median_interval
+from motsim.statistics.intervals import median_interval
 
 __all__ = ["CLAIM", "judge", "plateau_finding", "plateaus", "total_steps"]
 
@@ -121,35 +120,17 @@ def plateau_finding(name: str, rows: pd.DataFrame) -> Finding:
 
 
 def _depth(case: str, rows: pd.DataFrame) -> Finding:
-    """As in `rates`; also where the last stage begins too low for a logarithm of its own."""
-    good = specialized(rows, NUM_CLASSES)
-    runs = good["run"].nunique()
-    depth = log_depth(*curves(good)) if runs else None
-    if depth is not None and np.isinf(depth.median()[0]):
-        kept = exact_share_interval(depth.num_kept, runs)
-        lowest = good.loc[good["step"] >= 0].groupby("run")["epsilon"].min()
-        begins = good.loc[good["stage_step"] > 0].groupby("run")["epsilon"].max()
-        finding = Finding(
-            case, f"log down to {rows['epsilon'].min():.0e} in more than {MOST:.0%} of the runs",
-            "less than three decades of a logarithm in the last stage",
-            kept.above(MOST),
-            f"{outcomes(rows, NUM_CLASSES)}. Of those {depth.num_kept} of {runs} keep it to the"
-            f" end{dynamics(rows)}; the last stage goes from {begins.median():.0e} to"
-            f" {lowest.median():.0e} (medians)",
-        )  # fmt: skip
-    else:
-        finding = depth_finding(case, rows, NUM_CLASSES)
+    """As in `rates`, with the steps from the first one."""
+    finding = depth_finding(case, rows, NUM_CLASSES)
     steps = total_steps(rows).to_numpy()
     middle = median_interval(steps)
     if np.isfinite(middle.value):
-        ends = f"{middle.ends(',.0f')}"
+        ends = middle.ends(",.0f")
         cost = f"{middle.value:,.0f} {ends} steps from the first to {TARGET:.0e}"
     else:
-        reached = int(np.isfinite(steps).sum())
-        cost = (
-            f"{TARGET:.0e} reached by {reached} of {runs} within {rows['num_steps'].max():,.0f}"
-            " steps"
-        )
+        reached = f"{np.isfinite(steps).sum()} of {outcomes(rows, NUM_CLASSES).num_done}"
+        budget = rows["num_steps"].max()
+        cost = f"{TARGET:.0e} reached by {reached} within {budget:,.0f} steps"
     return replace(finding, evidence=f"{finding.evidence}; {cost}")
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from motsim.claims._rates import case_decision, rate_finding
-from motsim.experiments import mixture
+from motsim.experiments.mixture import run as mixture
 from motsim.experiments.mixture.run import Settings, build_model, epsilon_grid, prepare, stages
 from motsim.mixture.training import train
 from motsim.plans.plan import load_sweep
