@@ -93,9 +93,9 @@ def claim_as(store, key, owner, tries=1):
 
 def test_a_run_is_claimed_once(tmp_path):
     with Store(tmp_path) as store:
-        assert store.claim("k")
+        assert store.lease("k")
         put(store)
-        assert not store.claim("k")
+        assert not store.lease("k")
 
 
 def test_a_live_owner_keeps_its_run(tmp_path):
@@ -106,12 +106,12 @@ def test_a_live_owner_keeps_its_run(tmp_path):
     with sleeper, Store(tmp_path) as store:
         owner = sleeper.stdout.readline().strip()
         claim_as(store, "k", owner)
-        assert not store.claim("k")
+        assert not store.lease("k")
         assert store.suspects() == set()
         sleeper.kill()
         sleeper.wait()
         assert store.suspects() == {"k"}
-        assert store.claim("k")
+        assert store.lease("k")
 
 
 def test_two_dead_owners_are_enough(tmp_path):
@@ -119,9 +119,9 @@ def test_two_dead_owners_are_enough(tmp_path):
     with Store(tmp_path) as store:
         claim_as(store, "once", owner)
         claim_as(store, "twice", owner, tries=2)
-        assert store.claim("once")
+        assert store.lease("once")
         with pytest.raises(WorkerDiedError, match="2 workers died"):
-            store.claim("twice")
+            store.lease("twice")
 
 
 def test_a_reused_pid_is_another_owner():
@@ -189,12 +189,12 @@ def test_to_forget_failures_frees_no_live_owner(tmp_path):
         for key, name in (("live", owner), ("dead", dead_owner()), ("away", elsewhere)):
             claim_as(store, key, name)
         assert store.forget_failures(["live", "dead", "away"]) == 1
-        assert store.claims.by_owner() == {owner: ["live"], elsewhere: ["away"]}
-        assert not store.claim("live")
+        assert store.leases.by_owner() == {owner: ["live"], elsewhere: ["away"]}
+        assert not store.lease("live")
         sleeper.kill()
         sleeper.wait()
         store.forget_failures(["live"])
-        assert store.claim("live")
+        assert store.lease("live")
 
 
 def test_who_was_taken_for_dead_spoils_nothing_when_it_comes_back(tmp_path):
@@ -210,15 +210,15 @@ def test_who_was_taken_for_dead_spoils_nothing_when_it_comes_back(tmp_path):
 def test_a_failed_run_is_not_tried_by_the_second_of_two_starts(tmp_path):
     with Store(tmp_path) as store:
         put(store, result=replace(RESULT, status="error"))
-        assert not store.claim("k")
+        assert not store.lease("k")
         store.forget_failures(["k"])
-        assert store.claim("k")  # control: asked for
+        assert store.lease("k")  # control: asked for
 
 
 def test_release_counts_no_try(tmp_path):
     with Store(tmp_path) as store:
         for _ in range(3):
-            assert store.claim("k")
+            assert store.lease("k")
             store.release()
 
 
@@ -357,7 +357,7 @@ def test_many_short_commits_wait_for_the_disk_once(tmp_path):
 def test_eight_processes_may_make_one_store(tmp_path):
     code = (
         "import sys; from pathlib import Path; from motsim.results.store import Store\n"
-        "with Store(Path(sys.argv[1])) as store: assert store.claim(sys.argv[2])"
+        "with Store(Path(sys.argv[1])) as store: assert store.lease(sys.argv[2])"
     )
     for number in range(3):
         folder = tmp_path / str(number)

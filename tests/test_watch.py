@@ -125,24 +125,24 @@ def test_without_such_locks_nothing_is_said(tmp_path, monkeypatch):
 def test_a_sign_is_seen_by_others_and_an_older_file_needs_no_migration(tmp_path):
     with Store(tmp_path, sweep="1:2:abc") as one, Store(tmp_path, sweep="3:4:def") as other:
         version = one._db.version()
-        assert other.claims._sign(one.claims.me.signs) is None
-        assert one.claims.give_sign() == {one.claims.me.signs: 1}
-        assert other.claims.give_sign() == {one.claims.me.signs: 1, other.claims.me.signs: 1}
-        assert one.claims.give_sign()[one.claims.me.signs] == 2
-        assert one.claims.end()
-        assert list(other.claims.give_sign()) == [other.claims.me.signs]
+        assert other.leases._sign(one.leases.me.signs) is None
+        assert one.leases.give_sign() == {one.leases.me.signs: 1}
+        assert other.leases.give_sign() == {one.leases.me.signs: 1, other.leases.me.signs: 1}
+        assert one.leases.give_sign()[one.leases.me.signs] == 2
+        assert one.leases.end()
+        assert list(other.leases.give_sign()) == [other.leases.me.signs]
         assert one._db.version() == version
 
 
 def test_a_sign_in_the_last_moment_saves_the_owner(tmp_path):
     with Store(tmp_path, sweep="1:2:abc") as one, Store(tmp_path) as other:
-        signs = one.claims.give_sign()
-        assert one.claim("k")
-        name = str(one.claims.me)
-        one.claims.give_sign()
-        assert other.claims.free([name], signs) == {}
-        assert other.claims.free([name], {one.claims.me.signs: 2}) == {name: 1}  # control
-        assert other.claim("k")
+        signs = one.leases.give_sign()
+        assert one.lease("k")
+        name = str(one.leases.me)
+        one.leases.give_sign()
+        assert other.leases.free([name], signs) == {}
+        assert other.leases.free([name], {one.leases.me.signs: 2}) == {name: 1}  # control
+        assert other.lease("k")
 
 
 SPACE = (

@@ -18,9 +18,9 @@ from typing import Any, Self
 from motsim import __version__
 from motsim.experiments.result import Result
 from motsim.plans.keys import run_key
-from motsim.results.claims import MAX_TRIES, Claims, WorkerDiedError
 from motsim.results.content import ContentError, packed, unpacked
 from motsim.results.database import SCHEMA, Database, Row, StoreError, check_folder
+from motsim.results.leases import MAX_TRIES, Leases, WorkerDiedError
 
 __all__ = [
     "FAILED",
@@ -72,7 +72,7 @@ class Store:
             check_folder(folder)
         self.path = folder / "results.db"
         self._db = Database(self.path, read_only=read_only)
-        self.claims = Claims(self._db, sweep)
+        self.leases = Leases(self._db, sweep)
 
     def __enter__(self) -> Self:
         return self
@@ -83,7 +83,7 @@ class Store:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.claims.close()
+        self.leases.close()
         self._db.close()
 
     def commit(
@@ -107,7 +107,7 @@ class Store:
             counts = not before or before[0][0] in FAILED or result.status in FINISHED
             if counts:
                 self._db.insert(row)
-            self.claims.drop(key)
+            self.leases.drop(key)
         if counts:
             self._db.acknowledge()
 
@@ -143,7 +143,7 @@ class Store:
             self._db.acknowledge(count)
         return count
 
-    def claim(self, key: str) -> bool:
+    def lease(self, key: str) -> bool:
         """Take a run for this process; False if it has ended, or another process has it.
 
         Raises
@@ -154,15 +154,15 @@ class Store:
         with self._db.transaction(flush=False):
             # A failed run too: of two starts, the second must not try what the first has tried.
             ended = self._db.rows("SELECT 1 FROM runs WHERE key = ?", (key,))
-            return not ended and self.claims.take(key)
+            return not ended and self.leases.take(key)
 
     def suspects(self) -> set[str]:
         """Keys of unfinished runs whose owner died: one of them may kill its worker."""
-        return self.claims.gone()
+        return self.leases.gone()
 
     def release(self) -> None:
         """Give up every claim of this process, without counting a try."""
-        self.claims.release()
+        self.leases.release()
 
     def forget_failures(self, keys: Iterable[str]) -> int:
         """Delete the failed runs among these keys so that they run again; return how many.
@@ -178,7 +178,7 @@ class Store:
                     self._db.delete(key)
                     gone += 1
                 if key in dead:
-                    self.claims.drop(key)
+                    self.leases.drop(key)
         return gone
 
     def exclusive(self) -> AbstractContextManager[None]:
@@ -232,11 +232,11 @@ class Store:
         """Forget the claims of dead owners: a killed sweep is no fault of the runs in it."""
         with self._db.transaction():
             for key in self.suspects():
-                self.claims.drop(key)
+                self.leases.drop(key)
 
     def under_way(self) -> set[str]:
         """Keys of the runs that processes hold which have not certainly ended."""
-        return {key for keys in self.claims.others().values() for key in keys}
+        return {key for keys in self.leases.others().values() for key in keys}
 
     def together(self) -> AbstractContextManager[None]:
         """Return a context in which commits wait for the disk once, in the end."""

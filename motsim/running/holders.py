@@ -8,7 +8,7 @@ from pathlib import Path
 from motsim.results.ownership import Owner, lives, myself
 from motsim.results.presence import is_marked
 from motsim.results.store import Store, StoreError
-from motsim.running.watch import Sight, Verdict
+from motsim.running.watch import Sight, Standing
 
 __all__ = ["counted", "free", "held_lines", "named", "tag", "way_out"]
 
@@ -45,17 +45,17 @@ def call(owner: Owner, folder: Path) -> str:
 
 
 def way_out(
-    owner: Owner, me: Owner, verdict: Verdict, sight: Sight, patience: float, folder: Path
+    owner: Owner, me: Owner, standing: Standing, sight: Sight, patience: float, folder: Path
 ) -> str:
     """Say what shows that an owner lives, and how to have its runs."""
-    if verdict == "unknown":
+    if standing == "unknown":
         return f"nothing shows whether it lives; if it has ended: {call(owner, folder)}"
-    if owner.place == me.place and verdict == "alive":
+    if owner.place == me.place and standing == "alive":
         return f"it lives; to have them here, end it: kill {owner.pid}"
-    if verdict == "alive" and owner.shares_boot():
+    if standing == "alive" and owner.shares_boot():
         return "it lives; to have them here, end it there"
-    if verdict == "alive" or (sight.watched > sight.silent and sight.silent < patience / 2):
-        told = "it lives" if verdict == "alive" else "it gives signs of life"
+    if standing == "alive" or (sight.watched > sight.silent and sight.silent < patience / 2):
+        told = "it lives" if standing == "alive" else "it gives signs of life"
         return f"{told}; to have them here, end it there, and then: {call(owner, folder)}"
     return (
         f"no sign of life for {sight.silent:.0f} s: its runs are freed after {patience:.0f} s, or"
@@ -66,7 +66,7 @@ def way_out(
 def held_lines(store: Store, folder: Path) -> list[str]:
     """Say in lines which other processes hold runs, dead ones left out."""
     me, sums, owners = myself(), Counter[str](), dict[str, Owner]()
-    for name, keys in store.claims.others().items():
+    for name, keys in store.leases.others().items():
         if owner := Owner.parse(name):
             sums[owner.signs] += len(keys)
             owners[owner.signs] = owner
@@ -96,7 +96,7 @@ def free(folder: Path, wanted: str) -> str:
         raise StoreError(f"{folder}: no results.db there")
     with Store(folder) as store, store.exclusive():
         freed, owner = 0, None
-        for name, keys in store.claims.by_owner().items():
+        for name, keys in store.leases.by_owner().items():
             found = Owner.parse(name)
             if found is None or tag(found) != wanted:
                 continue
@@ -107,7 +107,7 @@ def free(folder: Path, wanted: str) -> str:
                     f"{named(found, me)} lives, and holds runs in {folder}; end it first"
                 )
             for key in keys:
-                store.claims.drop(key)
+                store.leases.drop(key)
             freed += len(keys)
     if owner is None:
         raise StoreError(

@@ -13,7 +13,7 @@ from motsim.results.ownership import Owner, myself, sweep_id
 from motsim.results.presence import Presence
 from motsim.results.store import Store, StoreError
 from motsim.running.holders import counted, named, way_out
-from motsim.running.watch import BEAT, Verdict, Watch, judge, patience
+from motsim.running.watch import BEAT, Standing, Watch, judge, patience
 
 __all__ = ["Keeper"]
 
@@ -67,7 +67,7 @@ class Keeper:
         self._thread.join(2 * HURRY)
         deadline = time.monotonic() + FAREWELL
         with contextlib.suppress(OSError), self.store() as store:  # a disk may be full, or gone
-            while not store.claims.end() and time.monotonic() < deadline:
+            while not store.leases.end() and time.monotonic() < deadline:
                 time.sleep(0.05)  # a worker that was told to end
         self._presence.close()
 
@@ -82,25 +82,25 @@ class Keeper:
                 with contextlib.suppress(OSError):  # busy, or full: the next look may succeed
                     if store is None:
                         store = stack.enter_context(self.store())
-                        store.claims.hurry(HURRY)
+                        store.leases.hurry(HURRY)
                     self._look(store)
 
     def _look(self, store: Store) -> None:
-        signs: dict[str, int | None] = {**store.claims.give_sign()}
-        for name in store.claims.others():
+        signs: dict[str, int | None] = {**store.leases.give_sign()}
+        for name in store.leases.others():
             if owner := Owner.parse(name):
                 signs.setdefault(owner.signs, None)
         signs.pop(self.me.signs, None)
         self._watch.look(signs, time.monotonic())
 
-    def _verdict(self, owner: Owner) -> Verdict:
+    def _verdict(self, owner: Owner) -> Standing:
         return judge(owner, self.me, self._watch.sight(owner.signs), self.folder)
 
     def held(self, store: Store) -> dict[str, Owner]:
         """Return the runs that others hold, by key, after taking those of silent owners."""
         held: dict[str, Owner] = {}
         silent: dict[str, Owner] = {}
-        for name, keys in store.claims.others().items():
+        for name, keys in store.leases.others().items():
             owner = Owner.parse(name)
             if owner is not None and self._verdict(owner) == "silent":
                 silent[name] = owner
@@ -115,7 +115,7 @@ class Keeper:
         sights = {owner.signs: self._watch.sight(owner.signs) for owner in silent.values()}
         sums, owners = Counter[str](), {owner.signs: owner for owner in silent.values()}
         signs = {name: sight.beat for name, sight in sights.items()}
-        for name, count in store.claims.free(silent, signs).items():
+        for name, count in store.leases.free(silent, signs).items():
             sums[silent[name].signs] += count
         for name, count in sums.items():
             self._tell(
@@ -133,11 +133,11 @@ class Keeper:
         """
         owners = {owner.signs: owner for owner in held.values()}
         counts = {name: sum(o.signs == name for o in held.values()) for name in owners}
-        verdicts = {name: self._verdict(owner) for name, owner in owners.items()}
-        if only and set(verdicts.values()) == {"unknown"}:
+        standings = {name: self._verdict(owner) for name, owner in owners.items()}
+        if only and set(standings.values()) == {"unknown"}:
             raise StoreError(
                 "; ".join(
-                    f"{self.folder}: {self._line(owner, counts[name], verdicts[name])}"
+                    f"{self.folder}: {self._line(owner, counts[name], standings[name])}"
                     for name, owner in owners.items()
                 )
             )
@@ -148,15 +148,15 @@ class Keeper:
         if now - self._since >= TELL and due:
             self._told = now, frozenset(owners)
             for name, owner in owners.items():
-                self._tell(f"waiting: {self._line(owner, counts[name], verdicts[name])}")
+                self._tell(f"waiting: {self._line(owner, counts[name], standings[name])}")
         time.sleep(seconds)
 
     def working(self) -> None:
         """Note that there is something to do."""
         self._since = None
 
-    def _line(self, owner: Owner, count: int, verdict: Verdict) -> str:
+    def _line(self, owner: Owner, count: int, standing: Standing) -> str:
         sight = self._watch.sight(owner.signs)
-        told = way_out(owner, self.me, verdict, sight, patience(owner, self.folder), self.folder)
+        told = way_out(owner, self.me, standing, sight, patience(owner, self.folder), self.folder)
         holder = f"{named(owner, self.me)} holds {counted(count)}"
         return f"{holder}, seen for {sight.watched:.0f} s: {told}"

@@ -13,7 +13,7 @@ from typing import Literal
 from motsim.results.ownership import Owner, lives
 from motsim.results.presence import is_marked, sees_locks
 
-__all__ = ["BEAT", "Sight", "Verdict", "Watch", "judge", "patience"]
+__all__ = ["BEAT", "Sight", "Standing", "Watch", "judge", "patience"]
 
 BEAT = 2.0  # seconds between two signs, and between two looks
 #: Seconds of silence after which an owner is taken for dead: where it would hold a lock that is
@@ -22,7 +22,7 @@ QUIET, SILENCE = 5.0, 30.0
 
 #: alive: it is seen to live; gone: it has ended; silent: long enough to be taken for dead;
 #: unsure: not yet; unknown: nothing will ever tell.
-Verdict = Literal["alive", "gone", "silent", "unsure", "unknown"]
+Standing = Literal["alive", "gone", "silent", "unsure", "unknown"]
 
 
 @dataclass
@@ -74,7 +74,7 @@ def patience(owner: Owner, folder: Path) -> float:
     return QUIET if seen and is_marked(folder, owner.marks) is False else SILENCE
 
 
-def judge(owner: Owner, me: Owner, sight: Sight, folder: Path) -> Verdict:
+def judge(owner: Owner, me: Owner, sight: Sight, folder: Path) -> Standing:
     """Say whether an owner lives."""
     found = lives(owner, me)
     if found or is_marked(folder, owner.marks):

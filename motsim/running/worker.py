@@ -50,7 +50,7 @@ def execute(cells: Sequence[Cell], folder: str, sweep: str = "") -> list[Done]:
         for cell in cells:
             begin = time.perf_counter()
             try:
-                if not store.claim(cell.key):
+                if not store.lease(cell.key):
                     done.append(Done(cell.key, "elsewhere", 0.0))
                     continue
                 settings, result = compute(cell)

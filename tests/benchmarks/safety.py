@@ -74,7 +74,7 @@ def commit_times(folder, count, *, together=False):
     with Store(folder) as store, store.together() if together else nullcontext():
         for number in range(count):
             begin = time.perf_counter()
-            store.claim(key(number))
+            store.lease(key(number))
             middle = time.perf_counter()
             store.commit(key(number), "mixture", {"seed": number}, LONG, 0.1)
             claims.append(middle - begin)

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-import motsim.results.claims
+import motsim.results.leases
 from motsim.results.store import Store
 from tests.faults.harness import ROOT, Bench, choices, end, recomputed
 
@@ -53,7 +53,7 @@ import sys, time
 from pathlib import Path
 from motsim.results.store import Store
 store = Store(Path(sys.argv[1]))
-store.claim("k")
+store.lease("k")
 store._db.rows("BEGIN IMMEDIATE")
 store._db.rows("INSERT INTO claims VALUES ('half', 'written', 1)")
 print("held", flush=True)
@@ -78,7 +78,7 @@ def test_f9_dead_owner_frees_its_run_at_once(tmp_path, rounds, record):
         killed_holder(folder)
         begin = time.monotonic()
         with Store(folder) as store:
-            assert store.claim("k")
+            assert store.lease("k")
             assert store.suspects() == set()  # the half written claim is gone
         slowest = max(slowest, time.monotonic() - begin)
     assert slowest < 1.0
@@ -87,9 +87,9 @@ def test_f9_dead_owner_frees_its_run_at_once(tmp_path, rounds, record):
 
 def test_f9_control_a_lock_that_outlives_its_owner_stays(tmp_path, monkeypatch):
     killed_holder(tmp_path)
-    monkeypatch.setattr(motsim.results.claims, "is_gone", lambda *owner: False)
+    monkeypatch.setattr(motsim.results.leases, "is_gone", lambda *owner: False)
     with Store(tmp_path) as store:
-        assert not store.claim("k")
+        assert not store.lease("k")
 
 
 @pytest.mark.parametrize("shift", [-TEN_YEARS, TEN_YEARS])

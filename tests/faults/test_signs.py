@@ -88,9 +88,9 @@ def test_f34_an_owner_of_which_nothing_tells_is_refused_and_freed_on_demand(
 
 def test_f34_a_live_owner_is_not_freed_on_demand(tmp_path, capsys):
     with Store(tmp_path) as store:
-        assert store.claim("k")
+        assert store.lease("k")
         assert main(["--out", str(tmp_path), "--free", tag(myself())]) == 2
         assert "lives, and holds runs" in capsys.readouterr().err
         assert store.under_way() == set()  # of others
         assert not store.suspects()
-        assert store.claims.by_owner() == {str(myself()): ["k"]}
+        assert store.leases.by_owner() == {str(myself()): ["k"]}

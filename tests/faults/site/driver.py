@@ -93,29 +93,29 @@ def no_look_at_the_parent(note):
 
 def no_claims(note):
     """A run belongs to whoever comes."""
-    from motsim.results.claims import Claims
+    from motsim.results.leases import Leases
     from motsim.results.store import Store
 
     Store.claim = lambda self, key: True
     Store.suspects = lambda self: set()
-    Claims.others = lambda self: {}
+    Leases.others = lambda self: {}
 
 
 def claims_for_ever(note):
     """A run that was begun stays with whoever began it, as with a plain lock file."""
-    import motsim.results.claims
+    import motsim.results.leases
 
-    motsim.results.claims.is_gone = lambda *owner: False
+    motsim.results.leases.is_gone = lambda *owner: False
 
 
 def claims_by_clock(note):
     """A claim holds for a minute of the wall clock."""
     import time
 
-    import motsim.results.claims
+    import motsim.results.leases
 
     begin = float(os.environ.get("MOTSIM_FAULT_BEGIN", "0"))
-    motsim.results.claims.is_gone = lambda *owner: time.time() - begin >= 60.0
+    motsim.results.leases.is_gone = lambda *owner: time.time() - begin >= 60.0
 
 
 def places_by_host(note):
@@ -131,9 +131,9 @@ def places_by_host(note):
 
 def no_signs(note):
     """A sweep gives one sign of life, and no more."""
-    from motsim.results.claims import Claims
+    from motsim.results.leases import Leases
 
-    give = Claims.give_sign
+    give = Leases.give_sign
 
     def once(self):
         if not getattr(once, "given", False):
@@ -141,14 +141,14 @@ def no_signs(note):
             return give(self)
         return dict(self._db.rows("SELECT name, beat FROM signs"))
 
-    Claims.give_sign = once
+    Leases.give_sign = once
 
 
 def no_farewell(note):
     """A sweep that ends leaves what its workers held to whoever finds it."""
-    from motsim.results.claims import Claims
+    from motsim.results.leases import Leases
 
-    Claims.end = lambda self: True
+    Leases.end = lambda self: True
 
 
 def no_looks(note):
@@ -171,9 +171,9 @@ def no_locks(note):
 
 def no_limit_of_tries(note):
     """A run whose worker died is tried again and again."""
-    import motsim.results.claims
+    import motsim.results.leases
 
-    motsim.results.claims.MAX_TRIES = 10**9
+    motsim.results.leases.MAX_TRIES = 10**9
 
 
 def no_signal_handler(note):

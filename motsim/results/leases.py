@@ -1,4 +1,4 @@
-"""Which process runs what: claims on runs, and the signs of life of the sweeps that hold them.
+"""Which process runs what: leases on runs, and the signs of life of the sweeps that hold them.
 
 A sign of life is a count in the store that a sweep raises every few seconds. It is written without
 waiting for the disk, and compared with nobody's clock (`motsim.running.watch`).
@@ -12,7 +12,7 @@ from motsim.results.database import Database
 from motsim.results.ownership import Owner, lives, myself
 from motsim.results.presence import Presence, is_marked
 
-__all__ = ["MAX_TRIES", "Claims", "WorkerDiedError", "is_gone"]
+__all__ = ["MAX_TRIES", "Leases", "WorkerDiedError", "is_gone"]
 
 MAX_TRIES = 2  # of a run whose worker dies
 #: Made by the first sweep that gives signs of life, so that older files need no migration.
@@ -34,14 +34,14 @@ def is_gone(name: str, me: Owner, folder: Path) -> bool:
     return lives(owner, me) is False and not is_marked(folder, owner.marks[:1])
 
 
-class Claims:
-    """The claims in one store, and the signs of life there.
+class Leases:
+    """The leases in one store, and the signs of life there.
 
     Parameters
     ----------
     database : Database
     sweep : str
-        A `sweep_id`: who gives signs of life for the claims that are made here.
+        A `sweep_id`: who gives signs of life for the leases that are made here.
     """
 
     def __init__(self, database: Database, sweep: str = "") -> None:
@@ -56,7 +56,7 @@ class Claims:
             self._presence.close()
 
     def take(self, key: str) -> bool:
-        """Claim a run, inside a transaction; False if another process has it.
+        """Lease a run, inside a transaction; False if another process has it.
 
         Raises
         ------
@@ -71,12 +71,12 @@ class Claims:
             raise WorkerDiedError(f"{tries} workers died while running this")
         if self._presence is None:
             self._presence = Presence(self.folder, self.me.marks[:1])
-        claim = (key, str(self.me), tries + 1)
-        self._db.rows("INSERT OR REPLACE INTO claims VALUES (?, ?, ?)", claim)
+        lease = (key, str(self.me), tries + 1)
+        self._db.rows("INSERT OR REPLACE INTO claims VALUES (?, ?, ?)", lease)
         return True
 
     def release(self) -> None:
-        """Give up every claim of this process, without counting a try."""
+        """Give up every lease of this process, without counting a try."""
         with self._db.transaction(flush=False):
             self._db.rows("DELETE FROM claims WHERE owner = ?", (str(self.me),))
 
