@@ -22,8 +22,9 @@ from motsim.results.tables import Tables, TablesError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from matplotlib.transforms import Bbox
 
-__all__ = ["ANY", "check", "draw", "drawn", "figure_module", "figure_names"]
+__all__ = ["ANY", "check", "draw", "drawn", "figure_module", "figure_names", "laid_out"]
 
 ANY = "any-sweep"  # of sweeps without a figure of their own
 NOT_FIGURES = {"any_sweep", "inline", "style", "__main__"}
@@ -109,6 +110,22 @@ def drawn(name: str, tables: Tables) -> "Iterator[dict[str, Figure]]":
             plt.close(number)
 
 
+def laid_out(figure: "Figure") -> "Bbox":
+    """Lay a figure out for good; return the part of it that is drawn, in inches.
+
+    Saved without it, it would be laid out and drawn once more for each format.
+    """
+    import matplotlib as mpl
+
+    usual, figure.dpi = figure.dpi, mpl.rcParams["savefig.dpi"]
+    if engine := figure.get_layout_engine():
+        engine.execute(figure)
+        figure.set_layout_engine(None)
+    frame = figure.get_tightbbox().padded(mpl.rcParams["savefig.pad_inches"])
+    figure.dpi = usual
+    return frame
+
+
 def draw(name: str, tables: Tables, folder: Path) -> list[Path]:
     """Draw one module's figures as PDF, PNG and SVG into ``folder/figures``; return the PNG paths.
 
@@ -127,9 +144,10 @@ def draw(name: str, tables: Tables, folder: Path) -> list[Path]:
     ending = tables.name.removeprefix(split_table(tables.name)[0])
     with drawn(name, tables) as figures:
         for title, figure in figures.items():
+            frame = laid_out(figure)
             for suffix, metadata in FORMATS.items():
                 stream = io.BytesIO()
-                figure.savefig(stream, format=suffix, metadata=metadata)
+                figure.savefig(stream, format=suffix, metadata=metadata, bbox_inches=frame)
                 files[f"{title}{ending}.{suffix}"] = stream.getvalue()
     place = folder / "figures"
     check_folder(place)

@@ -8,7 +8,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures import FORMATS
+from figures import FORMATS, laid_out
 
 __all__ = ["alternative", "inline_svg"]
 
@@ -27,7 +27,8 @@ def inline_svg(figure: Figure, name: str, title: str) -> str:
     """
     stream = io.BytesIO()
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "motsim"}):
-        figure.savefig(stream, format="svg", metadata=FORMATS["svg"])
+        frame = laid_out(figure)
+        figure.savefig(stream, format="svg", metadata=FORMATS["svg"], bbox_inches=frame)
     ET.register_namespace("", SVG)
     ET.register_namespace("xlink", XLINK)
     root = ET.fromstring(stream.getvalue())

@@ -96,7 +96,7 @@ def no_claims(note):
     from motsim.results.leases import Leases
     from motsim.results.store import Store
 
-    Store.claim = lambda self, key: True
+    Store.lease = lambda self, key: True
     Store.suspects = lambda self: set()
     Leases.others = lambda self: {}
 
