@@ -24,7 +24,7 @@ from motsim.results.tables import Tables
 
 __all__ = ["draw"]
 
-#: Case -> label, colour, marker.
+#: Case -> label, color, marker.
 LOOK = {
     "signal-narrow": ("α ∈ [0.9, 1.1]", 0, "o"), "signal-middle": ("α ∈ [0.8, 1.2]", 1, "s"),
     "signal-wide": ("α ∈ [0.7, 1.3]", 2, "D"),
@@ -91,13 +91,13 @@ def gate(tables: Tables, ax: Axes) -> None:
 def floors(tables: Tables, ax: Axes) -> None:
     """Draw every run's final loss against its predicted floor."""
     runs = specialized(tables.runs, NUM_CLASSES)
-    for case, (label, colour, marker) in LOOK.items():
+    for case, (label, color, marker) in LOOK.items():
         own = runs[runs["case"] == case]
         if own.empty:
             continue
         x = predicted_floors(own)
         ax.plot(
-            x, own["final_loss"], marker, ms=3.5, mew=0.7, color=style.PALETTE[colour],
+            x, own["final_loss"], marker, ms=3.5, mew=0.7, color=style.PALETTE[color],
             mfc=None if case in FLOORS else "white", label=label,
         )  # fmt: skip
     ax.set_xscale("log")

@@ -14,7 +14,7 @@ from motsim.statistics.intervals import mean_interval
 
 __all__ = ["draw"]
 
-#: Number of tokens -> colour, marker.
+#: Number of tokens -> color, marker.
 LOOK = {4: (9, "^"), 5: (4, "v"), 6: (0, "s"), 8: (3, "o"), 12: (7, "D")}
 
 
@@ -52,14 +52,14 @@ def draw(tables: Tables) -> dict[str, Figure]:
 
 def _floors(rows: pd.DataFrame, ax: Axes) -> None:
     for length, part in rows.groupby("num_tokens"):
-        colour, marker = LOOK[int(str(length))]
+        color, marker = LOOK[int(str(length))]
         for column, filled in (("floor", False), ("fresh", True)):
             found = {float(str(s)): cell[column] for s, cell in part.groupby("noise_std")}
             sigma = np.array(list(found))
             mean, low, high = stacked(mean_interval(values) for values in found.values())
             ax.errorbar(
                 sigma, mean, yerr=[mean - low, high - mean], fmt=marker, ms=3.5, lw=1.0, capsize=2,
-                color=style.PALETTE[colour], markerfacecolor=None if filled else "white",
+                color=style.PALETTE[color], markerfacecolor=None if filled else "white",
                 label=f"L = {length}" if filled else None,
             )  # fmt: skip
 
@@ -92,9 +92,9 @@ def _alignment(tables: Tables, seeds: int) -> Figure:
             ax.fill_between(
                 spread.index, spread["min"], spread["max"], color=paints[sigma], alpha=0.2, lw=0
             )
-    axes[0].axhline((length - 3) / length, color=style.GREY, ls=":", lw=1.0)
+    axes[0].axhline((length - 3) / length, color=style.GRAY, ls=":", lw=1.0)
     axes[0].text(
-        1.0, (length - 3) / length, "uniform", color=style.GREY, fontsize=7, ha="right",
+        1.0, (length - 3) / length, "uniform", color=style.GRAY, fontsize=7, ha="right",
         va="bottom", transform=axes[0].get_yaxis_transform(),
     )  # fmt: skip
     axes[0].set_ylabel("attention on noise tokens")

@@ -24,7 +24,7 @@ from motsim.statistics.intervals import exact_share_interval
 
 __all__ = ["draw"]
 
-#: Exponent -> colour, marker.
+#: Exponent -> color, marker.
 LOOK = {0.0: (7, "v"), 0.5: (2, "D"), 1.0: (0, "o"), 1.5: (4, "^"), 2.0: (3, "s"), 3.0: (1, "P")}
 SIZES = np.arange(4, 65)
 
@@ -45,8 +45,8 @@ def draw(tables: Tables) -> dict[str, Figure]:
 
 
 def _paint(exponent: float) -> tuple[tuple[float, float, float], str]:
-    colour, marker = LOOK.get(exponent, (5, "X"))
-    return style.PALETTE[colour], marker
+    color, marker = LOOK.get(exponent, (5, "X"))
+    return style.PALETTE[color], marker
 
 
 def _shares(tables: Tables, ax: Axes) -> None:
@@ -87,7 +87,7 @@ def _coverage(tables: Tables, ax: Axes) -> None:
         ax.plot(SIZES, [unequal_coupons(race, int(m)) for m in SIZES], color=paint, lw=1)
         ax.plot(SIZES, [unequal_coupons(law, int(m)) for m in SIZES], color=paint, lw=1, ls=":")
     equal = [unequal_coupons(class_law(0.0), int(m)) for m in SIZES]
-    ax.plot(SIZES, equal, color=style.GREY, lw=0.9, ls="--", label="equal classes")
+    ax.plot(SIZES, equal, color=style.GRAY, lw=0.9, ls="--", label="equal classes")
     ax.set_ylim(-0.03, 1.05)
     ax.set_xscale("log", base=2)
     ax.set_xticks([4, 8, 16, 32, 64], ["4", "8", "16", "32", "64"])
@@ -116,7 +116,7 @@ def _steps(tables: Tables, ax: Axes) -> None:
         ax.plot([class_law(a)[-1] for a in fine], derived, color="0.2", lw=1, zorder=0)
         ax.annotate(
             "equal classes", (0.25, derived[0]), (0.25, derived[0] - 12), fontsize=6.5, ha="right",
-            va="top", arrowprops={"arrowstyle": "-", "lw": 0.6, "color": style.GREY},
+            va="top", arrowprops={"arrowstyle": "-", "lw": 0.6, "color": style.GRAY},
         )  # fmt: skip
     ax.set_ylim(bottom=0)
     ax.set_xlim(0, 0.26)

@@ -13,7 +13,7 @@ from motsim.results.tables import Tables
 
 __all__ = ["draw", "regime_shares"]
 
-#: Number of classes -> colour, marker.
+#: Number of classes -> color, marker.
 LOOK = {2: (0, "o"), 4: (1, "s"), 8: (2, "^"), 16: (4, "D")}
 #: Regime -> title, formula that is drawn solid.
 REGIMES = {
@@ -52,8 +52,8 @@ def regime_shares(points: pd.DataFrame, formula: str, ax: Axes) -> None:
     """Draw measured shares; the regime's formula solid, the other one dotted."""
     for n in sorted(points["num_classes"].astype(int).unique().tolist()):
         rows = points[points["num_classes"] == n]
-        colour, marker = LOOK.get(n, (7, "v"))
-        paint = style.PALETTE[colour]
+        color, marker = LOOK.get(n, (7, "v"))
+        paint = style.PALETTE[color]
         fine = np.geomspace(n, max(2.2 * rows["num_experts"].max(), 4 * n), 120)
         coupon = [max(coupon_collector(n, float(m)), 0.0) for m in fine]
         collision = np.exp(gammaln(fine + 1) - gammaln(fine - n + 1) - n * np.log(fine))

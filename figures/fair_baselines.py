@@ -30,7 +30,7 @@ LABELS = {
     PRESET: "MoT, preset (not tuned)",
     REFERENCE: "MoT, tuned",
 }
-#: Target -> colour, marker, shift within its row.
+#: Target -> color, marker, shift within its row.
 LOOK = {1e-2: (1, "s", -0.22), 1e-3: (2, "D", 0.0), 1e-4: (0, "o", 0.22)}
 
 
@@ -41,22 +41,22 @@ def draw(tables: Tables) -> dict[str, Figure]:
     shown = {name for name, *_ in every}
     rows = [name for name in LABELS if name in shown or (name == REFERENCE and every)]
     for name, target, theirs, ours in every:
-        colour, marker, shift = LOOK[target]
+        color, marker, shift = LOOK[target]
         y = rows.index(name) + shift
         steps = step_ratio(theirs.rows, ours.rows, target, NUM_CLASSES)
-        ratio(steps, y, colour, marker, axes[0])
+        ratio(steps, y, color, marker, axes[0])
         if name != PRESET:
-            ratio(work_ratio(name, target, theirs, ours, "frozen"), y, colour, marker, axes[1])
-        share(steps.baseline, y, colour, marker, axes[2])
-        share(steps.reference, rows.index(REFERENCE) + shift, colour, marker, axes[2])
-    for target, (colour, marker, _) in LOOK.items():
-        axes[2].plot([], [], marker, color=style.PALETTE[colour], ms=3.5, label=f"ε = {target:.0e}")
+            ratio(work_ratio(name, target, theirs, ours, "frozen"), y, color, marker, axes[1])
+        share(steps.baseline, y, color, marker, axes[2])
+        share(steps.reference, rows.index(REFERENCE) + shift, color, marker, axes[2])
+    for target, (color, marker, _) in LOOK.items():
+        axes[2].plot([], [], marker, color=style.PALETTE[color], ms=3.5, label=f"ε = {target:.0e}")
     for ax, what in zip(axes, ("T(ε)", "work (multiply-adds)", ""), strict=True):
         ax.set_yticks(range(len(rows)), [LABELS[name] for name in rows] if ax is axes[0] else [])
         ax.set_ylim(max(len(rows), 1) - 0.5, -0.5)
         if what:
             ax.axvspan(1.0, ADVANTAGE, color="0.5", alpha=0.15, lw=0)
-            ax.axvline(1.0, color=style.GREY, lw=0.8)
+            ax.axvline(1.0, color=style.GRAY, lw=0.8)
             ax.set_xscale("log")
             ax.set_xlabel(f"{what} / that of MoT\n(95 % interval; open: a bound)")
     axes[2].set_xlim(0.0, 1.05)
@@ -65,12 +65,12 @@ def draw(tables: Tables) -> dict[str, Figure]:
     return {"fair-baselines": figure}
 
 
-def ratio(found: StepRatio, y: float, colour: int, marker: str, ax: Axes) -> None:
+def ratio(found: StepRatio, y: float, color: int, marker: str, ax: Axes) -> None:
     """Draw one ratio with its interval; open and without an upper end where it is a bound."""
     middle = found.interval.value
     if not np.isfinite(middle):
         return
-    ink = style.PALETTE[colour]
+    ink = style.PALETTE[color]
     both = found.interval.low, found.interval.high
     ends = [end if np.isfinite(end) and end > 0 else middle for end in both]
     ax.plot(ends, [y, y], color=ink)
@@ -79,9 +79,9 @@ def ratio(found: StepRatio, y: float, colour: int, marker: str, ax: Axes) -> Non
     ax.plot(middle, y, ">" if bound else marker, color=ink, ms=3.5, mfc=face)
 
 
-def share(found: Outcomes, y: float, colour: int, marker: str, ax: Axes) -> None:
+def share(found: Outcomes, y: float, color: int, marker: str, ax: Axes) -> None:
     """Draw the share of runs that succeed with its exact interval."""
-    ink = style.PALETTE[colour]
+    ink = style.PALETTE[color]
     part = found.interval()
     ax.plot([part.low, part.high], [y, y], color=ink)
     ax.plot(part.value, y, marker, color=ink, ms=3.5)

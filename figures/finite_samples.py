@@ -13,7 +13,7 @@ from motsim.statistics.intervals import exact_share_interval
 
 __all__ = ["draw"]
 
-#: Case -> label, colour, marker.
+#: Case -> label, color, marker.
 LOOK = {
     "narrow": ("γ in [0.5, 1.5]", 2, "^"),
     "medium": ("γ = 1.5", 0, "s"),
@@ -46,14 +46,14 @@ def draw(tables: Tables) -> dict[str, Figure]:
 
 
 def _thresholds(tables: Tables, ax: Axes) -> None:
-    for place, (case, (label, colour, marker)) in enumerate(LOOK.items()):
+    for place, (case, (label, color, marker)) in enumerate(LOOK.items()):
         wide = shares(tables.runs, case)
         if wide.shape[1] < 3:
             continue
         pairs = zip(wide.sum().astype(int), wide.count(), strict=True)
         mean, low, high = stacked(exact_share_interval(*pair) for pair in pairs)
         size = wide.columns.to_numpy(float) * 1.06 ** (place - 1)  # bars beside each other
-        paint = style.PALETTE[colour]
+        paint = style.PALETTE[color]
         ax.errorbar(
             size, mean, yerr=np.abs([mean - low, high - mean]),
             fmt=marker + "-", ms=3.5, lw=0.9, capsize=2,
@@ -68,7 +68,7 @@ def _thresholds(tables: Tables, ax: Axes) -> None:
             anew["new_samples"].max(), share, yerr=[share - low, high - share], fmt="*", ms=6,
             lw=0.9, capsize=2, color=style.PALETTE[LOOK["narrow"][1]],
         )  # fmt: skip
-    ax.axhline(0.5, color=style.GREY, lw=0.7)
+    ax.axhline(0.5, color=style.GRAY, lw=0.7)
     ax.set_xscale("log")
     ax.set_ylim(-0.03, 1.35)
     ax.set_yticks(np.linspace(0, 1, 5))
@@ -98,12 +98,12 @@ def _closed(tables: Tables, ax: Axes) -> None:
 def _losses(tables: Tables, ax: Axes) -> None:
     """Median loss of the routed runs: on the population filled, on the sample open."""
     rows = tables.runs[routed(tables.runs)]
-    for case, (label, colour, marker) in LOOK.items():
+    for case, (label, color, marker) in LOOK.items():
         part = rows[(rows["case"] == case) & rows["sample_size"].notna()]
         if part["sample_size"].nunique() < 3:
             continue
         middle = part.groupby("sample_size")[["fresh_loss", "final_loss"]].median()
-        paint = style.PALETTE[colour]
+        paint = style.PALETTE[color]
         ax.plot(
             middle.index, middle["fresh_loss"], marker + "-", ms=3.5, lw=0.9, color=paint,
             label=label,

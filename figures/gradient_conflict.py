@@ -1,4 +1,4 @@
-"""Gradient conflict along training: specialised experts, the same with a frozen gate, single."""
+"""Gradient conflict along training: specialized experts, the same with a frozen gate, single."""
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,7 @@ from motsim.results.tables import Tables
 
 __all__ = ["draw"]
 
-#: Case -> label, colour, line.
+#: Case -> label, color, line.
 LOOK = {
     "mot-linear": ("MoT", 3, "-"),
     "frozen-linear": ("MoT, gate frozen", 7, "--"),
@@ -48,12 +48,12 @@ def draw(tables: Tables) -> dict[str, Figure]:
 def _curve(rows: pd.DataFrame, case: str, ax: Axes) -> None:
     if rows.empty:
         return
-    label, colour, line = LOOK[case]
+    label, color, line = LOOK[case]
     runs = [run.sort_values("step") for _, run in rows.groupby("seed")]
     last = min(int(run["step"].max()) for run in runs)
     steps = np.unique(np.concatenate([run["step"].to_numpy() for run in runs]))
     steps = steps[steps <= last]
     wide = np.array([np.interp(steps, run["step"], run["conflict"]) for run in runs])
-    paint = style.PALETTE[colour]
+    paint = style.PALETTE[color]
     ax.plot(steps + 1, np.median(wide, 0), line, color=paint, label=label)
     ax.fill_between(steps + 1, wide.min(0), wide.max(0), color=paint, alpha=0.18, lw=0)

@@ -90,7 +90,7 @@ def alternative(figure: Figure) -> str:
     parts += [_panel(n, ax) for n, ax in enumerate(panels, 1)]
     for ax in axes:
         if ax not in panels and (name := ax.get_ylabel() or ax.get_xlabel()):
-            parts.append(f"Colour: {name}.")
+            parts.append(f"Color: {name}.")
     for legend in figure.legends:
         names = [text.get_text() for text in legend.get_texts()]
         parts.append(f"Drawn: {'; '.join(names)}.")

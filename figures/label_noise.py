@@ -20,7 +20,7 @@ from motsim.results.tables import Tables
 
 __all__ = ["draw"]
 
-#: Case -> colour, marker.
+#: Case -> color, marker.
 LOOK = {"squared": (0, "o"), "logistic": (3, "s")}
 REMEDIES = {
     "share": ("preset", 7, "o"),
@@ -46,9 +46,9 @@ def draw(tables: Tables) -> dict[str, Figure]:
 
 def _floors(tables: Tables, ax: Axes) -> None:
     grid = np.linspace(0.01, 0.25, 100)
-    for case, (colour, marker) in LOOK.items():
+    for case, (color, marker) in LOOK.items():
         rows = specialized(tables.runs[tables.runs["case"] == case], NUM_CLASSES)
-        paint = style.PALETTE[colour]
+        paint = style.PALETTE[color]
         formula = "2q²" if case == "squared" else "−ln(1 − q)"
         ax.plot(grid, [floor_of(case, q) for q in grid], color=paint, lw=1, label=formula)
         ax.plot(
@@ -63,13 +63,13 @@ def _floors(tables: Tables, ax: Axes) -> None:
 
 def _excess(tables: Tables, ax: Axes) -> None:
     """Every run's steps by excess; a line of the derived slope through the median at 1e-3."""
-    for case, (colour, marker) in LOOK.items():
+    for case, (color, marker) in LOOK.items():
         targets = EXCESS[case][::2]
         for number, flip in enumerate(JUDGED[case]):
             hits, _ = excess(tables, case, flip, targets)
             if not len(hits):
                 continue
-            paint, fill = style.PALETTE[colour], "white" if number else style.PALETTE[colour]
+            paint, fill = style.PALETTE[color], "white" if number else style.PALETTE[color]
             for row in hits:
                 kept = row >= 0
                 ax.plot(targets[kept], row[kept], marker, ms=2.6, mfc=fill, mew=0.6, color=paint)
@@ -90,7 +90,7 @@ def _excess(tables: Tables, ax: Axes) -> None:
 
 def _shares(tables: Tables, ax: Axes) -> None:
     points = shares(tables.runs)
-    for case, (label, colour, marker) in REMEDIES.items():
+    for case, (label, color, marker) in REMEDIES.items():
         rows = points[points["case"] == case]
         if rows.empty:
             continue
@@ -99,10 +99,10 @@ def _shares(tables: Tables, ax: Axes) -> None:
         shift = {"share": 0.0, "share-short": -0.01, "share-fast-gate": 0.01}[case]
         ax.errorbar(
             rows["label_flip"] + shift, share, yerr=bars, fmt=marker + "-", ms=3.5, lw=0.9,
-            capsize=2, color=style.PALETTE[colour], label=label,
+            capsize=2, color=style.PALETTE[color], label=label,
         )  # fmt: skip
     passed = 0.5 * (1.0 - 0.85**3)  # s^(1/3) = eta_1 T_1
-    ax.plot([passed] * 2, [0.33, 1.02], color=style.GREY, lw=0.9, ls=":")
+    ax.plot([passed] * 2, [0.33, 1.02], color=style.GRAY, lw=0.9, ls=":")
     words = "from here\nexperts pass\ntheir target\nin stage I"
     ax.text(passed - 0.008, 0.5, words, fontsize=6.5, ha="right")
     ax.set_ylim(-0.03, 1.05)

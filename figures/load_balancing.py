@@ -11,7 +11,7 @@ from motsim.results.tables import Tables
 
 __all__ = ["draw"]
 
-COLOURS = dict(zip(COURSES, (0, 1, 3), strict=True))
+COLORS = dict(zip(COURSES, (0, 1, 3), strict=True))
 QUARTILES = (0.25, 0.5, 0.75)
 
 
@@ -47,7 +47,7 @@ def course(tables: Tables, ax: Axes) -> None:
             time = float(str(weight)) * spread.index.to_numpy(float)
             spread = spread[time > 0.02] / float(str(weight)) ** 2
             time = time[time > 0.02]
-            paint = style.PALETTE[COLOURS[str(case)]]
+            paint = style.PALETTE[COLORS[str(case)]]
             ax.plot(time, spread[0.5], color=paint, label=f"c = {weight:g}")
             ax.fill_between(time, spread[0.25], spread[0.75], color=paint, alpha=0.2, lw=0)
     ceiling = 0.5 * residual(1.0) ** 2
@@ -66,13 +66,13 @@ def course(tables: Tables, ax: Axes) -> None:
 def levels(tables: Tables, ax: Axes) -> None:
     """Draw least loss and level of every run against the weight, with c^2 times the median."""
     found = courses(tables)
-    for column, label, colour, marker in (
+    for column, label, color, marker in (
         ("level", f"level, c × step in [{LATE[0]:g}, {LATE[1]:g}]", 3, "o"),
         ("least", "least loss on the way", 0, "s"),
     ):
         ax.plot(
             found["load_balance"], found[column], marker, ms=3.5, mfc="white", mew=0.7,
-            color=style.PALETTE[colour], label=label,
+            color=style.PALETTE[color], label=label,
         )  # fmt: skip
     if len(found):
         c = np.unique(found["load_balance"].to_numpy(float))

@@ -1,4 +1,4 @@
-"""Rate matrix: the law of T(eps) for every model, loss and optimiser, as an annotated grid."""
+"""Rate matrix: the law of T(eps) for every model, loss and optimizer, as an annotated grid."""
 
 import numpy as np
 from matplotlib.colors import to_rgba
@@ -18,10 +18,10 @@ ROWS = {
 COLUMNS = {
     ("squared", "gd"): "squared loss\nplain descent",
     ("logistic", "gd"): "logistic loss\nplain descent",
-    ("logistic", "ngd"): "logistic loss\nnormalised descent",
-    ("squared", "ngd"): "squared loss\nnormalised descent",
+    ("logistic", "ngd"): "logistic loss\nnormalized descent",
+    ("squared", "ngd"): "squared loss\nnormalized descent",
 }
-COLOURS = {"log": 2, "power": 1, "inverse": 1, "floor": 4}
+COLORS = {"log": 2, "power": 1, "inverse": 1, "floor": 4}
 
 
 def text(found: RateDecision, reached: float) -> str:
@@ -48,8 +48,8 @@ def draw(tables: Tables) -> dict[str, Figure]:
         model, *kind = cell(str(case))
         place = models.index(model), kinds.index((kind[0], kind[1]))
         found = decision(str(case), rows)
-        colour = style.PALETTE[COLOURS[found.law]] if found.law in COLOURS else (0.6, 0.6, 0.6)
-        image[place] = to_rgba(colour, 0.35)
+        color = style.PALETTE[COLORS[found.law]] if found.law in COLORS else (0.6, 0.6, 0.6)
+        image[place] = to_rgba(color, 0.35)
         reached = float(rows.loc[rows["step"] >= 0, "epsilon"].min())
         first, rest = text(found, reached).split("\n", 1)
         ax.text(place[1], place[0] - 0.28, first, ha="center", va="center", weight="bold")

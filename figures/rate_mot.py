@@ -18,9 +18,9 @@ LABELS = {
     "classes": "cubic, squared",
     "linear": "linear, squared",
     "logistic": "logistic",
-    "logistic-normalized": "logistic, normalised",
+    "logistic-normalized": "logistic, normalized",
 }
-COLOURS = {"cubic": 3, "classes": 4, "linear": 1, "logistic": 0, "logistic-normalized": 2}
+COLORS = {"cubic": 3, "classes": 4, "linear": 1, "logistic": 0, "logistic-normalized": 2}
 MARKERS = "oDs"
 
 
@@ -57,12 +57,12 @@ def hitting(groups: list[pd.DataFrame], ax: Axes) -> None:
         if keep.sum() < 2:
             continue
         e, t = epsilons[keep], hits[:, keep].mean(axis=0)
-        colour = style.PALETTE[COLOURS[case]]
+        color = style.PALETTE[COLORS[case]]
         label = f"{LABELS[case]}, N = {n}"
         fine = np.geomspace(e[0], e[-1], 80)
-        ax.plot(1 / fine, rate * one_number(case, n, rate, fine), color=colour, lw=1)
+        ax.plot(1 / fine, rate * one_number(case, n, rate, fine), color=color, lw=1)
         ax.plot(
-            1 / e[1:], rate * (t - t[0])[1:], MARKERS[place % 3], color=colour, ms=3, mfc="white",
+            1 / e[1:], rate * (t - t[0])[1:], MARKERS[place % 3], color=color, ms=3, mfc="white",
             mew=0.7, label=None if label in named else label,
         )  # fmt: skip
         named.add(label)
@@ -82,10 +82,10 @@ def ratios(groups: list[pd.DataFrame], ax: Axes) -> None:
         if np.isfinite(found.low):
             ax.errorbar(
                 found.value, place, xerr=[[found.value - found.low], [found.high - found.value]],
-                fmt="o", color=style.PALETTE[COLOURS[case]], ms=3.5, capsize=2,
+                fmt="o", color=style.PALETTE[COLORS[case]], ms=3.5, capsize=2,
             )  # fmt: skip
     ax.axvspan(1 / TOLERANCE, TOLERANCE, color="0.5", alpha=0.12, lw=0)
-    ax.axvline(1.0, color=style.GREY, lw=0.8)
+    ax.axvline(1.0, color=style.GRAY, lw=0.8)
     ax.set_yticks(range(len(names)), names, fontsize=6.5)
     ax.invert_yaxis()
     ax.set_xlim(0.9, 1.1)

@@ -165,7 +165,7 @@ def loss_curves(curve: pd.DataFrame, loss: str, ax: Axes) -> None:
         )  # fmt: skip
     mixture = curve[(curve["case"] == f"mot-{loss}") & (curve["seed"] == curve["seed"].min())]
     spans = mixture.groupby("stage", sort=False)["step"].agg(["min", "max"])
-    names = {"specialise": "I", "align": "II", "converge": "III"}
+    names = {"specialize": "I", "align": "II", "converge": "III"}
     style.label_stages(
         ax, [(names.get(str(n), str(n)), lo + 1, hi + 1) for n, (lo, hi) in spans.iterrows()]
     )

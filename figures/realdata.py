@@ -13,7 +13,7 @@ from motsim.statistics.intervals import mean_interval
 
 __all__ = ["LOOK", "bands", "draw", "errors", "percent_axis"]
 
-#: Model -> label, colour, marker.
+#: Model -> label, color, marker.
 LOOK = {
     "mot": ("mixture of transformers", 3, "o"),
     "single": ("single, multi-head, equal size", 0, "s"),
@@ -26,7 +26,7 @@ CASES = {
     "simple": "2 tasks",
     "complex": "8 tasks",
     "complex-linear": "8 tasks,\nlinear",
-    "relabelled": "4 tasks,\n10 classes",
+    "relabeled": "4 tasks,\n10 classes",
 }
 CURVES = "complex"
 TICKS = [1, 2, 5, 10, 20, 40]
@@ -65,7 +65,7 @@ def draw(tables: Tables) -> dict[str, Figure]:
 def errors(rows: pd.DataFrame, ax: Axes) -> None:
     """Draw the test error of every model on every mixture."""
     cases = [case for case in CASES if (rows["case"] == case).any()]
-    for place, (model, (label, colour, marker)) in enumerate(LOOK.items()):
+    for place, (model, (label, color, marker)) in enumerate(LOOK.items()):
         points = [
             mean_interval(100 * rows[(rows["case"] == c) & (rows["model"] == model)]["test_error"])
             for c in cases
@@ -73,7 +73,7 @@ def errors(rows: pd.DataFrame, ax: Axes) -> None:
         mean, low, high = stacked(points)
         ax.errorbar(
             np.arange(len(cases)) + (place - 2) * 0.13, mean, yerr=[mean - low, high - mean],
-            fmt=marker, ms=4, lw=0.9, color=style.PALETTE[colour], label=label,
+            fmt=marker, ms=4, lw=0.9, color=style.PALETTE[color], label=label,
         )  # fmt: skip
     ax.set_xticks(range(len(cases)), [CASES[c] for c in cases])
     ax.set_xlim(-0.5, len(cases) - 0.5)
@@ -93,13 +93,13 @@ def percent_axis(ax: Axes) -> None:
 
 def bands(curves: pd.DataFrame, key: str, look: dict[str, tuple[str, int, str]], ax: Axes) -> None:
     """Draw the mean of column `y` with its interval against `x`, one line a value of `key`."""
-    for name, (label, colour, marker) in look.items():
+    for name, (label, color, marker) in look.items():
         own = curves[curves[key] == name]
         if own.empty:
             continue
         at = np.unique(own["x"].to_numpy(float))
         found = [mean_interval(own[own["x"] == x]["y"]) for x in at]
         mean, low, high = stacked(found)
-        paint = style.PALETTE[colour]
+        paint = style.PALETTE[color]
         ax.plot(at, mean, marker=marker, ms=3, color=paint, label=label)
         ax.fill_between(at, np.maximum(low, 1e-2), high, color=paint, alpha=0.15, lw=0)

@@ -1,4 +1,4 @@
-"""Real data: experts used, specialisation and gain by number of tasks; maps of the routing."""
+"""Real data: experts used, specialization and gain by number of tasks; maps of the routing."""
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -9,7 +9,7 @@ from figures import style
 from figures.realdata import LOOK
 from motsim.claims.realdata_experts import (
     FEW,
-    SPECIALISED,
+    SPECIALIZED,
     mixtures,
     relative_entropy,
 )
@@ -27,23 +27,23 @@ def draw(tables: Tables) -> dict[str, Figure]:
     seeds, tasks = rows["seed"].nunique(), sorted(rows["num_tasks"].unique())
     used = rows.pivot_table(index="seed", columns="num_tasks", values="used_experts")
     interval_line(used, axes[0], 3, "o")
-    axes[0].axhline(FEW, color=style.GREY, lw=0.8, ls="--")
+    axes[0].axhline(FEW, color=style.GRAY, lw=0.8, ls="--")
     axes[0].set_ylim(0, 8.5)
     axes[0].set_ylabel("experts that serve 95 % of the samples")
     shares = rows.assign(share=relative_entropy(rows))
     interval_line(
         shares.pivot_table(index="seed", columns="num_tasks", values="share"), axes[1], 3, "o"
     )
-    axes[1].axhline(SPECIALISED, color=style.GREY, lw=0.8, ls="--")
-    axes[1].text(1.05, 1.0, "routing ignores the task", va="top", fontsize=6.5, color=style.GREY)
+    axes[1].axhline(SPECIALIZED, color=style.GRAY, lw=0.8, ls="--")
+    axes[1].text(1.05, 1.0, "routing ignores the task", va="top", fontsize=6.5, color=style.GRAY)
     axes[1].set_ylim(0, 1.02)
     axes[1].set_ylabel("entropy of task given expert / log N")
     everything = tables.main[tables.main["status"] == "done"]
     for model in ("one", "mot"):
         own = everything[everything["model"] == model]
         wide = 100 * own.pivot_table(index="seed", columns="num_tasks", values="test_error")
-        label, colour, marker = LOOK[model]
-        interval_line(wide, axes[2], colour, marker, label)
+        label, color, marker = LOOK[model]
+        interval_line(wide, axes[2], color, marker, label)
     axes[2].set_ylim(0, 1.25 * axes[2].get_ylim()[1])  # room for the legend
     axes[2].set_ylabel("test error (%)")
     axes[2].legend(loc="upper left")
@@ -57,7 +57,7 @@ def draw(tables: Tables) -> dict[str, Figure]:
 
 
 def interval_line(
-    wide: pd.DataFrame, ax: Axes, colour: int, marker: str, label: str | None = None
+    wide: pd.DataFrame, ax: Axes, color: int, marker: str, label: str | None = None
 ) -> None:
     """Draw the mean over the rows with its interval against the columns."""
     if wide.empty:
@@ -65,7 +65,7 @@ def interval_line(
     mean, low, high = stacked(mean_interval(wide[n]) for n in wide.columns)
     ax.errorbar(
         wide.columns.to_numpy(float), mean, yerr=[mean - low, high - mean], marker=marker, ms=4,
-        lw=1.1, color=style.PALETTE[colour], label=label,
+        lw=1.1, color=style.PALETTE[color], label=label,
     )  # fmt: skip
 
 

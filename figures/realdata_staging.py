@@ -1,4 +1,4 @@
-"""Real data: one, two and three stages: test error and specialisation along training."""
+"""Real data: one, two and three stages: test error and specialization along training."""
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -9,7 +9,7 @@ from motsim.results.tables import Tables
 
 __all__ = ["draw"]
 
-#: Schedule -> label, colour, marker.
+#: Schedule -> label, color, marker.
 LOOK = {
     "end_to_end": ("end to end", 3, "o"),
     "two_stage": ("two stages", 1, "^"),
@@ -33,7 +33,7 @@ def draw(tables: Tables) -> dict[str, Figure]:
         stages = own[own["schedule"] == "three_stage"].groupby("phase")["step"].min()
         for ax in (top, bottom):
             for step in sorted(stages)[1:]:
-                ax.axvline(step, color=style.GREY, lw=0.8, ls=":")
+                ax.axvline(step, color=style.GRAY, lw=0.8, ls=":")
         bottom.set_ylim(bottom=0)
         bottom.set_xlabel("gradient steps")
     if cases:

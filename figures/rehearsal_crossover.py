@@ -59,13 +59,13 @@ def errors(rows: pd.DataFrame, lines: pd.DataFrame, quantity: str, ax: Axes) -> 
     """Both strategies against the cosine, T = 2: closed form as lines, simulation as points."""
     points = pooled(rows, ["strategy", "cosine"])
     for strategy in ("concurrent", "sequential"):
-        label, colour, marker = LOOK[strategy]
+        label, color, marker = LOOK[strategy]
         line = lines[(lines["strategy"] == strategy) & (lines["seed"] == 0)]
-        ax.plot(line["value"], line[quantity], color=style.PALETTE[colour], lw=1.1)
+        ax.plot(line["value"], line[quantity], color=style.PALETTE[color], lw=1.1)
         own = points[points["strategy"] == strategy]
         ax.errorbar(
             own["cosine"], own[quantity], yerr=LIMIT * own[f"{quantity}_se"], fmt=marker, ms=3,
-            lw=0.8, color=style.PALETTE[colour], label=label,
+            lw=0.8, color=style.PALETTE[color], label=label,
         )  # fmt: skip
     if points.empty:
         return
@@ -87,16 +87,16 @@ def near(rows: pd.DataFrame, quantity: str, ax: Axes) -> None:
         points = difference(rows[rows["case"] == case], quantity).sort_values("cosine")
         if points.empty:
             continue
-        colour = ("0.3", style.PALETTE[4])[place]
-        ax.plot(points["cosine"], points["gap_predicted"], color=colour, lw=1.1)
+        color = ("0.3", style.PALETTE[4])[place]
+        ax.plot(points["cosine"], points["gap_predicted"], color=color, lw=1.1)
         root, error = crossing(points)
         ax.errorbar(
             points["cosine"], points["gap"], yerr=LIMIT * points["gap_se"], fmt="os"[place], ms=3,
-            lw=0.8, color=colour, label=names[case],
+            lw=0.8, color=color, label=names[case],
         )  # fmt: skip
         height = (0.80, 0.92)[place]
         ax.errorbar(
-            [root], [height], xerr=[LIMIT * error], fmt="|", ms=5, lw=1.2, color=colour,
+            [root], [height], xerr=[LIMIT * error], fmt="|", ms=5, lw=1.2, color=color,
             transform=ax.get_xaxis_transform(),
         )  # fmt: skip
         ax.text(
@@ -123,8 +123,8 @@ def phase(table: pd.DataFrame, simulated: pd.DataFrame, axis: str, quantity: str
     border = root.to_numpy(float)
     border = np.where(np.isfinite(border), border, everywhere)
     for ends, name in (((0.0, border), "sequential"), ((border, 1.0), "concurrent")):
-        colour = style.PALETTE[LOOK[name][1]]
-        ax.fill_betweenx(heights, *ends, color=colour, alpha=0.35, lw=0)
+        color = style.PALETTE[LOOK[name][1]]
+        ax.fill_betweenx(heights, *ends, color=color, alpha=0.35, lw=0)
     ax.plot(root, heights, color="black", lw=1.2)
     samples = float((table["dimension"] / table["ratio"]).iloc[0])
     for name in ("sequential", "concurrent", "undecided"):
@@ -135,8 +135,8 @@ def phase(table: pd.DataFrame, simulated: pd.DataFrame, axis: str, quantity: str
         if name == "undecided":
             ax.plot(own["cosine"], height, "x", ms=4, color="0.2", clip_on=False)
         else:
-            _, colour, marker = LOOK[name]
-            ax.plot(own["cosine"], height, marker, ms=4.5, mfc=style.PALETTE[colour], mec="black",
+            _, color, marker = LOOK[name]
+            ax.plot(own["cosine"], height, marker, ms=4.5, mfc=style.PALETTE[color], mec="black",
                     mew=0.5, clip_on=False)  # fmt: skip
     ax.grid(False)
     ax.set_xlim(0, 1)

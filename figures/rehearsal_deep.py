@@ -14,14 +14,14 @@ from motsim.statistics.intervals import mean_interval
 __all__ = ["accuracies", "draw", "gaps", "overwriting"]
 
 STRATEGIES = {"concurrent": (0, "o"), "sequential": (1, "s"), "hybrid": (2, "D")}
-#: Shift -> axis label, colour, marker.
+#: Shift -> axis label, color, marker.
 FAMILIES = {
     "rotation": ("rotation to next task (degrees)", 0, "o"),
     "pixels": ("pixels permuted (fraction)", 1, "s"),
-    "labels": ("classes relabelled (fraction)", 2, "^"),
+    "labels": ("classes relabeled (fraction)", 2, "^"),
     "classes": ("classes shared with next task", 4, "v"),
 }
-#: Case -> label, colour, marker; drawn open.
+#: Case -> label, color, marker; drawn open.
 OTHERS = {
     "pairs-rotation": ("rotation, two kinds in turn", 0, "D"),
     "pairs-labels": ("labels, two kinds in turn", 2, "D"),
@@ -63,7 +63,7 @@ def accuracies(rows: pd.DataFrame, case: str, ax: Axes) -> None:
     if rows.empty:
         return
     width = rows["level"].max() - rows["level"].min()
-    for place, (strategy, (colour, marker)) in enumerate(STRATEGIES.items()):
+    for place, (strategy, (color, marker)) in enumerate(STRATEGIES.items()):
         own = rows[rows["strategy"] == strategy].groupby("level")["final_accuracy"]
         if not len(own):
             continue
@@ -72,7 +72,7 @@ def accuracies(rows: pd.DataFrame, case: str, ax: Axes) -> None:
         ax.errorbar(
             levels + (place - 1) * 0.012 * width, mean,
             yerr=[mean - low, high - mean], lw=1.1, marker=marker, ms=3.5,
-            color=style.PALETTE[colour], label=strategy, mfc="white" if place == 1 else None,
+            color=style.PALETTE[color], label=strategy, mfc="white" if place == 1 else None,
         )  # fmt: skip
     ax.set_xlabel(FAMILIES[case][0])
     if case == "classes":  # more shared classes are more similar
@@ -82,15 +82,15 @@ def accuracies(rows: pd.DataFrame, case: str, ax: Axes) -> None:
 
 def gaps(tables: Tables, ax: Axes) -> None:
     """Draw hybrid minus concurrent of every setting against the measured similarity."""
-    ax.axhline(0, color=style.GREY, lw=0.8)
+    ax.axhline(0, color=style.GRAY, lw=0.8)
     named: set[str] = set()
     for _, case, part in settings(tables):
-        label, colour, marker = {**FAMILIES, **OTHERS}.get(case, (case, 7, "h"))
+        label, color, marker = {**FAMILIES, **OTHERS}.get(case, (case, 7, "h"))
         label = case if case in FAMILIES else label
         mean, low, high = stacked([mean_interval(differences(part, "final_accuracy"))])
         ax.errorbar(
             part["cosine"].mean(), mean, yerr=[mean - low, high - mean], fmt=marker, lw=0.9,
-            ms=4 if case in FAMILIES else 5.5, color=style.PALETTE[colour],
+            ms=4 if case in FAMILIES else 5.5, color=style.PALETTE[color],
             mfc=None if case in FAMILIES else "white",
             label=None if label in named else label,
         )  # fmt: skip
@@ -113,10 +113,10 @@ def overwriting(tables: Tables, ax: Axes) -> None:
     for row, case in enumerate(names):
         ends = stacked(mean_interval(hardest[case][column]) for column, *_ in look)
         ax.plot(ends[0], [row, row], color="0.75", lw=2.5, zorder=1)
-        for (mean, low, high), (_, colour, marker, label) in zip(ends.T, look, strict=True):
+        for (mean, low, high), (_, color, marker, label) in zip(ends.T, look, strict=True):
             ax.errorbar(
                 mean, row, xerr=[[mean - low], [high - mean]], fmt=marker, ms=4.5, lw=0.9,
-                color=style.PALETTE[colour], label=label if row == 0 else None,
+                color=style.PALETTE[color], label=label if row == 0 else None,
             )  # fmt: skip
     ax.set_yticks(range(len(names)), [OTHERS[n][0] if n in OTHERS else n for n in names])
     ax.set_xlim(0, 1)

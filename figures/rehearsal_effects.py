@@ -23,7 +23,7 @@ CEILING = {"forgetting": 2.6, "generalization": 5.5}
 
 
 def draw(tables: Tables) -> dict[str, Figure]:
-    """Return one figure: forgetting above, generalisation error below, one column an effect."""
+    """Return one figure: forgetting above, generalization error below, one column an effect."""
     figure, axes = style.panels(4, 2, height=1.95)
     lines = tables.others["line"]
     lines = lines[lines["seed"] == 0]
@@ -61,8 +61,8 @@ def effect(points: pd.DataFrame, lines: pd.DataFrame, axis: str, quantity: str, 
     if points.empty:
         return
     for (strategy, cosine), own in points.groupby(["strategy", "similarity"]):
-        label, colour, marker = LOOK[str(strategy)]
-        shade = style.PALETTE[colour]
+        label, color, marker = LOOK[str(strategy)]
+        shade = style.PALETTE[color]
         line = lines[(lines["strategy"] == strategy) & (lines["similarity"] == cosine)]
         ax.plot(line["value"], line[quantity], color=shade, lw=1.0, ls="-" if cosine == 0 else "--")
         ax.errorbar(

@@ -50,18 +50,18 @@ def compare(
     """Simulated errors of the strategies on several sets of tasks; the closed form as a dash."""
     width = 0.72 / len(strategies)
     for k, strategy in enumerate(strategies):
-        label, colour, marker = LOOK[strategy]
+        label, color, marker = LOOK[strategy]
         found = [(i, t.loc[strategy]) for i, t in enumerate(sets.values()) if strategy in t.index]
         places = [i + (k - (len(strategies) - 1) / 2) * width for i, _ in found]
         ax.hlines(
             [row[f"{quantity}_predicted"] for _, row in found],
             [x - width / 2.4 for x in places], [x + width / 2.4 for x in places],
-            color=style.PALETTE[colour], lw=1.1,
+            color=style.PALETTE[color], lw=1.1,
         )  # fmt: skip
         ax.errorbar(
             places, [row[quantity] for _, row in found],
             yerr=[LIMIT * row[f"{quantity}_se"] for _, row in found], fmt=marker, ms=3.2, lw=0.9,
-            color=style.PALETTE[colour], label=label,
+            color=style.PALETTE[color], label=label,
         )  # fmt: skip
     for i in range(1, len(sets)):
         ax.axvline(i - 0.5, color="0.85", lw=0.8)
@@ -76,11 +76,11 @@ def threshold(
     own: pd.DataFrame, line: pd.DataFrame, pure: pd.DataFrame, quantity: str, ax: Axes
 ) -> None:
     """Draw hybrid over its threshold, between the two pure strategies."""
-    _, colour, marker = LOOK["hybrid"]
-    ax.plot(line["value"], line[quantity], color=style.PALETTE[colour], lw=1.1)
+    _, color, marker = LOOK["hybrid"]
+    ax.plot(line["value"], line[quantity], color=style.PALETTE[color], lw=1.1)
     ax.errorbar(
         own["threshold"], own[quantity], yerr=LIMIT * own[f"{quantity}_se"], fmt=marker, ms=3.2,
-        lw=0.9, color=style.PALETTE[colour],
+        lw=0.9, color=style.PALETTE[color],
     )  # fmt: skip
     levels = pure[f"{quantity}_predicted"].to_dict()
     for strategy in (name for name in ("concurrent", "sequential") if name in levels):

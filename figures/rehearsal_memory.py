@@ -30,7 +30,7 @@ def draw(tables: Tables) -> dict[str, Figure]:
         ax.set_xlabel("number of tasks T")
         ax.set_ylabel(f"{letter}: replayed − fresh")
     axes[1].set_title("forgetting", fontsize=8)
-    axes[2].set_title("generalisation error", fontsize=8)
+    axes[2].set_title("generalization error", fontsize=8)
     handles, labels = axes[1].get_legend_handles_labels()
     cross = Line2D([], [], marker="x", ls="none", ms=4, color="0.4")
     figure.legend(
@@ -51,15 +51,15 @@ def two_tasks(tables: Tables, ax: Axes) -> None:
     rows = usable(tables)
     points = pooled(rows[rows["case"] == "two-tasks"], ["strategy", *SETTING])
     for strategy in ("concurrent", "sequential"):
-        _, colour, marker = LOOK[strategy]
+        _, color, marker = LOOK[strategy]
         own = points[points["strategy"] == strategy]
         ax.plot(
             own["forgetting_rival"], own["forgetting"], "x", ms=3, mew=0.8,
-            color=style.PALETTE[colour], alpha=0.6,
+            color=style.PALETTE[color], alpha=0.6,
         )  # fmt: skip
         ax.errorbar(
             own["forgetting_predicted"], own["forgetting"], yerr=LIMIT * own["forgetting_se"],
-            fmt=marker, ms=3, lw=0.7, color=style.PALETTE[colour],
+            fmt=marker, ms=3, lw=0.7, color=style.PALETTE[color],
         )  # fmt: skip
     ends = [points["forgetting"].min(), points["forgetting"].max()]
     ax.plot(ends, ends, color="0.3", lw=0.8, zorder=0)
@@ -71,8 +71,8 @@ def two_tasks(tables: Tables, ax: Axes) -> None:
 def beyond(tables: Tables, case: str, quantity: str, words: str, filled: bool, ax: Axes) -> None:
     """Excess of replay over fresh memory against the number of tasks."""
     for strategy, own in excess(tables, case).groupby("strategy"):
-        label, colour, marker = LOOK[str(strategy)]
-        shade = style.PALETTE[colour]
+        label, color, marker = LOOK[str(strategy)]
+        shade = style.PALETTE[color]
         own = own.sort_values("num_tasks")
         ax.errorbar(
             own["num_tasks"], own[f"{quantity}_excess"], yerr=LIMIT * own[f"{quantity}_se"],

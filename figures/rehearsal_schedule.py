@@ -41,7 +41,7 @@ def draw(tables: Tables) -> dict[str, Figure]:
 
 def schedule(plan: pd.DataFrame, kinds: str, ax: Axes) -> None:
     """One row a step, fits from left to right; tasks in one box are fitted together."""
-    colours = {"A": style.PALETTE[9], "B": style.PALETTE[1]}
+    colors = {"A": style.PALETTE[9], "B": style.PALETTE[1]}
     for step in sorted(int(s) for s in plan["step"].unique()):
         x = 0.0
         for _, blocks in plan[plan["step"] == step].groupby("fit"):
@@ -52,7 +52,7 @@ def schedule(plan: pd.DataFrame, kinds: str, ax: Axes) -> None:
             )  # fmt: skip
             ax.add_patch(box)
             for k, task in enumerate(tasks):
-                ax.plot(x + k + 0.5, step, "o", ms=9, color=colours[kinds[task]],
+                ax.plot(x + k + 0.5, step, "o", ms=9, color=colors[kinds[task]],
                         mec="black" if task == step else "none", mew=1.0)  # fmt: skip
                 ax.text(x + k + 0.5, step, f"{task + 1}", ha="center", va="center", fontsize=6.5)
             x += len(tasks) + 0.35

@@ -10,7 +10,7 @@ from motsim.results.tables import Tables
 
 __all__ = ["LOOK", "draw"]
 
-#: Strategy -> label, colour of the palette, marker; shared by all rehearsal figures.
+#: Strategy -> label, color of the palette, marker; shared by all rehearsal figures.
 LOOK = {
     "concurrent": ("concurrent", 1, "s"),
     "sequential": ("sequential", 0, "o"),
@@ -19,7 +19,7 @@ LOOK = {
     "least_generalization": ("planned for G", 3, "v"),
     "least_forgetting": ("planned for F", 5, "P"),
 }
-QUANTITY = {"forgetting": "forgetting F", "generalization": "generalisation error G"}
+QUANTITY = {"forgetting": "forgetting F", "generalization": "generalization error G"}
 
 
 def draw(tables: Tables) -> dict[str, Figure]:
@@ -27,12 +27,12 @@ def draw(tables: Tables) -> dict[str, Figure]:
     found = deviations(usable(tables))
     figure, (left, right) = style.panels(2, height=2.6)
     for case, rows in found.groupby("case", sort=False):
-        label, colour, marker = LOOK[str(case)]
+        label, color, marker = LOOK[str(case)]
         for quantity, points in rows.groupby("quantity"):
             left.errorbar(
                 points["predicted"], points["simulated"], yerr=LIMIT * points["se"], fmt=marker,
-                ms=2.6, lw=0.6, color=style.PALETTE[colour], alpha=0.8,
-                mfc="white" if quantity == "forgetting" else style.PALETTE[colour],
+                ms=2.6, lw=0.6, color=style.PALETTE[color], alpha=0.8,
+                mfc="white" if quantity == "forgetting" else style.PALETTE[color],
                 label=label if quantity == "generalization" else None,
             )  # fmt: skip
     ends = np.array([found["predicted"].min(), found["predicted"].max()])

@@ -12,7 +12,7 @@ from motsim.statistics.interval import stacked
 
 __all__ = ["draw"]
 
-#: Case -> label, colour.
+#: Case -> label, color.
 LOOK = {
     "expected": ("expected routing", 7),
     "weak": ("weak distractors", 2),
@@ -26,13 +26,13 @@ LOOK = {
 #: Axis of the full tier -> label.
 AXES = {
     "num_nodes": "nodes K (48 K points)",
-    "specialise_steps": "steps of stage I",
-    "specialise_rate": "step size η₁ of stage I",
+    "specialize_steps": "steps of stage I",
+    "specialize_rate": "step size η₁ of stage I",
     "gate_rate": "step size of the gate",
     "routing_scale": "scale λ of the noise",
 }
 DOSES = {
-    "points": "num_nodes", "steps": "specialise_steps", "step-size": "specialise_rate",
+    "points": "num_nodes", "steps": "specialize_steps", "step-size": "specialize_rate",
     "gate": "gate_rate", "scale": "routing_scale",
 }  # fmt: skip
 
@@ -60,11 +60,11 @@ def draw(tables: Tables) -> dict[str, Figure]:
 def _shares(runs: pd.DataFrame, ax: Axes) -> None:
     names = [case for case in LOOK if (runs["case"] == case).any()]
     for place, case in enumerate(names):
-        colour = LOOK[case][1]
+        color = LOOK[case][1]
         mean, low, high = stacked([shares(runs[runs["case"] == case])[2]])
         ax.errorbar(
             mean, place, xerr=[mean - low, high - mean], fmt="o", ms=4, lw=1.0, capsize=2,
-            color=style.PALETTE[colour],
+            color=style.PALETTE[color],
         )  # fmt: skip
     ax.set_yticks(range(len(names)), [LOOK[case][0] for case in names])
     ax.set_ylim(len(names) - 0.5, -0.5)
@@ -74,23 +74,23 @@ def _shares(runs: pd.DataFrame, ax: Axes) -> None:
 
 def _growth(tables: Tables, ax: Axes) -> None:
     """Largest alignment over stage I, with the derived speed."""
-    table = tables.others["specialisation"]
-    table = table[table["stage"] == "specialise"]
+    table = tables.others["specialization"]
+    table = table[table["stage"] == "specialize"]
     for case in ("expected", "distractor", "mirror", "strong"):
         rows = table[table["case"] == case]
         if rows.empty:
             continue
-        label, colour = LOOK[case]
+        label, color = LOOK[case]
         largest = rows.groupby(["seed", "expert", "step"])["alignment"].max()
         middle = largest.groupby("step").mean()
-        ax.plot(middle.index, middle, "o", ms=3, color=style.PALETTE[colour], label=label)
+        ax.plot(middle.index, middle, "o", ms=3, color=style.PALETTE[color], label=label)
         speed = (
             1.0
             if case == "expected"
             else drift(case if case in ("mirror", "distractor") else "none")
         )
         steps = np.array([middle.index.min(), middle.index.max()])
-        ax.plot(steps, 0.001 * speed * steps, "--", lw=0.9, color=style.PALETTE[colour])
+        ax.plot(steps, 0.001 * speed * steps, "--", lw=0.9, color=style.PALETTE[color])
     ax.set_xlabel("step of stage I")
     ax.set_ylabel("largest |⟨w, v$_n$⟩|, mean of experts")
     ax.set_ylim(top=1.0)
@@ -108,11 +108,11 @@ def _losses(tables: Tables, ax: Axes) -> None:
         rows = curve[(curve["case"] == case) & curve["seed"].isin(seeds)]
         if rows.empty:
             continue
-        colour = LOOK[case][1]
+        color = LOOK[case][1]
         step = rows["step"] - rows.groupby("seed")["step"].transform("min")
         found = rows["loss"].groupby(step).agg(["median", "count"])
         middle = found.loc[found["count"] == len(seeds), "median"]  # until the first run is done
-        ax.plot(middle.index, middle, color=style.PALETTE[colour], label=case)
+        ax.plot(middle.index, middle, color=style.PALETTE[color], label=case)
     ax.set_yscale("log")
     ax.set_xlabel("step of stage III")
     ax.set_ylabel("expected loss")

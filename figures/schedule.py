@@ -27,7 +27,7 @@ def draw(tables: Tables) -> dict[str, Figure]:
 
 def heat(runs: pd.DataFrame, case: str, title: str, ax: Axes) -> None:
     """Draw the median final loss in decades over T1 and T2, with the numbers."""
-    wide = log_loss(runs, case).median(axis=1).unstack("specialise_steps")
+    wide = log_loss(runs, case).median(axis=1).unstack("specialize_steps")
     if wide.empty:
         return
     image = ax.imshow(wide, cmap="cividis_r", vmin=-12, vmax=0, aspect="auto", origin="lower")
@@ -48,18 +48,18 @@ def gate(brackets: pd.DataFrame, ax: Axes) -> None:
     """Draw the bracket of the threshold in T1 against the gate's step, and the derived slope."""
     if brackets.empty:
         return
-    centre = np.sqrt(brackets["fails"] * brackets["succeeds"])
+    center = np.sqrt(brackets["fails"] * brackets["succeeds"])
     ax.vlines(brackets["gate_rate"], brackets["fails"], brackets["succeeds"],
               color=style.PALETTE[0], lw=2, alpha=0.5, label="fails … succeeds")  # fmt: skip
     rate = np.array([brackets["gate_rate"].min(), brackets["gate_rate"].max()])
-    level = np.exp(np.mean(np.log(centre) - EXPONENT * np.log(brackets["gate_rate"])))
+    level = np.exp(np.mean(np.log(center) - EXPONENT * np.log(brackets["gate_rate"])))
     ax.plot(rate, level * rate**EXPONENT, "--", color="k", lw=1, label="slope −1/4 (derived)")
     ax.set_xscale("log")
     ax.set_yscale("log")
     ax.set_yticks([150, 200, 300, 400], ["150", "200", "300", "400"])
     ax.minorticks_off()
     ax.set_xlabel("step size of the gate, ηᵣ")
-    ax.set_ylabel("shortest T₁ that specialises")
+    ax.set_ylabel("shortest T₁ that specializes")
     style.legend(ax)
 
 

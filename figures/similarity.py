@@ -1,4 +1,4 @@
-"""Specialisation, loss and rate against task similarity, with the derived predictions."""
+"""Specialization, loss and rate against task similarity, with the derived predictions."""
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,7 @@ from motsim.statistics.transitions import cubic_transition, race
 
 __all__ = ["draw"]
 
-#: Case -> label, colour, marker.
+#: Case -> label, color, marker.
 LOOK = {
     "cubic-n3": ("N = 3, M = 12", 9, "^"),
     "cubic-n4": ("N = 4, M = 16", 3, "o"),
@@ -50,13 +50,13 @@ def draw(tables: Tables) -> dict[str, Figure]:
 
 
 def _cubic(tables: Tables, case: str, ax: Axes) -> None:
-    label, colour, marker = LOOK[case]
+    label, color, marker = LOOK[case]
     wide = shares(tables, case)
     if wide.empty:
         return
     rho = wide.columns.to_numpy(float)
     mean, low, high = stacked(mean_interval(wide[r]) for r in wide.columns)
-    paint = style.PALETTE[colour]
+    paint = style.PALETTE[color]
     ax.errorbar(
         rho, mean, yerr=[mean - low, high - mean], fmt=marker + "-", ms=3.5, lw=0.9, capsize=2,
         color=paint, label=label,
@@ -65,14 +65,14 @@ def _cubic(tables: Tables, case: str, ax: Axes) -> None:
 
 
 def _linear(tables: Tables, case: str, ax: Axes) -> None:
-    label, colour, marker = LOOK[case]
+    label, color, marker = LOOK[case]
     wide = shares(tables, case)
     if wide.empty:
         return
     rho = wide.columns.to_numpy(float)
     count = wide.sum().to_numpy(int)
     mean, low, high = stacked(share_interval(int(k), len(wide)) for k in count)
-    paint = style.PALETTE[colour]
+    paint = style.PALETTE[color]
     ax.errorbar(
         rho, mean, yerr=np.abs([mean - low, high - mean]),
             fmt=marker, ms=3.5, lw=0.9, capsize=2, color=paint,
@@ -84,7 +84,7 @@ def _linear(tables: Tables, case: str, ax: Axes) -> None:
 
 def _losses(tables: Tables, ax: Axes) -> None:
     """Final loss against rho."""
-    for case, label, colour, marker in (
+    for case, label, color, marker in (
         ("cubic-n4", "cubic, M = 16", 3, "o"),
         ("linear-loss", "linear, M = 32, ρ ≤ 0.4, without stage II", 2, "D"),
         ("linear-aligned", "linear, M = 32, ρ ≤ 0.4, with stage II", 7, "X"),
@@ -97,13 +97,13 @@ def _losses(tables: Tables, ax: Axes) -> None:
         middle = spread["median"]
         ax.errorbar(
             spread.index, middle, yerr=[middle - spread["min"], spread["max"] - middle],
-            fmt=marker + "-", ms=3.5, lw=0.9, capsize=2, color=style.PALETTE[colour], label=label,
+            fmt=marker + "-", ms=3.5, lw=0.9, capsize=2, color=style.PALETTE[color], label=label,
         )  # fmt: skip
     ax.set_yscale("log")
     ax.set_ylim(1e-13, 1e6)
     ax.set_xlabel("task similarity ρ")
     ax.set_ylabel("final loss")
-    ax.set_title("final loss (linear: specialised runs)")
+    ax.set_title("final loss (linear: specialized runs)")
     style.legend(ax, loc="upper left", ncols=1)
 
 
@@ -121,7 +121,7 @@ def _decay(tables: Tables, ax: Axes) -> None:
     ax.fill_between(spread.index, spread["min"], spread["max"], color=paint, alpha=0.2, lw=0)
     last, end = float(spread.index.max()), float(spread["median"].iloc[-1])
     t = np.geomspace(last / 30, last, 20)
-    ax.plot(t, 2.0 * end * (t / last) ** -1.5, "--", color=style.GREY, label="slope −3/2 (derived)")
+    ax.plot(t, 2.0 * end * (t / last) ** -1.5, "--", color=style.GRAY, label="slope −3/2 (derived)")
     ax.set_xscale("log")
     ax.set_yscale("log")
     ax.set_xlabel("step of stage III")

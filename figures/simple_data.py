@@ -6,12 +6,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from figures import style
-from motsim.claims.simple_data import AMPLITUDES, ENOUGH, floor, labelled
+from motsim.claims.simple_data import AMPLITUDES, ENOUGH, floor, labeled
 from motsim.results.tables import Tables
 
 __all__ = ["draw", "losses", "used"]
 
-#: Kind -> label, colour, marker, offset.
+#: Kind -> label, color, marker, offset.
 LOOK = {
     "one-frozen": ("one expert, attention frozen", 7, "o", -0.22),
     "one": ("one expert", 0, "s", -0.05),
@@ -21,7 +21,7 @@ LOOK = {
 
 def draw(tables: Tables) -> dict[str, Figure]:
     """Return the figure: losses left, experts used right."""
-    runs = labelled(tables)
+    runs = labeled(tables)
     figure, axes = style.panels(2, height=2.6)
     losses(runs, axes[0])
     handles, labels = axes[0].get_legend_handles_labels()
@@ -44,21 +44,21 @@ def losses(runs: pd.DataFrame, ax: Axes) -> None:
     """Draw every run's final loss; the derived floor of one expert as a bar."""
     names = list(AMPLITUDES)
     for kind, rows in runs.groupby("kind", sort=False):
-        label, colour, marker, shift = LOOK[str(kind)]
+        label, color, marker, shift = LOOK[str(kind)]
         settings = rows.groupby(["num_classes", "similarity"]).ngroup()
         spread = (settings - settings.mean()) * 0.035
         ax.scatter(
             rows["strength"].map(names.index) + shift + spread, rows["final_loss"], s=9, lw=0,
-            marker=marker, color=style.PALETTE[colour], label=label, alpha=0.8, zorder=3,
+            marker=marker, color=style.PALETTE[color], label=label, alpha=0.8, zorder=3,
         )  # fmt: skip
     for place, name in enumerate(names):
         ax.hlines(
             floor(name), place - 0.42, place + 0.42, color="0.1", lw=0.9,
             label="derived floor, E γ²/(2 + 2 E γ²)" if place == 0 else "",
         )  # fmt: skip
-    ax.axhline(ENOUGH, color=style.GREY, lw=0.8, ls="--")
+    ax.axhline(ENOUGH, color=style.GRAY, lw=0.8, ls="--")
     ax.text(
-        len(names) - 0.5, ENOUGH, "suffices below ", fontsize=6.5, color=style.GREY, ha="right",
+        len(names) - 0.5, ENOUGH, "suffices below ", fontsize=6.5, color=style.GRAY, ha="right",
         va="top",
     )  # fmt: skip
     ax.set_yscale("log")
@@ -81,7 +81,7 @@ def used(rows: pd.DataFrame, ax: Axes) -> None:
             at, mean["mean"], yerr=bars, fmt="o" if rho == 0 else "s", ms=4, lw=0.9, color=paint,
             mfc=paint if rho == 0 else "white", label=f"N = {int(n)}, ρ = {rho:g}",
         )  # fmt: skip
-    ax.axhline(1, color=style.GREY, lw=0.8, ls="--")
+    ax.axhline(1, color=style.GRAY, lw=0.8, ls="--")
     ax.set_ylim(0, rows["used_experts"].max() + 1.5 if len(rows) else 1)
     ax.set_ylabel("experts used (mean, range)")
     style.legend(ax, loc="upper left", ncols=2)

@@ -1,4 +1,4 @@
-"""Specialisation: experts against classes over the stages, and the entropy in every case."""
+"""Specialization: experts against classes over the stages, and the entropy in every case."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -28,15 +28,15 @@ NAMES = {
 
 def draw(tables: Tables) -> dict[str, Figure]:
     """Return both figures."""
-    table = tables.others["specialisation"]
+    table = tables.others["specialization"]
     image, experts = None, final_state(tables)
     cases = [case for case in MAPS if (experts["case"] == case).any()]
     figure, axes = style.panels(3, max(len(cases), 1), height=1.75)
     for row, case in enumerate(cases):
         here = table[(table["case"] == case) & (table["seed"] == 0)]
-        stage = here[here["stage"] == "specialise"]["step"]
+        stage = here[here["stage"] == "specialize"]["step"]
         ends = stage.max() if len(cases) else 0
-        later = here[here["stage"] != "specialise"]["step"]
+        later = here[here["stage"] != "specialize"]["step"]
         first_after = later.min() if len(later) else ends
         order = order_of_experts(alignment_matrix(tables, case, 0, int(here["step"].max())))
         load = experts[(experts["case"] == case) & (experts["seed"] == 0)]["load"].to_numpy()
@@ -97,10 +97,10 @@ def entropies(tables: Tables, ax: Axes) -> None:
         ax.scatter(
             values, place + spread, s=10, color=style.PALETTE[3 if failed else 0], lw=0, zorder=3
         )
-    ax.axvline(ENTROPY_SHARE, color=style.GREY, lw=0.8, ls="--")
+    ax.axvline(ENTROPY_SHARE, color=style.GRAY, lw=0.8, ls="--")
     ax.text(
         ENTROPY_SHARE + 0.01, 1.0, "criterion", transform=ax.get_xaxis_transform(), fontsize=6.5,
-        color=style.GREY, va="bottom",
+        color=style.GRAY, va="bottom",
     )  # fmt: skip
     ax.set_yticks(range(len(cases)), [NAMES[case] for case in cases])
     ax.invert_yaxis()

@@ -46,11 +46,11 @@ def draw(tables: Tables) -> dict[str, Figure]:
 
 def losses(rows: pd.DataFrame, look: tuple[str, int, str], share: str, ax: Axes) -> None:
     """Draw one schedule: every seed thin, their median thick."""
-    label, colour, dash = look
+    label, color, dash = look
     runs = [run.set_index("step")["loss"] for _, run in rows.groupby("seed")]
     runs = [run[np.isfinite(run) & (run > 0)] for run in runs]
     for run in runs:
-        ax.plot(run.index, run, dash, color=style.PALETTE[colour], lw=0.5, alpha=0.5)
+        ax.plot(run.index, run, dash, color=style.PALETTE[color], lw=0.5, alpha=0.5)
     last = min(run.index.max() for run in runs)
     steps = np.unique(np.concatenate([run.index.to_numpy() for run in runs]))
     steps = steps[steps <= last]
@@ -59,6 +59,6 @@ def losses(rows: pd.DataFrame, look: tuple[str, int, str], share: str, ax: Axes)
         steps,
         np.exp(np.median(wide, 0)),
         dash,
-        color=style.PALETTE[colour],
+        color=style.PALETTE[color],
         label=f"{label} ({share})",
     )

@@ -10,7 +10,7 @@ from motsim.results.tables import Tables
 
 __all__ = ["draw"]
 
-#: Column, finding whose prediction is drawn, label, colour, marker.
+#: Column, finding whose prediction is drawn, label, color, marker.
 HESSIANS = (
     ("mot-cubic", "along", "mot-cubic, along v_n", "cubic, along $v_n$", 3, "o"),
     ("mot-linear", "smallest", "mot-linear, smallest", "linear, smallest", 1, "s"),
@@ -52,11 +52,11 @@ def draw(tables: Tables) -> dict[str, Figure]:
 
 
 def _series(tables: Tables, entry: tuple[str, str, str | None, str, int, str], ax: Axes) -> None:
-    case, column, finding, label, colour, marker = entry
+    case, column, finding, label, color, marker = entry
     rows = late_rows(tables, case, column)
     if rows.empty:
         return
-    paint = style.PALETTE[colour]
+    paint = style.PALETTE[color]
     value = np.abs(rows[column])
     hollow = "white" if case.startswith("single") else paint
     ax.plot(rows["loss"], value, marker, color=paint, mfc=hollow, ms=3, label=label)

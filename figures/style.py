@@ -1,4 +1,4 @@
-"""One look for all figures: column width, colour-blind safe palette, sizes, axis helpers."""
+"""One look for all figures: column width, color-blind safe palette, sizes, axis helpers."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ __all__ = ["COLUMN", "PAGE", "PALETTE", "context", "label_stages", "legend", "pa
 COLUMN = 3.4  # inches, one column of a two-column page
 PAGE = 7.0
 PALETTE = sns.color_palette("colorblind")
-GREY = "0.45"
+GRAY = "0.45"
 
 SETTINGS: dict[str, Any] = {
     "figure.dpi": 100,
@@ -78,5 +78,5 @@ def label_stages(ax: Axes, stages: list[tuple[str, float, float]]) -> None:
         )
         ax.annotate(
             name, (x, 1.0), (shift, 1.5), xycoords=ax.get_xaxis_transform(),
-            textcoords="offset points", ha=ha, va="bottom", fontsize=6.5, color=GREY,
+            textcoords="offset points", ha=ha, va="bottom", fontsize=6.5, color=GRAY,
         )  # fmt: skip

@@ -3,7 +3,7 @@
 #
 # Guess: the worst case of gradient descent with step 1/L depends on mu/L alone, so PEPit gives 0.9^8 = 0.43 for
 #        four steps at mu/L = 0.1 whatever L is, to the solver's 1e-5 or so; else a warning.
-# Seen:  with the free default solver (SCS, where no MOSEK licence is) 0.4305 at L = 1, 0.4273 at L = 300, and 0.0
+# Seen:  with the free default solver (SCS, where no MOSEK license is) 0.4305 at L = 1, 0.4273 at L = 300, and 0.0
 #        at L = 1000 and 10000: status "optimal", no warning, called the upper (dual) bound. Clarabel holds out a
 #        little longer: 0.4266 at L = 1000, 0.36 at 10000, below the truth too, but warns. At L = 1e-3 SCS says 0.457
 #        (warns).

@@ -131,7 +131,7 @@ def gradients(
 def descend(gate, ffn, attention, points, activation, loss, schedule, noise=None):
     """Plain staged descent; returns the losses before every step and after the last.
 
-    `schedule` is a list of (steps, ffn rate, normalised ffn?, attention rate, gate rate, scale);
+    `schedule` is a list of (steps, ffn rate, normalized ffn?, attention rate, gate rate, scale);
     `noise`, one (P, M) for every step, means sampled.
     """
     losses, drawn = [], iter(noise if noise is not None else ())

@@ -51,8 +51,8 @@ function background(element) {
   return layers.reduce((below, layer) => over(layer, below), [255, 255, 255]);
 }
 
-function parse(colour) {
-  const [red, green, blue, alpha = 1] = colour.match(/[\d.]+/g).map(Number);
+function parse(color) {
+  const [red, green, blue, alpha = 1] = color.match(/[\d.]+/g).map(Number);
   return [red, green, blue, alpha];
 }
 
@@ -60,8 +60,8 @@ function over(layer, below) {
   return below.map((value, i) => layer[i] * layer[3] + value * (1 - layer[3]));
 }
 
-function luminance(colour) {
-  const [red, green, blue] = colour.map((value) => {
+function luminance(color) {
+  const [red, green, blue] = color.map((value) => {
     const part = value / 255;
     return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
   });

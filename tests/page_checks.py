@@ -41,7 +41,7 @@ def chromium(folder):
 
 
 def emulate(browser, width=1280, scheme="light", media="screen", height=900):
-    """Set the width of the window in CSS pixels, the colour scheme and the medium."""
+    """Set the width of the window in CSS pixels, the color scheme and the medium."""
     browser.execute_cdp_cmd(
         "Emulation.setDeviceMetricsOverride",
         {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500},

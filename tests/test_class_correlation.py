@@ -172,7 +172,7 @@ def test_odd_parameters_stay_odd():
 def test_a_flow_is_the_same_in_other_coordinates(preset, monkeypatch):
     settings = Settings(
         preset=preset, num_classes=2, num_experts=4, dim=6, num_nodes=2, class_correlation=0.5,
-        specialise_steps=300, align_steps=10, converge_steps=1000, dynamics="flow", seed=1,
+        specialize_steps=300, align_steps=10, converge_steps=1000, dynamics="flow", seed=1,
         epsilon_min=1e-9,
     )  # fmt: skip
     points, start = prepare(settings)

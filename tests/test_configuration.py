@@ -48,7 +48,7 @@ def refuse(tmp_path, monkeypatch, capsys):
 
 
 def typos(word):
-    """Every deletion of one letter, every swap of two neighbours, another case."""
+    """Every deletion of one letter, every swap of two neighbors, another case."""
     found = {word[:i] + word[i + 1 :] for i in range(len(word))}
     found |= {word[:i] + word[i + 1] + word[i] + word[i + 2 :] for i in range(len(word) - 1)}
     found |= {word.upper(), word.capitalize()}

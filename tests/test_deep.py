@@ -81,7 +81,7 @@ def test_labels_pass_round_a_cycle(level, moved):
 
 
 @pytest.mark.parametrize("shared", [0, 1, 2, 3])
-def test_neighbours_share_classes(shared):
+def test_neighbors_share_classes(shared):
     (task,) = make("classes", float(shared), (0, 1, 2), [0], task_classes=3)
     classes = [set(labels) for labels in task.labels.tolist()]
     assert [len(c) for c in classes] == [3, 3, 3]
@@ -261,7 +261,7 @@ def test_thresholds_at_the_ends_are_the_pure_strategies():
         np.testing.assert_array_equal(found.memory_loss[2], found.memory_loss[twin])
 
 
-def test_a_network_does_not_depend_on_its_neighbours():
+def test_a_network_does_not_depend_on_its_neighbors():
     together = rehearse(make(), QUICK, [0, 1])
     alone = rehearse(make(seeds=[1]), QUICK, [1])
     np.testing.assert_array_equal(together.accuracy[:, 1:], alone.accuracy)

@@ -202,7 +202,7 @@ def test_a_figure_of_a_page_is_an_image_with_words_and_no_style_of_its_own():
 def test_the_text_alternative_says_what_is_seen():
     assert alternative(sketch()) == (
         "2 panels. Panel 1, one, across: eta_r, up: loss (logarithmic), drawn: a law. Panel 2."
-        " Colour: share. Under it: 3 seeds."
+        " Color: share. Under it: 3 seeds."
     )
 
 

@@ -230,7 +230,7 @@ def test_descent_comes_to_the_flow_in_proportion_to_its_step(case):
 
 
 def test_an_odd_model_stays_odd_in_half_the_points():
-    settings = Settings(preset="linear", num_experts=8, specialise_steps=300, align_steps=20,
+    settings = Settings(preset="linear", num_experts=8, specialize_steps=300, align_steps=20,
                         converge_steps=40, dynamics="flow", gate_rate=10.0)  # fmt: skip
     points, start = prepare(settings)
     model = Model("mot", 8, "linear")
@@ -244,7 +244,7 @@ def test_an_odd_model_stays_odd_in_half_the_points():
 
 
 PRESETS = {
-    "cubic": ({"preset": "cubic", "specialise_steps": 850}, 1e-6, 0.05),
+    "cubic": ({"preset": "cubic", "specialize_steps": 850}, 1e-6, 0.05),
     "linear": ({"preset": "linear", "num_experts": 32}, 1e-12, 0.03),
     "single": ({"preset": "single", "num_experts": 1, "loss": "logistic", "converge_rate": 0.5,
                 "align_rate": 0.5, "converge_steps": 20_000}, 1e-3, 0.02),
@@ -349,7 +349,7 @@ def test_only_the_last_stage_flows():
 
 @pytest.mark.parametrize("options", [{}, {"routing": "sampled", "preset": "single"}])
 def test_what_a_flow_can_do_is_not_refused(options):
-    """Routing means nothing without a gate, normalised descent nothing before the last stage."""
+    """Routing means nothing without a gate, normalized descent nothing before the last stage."""
     settings = Settings(**{**FLOW, **options})
     assert stages(settings)[-1].dynamics == "flow"
     assert stages(settings)[-1].solver == Solver()

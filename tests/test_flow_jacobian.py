@@ -145,7 +145,7 @@ def test_points_a_few_at_a_time(monkeypatch, name):
 @pytest.mark.parametrize("preset", ["cubic", "linear"])
 def test_presets_after_their_stages(monkeypatch, preset, use_mirror):
     """Odd coordinates and half the points; experts that routing passes over."""
-    settings = Settings(preset=preset, num_experts=8, specialise_steps=200, align_steps=20,
+    settings = Settings(preset=preset, num_experts=8, specialize_steps=200, align_steps=20,
                         dynamics="flow", dim=12, num_classes=3)  # fmt: skip
     points, start = prepare(settings)
     model = Model("mot", 8, preset)

@@ -108,7 +108,7 @@ def test_training_is_that_of_both_labels_written_out(preset):
     """Through all stages, with the reductions: the mirror halves the linear preset's points."""
     settings = Settings(
         preset=preset, num_classes=2, num_experts=4, dim=8, label_flip=0.1, class_exponent=1.0,
-        num_nodes=2, specialise_steps=800, align_steps=20, converge_steps=100, seed=1,
+        num_nodes=2, specialize_steps=800, align_steps=20, converge_steps=100, seed=1,
     )  # fmt: skip
     points, start = prepare(settings)
     model, schedule = build_model(settings), stages(settings)
@@ -128,13 +128,13 @@ def test_flips_are_a_change_of_step_sizes(activation):
     s, k = 1 - 2 * FLIP, {"cubic": 3, "linear": 1}[activation]
     root = s ** (1 / k)
     flipped = Settings(
-        preset=activation, num_experts=8, label_flip=FLIP, specialise_steps=200, align_steps=20,
+        preset=activation, num_experts=8, label_flip=FLIP, specialize_steps=200, align_steps=20,
         converge_steps=100, seed=2,
     )  # fmt: skip
     gate = stages(flipped)[0].gate.rate
     clean = flipped.model_copy(update={
         "label_flip": 0.0, "init_std": flipped.init_std / root,
-        "specialise_rate": flipped.specialise_rate / root, "align_rate": flipped.align_rate * s**2,
+        "specialize_rate": flipped.specialize_rate / root, "align_rate": flipped.align_rate * s**2,
         "converge_rate": flipped.converge_rate * s**2 / root**2, "gate_rate": gate * s**2,
     })  # fmt: skip
     one, other, control = (

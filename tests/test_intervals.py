@@ -30,7 +30,7 @@ from motsim.statistics.transitions import area, crossing
 
 BAND = (0.93, 0.97)
 SEED = 20
-#: Similarities, shares of specialised experts and experts, as the cubic cases of `similarity` find.
+#: Similarities, shares of specialized experts and experts, as the cubic cases of `similarity` find.
 TRANSITIONS = {
     "n3": ([0.1, 0.2, 0.24, 0.28, 0.32], [0.95, 0.84, 0.68, 0.17, 0.0], 12),
     "n4": ([0.0, 0.1, 0.17, 0.21, 0.25, 0.29, 0.5], [1.0, 0.93, 0.84, 0.72, 0.41, 0.12, 0.0], 16),
@@ -67,8 +67,8 @@ def happen(rng, n, chances, shared, repeats=1):
     return (value < below).mean(axis=2)
 
 
-def specialised(case, n, shared):
-    """Draw of shares of specialised experts (n seeds, similarities)."""
+def specialized(case, n, shared):
+    """Draw of shares of specialized experts (n seeds, similarities)."""
     _, p, experts = TRANSITIONS[case]
     return lambda rng: happen(rng, n, p, shared, experts)
 
@@ -88,7 +88,7 @@ def kinds(n):
     for case in TRANSITIONS:
         statistic, truth = at(case)
         found[f"crossing {case}"] = (
-            lambda x, f=statistic: jackknife_interval(x, f), specialised(case, n, 0.1), truth
+            lambda x, f=statistic: jackknife_interval(x, f), specialized(case, n, 0.1), truth
         )  # fmt: skip
     return found
 
@@ -124,7 +124,7 @@ def test_the_percentile_bootstrap_does_not_cover(n):
     """Negative control: the harness sees it."""
     assert covered(percentile_bootstrap, normal(n), 0.0, 1500) < BAND[0]
     statistic, truth = at("n3")
-    draw = specialised("n3", n, 0.1)
+    draw = specialized("n3", n, 0.1)
     if n < 10:
         old = covered(lambda x: percentile_bootstrap(x, statistic, 100), draw, truth, 150)
         assert old < BAND[0]
@@ -207,7 +207,7 @@ def test_the_least_of_nine_means_covers(n, apart):
 
 
 def test_the_area_of_a_transition_covers():
-    """As in `similarity`: runs that specialise or not, at similarities that share their start."""
+    """As in `similarity`: runs that specialize or not, at similarities that share their start."""
     rho = np.array([-0.3, -0.15, 0.0, 0.15, 0.3, 0.5, 0.8])
     p = np.array([0.9, 0.75, 0.6, 0.4, 0.2, 0.1, 0.02])
     truth = float(area(p, rho))
@@ -228,8 +228,8 @@ def test_the_bracketed_exponent_covers_at_least():
 
     def draw(rng):
         rows = []
-        for rate, centre in ((2.5, 370.0), (160.0, 370.0 * 64**-0.25)):
-            for seed, value in enumerate(centre * np.exp(0.1 * rng.normal(size=6))):
+        for rate, center in ((2.5, 370.0), (160.0, 370.0 * 64**-0.25)):
+            for seed, value in enumerate(center * np.exp(0.1 * rng.normal(size=6))):
                 i = int(np.searchsorted(tried, value))
                 rows.append((rate, seed, tried[i - 1], tried[min(i, 8)]))
         return pd.DataFrame(rows, columns=["gate_rate", "seed", "fails", "succeeds"])

@@ -81,7 +81,7 @@ def test_exponential_of_the_edges(kernel, most):
     assert np.isnan(got).tolist() == [True, False, True, True]
 
 
-def test_exponential_of_a_lane_does_not_depend_on_its_neighbours():
+def test_exponential_of_a_lane_does_not_depend_on_its_neighbors():
     values = np.array([np.nan, -1.0, -np.inf, -700.0, 0.0, -3.0, -1e5, -0.25])
     together = exponential_of(eight_at_a_time, values)
     alone = [exponential_of(eight_at_a_time, np.full(WIDTH, v))[0] for v in values]

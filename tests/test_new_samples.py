@@ -14,7 +14,7 @@ from motsim.mixture.points import sample
 from motsim.mixture.training import train
 
 SMALL = {
-    "num_classes": 2, "dim": 6, "num_experts": 3, "specialise_steps": 12, "align_steps": 0,
+    "num_classes": 2, "dim": 6, "num_experts": 3, "specialize_steps": 12, "align_steps": 0,
     "converge_steps": 9, "converge_rate": 0.1, "epsilon_min": 1e-6,
 }  # fmt: skip
 

@@ -15,7 +15,7 @@ from motsim.mixture.training import train
 
 NOISE = {"num_tokens": 5, "noise_std": 0.3}
 SHORT = [
-    Stage("specialise", 15, Descent(0.02, "normalized_gd"), FROZEN, Descent(1.0)),
+    Stage("specialize", 15, Descent(0.02, "normalized_gd"), FROZEN, Descent(1.0)),
     Stage("align", 10, FROZEN, Descent(0.1), Descent(1.0)),
     Stage("converge", 30, Descent(0.05), FROZEN, Descent(1.0), Routing(scale=0.05)),
 ]

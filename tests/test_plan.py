@@ -279,7 +279,7 @@ VALUES = [
     ("model = 'mix'", "model = 'mix': Input should be 'mot', 'single', 'moe' or 'shared'"),
     ("preset = 'cube'", "preset = 'cube': Input should be 'cubic', 'linear' or 'single'"),
     ("preset = ['cubic']", "preset = ['cubic']: Input should be"),
-    ("specialise_steps = -1", "specialise_steps = -1: Input should be greater than or equal to 0"),
+    ("specialize_steps = -1", "specialize_steps = -1: Input should be greater than or equal to 0"),
     ("num_nodes = 0", "num_nodes = 0: Input should be greater than or equal to 1"),
     ("dim = 1_000_000_000_000", "num_classes x dim must be at most"),
     ("dim = 1" + "0" * 400, "dim"),

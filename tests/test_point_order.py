@@ -71,7 +71,7 @@ def test_evaluation_is_in_the_order_of_the_points(kind, name):
         for i, matrix in enumerate(p.attention):
             want = reference.attention_weights(matrix, x)
             np.testing.assert_allclose(got.attention[i, :, :, b], want, **near)
-    # Negative control: neighbours differ, so another order would be seen.
+    # Negative control: neighbors differ, so another order would be seen.
     assert np.abs(np.diff(got.prediction)).max() > 1e-3
 
 
@@ -112,7 +112,7 @@ def test_sampled_gradients_use_the_noise_of_their_point(name, seed):
     assert np.abs(want(np.roll(noise, 1, axis=0))[1] - got.ffn).max() > 1e-3  # negative control
 
 
-#: steps, ffn rate, normalised, attention rate, gate rate, routing scale; all of one noise scale
+#: steps, ffn rate, normalized, attention rate, gate rate, routing scale; all of one noise scale
 SCHEDULE = [(3, 0.1, False, 0.05, 0.5, 0.8), (3, 0.05, True, 0.0, 0.5, 0.8)]
 
 
@@ -149,5 +149,5 @@ def test_sampled_training_uses_the_noise_of_the_right_point(name, seed):
         np.testing.assert_allclose(
             getattr(got, part), getattr(right, part), rtol=1e-9, atol=1e-11, err_msg=part
         )
-        # Negative control: the noise of the neighbour gives another training.
+        # Negative control: the noise of the neighbor gives another training.
         assert np.abs(getattr(got, part) - getattr(wrong, part)).max() > 1e-4, part

@@ -1,4 +1,4 @@
-"""Starts and presets: that they specialise, converge, and hold on points not trained on."""
+"""Starts and presets: that they specialize, converge, and hold on points not trained on."""
 
 import numpy as np
 import pytest
@@ -45,7 +45,7 @@ def preset_run(seed, **changes):
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_cubic_preset_specialises_and_converges_at_a_fixed_rate(seed):
+def test_cubic_preset_specializes_and_converges_at_a_fixed_rate(seed):
     result, epsilons, steps = preset_run(seed)
     assert result.status == "reached"
     assert result.metrics["dispatch_entropy"] < 1e-12
@@ -58,7 +58,7 @@ def test_cubic_preset_specialises_and_converges_at_a_fixed_rate(seed):
 
 @pytest.mark.parametrize("change", [{"gate_rate": 0.0}, {"shuffle_labels": True}], ids=str)
 @pytest.mark.parametrize("seed", range(5))
-def test_without_gate_or_labels_it_does_not_specialise(seed, change):
+def test_without_gate_or_labels_it_does_not_specialize(seed, change):
     """Negative control of the test above."""
     result, _, steps = preset_run(seed, converge_steps=500, **change)
     assert result.status == "max_steps"
@@ -68,7 +68,7 @@ def test_without_gate_or_labels_it_does_not_specialise(seed, change):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_linear_preset_specialises_from_its_odd_start_only(seed):
+def test_linear_preset_specializes_from_its_odd_start_only(seed):
     options = {"preset": "linear", "num_experts": 32}
     good = run(Settings(seed=seed, **options))
     assert good.status == "reached"
@@ -105,7 +105,7 @@ def test_fresh_points_of_a_sample_are_the_population_and_of_a_population_none():
 
 
 def test_the_fresh_loss_of_a_small_sample_is_the_larger_one():
-    short = {"specialise_steps": 400, "align_steps": 0, "converge_steps": 400}
+    short = {"specialize_steps": 400, "align_steps": 0, "converge_steps": 400}
     metrics = run(Settings(sample_size=24, num_experts=4, **short)).metrics
     assert metrics["fresh_loss"] > 1.2 * metrics["final_loss"]
     assert "fresh_loss" not in run(Settings(num_experts=4, **short)).metrics

@@ -17,7 +17,7 @@ from motsim.mixture.training import train
 
 SEEDS = [0, 1, 2]
 NOISE = {"num_tokens": 4, "noise_std": 0.4}
-#: steps, ffn rate, normalised, attention rate, gate rate, routing scale
+#: steps, ffn rate, normalized, attention rate, gate rate, routing scale
 SCHEDULE = [
     (8, 0.02, True, 0.0, 0.8, 1.0),
     (5, 0.0, False, 0.3, 0.8, 1.0),
@@ -211,7 +211,7 @@ def test_coordinates_are_those_of_the_tokens(mixture, rank):
     np.testing.assert_allclose(e.T @ e, metric if metric.size else np.eye(rank), atol=1e-14)
 
 
-#: Every part normalised in turn, with attention too; and plain descent of all.
+#: Every part normalized in turn, with attention too; and plain descent of all.
 SIMILAR = [
     [
         Stage("ffn", 20, Descent(0.02, "normalized_gd"), FROZEN, Descent(0.1, "normalized_gd")),
@@ -222,7 +222,7 @@ SIMILAR = [
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("stages", SIMILAR, ids=["normalised", "plain"])
+@pytest.mark.parametrize("stages", SIMILAR, ids=["normalized", "plain"])
 @pytest.mark.parametrize("mixture", [{}, NOISE], ids=["clean", "noise"])
 @pytest.mark.parametrize("similarity", [0.6, -0.5, 0.99])
 def test_products_with_similar_signals_are_coordinates(

@@ -63,11 +63,11 @@ def test_softmax_of_extreme_logits():
     np.testing.assert_array_equal(out[:, 0], [0.5, 0.0, 0.5])
     np.testing.assert_array_equal(out[:, 1], [0.0, 1.0, 0.0])
     assert np.isnan(out[:, 2]).all()
-    np.testing.assert_allclose(out[:, 3:], 1 / 3, rtol=1e-15)  # the neighbours feel nothing
+    np.testing.assert_allclose(out[:, 3:], 1 / 3, rtol=1e-15)  # the neighbors feel nothing
 
 
 def test_softmax_leaves_out_what_is_negligible_and_nothing_else():
-    """Eight neighbours far below the top are exactly 0; the other bits are the same."""
+    """Eight neighbors far below the top are exactly 0; the other bits are the same."""
     rng = np.random.default_rng(0)
     logits = rng.normal(size=(6, 4 * WIDTH))
     logits[2, WIDTH : 2 * WIDTH] -= 100.0  # e^-100 is below 1e-40

@@ -52,8 +52,8 @@ ABSURD = {
         "num_experts = 1_000_000_000_000_000_000_000",
         "num_experts must be below 2^63",
     ),
-    "steps": ("specialise_steps = 9223372036854775808", "specialise_steps must be below 2^63"),
-    "fewer steps": ("specialise_steps = 9223372036854775807", "years; a year is the most"),
+    "steps": ("specialize_steps = 9223372036854775808", "specialize_steps must be below 2^63"),
+    "fewer steps": ("specialize_steps = 9223372036854775807", "years; a year is the most"),
     "memory": ("num_experts = 16\ndim = 1_000_000", "GB of memory or more, and this machine has"),
     "samples": ("sample_size = 100_000_000_000", "GB of memory or more"),
     "replicates": (

@@ -23,12 +23,12 @@ from motsim.mixture.training import train
 # --- schedules ------------------------------------------------------------------------------------
 
 TINY = {
-    "num_classes": 2, "dim": 6, "num_experts": 3, "num_nodes": 2, "specialise_steps": 6,
-    "specialise_rate": 0.02, "align_steps": 4, "align_rate": 0.3, "converge_steps": 5,
+    "num_classes": 2, "dim": 6, "num_experts": 3, "num_nodes": 2, "specialize_steps": 6,
+    "specialize_rate": 0.02, "align_steps": 4, "align_rate": 0.3, "converge_steps": 5,
     "converge_rate": 0.1, "gate_rate": 1.5, "converge_routing_scale": 0.3, "init_std": 0.4,
     "attention_scale": 0.5,
 }  # fmt: skip
-#: steps, ffn rate, normalised, attention rate, gate rate, routing scale
+#: steps, ffn rate, normalized, attention rate, gate rate, routing scale
 AS_REFERENCE = {
     "three_stage": [
         (6, 0.02, True, 0.0, 1.5, 1.0),

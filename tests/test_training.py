@@ -152,7 +152,7 @@ def test_stage_bounds():
     trace = train(model, points, schedule, start)
     bounds = [(s.name, s.start, s.stop) for s in trace.stages]
     assert bounds == [
-        ("specialise", 0, 30),
+        ("specialize", 0, 30),
         ("nothing", 30, 30),
         ("align", 30, 50),
         ("converge", 50, 110),
@@ -195,7 +195,7 @@ def test_one_plain_step_is_minus_rate_times_gradient(kind, seed):
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_one_normalised_step_has_length_rate_for_each_expert(seed):
+def test_one_normalized_step_has_length_rate_for_each_expert(seed):
     model, points, start = problem(Model("mot", 3, "cubic", 2), seed)
     _, gradient = loss_and_gradients(model, start, points)
     unit = "normalized_gd"

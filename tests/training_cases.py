@@ -11,7 +11,7 @@ from motsim.mixture.training import train
 SEEDS = [0, 1, 2]
 ALL = 10**6  # trace points that keep every step
 SHORT = [
-    Stage("specialise", 30, Descent(0.02, "normalized_gd"), FROZEN, Descent(1.0)),
+    Stage("specialize", 30, Descent(0.02, "normalized_gd"), FROZEN, Descent(1.0)),
     Stage("align", 20, FROZEN, Descent(0.3), Descent(1.0)),
     Stage("converge", 60, Descent(0.05), FROZEN, Descent(1.0), Routing(scale=0.05)),
 ]

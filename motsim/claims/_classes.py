@@ -46,7 +46,7 @@ def choices(tables: Tables) -> pd.DataFrame:
     classes); -1 is no class.
     """
     columns = ["class_exponent", "seed", "found", "named", "sealed", "blind"]
-    table = tables.others.get("specialisation")
+    table = tables.others.get("specialization")
     if table is None or not {"case", "class_exponent", "alignment", "step"} <= set(table):
         return pd.DataFrame(columns=columns, dtype=float)
     own = table[(table["case"] == "choice") & table["alignment"].notna()]

@@ -80,8 +80,8 @@ LOG = "T = a + b log(1/eps)"
 NOISE: dict[str, Any] = {"dim": 8, "num_tokens": 4, "noise_support": "class_complement"}
 REPLICATES = 2
 CLOSE = 1.01  # of the signal's floors; the form without attention is 2 % off or more
-CONSTANT = 1.05  # of constants; b_1^2 against the mean's 1 is 1.8, neighbouring step sizes 2
-NOISE_CLOSE = 1.25  # neighbouring sigma: 1.5 to 5
+CONSTANT = 1.05  # of constants; b_1^2 against the mean's 1 is 1.8, neighboring step sizes 2
+NOISE_CLOSE = 1.25  # neighboring sigma: 1.5 to 5
 EXCESS = 10.0 ** -(1.75 + np.arange(14) / 4)  # 1.8e-2 to 1e-5 above the floor
 JUDGED = 5  # the constant, from 1e-3: above, the expert is not yet in its quadratic range
 GATE_RANGE = (5e-8, 1e-4)  # above: what is left of the expert's own descent

@@ -1,7 +1,7 @@
 """Experts without attention keep an error floor under noise tokens; attention lowers it.
 
 Assumptions: squared loss, N = 2, d = 8, noise of variance sigma^2/d in each of the L - 3 noise
-tokens, projected off the class signals (with isotropic noise linear experts do not specialise).
+tokens, projected off the class signals (with isotropic noise linear experts do not specialize).
 Noise draws come in antithetic pairs; the closed form is met on the draws that were fitted, the gain
 of attention is judged on as many fresh draws, which no training step has seen.
 Statement (derived): a linear expert without attention sees S = sum_l x_l only, so on its own class

@@ -8,19 +8,19 @@ are outcomes with a share; the ratio is that of the others (motsim/claims/_steps
 
 Statement: at accuracy eps the mixture needs fewer steps than each relative and baseline, and fewer
 multiply-adds (of every expert, forward and backward, frozen attention computed at every step:
-motsim/claims/_work.py; kept, it favours the mixture more: see the evidence).
+motsim/claims/_work.py; kept, it favors the mixture more: see the evidence).
 
 Found: tuned, the mixture is ahead of every single transformer at every eps, in steps and in
 multiply-adds, the more the smaller eps. With its preset it needs a hundred times the steps: what
 was recorded before ("0.25 to 0.65 times at 1e-2, 6 times at 1e-4") compared step sizes. Why so
-few: normalised steps of 0.256, four of them, end where the answer is, at |w| = 1/alpha = 1 for
+few: normalized steps of 0.256, four of them, end where the answer is, at |w| = 1/alpha = 1 for
 every class; a gate of such a step decides at once; 0.4 is nearly Newton's step 4/9 of the
 curvature 9/N. It is bought with reliability: to 1e-4, 63 of 72 such runs specialize [78, 94] %,
 of the preset's 70 [90, 100] % (seeds from 0, 700000 and 701000, measured).
 Shared attention and no attention are as fast and cost less: without noise tokens the gate does
 the work, and where two models take the same steps with every seed there is no interval.
 
-Plain descent is the single transformer's, as in the paper. Normalised descent of its FFN was not
+Plain descent is the single transformer's, as in the paper. Normalized descent of its FFN was not
 faster (four seeds from 500000, three by three or four by three step sizes: 152 and 991 steps to
 1e-2 and 1e-3 with 4 heads, 48 and 393 with 16, measured); no other optimizer was tried.
 
@@ -67,7 +67,7 @@ MODELS = {
     "single-16": Model("single", 16, "linear"),
     "single-4-4-neurons": Model("single", 4, "linear", 4),
 }
-AXES = ("specialise_rate", "specialise_steps", "gate_rate", "converge_rate", "align_rate")
+AXES = ("specialize_rate", "specialize_steps", "gate_rate", "converge_rate", "align_rate")
 
 
 @dataclass(frozen=True)

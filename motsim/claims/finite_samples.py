@@ -102,9 +102,9 @@ def half(values: np.ndarray, x: np.ndarray) -> float:
     A little ridge (1/50 of a run) keeps perfect steps finite. Over 12 to 24 seeds the jackknife
     of this place covers 92 to 97 %, that of an interpolated crossing only 78 to 84 % (measured).
     """
-    share, centred = values.mean(axis=0), x - x.mean()
+    share, centered = values.mean(axis=0), x - x.mean()
     ridge = 0.02 / len(values)
-    design = np.stack([np.ones_like(centred), centred])
+    design = np.stack([np.ones_like(centered), centered])
     found = np.zeros(2)
     for _ in range(STEPS):
         chance = expit(found @ design)

@@ -1,4 +1,4 @@
-"""Specialisation removes the conflict between the classes' gradients.
+"""Specialization removes the conflict between the classes' gradients.
 
 Assumptions: exact population, orthogonal signals, squared loss. Conflict is the
 mean over pairs of classes of max(0, -cos) between the gradients, by all FFN weights, of each
@@ -8,10 +8,10 @@ weights, so each cosine is 0 by that alone (derived: it says that experts are di
 how fast they learn); a single transformer must shrink the signal of one class
 because it is the distractor of another, so its classes keep pulling against each other.
 Kind: upper for the mixture (conflict at most 0.01 at the end), lower for the others.
-Source: arXiv:2510.27004, abstract ("specialisation reduces gradient conflict").
+Source: arXiv:2510.27004, abstract ("specialization reduces gradient conflict").
 
 Finding. The mixture starts with next to no conflict too: small experts only see their own signal,
-and distractors enter the gradient with the residual. What specialisation prevents shows in the
+and distractors enter the gradient with the residual. What specialization prevents shows in the
 twin with a frozen gate, where the conflict grows while the experts grow.
 """
 
@@ -25,7 +25,7 @@ from motsim.statistics.intervals import mean_interval
 __all__ = ["CLAIM", "conflict_at_end", "judge"]
 
 CLAIM = Claim(
-    statement="Once experts specialise, the gradients of different classes no longer conflict.",
+    statement="Once experts specialize, the gradients of different classes no longer conflict.",
     source="arXiv:2510.27004, abstract",
     origin="quoted",
     prediction="mean max(0, -cos) is 0 for mot at the end, and stays above 0 for one transformer",
@@ -47,7 +47,7 @@ def conflict_at_end(tables: Tables, case: str) -> pd.Series:
 
 def _peak(tables: Tables, case: str) -> float:
     rows = tables.others["conflict"]
-    rows = rows[(rows["case"] == case) & (rows["stage"] == "specialise")]
+    rows = rows[(rows["case"] == case) & (rows["stage"] == "specialize")]
     return float(rows.groupby("seed")["conflict"].max().mean()) if len(rows) else float("nan")
 
 

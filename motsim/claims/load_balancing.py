@@ -46,7 +46,7 @@ COURSES = ("course-weak", "course-middle", "course-strong")
 DECADES, SAME = (1e-3, 1e-7), 1.05
 LATE = (25.0, 40.0)  # c times step while the gate is open
 RETURN = 10.0  # times the least loss
-BAND = 0.15  # of an exponent: neighbouring whole and half exponents are 0.5 away
+BAND = 0.15  # of an exponent: neighboring whole and half exponents are 0.5 away
 GAIN = 0.15  # of the share that covers; less is not worth a rate
 
 

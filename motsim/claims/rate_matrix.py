@@ -1,4 +1,4 @@
-"""Where each law holds: every model, loss and optimiser of the last stage.
+"""Where each law holds: every model, loss and optimizer of the last stage.
 
 Assumptions: N = 4, no noise tokens, gated models after stages I and II, experts covering all
 classes; single transformers from the first step.
@@ -7,8 +7,8 @@ Statement: gated models follow the log law and the single transformer a power la
 one line a column (derived in rate_mot.py): squared loss and plain descent: minimum at finite
 parameters (gated) or at saturated attention (single), so log against power, the separation of the
 paper. Logistic loss and plain descent: minimum at infinity for all, so a power for all. Logistic
-loss and normalised descent: the margin grows at constant speed for all, so log for all. Squared
-loss and normalised descent: the last step never gets shorter than eta, so a floor of order eta^2.
+loss and normalized descent: the margin grows at constant speed for all, so log for all. Squared
+loss and normalized descent: the last step never gets shorter than eta, so a floor of order eta^2.
 
 Kind: tight (the law itself). Source: arXiv:2510.27004, abstract (squared or logistic loss and
 plain descent: quoted); the other columns are derived here.
@@ -27,9 +27,9 @@ __all__ = ["CLAIM", "cell", "judge"]
 CLAIM = Claim(
     statement=(
         "Gated mixtures reach eps in O(log(1/eps)) steps and a single transformer in O(1/eps),"
-        " whatever the loss and the optimiser."
+        " whatever the loss and the optimizer."
     ),
-    source="arXiv:2510.27004, abstract, extended to every loss and optimiser",
+    source="arXiv:2510.27004, abstract, extended to every loss and optimizer",
     origin="reconstructed",
     prediction="log law for mot, moe and shared; power law for single",
     kind="tight",
@@ -39,9 +39,9 @@ NUM_CLASSES = 4
 
 
 def cell(case: str) -> tuple[str, str, str]:
-    """Model, loss and optimiser of a case's name."""
-    model, loss, optimiser = case.split("-")
-    return model, loss, optimiser
+    """Model, loss and optimizer of a case's name."""
+    model, loss, optimizer = case.split("-")
+    return model, loss, optimizer
 
 
 def decision(case: str, rows: pd.DataFrame) -> RateDecision:

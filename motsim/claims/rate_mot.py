@@ -1,6 +1,6 @@
 """Rate of the mixture: O(log 1/eps) steps in stage III, with the constant derived.
 
-Assumptions: experts specialised and routed (stages I and II done), no noise tokens, attention that
+Assumptions: experts specialized and routed (stages I and II done), no noise tokens, attention that
 passes the signal token, a class of probability 1/N; the gate's value is 1 for the routed expert.
 
 Statement: an expert of class n then moves along v_n only, so stage III is one number a step. With
@@ -12,7 +12,7 @@ Statement: an expert of class n then moves along v_n only, so stage III is one n
   distractor, of curvature E[gamma^2]/(N (N-1)) = 13/(3 N (N-1)) for gamma in [1, 3];
 * cubic, logistic: ``a += (3 eta/N) a^2 / (1 + exp(a^3))``: T = eps^-1 up to a power of log(1/eps),
   because the minimum is at infinity: no strong convexity, no log law;
-* cubic, logistic, normalised: ``a += eta``: eps falls faster than exponentially.
+* cubic, logistic, normalized: ``a += eta``: eps falls faster than exponentially.
 
 Kind: upper for the law (faster than logarithmic holds too), tight for the constant.
 
@@ -39,7 +39,7 @@ CLAIM = Claim(
     kind="upper",
 )
 
-#: The constant holds within this factor. Hypotheses to tell apart: the neighbouring step size (2),
+#: The constant holds within this factor. Hypotheses to tell apart: the neighboring step size (2),
 #: N off by one (1.25), the linear expert's other mode, E[alpha^2]/N (1.44).
 TOLERANCE = 1.05
 MOST = 0.9  # of the covering runs: the others stop before, and are counted with the law

@@ -3,7 +3,7 @@ r"""Real data: at equal work a mixture beats one transformer; at equal size it d
 Assumptions
     Digits of scikit-learn (print: MNIST images) as patches and a token that tells the task; N
     tasks, each its own two halves of the digits (`complex`), its own numbering of ten classes
-    (`relabelled`), or its own two digits (`simple`). Every model is trained end to end by Adam for
+    (`relabeled`), or its own two digits (`simple`). Every model is trained end to end by Adam for
     the same steps on the same batches; its step size is the best of the same three by validation
     error, its parameters those of the best look; the test split enters no choice. `mot`, `single`
     (multi-head), `moe` (no attention) and `shared` have equally many parameters to 2 %; `one` is a
@@ -20,10 +20,10 @@ Kind
 Source
     arXiv:2510.27004, introduction (real-data experiments; reconstructed). Criteria were fixed after
     a look at seeds 1000 and 1001, which are not among those judged. After a look at the judged
-    seeds (e) was added, and `relabelled` was given 3 neurons, so that `single` keeps 8 heads: that
+    seeds (e) was added, and `relabeled` was given 3 neurons, so that `single` keeps 8 heads: that
     turned two verdicts, both against the mixture.
 
-What was found. (c) holds on eight tasks: there specialisation pays, at equal work. (a) fails
+What was found. (c) holds on eight tasks: there specialization pays, at equal work. (a) fails
 everywhere. It is not the work alone: (e) closes a part of the gap only. Every head of the single
 transformer learns from every sample; an expert learns from those that are routed to it, an eighth
 (an explanation; only (e) tests it, and in part).

@@ -6,7 +6,7 @@ Assumptions
     `realdata`. Routing is measured on the test split, without noise.
 Statement
     (a) On one task the gate sends most samples to few experts: two serve 95 % of them. (b) More
-    tasks use more experts. (c) Each expert specialises: the entropy of the task given the expert is
+    tasks use more experts. (c) Each expert specializes: the entropy of the task given the expert is
     below half of log N. (d) No expert takes most of the load at N = 8. (e) The gain over one
     transformer of equal work grows with the number of tasks.
 Kind
@@ -16,7 +16,7 @@ Source
     arXiv:2510.27004, introduction (reconstructed). The thresholds were fixed after a look at seeds
     1000 and 1001, which are not among those judged.
 
-What was found. The gain grows, (e), although the experts specialise half way at best: the gate sees
+What was found. The gain grows, (e), although the experts specialize half way at best: the gate sees
 the sum of the tokens, which holds the image as well as the task, and divides the samples by both.
 """
 
@@ -33,7 +33,7 @@ __all__ = ["CLAIM", "gains", "judge", "mixtures", "relative_entropy"]
 CLAIM = Claim(
     statement=(
         "On simple real data the gate sends most samples to few experts; on complex data each"
-        " expert specialises in its tasks."
+        " expert specializes in its tasks."
     ),
     source="arXiv:2510.27004, introduction",
     origin="reconstructed",
@@ -45,7 +45,7 @@ CLAIM = Claim(
 )
 
 FEW = 2.0  # experts
-SPECIALISED = 0.5  # of log N
+SPECIALIZED = 0.5  # of log N
 MOST = 0.5  # of the samples
 NEEDED = {"model", "num_tasks", "seed", "status", "test_error", "used_experts", "dispatch_entropy"}
 
@@ -91,7 +91,7 @@ def judge(tables: Tables) -> list[Finding]:
         _slope("more tasks, more experts", by_tasks, "experts"),
         *(
             _below(
-                f"specialised at N = {tasks:.0f}", relative_entropy(part), SPECIALISED,
+                f"specialized at N = {tasks:.0f}", relative_entropy(part), SPECIALIZED,
                 "of log N is the entropy of the task given the expert",
                 "1 where routing ignores the task, 0 where each expert serves one",
             )

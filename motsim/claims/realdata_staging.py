@@ -3,10 +3,10 @@ r"""Real data: training in three stages helps, against all parameters from the f
 Assumptions
     Mixture of M = 8 transformers on digits (print: MNIST images) as 8 tasks, cubic and linear
     experts; equal steps in all, the step size of each schedule tuned as in claim `realdata`. Stage
-    I (30 %): experts by normalised descent; II (20 %): attention alone; III: experts alone; the
+    I (30 %): experts by normalized descent; II (20 %): attention alone; III: experts alone; the
     gate throughout. `two_stage`: I, then everything.
 Statement
-    (a) Stages lower the test error, (b) and specialise the experts more: a lower entropy of the
+    (a) Stages lower the test error, (b) and specialize the experts more: a lower entropy of the
     task given the expert, at the look that validation chooses.
 Kind
     Lower bound on the paired difference end to end − staged, Student's 95 % interval over seeds.
@@ -63,7 +63,7 @@ def differences(rows: pd.DataFrame, staged: str, column: str) -> np.ndarray:
 
 @needs(CLAIM, "case schedule seed status test_error dispatch_entropy")
 def judge(tables: Tables) -> list[Finding]:
-    """Judge error and specialisation of both staged schedules in every setting."""
+    """Judge error and specialization of both staged schedules in every setting."""
     found = []
     for name, rows in settings(tables):
         for staged in STAGED:

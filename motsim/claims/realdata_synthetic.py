@@ -4,7 +4,7 @@ Assumptions
     Data of docs/theory.md §1 with 4 classes, 4 tokens (one of noise) of dimension 50 times 10,
     alpha in [0.5, 2], beta in [1, 2], gamma in [0.5, 3]; 16,000 training sequences, written as an
     .npz file and read by the loader. Mixture of 8 experts of 16 neurons with bias, no attention,
-    normalised descent 0.001 an expert, gate 0.1 on the raw logit with uniform noise; one expert of
+    normalized descent 0.001 an expert, gate 0.1 on the raw logit with uniform noise; one expert of
     128 neurons by Adam. Batches of 1,000 (print: all 16,000, as published).
 Statement
     (a) Accuracies and dispatch entropies are the published ones. (b) The order is the published

@@ -2,7 +2,7 @@
 
 Assumptions: as rehearsal-theory; tasks of equal norm and common cosine c; both strategies fit the
 same numbers of columns.
-Statement: forgetting and generalisation error are affine in c, so the strategies are equal at one
+Statement: forgetting and generalization error are affine in c, so the strategies are equal at one
 cosine at most: the root of an affine function, in closed form for two tasks. Below it sequential
 is better, above it concurrent. There may be no crossover: with much label noise or many tasks
 sequential is better at every similarity; after a crowded noisy first task concurrent is.
@@ -36,7 +36,7 @@ __all__ = ["CLAIM", "cells", "crossing", "judge", "side"]
 
 CLAIM = Claim(
     statement=(
-        "Sequential rehearsal has the lower forgetting and generalisation error when tasks are"
+        "Sequential rehearsal has the lower forgetting and generalization error when tasks are"
         " less similar."
     ),
     source="arXiv:2506.00205, abstract; crossover derived in docs/rehearsal.md §5",

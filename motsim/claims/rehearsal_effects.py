@@ -5,7 +5,7 @@ of cosine 0 and 0.9; for the order two kinds of tasks, four against two.
 Statement: the closed form gives every curve (tight). Of the monotone effects that one would expect
 (more memory forgets less, noise harms, more parameters forget less, more tasks forget more) those
 of noise and of memory in sequential rehearsal hold; the others fail. Revisits that end on the most
-central kind of task have the lower generalisation error, not always the lower forgetting.
+central kind of task have the lower generalization error, not always the lower forgetting.
 Kind: tight for the curves, upper bound for the directions: a direction fails where a later point is
 against it by 4 standard errors, and holds where none is and the ends differ by 4 standard errors.
 Why directions fail: concurrent rehearsal pays cross terms n_i n_k / (p (p − K − 1)), which grow
@@ -30,7 +30,7 @@ __all__ = ["CLAIM", "DIRECTIONS", "curves", "judge"]
 CLAIM = Claim(
     statement=(
         "The closed forms give the effect of memory, noise, dimension, number of tasks and order"
-        " of revisits on forgetting and generalisation error."
+        " of revisits on forgetting and generalization error."
     ),
     source="setting of arXiv:2506.00205; derived in docs/rehearsal.md §2 and §8",
     origin="reconstructed",

@@ -2,7 +2,7 @@
 
 Assumptions: as rehearsal-theory; memories of tasks with cosine above a threshold to the new task
 join its fit, the others are revisited one by one after it.
-Statement: where tasks form clusters or drift, hybrid has a lower forgetting and generalisation
+Statement: where tasks form clusters or drift, hybrid has a lower forgetting and generalization
 error than concurrent rehearsal, and there is a task set where it is below sequential as well.
 On clustered sets drawn at random (`random-sets`: six tasks of two or three kinds, closed form, a
 set a seed) the abstract's comparisons are asked of the share of sets, against one half (`MOST`):

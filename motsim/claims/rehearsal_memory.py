@@ -4,7 +4,7 @@ Assumptions: as rehearsal-theory, but a rehearsed sample is one that was fitted 
 noise (what practitioners do); memory of a task is a fixed random subset of its own data.
 Statement: for two tasks replayed memory has closed forms of its own, and those of fresh memory are
 wrong for it. For more tasks no closed form is known to us; replay then is measured against the
-closed form of fresh memory. It forgets more where tasks are dissimilar and generalises worse where
+closed form of fresh memory. It forgets more where tasks are dissimilar and generalizes worse where
 they are similar; the other two are not so for many tasks.
 Kind: tight for two tasks; for more tasks an inequality judged by 4 standard errors at every T.
 Why: w interpolates the replayed samples already, or nearly, so a fit on them moves w less than one

@@ -2,9 +2,9 @@
 
 Assumptions: as rehearsal-theory; the planner knows all task vectors, uses each memory once a step
 and fits the new task first, as the named strategies do.
-Statement: choosing grouping and order of the fits step by step minimises the expected
-generalisation error over all schedules (exact), and lowers it by 2 % of the best named strategy or
-more; planning for forgetting lowers forgetting, at the price of generalisation.
+Statement: choosing grouping and order of the fits step by step minimizes the expected
+generalization error over all schedules (exact), and lowers it by 2 % of the best named strategy or
+more; planning for forgetting lowers forgetting, at the price of generalization.
 Kind: upper bound; the gain in percent, simulated, with an interval of 4 standard errors against 2 %
 (for forgetting: the difference against 0).
 Where it fails: with two kinds in turns the planned schedule is as good as sequential rehearsal, and
@@ -26,7 +26,7 @@ __all__ = ["CLAIM", "NAMED", "judge", "points"]
 
 CLAIM = Claim(
     statement=(
-        "The schedule that minimises the closed form has lower expected errors than the named"
+        "The schedule that minimizes the closed form has lower expected errors than the named"
         " strategies."
     ),
     source="derived in docs/rehearsal.md §8; beyond arXiv:2506.00205",
@@ -37,7 +37,7 @@ CLAIM = Claim(
 
 NAMED = ("concurrent", "sequential", "hybrid")
 CASES = ("odd-inside", "visit", "alternating", "drifting")
-MATERIAL = 0.02  # share of the best named strategy's generalisation error
+MATERIAL = 0.02  # share of the best named strategy's generalization error
 
 
 def points(tables: Tables, case: str) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""The closed forms of forgetting and generalisation error are exact.
+"""The closed forms of forgetting and generalization error are exact.
 
 Assumptions: linear model in dimension p, standard normal inputs, each fit moves to the nearest
 interpolator, fresh memory, every fit has at most p − 2 columns (here at most p − 9, so that the
@@ -22,7 +22,7 @@ __all__ = ["CLAIM", "deviations", "judge"]
 
 CLAIM = Claim(
     statement=(
-        "Forgetting and generalisation error of rehearsal in overparameterised linear models have"
+        "Forgetting and generalization error of rehearsal in overparameterized linear models have"
         " closed forms, exact for every schedule."
     ),
     source="arXiv:2506.00205, abstract; formulas derived in docs/rehearsal.md §2 and §7",

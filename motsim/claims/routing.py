@@ -1,16 +1,16 @@
 r"""Routing: the gate sends each sample to an expert of its class.
 
 Assumptions
-    Enough experts that each class has one that specialised in it (coverage is a claim of its own).
+    Enough experts that each class has one that specialized in it (coverage is a claim of its own).
 Statement
-    P[m(X) in M_n] -> 1, M_n the experts specialised in the sample's class n: at the end of
+    P[m(X) in M_n] -> 1, M_n the experts specialized in the sample's class n: at the end of
     training at most 1e-3 of the population is routed elsewhere; in more than half of all runs.
 Kind
     Existence: the share of runs that succeed, with its Wilson interval, against 1/2.
 Source
     arXiv:2510.27004, abstract (quoted).
 
-What was found. With specialised experts the gate errs on no sample at all, from stage I on. An
+What was found. With specialized experts the gate errs on no sample at all, from stage I on. An
 untrained gate, or one whose experts see the class token (generic linear start), routes to experts
 of no class.
 
@@ -34,7 +34,7 @@ from motsim.statistics.intervals import MIN_SEEDS, share_interval
 __all__ = ["CLAIM", "accuracy_course", "dispatch_matrix", "judge"]
 
 CLAIM = Claim(
-    statement="The gate learns to route each sample to an expert specialised in its class.",
+    statement="The gate learns to route each sample to an expert specialized in its class.",
     source="arXiv:2510.27004, abstract",
     origin="quoted",
     prediction="P[m(X) in M_n] >= 1 - 1e-3 at the end, in most runs",
@@ -67,7 +67,7 @@ def accuracy_course(tables: Tables) -> pd.DataFrame:
     Derived from the stored alignments and dispatch shares at each snapshot.
     """
     columns = ["case", "seed", "stage", "step", "accuracy", "entropy"]
-    aligned, routed = tables.others.get("specialisation"), tables.others.get("routing")
+    aligned, routed = tables.others.get("specialization"), tables.others.get("routing")
     if aligned is None or routed is None or aligned.empty:
         return pd.DataFrame({name: [] for name in columns})
     rows = aligned.merge(routed[["case", "seed", "step", "expert", "class", "share"]])

@@ -120,7 +120,7 @@ def drift(
 
 def speeds(tables: Tables, case: str, rate: float = 0.001) -> pd.Series:
     """Growth of the largest alignment over `WINDOW`, by step and eta_1, mean of the experts."""
-    table = tables.others.get("specialisation")
+    table = tables.others.get("specialization")
     if table is None or not {"case", "seed", "expert", "step", "alignment"} <= set(table):
         return pd.Series(dtype=float)
     rows = table[(table["case"] == case) & table["step"].isin(WINDOW)]

@@ -36,8 +36,8 @@ CLAIM = Claim(
     kind="existence",
 )
 
-SUCCESS = 1e-3  # final loss of a run that specialised; those that did not end above 0.1
-EXPONENT, HALF_DISTANCE = -0.25, 0.125  # neighbouring hypotheses: 0 and -1/2
+SUCCESS = 1e-3  # final loss of a run that specialized; those that did not end above 0.1
+EXPONENT, HALF_DISTANCE = -0.25, 0.125  # neighboring hypotheses: 0 and -1/2
 GAIN = 0.3  # decades of final loss: a factor of two
 
 
@@ -47,7 +47,7 @@ def log_loss(runs: pd.DataFrame, case: str) -> pd.DataFrame:
     loss = np.log10(part["final_loss"].where(part["status"] != "diverged").astype(float))
     wide = part.assign(loss=loss)
     return wide.pivot_table(
-        index=["specialise_steps", "align_steps"], columns="seed", values="loss", dropna=False
+        index=["specialize_steps", "align_steps"], columns="seed", values="loss", dropna=False
     )
 
 
@@ -56,8 +56,8 @@ def thresholds(runs: pd.DataFrame) -> pd.DataFrame:
     rows = []
     keys = [k for k in ("gate_rate", "align_steps", "seed") if k in runs]
     for values, part in runs.groupby(keys, dropna=False, sort=True):
-        part = part.sort_values("specialise_steps")
-        steps = part["specialise_steps"].to_numpy(float)
+        part = part.sort_values("specialize_steps")
+        steps = part["specialize_steps"].to_numpy(float)
         good = (part["final_loss"] <= SUCCESS).to_numpy()
         if good.any() and not good[0]:
             first = int(good.argmax())
@@ -91,14 +91,14 @@ def effect(runs: pd.DataFrame, case: str, t1: float | None, t2: float) -> np.nda
     table = log_loss(runs, case)
     if table.empty:
         return np.array([])
-    levels = table.index.get_level_values("specialise_steps")
+    levels = table.index.get_level_values("specialize_steps")
     t1 = float(levels.max()) if t1 is None else t1
     if not {(t1, 0.0), (t1, t2)} <= set(table.index):
         return np.array([])
     return np.asarray(table.T[(t1, 0.0)] - table.T[(t1, t2)], dtype=float)
 
 
-@needs(CLAIM, "case specialise_steps align_steps final_loss")
+@needs(CLAIM, "case specialize_steps align_steps final_loss")
 def judge(tables: Tables) -> list[Finding]:
     """Judge threshold, its exponent, and the effect of T2 in three settings."""
     runs = tables.runs
@@ -116,7 +116,7 @@ def judge(tables: Tables) -> list[Finding]:
 def threshold_finding(runs: pd.DataFrame) -> Finding:
     """Whether every seed fails at some T1 > 0 and succeeds at a longer one, at T2 = 0."""
     name = "threshold in T1"
-    part = runs[(runs["align_steps"] == 0) & (runs["specialise_steps"] > 0)]
+    part = runs[(runs["align_steps"] == 0) & (runs["specialize_steps"] > 0)]
     found = thresholds(part)
     seeds = int(part.loc[part["final_loss"].notna(), "seed"].nunique())
     every = len(found) == seeds

@@ -1,4 +1,4 @@
-r"""Task similarity rho: where experts cease to specialise, and what it does to the rate.
+r"""Task similarity rho: where experts cease to specialize, and what it does to the rate.
 
 Assumptions: exact population, Gram matrix G = (1 - rho) I + rho 11', class signals orthogonal to
 everything, small start, presets of motsim/mixture/presets.py. Write a_n = <w, v_n> for one expert.
@@ -8,15 +8,15 @@ own signal (distractors have a free sign), so descent is ``a' ~ G a^2``. The dir
 a_m = x`` is steady iff x = 1 or ``(N-1) rho x^2 - (1-rho) x + rho = 0``: an expert can hold one
 class iff ``rho <= rho_c = 1/(1 + 2 sqrt(N-1))``, where this root meets its unstable partner
 (saddle-node); the mean direction of all classes attracts from ``rho = 1/(N+1)`` on. So the share
-of specialised experts falls through 1/2 at rho_c, and depends on N, not on M.
+of specialized experts falls through 1/2 at rho_c, and depends on N, not on M.
 
-Statement, linear (derived). ``w' ~ G 1`` for every expert alike: nobody specialises by itself;
+Statement, linear (derived). ``w' ~ G 1`` for every expert alike: nobody specializes by itself;
 classes choose experts through the gate. An expert's start splits into its mean over the classes m_i
 and the rest b_in. The gate turns b into feedback: it grows as cosh(W t), W^2 = eta_1 k (1-rho) /
 sqrt(N (1 + (N-1) rho)), k = eta_r (1 + 1/lambda) / (N M^2); m_i does not grow. A race is over when
 the gap between the two best of M experts, sigma_0 / sqrt(2 ln M), has moved a logit by 1:
 ``sinh(W t) = W / (k gap)``. Then class n holds the expert argmax_i (m_i + r b_in),
-``r = sinh(W t) / (W t)``, and the run specialises iff the N winners differ. As rho grows, m_i takes
+``r = sinh(W t) / (W t)``, and the run specializes iff the N winners differ. As rho grows, m_i takes
 over and all classes choose the same expert: the transition depends on M.
 
 Statement, rate (derived). A cubic expert at w = v_n has u_m = <w, v_m> = rho left on distractors,
@@ -48,7 +48,7 @@ from motsim.statistics.transitions import area, crossing, cubic_transition, race
 __all__ = ["CASES", "CLAIM", "crossing", "judge", "shares"]
 
 CLAIM = Claim(
-    statement="Experts specialise while tasks are dissimilar; beyond a similarity they do not.",
+    statement="Experts specialize while tasks are dissimilar; beyond a similarity they do not.",
     source="effect of task similarity (project card), docs/theory.md section 5",
     origin="derived",
     prediction="cubic: transition at 1/(1 + 2 sqrt(N-1)) for any M; linear: where classes collide",
@@ -62,24 +62,24 @@ CASES = {
     "linear-m8": (4, 8),
     "linear-m32": (4, 32),
 }
-TOLERANCE = 0.12  # relative, of the cubic transition: neighbours N = 3 and 4 are 16 % apart
-SPECIALISED_ENTROPY = 1e-3  # nats; one shared expert of 4 classes costs 0.35
+TOLERANCE = 0.12  # relative, of the cubic transition: neighbors N = 3 and 4 are 16 % apart
+SPECIALIZED_ENTROPY = 1e-3  # nats; one shared expert of 4 classes costs 0.35
 SMALL_LOSS = 1e-11
 LINEAR_CASES = ("linear-m8", "linear-m32")
 TAIL, TAIL_TOLERANCE = 2.0 / 3.0, 0.05
 
 
 def shares(tables: Tables, case: str) -> pd.DataFrame:
-    """Specialised share, seeds by similarity: of experts for cubic, of runs (0 or 1) for linear."""
+    """Specialized share, seeds by similarity: of experts for cubic, of runs (0 or 1) for linear."""
     runs = tables.runs
-    if runs.empty or not {"case", "similarity", "specialised_experts"} <= set(runs.columns):
+    if runs.empty or not {"case", "similarity", "specialized_experts"} <= set(runs.columns):
         return pd.DataFrame()
     runs = runs[(runs["case"] == case) & (runs["status"] != "diverged")]
     if case.startswith("cubic"):
-        share = runs["specialised_experts"] / CASES[case][1]
+        share = runs["specialized_experts"] / CASES[case][1]
     else:
         runs = runs[runs["dispatch_entropy"].notna()]
-        share = (runs["dispatch_entropy"] < SPECIALISED_ENTROPY).astype(float)
+        share = (runs["dispatch_entropy"] < SPECIALIZED_ENTROPY).astype(float)
     wide = runs.assign(share=share).pivot_table(
         index="seed", columns="similarity", values="share", aggfunc="first"
     )
@@ -131,7 +131,7 @@ def _linear_transition(tables: Tables, case: str) -> Finding:
 
 
 def _cubic_rate(tables: Tables) -> list[Finding]:
-    """Law of T(eps) of specialised cubic experts, and its exponent at the smallest losses."""
+    """Law of T(eps) of specialized cubic experts, and its exponent at the smallest losses."""
     main = tables.main
     rows = main[main["case"] == "cubic-rate"] if {"case", "epsilon"} <= set(main) else main[:0]
     verdict, exponent = Verdict.INCONCLUSIVE, Interval()
@@ -175,11 +175,11 @@ def tail_exponents(tables: Tables) -> np.ndarray:
 
 
 def _linear_loss(tables: Tables, case: str) -> Finding:
-    """Largest final loss over rho of the specialised runs of each seed."""
+    """Largest final loss over rho of the specialized runs of each seed."""
     runs = tables.runs
     logs = np.array([])
     if {"case", "dispatch_entropy"} <= set(runs.columns):
-        good = (runs["case"] == case) & (runs["dispatch_entropy"] < SPECIALISED_ENTROPY)
+        good = (runs["case"] == case) & (runs["dispatch_entropy"] < SPECIALIZED_ENTROPY)
         good &= runs["status"] != "diverged"
         logs = np.log10(runs[good].groupby("seed")["final_loss"].max().to_numpy())
     worst = mean_interval(logs)
@@ -187,7 +187,7 @@ def _linear_loss(tables: Tables, case: str) -> Finding:
     if case == "linear-aligned":
         why = "stage II moves the attention, whose weights then vary with gamma: a floor"
     return Finding(
-        case, f"specialised linear runs end below {SMALL_LOSS:g} at every rho",
+        case, f"specialized linear runs end below {SMALL_LOSS:g} at every rho",
         f"{worst:10^.1f}", worst.below(float(np.log10(SMALL_LOSS))),
         f"worst over rho up to 0.4, {len(logs)} seeds; {why}", worst,
     )  # fmt: skip

@@ -30,7 +30,7 @@ from motsim.claims._undecided import undecided
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import MIN_SEEDS, mean_interval, share_interval
 
-__all__ = ["AMPLITUDES", "CLAIM", "floor", "judge", "labelled"]
+__all__ = ["AMPLITUDES", "CLAIM", "floor", "judge", "labeled"]
 
 CLAIM = Claim(
     statement="On simple data one expert suffices; on complex data experts divide the work.",
@@ -47,7 +47,7 @@ CLAIM = Claim(
 AMPLITUDES = {"weak": (0.1, 0.3), "medium": (0.3, 0.9), "strong": (1.0, 3.0)}
 ENOUGH = 0.05  # a tenth of the untrained loss 1/2
 FACTOR = 10.0
-CLOSE = 0.01  # relative distance to the floor; neighbouring strengths differ by factors
+CLOSE = 0.01  # relative distance to the floor; neighboring strengths differ by factors
 MOST = 0.5
 CASES = (
     "one-suffices-weak", "one-suffices-strong", "divide-strong", "one-used-weak", "floor-of-one",
@@ -65,7 +65,7 @@ def floor(strength: str) -> float:
     return second / (2.0 * (1.0 + second))
 
 
-def labelled(tables: Tables) -> pd.DataFrame:
+def labeled(tables: Tables) -> pd.DataFrame:
     """Finished runs with columns kind (one-frozen, one, mixture), strength and predicted floor."""
     runs = tables.runs if len(tables.main) else pd.DataFrame()
     if not {"case", "final_loss", "used_experts"} <= set(runs.columns):
@@ -81,7 +81,7 @@ def labelled(tables: Tables) -> pd.DataFrame:
 
 def judge(tables: Tables) -> list[Finding]:
     """Judge the five parts of the claim."""
-    runs = labelled(tables)
+    runs = labeled(tables)
     if runs.empty:
         return [_few(case) for case in CASES]
     one, mixture = runs[runs["kind"] == "one"], runs[runs["kind"] == "mixture"]

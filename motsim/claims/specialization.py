@@ -1,4 +1,4 @@
-r"""Specialisation: each expert ends up with one class.
+r"""Specialization: each expert ends up with one class.
 
 Assumptions
     N = 4 classes, orthogonal signals, three-stage training, more experts than classes.
@@ -10,7 +10,7 @@ Kind
 Source
     arXiv:2510.27004, abstract (quoted); linear experts' failure: arXiv:2208.02813 (reconstructed).
 
-What was found. Cubic experts specialise from any small start. Linear ones do only while the mirror
+What was found. Cubic experts specialize from any small start. Linear ones do only while the mirror
 (y, s, noise) -> (-y, -s, -noise) is exact: then experts are odd and the gate's gradient stays in
 the span of the class signals. A start with <w, c> != 0, or noise that overlaps the class signals,
 breaks the mirror; the gate grows components along v_n and divides (class, distractor) pairs among
@@ -34,7 +34,7 @@ from motsim.statistics.intervals import MIN_SEEDS, share_interval
 __all__ = ["CLAIM", "alignment_matrix", "final_state", "judge"]
 
 CLAIM = Claim(
-    statement="Each expert specialises in one class.",
+    statement="Each expert specializes in one class.",
     source="arXiv:2510.27004, abstract",
     origin="quoted",
     prediction=(
@@ -73,7 +73,7 @@ def final_state(tables: Tables) -> pd.DataFrame:
     `share` is the part of the expert's samples that are of the class it gets most.
     """
     columns = ["case", "seed", "expert", "load", "own", "share"]
-    aligned, routed = tables.others.get("specialisation"), tables.others.get("routing")
+    aligned, routed = tables.others.get("specialization"), tables.others.get("routing")
     if aligned is None or routed is None or aligned.empty or routed.empty:
         return pd.DataFrame({name: [] for name in columns})
     index = ["case", "seed", "expert"]
@@ -94,7 +94,7 @@ def _last(table: pd.DataFrame) -> pd.DataFrame:
 
 def alignment_matrix(tables: Tables, case: str, seed: int, step: int) -> np.ndarray:
     """|<w_i, v_n>| (M, N) of one run at one stored step."""
-    rows = tables.others["specialisation"]
+    rows = tables.others["specialization"]
     rows = rows[(rows["case"] == case) & (rows["seed"] == seed) & (rows["step"] == step)]
     wide: np.ndarray = rows.pivot(index="expert", columns="class", values="alignment").to_numpy()
     return wide
@@ -113,7 +113,7 @@ def judge(tables: Tables) -> list[Finding]:
 
 
 def _nothing(case: str) -> Finding:
-    return undecided(case, "specialises", "no finished run", "no data")
+    return undecided(case, "specializes", "no finished run", "no data")
 
 
 def _finding(case: str, runs: pd.DataFrame, experts: pd.DataFrame) -> Finding:
@@ -128,8 +128,8 @@ def _finding(case: str, runs: pd.DataFrame, experts: pd.DataFrame) -> Finding:
     share = share_interval(good, len(entropy))
     owned = float((experts["own"] >= 0).mean())
     spread = ""
-    if "specialised_experts" in runs:
-        spread = f"; {runs['specialised_experts'].median():.0f} experts in all, routed or not"
+    if "specialized_experts" in runs:
+        spread = f"; {runs['specialized_experts'].median():.0f} experts in all, routed or not"
     measured = (
         f"{good} of {len(entropy)} runs {share.ends()}; entropy"
         f" {entropy.median():.3f} (median), log N = {log(num_classes):.2f}"
@@ -139,6 +139,6 @@ def _finding(case: str, runs: pd.DataFrame, experts: pd.DataFrame) -> Finding:
         f" entropy is {entropy.median():.3f} of at most {log(num_classes):.2f}. {WHY.get(case, '')}"
     )
     return Finding(
-        case, f"more than {MOST:.0%} of runs specialise", measured, share.above(MOST), evidence,
+        case, f"more than {MOST:.0%} of runs specialize", measured, share.above(MOST), evidence,
         share,
     )  # fmt: skip

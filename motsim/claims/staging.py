@@ -10,7 +10,7 @@ faster by the steps of stage II, since without noise tokens there is nothing to 
 cubic experts of small weight get no gradient from plain descent and none reaches 1e-3. Linear
 experts get there 6 to 10 times faster, then stay in a slow tail; no run of one stage gets to 1e-6
 within the budget. Whether fewer do where one stage learns (linear experts, cubic ones with
-normalised descent) is undecided with these seeds.
+normalized descent) is undecided with these seeds.
 
 Kind: lower (on the ratio of steps: an advantage is above 1.1), lower (on the share, paired by
 seed: a loss of more than 20 percentage points).

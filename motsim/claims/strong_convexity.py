@@ -1,7 +1,7 @@
 """Each subtask becomes strongly convex: the curvature in stage III against the loss.
 
 Assumptions: exact population, orthogonal signals, squared loss, gate and attention frozen.
-Statement: the Hessian of a specialised expert's loss on its own class has a smallest eigenvalue
+Statement: the Hessian of a specialized expert's loss on its own class has a smallest eigenvalue
 mu > 0 on the signal subspace that does not fall with the loss eps. Derived, for amplitude alpha and
 distractor gamma: linear expert, alpha^2 along v_n and E[gamma^2]/(N-1) along the others; cubic
 expert at alpha u^3 = 1, 9 alpha^2 along v_n and 0 along the others, where its slope 3 u^2 vanishes.
@@ -31,7 +31,7 @@ from motsim.statistics.intervals import mean_interval
 __all__ = ["CASES", "CLAIM", "judge", "late_rows", "predicted"]
 
 CLAIM = Claim(
-    statement="After specialisation each expert solves a strongly convex problem.",
+    statement="After specialization each expert solves a strongly convex problem.",
     source="arXiv:2510.27004, abstract",
     origin="quoted",
     prediction="smallest curvature > 0 and steady in eps for mot, falling with eps for single",

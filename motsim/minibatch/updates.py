@@ -1,4 +1,4 @@
-"""Descent rules of one group of parameters: plain, normalised by expert, or Adam."""
+"""Descent rules of one group of parameters: plain, normalized by expert, or Adam."""
 
 from dataclasses import dataclass
 from typing import Literal

@@ -1,4 +1,4 @@
-"""What a trained model does: specialisation, routing, coverage, curvature, gradient conflict.
+"""What a trained model does: specialization, routing, coverage, curvature, gradient conflict.
 
 Every function takes parameters and points, never a training loop; entropies are in nats.
 """
@@ -21,7 +21,7 @@ __all__ = [
 ]
 
 Floats = NDArray[np.float64]
-DOMINANCE = 2.0  # an expert is specialised when its largest alignment is this many times the next
+DOMINANCE = 2.0  # an expert is specialized when its largest alignment is this many times the next
 
 
 def dispatch(evaluation: Evaluation, points: Points) -> Floats:
@@ -49,19 +49,19 @@ def expert_alignment(parameters: ModelParameters, signals: Signals) -> Floats:
 
 
 def expert_classes(alignment: Floats, dominance: float = DOMINANCE) -> NDArray[np.int64]:
-    """Class each expert specialises in, -1 where no alignment dominates the next (M,)."""
+    """Class each expert specializes in, -1 where no alignment dominates the next (M,)."""
     order = np.sort(alignment, axis=1)
     best = alignment.argmax(axis=1)
     return np.where(order[:, -1] > dominance * order[:, -2], best, -1)
 
 
 def routing_accuracy(evaluation: Evaluation, points: Points, classes: NDArray[np.int64]) -> float:
-    """P[m(X) in M_n]: share of the population routed to an expert specialised in its class."""
+    """P[m(X) in M_n]: share of the population routed to an expert specialized in its class."""
     right = classes[evaluation.routed] == points.classes
     return float(min(1.0, points.weights[right].sum()))  # weights sum to 1 up to rounding
 
 
 def coverage(shares: Floats, classes: NDArray[np.int64]) -> int:
-    """Number of classes n with a routed expert specialised in n."""
+    """Number of classes n with a routed expert specialized in n."""
     routed = shares.sum(axis=1) > 0
     return len({int(n) for n in classes[routed] if n >= 0})

@@ -1,4 +1,4 @@
-"""Weighted labelled points: the exact population of a mixture, or a finite sample.
+"""Weighted labeled points: the exact population of a mixture, or a finite sample.
 
 Derived here: docs/theory.md §1, "The population".
 """
@@ -23,7 +23,7 @@ Closed = Literal["none", "mirror", "distractor", "signs"]
 
 @dataclass(frozen=True)
 class Points:
-    """Weighted labelled points: the exact population, or a finite sample with equal weights.
+    """Weighted labeled points: the exact population, or a finite sample with equal weights.
 
     Attributes
     ----------
@@ -114,7 +114,7 @@ def population(
         )
     beta, alpha, gamma = (_quadrature(ends, num_nodes) for ends in ranges)
     pairs = [(i, j) for i, j in product(range(n), repeat=2) if i != j]
-    # First half: y = +1. Class fastest, so that neighbouring points differ in it.
+    # First half: y = +1. Class fastest, so that neighboring points differ in it.
     cells = np.array(
         [
             (i, j, s, wb * wa * wg, b, a, g)

@@ -16,8 +16,8 @@ PRESETS: dict[str, dict[str, Any]] = {
         "init_std": 0.003,
         "orthogonal_start": False,
         "schedule": "three_stage",
-        "specialise_steps": 850,
-        "specialise_rate": 0.001,
+        "specialize_steps": 850,
+        "specialize_rate": 0.001,
         "align_steps": 200,
         "align_rate": 0.1,
         "converge_steps": 2000,
@@ -34,8 +34,8 @@ PRESETS: dict[str, dict[str, Any]] = {
         "init_std": 0.05,
         "orthogonal_start": True,
         "schedule": "three_stage",
-        "specialise_steps": 1500,
-        "specialise_rate": 0.001,
+        "specialize_steps": 1500,
+        "specialize_rate": 0.001,
         "align_steps": 200,
         "align_rate": 0.1,
         "converge_steps": 1000,
@@ -51,8 +51,8 @@ PRESETS: dict[str, dict[str, Any]] = {
         "init_std": 0.1,
         "orthogonal_start": False,
         "schedule": "end_to_end",
-        "specialise_steps": 0,
-        "specialise_rate": 0.0,
+        "specialize_steps": 0,
+        "specialize_rate": 0.0,
         "align_steps": 0,
         "align_rate": 0.5,
         "converge_steps": 30_000,
@@ -64,7 +64,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 
 def gate_rate_rule(preset: str, num_classes: int, num_experts: int) -> float:
-    """Step size of the gate that specialises over N and M: proportional to N * M.
+    """Step size of the gate that specializes over N and M: proportional to N * M.
 
     A sample of class n reaches expert i with weight 1/(N M) at the start, so the gate's gradient
     shrinks as N M grows (derived here); the constants are measured (docs/theory.md §4).

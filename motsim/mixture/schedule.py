@@ -19,7 +19,7 @@ LONGEST_FLOW = 10**16  # whole numbers beyond are no longer all floats
 class Descent:
     """How one part is trained; rate 0 freezes it.
 
-    Normalised descent divides by the Frobenius norm, separately for each expert's FFN and for
+    Normalized descent divides by the Frobenius norm, separately for each expert's FFN and for
     each attention matrix. `momentum` is for the optimizer of that name, Polyak's heavy ball:
     w + momentum (w - the w before) - rate g. Adam has its usual constants
     (motsim/mixture/kernels/adam.py).

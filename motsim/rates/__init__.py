@@ -10,7 +10,7 @@ where ``p = 0`` is the log law, ``p = 1`` is ``1/eps`` and ``p < 0`` is faster t
 
 Space. Residuals are taken in ``x``, at given ``T``: the error of a run is a relative error of its
 loss. For ``p > 0`` this is a relative error of ``T - a``, for ``p = 0`` an error of ``T`` in units
-of the slope, so no law is favoured by the many orders of magnitude that ``T`` may span. ``x`` has
+of the slope, so no law is favored by the many orders of magnitude that ``T`` may span. ``x`` has
 no unit, and a factor on ``T`` or on ``eps`` is absorbed by ``a`` and ``b``: decisions are
 scale-free. As ``T`` cannot fall while ``x`` grows, ``b >= 0`` holds by construction.
 

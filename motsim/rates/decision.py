@@ -32,7 +32,7 @@ class RateDecision:
     `law` is ``log`` (at most logarithmic), ``inverse`` (a power with p about 1), ``power``,
     ``floor`` (the loss stopped within this budget) or ``inconclusive``. `exponent` is p (of the
     power towards the floor for ``floor``); `steps_per_decade` the slope of the log law; `margin`
-    the criterion of the best rival minus that of the law (positive favours the law); intervals
+    the criterion of the best rival minus that of the law (positive favors the law); intervals
     are ``(low, high)``, with an infinite end where p is beyond what is looked at. `criterion`
     (BIC) and `rms` (residual in decades of eps) are per law.
 

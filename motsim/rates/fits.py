@@ -20,18 +20,18 @@ EXACT = (3,) * 16  # the last grid has a step of about 1e-9
 
 
 def zoom(
-    loss: Callable[[Array], Array], centre: Array, step: float, counts: tuple[int, ...]
+    loss: Callable[[Array], Array], center: Array, step: float, counts: tuple[int, ...]
 ) -> Array:
-    """Minimise over grids of ``2 * count + 1`` points about `centre`, each four times finer.
+    """Minimize over grids of ``2 * count + 1`` points about `center`, each four times finer.
 
-    `loss` maps grids of shape (..., k) to values of that shape; `centre` and the answer have
-    shape (...), and every entry is minimised on its own. The answer is the vertex of the parabola
-    through the best point of the last grid and its neighbours.
+    `loss` maps grids of shape (..., k) to values of that shape; `center` and the answer have
+    shape (...), and every entry is minimized on its own. The answer is the vertex of the parabola
+    through the best point of the last grid and its neighbors.
     """
     for count in counts:
-        values = loss(centre[..., None] + step * np.arange(-count, count + 1))
+        values = loss(center[..., None] + step * np.arange(-count, count + 1))
         index = values.argmin(axis=-1)
-        centre, step = centre + step * (index - count), step / 4
+        center, step = center + step * (index - count), step / 4
     inner = index.clip(1, 2 * count - 1)
     flat = values.ravel()
     place = inner + (2 * count + 1) * np.arange(inner.size).reshape(inner.shape)
@@ -39,7 +39,7 @@ def zoom(
     bend = before - 2.0 * best + after
     lowest = (inner == index) & (bend > 0.0) & np.isfinite(bend)
     shift = 0.5 * (before - after) / np.where(lowest, bend, 1.0)  # in steps, within half of one
-    return np.where(lowest, centre + 4.0 * step * np.where(lowest, shift, 0.0), centre)
+    return np.where(lowest, center + 4.0 * step * np.where(lowest, shift, 0.0), center)
 
 
 def fit_powers(

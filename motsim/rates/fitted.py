@@ -106,7 +106,7 @@ def fit_law(
     -----
     The parameters follow from the fits in tau (derived here): with ``T = first + span * tau``,
     ``x = c + log(tau + g)/p`` is ``T = first - span g + span exp(-p c) eps^-p``, and a line
-    ``y = c + s tau`` is ``T = first + span (y - c)/s``. The exponent of a power maximises the
+    ``y = c + s tau`` is ``T = first + span (y - c)/s``. The exponent of a power maximizes the
     likelihood of `decide` between the ends that `LawFit.open_end` names.
 
     Examples
@@ -148,7 +148,7 @@ def _parameters(curves: list[Curve], law: str, exponent: float | None) -> Array:
 
 
 def _shared_exponent(curves: list[Curve]) -> float:
-    """Maximise the likelihood of `decide` over p > 0."""
+    """Maximize the likelihood of `decide` over p > 0."""
     low, high = LEAST_EXPONENT, float(P[-1])
 
     def loss(p: Array) -> Array:

@@ -19,7 +19,7 @@ def between(grid: Array, profile: Array) -> Array:
 
 
 def peak(profile: Array, grid: Array) -> Array:
-    """Return the p that maximises each row of `profile`, by a parabola through three points."""
+    """Return the p that maximizes each row of `profile`, by a parabola through three points."""
     rows, top = np.arange(len(profile)), profile.argmax(axis=1)
     i = top.clip(1, grid.size - 2)
     x0, x1, x2 = grid[i - 1], grid[i], grid[i + 1]

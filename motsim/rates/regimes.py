@@ -24,8 +24,8 @@ INTERVALS_PER_DECADE = 4
 MIN_INTERVALS = 3  # of a law: three quarters of a decade
 TOLERANCE = 0.08  # relative error of dT/dx that is never evidence of a change
 PENALTY = 14.0  # chi-squared a further regime has to explain: three numbers, found by searching
-SAME_EXPONENT = 0.2  # neighbours whose exponents differ by less, without a jump, are one regime
-STOP_FACTOR = 2.0  # a stop takes this many times the steps of its neighbours
+SAME_EXPONENT = 0.2  # neighbors whose exponents differ by less, without a jump, are one regime
+STOP_FACTOR = 2.0  # a stop takes this many times the steps of its neighbors
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def _noise(level: Array) -> float:
 
 
 def _cut(x: Array, mean: Array, noise: float) -> list[int]:
-    """Return the cuts (indices of knots) of the least penalised sum of squares."""
+    """Return the cuts (indices of knots) of the least penalized sum of squares."""
     count = x.size
     best = np.full(count + 1, np.inf)
     best[0] = -PENALTY
@@ -145,7 +145,7 @@ def _sums(values: Array) -> Array:
 
 
 def _join(cuts: list[int], x: Array, mean: Array) -> list[int]:
-    """Undo the cuts between neighbours that no reader would call different."""
+    """Undo the cuts between neighbors that no reader would call different."""
     changed = True
     while changed:
         changed = False

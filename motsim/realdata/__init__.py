@@ -1,4 +1,4 @@
-"""Real data as labelled images, texts or token sequences, parsed defensively.
+"""Real data as labeled images, texts or token sequences, parsed defensively.
 
 No file can run code: CIFAR's pickles are read by an unpickler that knows lists, dictionaries,
 strings and plain arrays only, archives are read without pickles, and every shape, type and range

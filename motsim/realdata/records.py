@@ -1,4 +1,4 @@
-"""What a loader returns: labelled images, texts or token sequences."""
+"""What a loader returns: labeled images, texts or token sequences."""
 
 from dataclasses import dataclass
 
@@ -16,12 +16,12 @@ class DataError(ValueError):
 
 @dataclass(frozen=True)
 class Images:
-    """Labelled images.
+    """Labeled images.
 
     Attributes
     ----------
     pixels : (n, H, W, K) array
-        Integers in 0 to `peak`; K = 1 for grey, 3 for colour.
+        Integers in 0 to `peak`; K = 1 for gray, 3 for color.
     labels : (n,) int64
         0 to C - 1.
     peak : int
@@ -38,7 +38,7 @@ class Images:
 
 @dataclass(frozen=True)
 class Texts:
-    """Labelled documents.
+    """Labeled documents.
 
     Attributes
     ----------

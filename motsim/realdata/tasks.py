@@ -1,4 +1,4 @@
-"""Mixtures of classification tasks, made from labelled data.
+"""Mixtures of classification tasks, made from labeled data.
 
 A sample is a sequence seen in one task, and each task has its own rule from the class of the
 sequence to the target:
@@ -6,7 +6,7 @@ sequence to the target:
 * ``pairs``: task n tells two classes apart, which no other task has; targets -1 and +1.
 * ``groups``: task n tells one half of the classes from the other; targets -1 and +1. Every
   sequence is seen in every task, so the same image is +1 in one task and -1 in another.
-* ``relabelled``: task n gives every class another number, 0 to C - 1; each sequence in every task.
+* ``relabeled``: task n gives every class another number, 0 to C - 1; each sequence in every task.
 * ``classes``: one rule, the class itself; the task of a sample is its class, known to no model.
 
 Which task is asked is told by one more token, as in the paper's data: a vector orthogonal to all
@@ -28,7 +28,7 @@ __all__ = ["SCHEMES", "Samples", "Split", "check_scheme", "from_sequences", "mak
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-SCHEMES = ("pairs", "groups", "relabelled", "classes")
+SCHEMES = ("pairs", "groups", "relabeled", "classes")
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class Split:
 
 def check_scheme(scheme: str, num_classes: int, num_tasks: int) -> None:
     """Raise ValueError, naming value and rule, unless `make_tasks` can make these tasks."""
-    most = {"pairs": num_classes // 2, "groups": 1000, "relabelled": 1000, "classes": num_classes}
+    most = {"pairs": num_classes // 2, "groups": 1000, "relabeled": 1000, "classes": num_classes}
     check_choice("scheme", scheme, SCHEMES)
     if scheme == "groups":
         most["groups"] = _halves(num_classes)
@@ -162,7 +162,7 @@ def make_tasks(
     wide = np.zeros((count, length + told, dim + num_tasks * told))
     wide[:, :length, :dim] = tokens
     task_tokens = amplitude * np.eye(num_tasks, wide.shape[2], dim)
-    outputs = num_classes if scheme in ("relabelled", "classes") else 1
+    outputs = num_classes if scheme in ("relabeled", "classes") else 1
     return Samples(wide, rows, tasks, targets, task_tokens[: num_tasks * told], outputs)
 
 

@@ -102,7 +102,7 @@ def _basis(rows: Floats, dim: int, projection: str, draw: np.random.Generator) -
     most = min(size, len(rows))
     if size <= SMALL:
         rule = PCA(min(dim, most), svd_solver="covariance_eigh")
-    else:  # all eigenvectors would take ten seconds for colour images
+    else:  # all eigenvectors would take ten seconds for color images
         rule = PCA(min(dim, most - 1), svd_solver="arpack", random_state=0)
     found = rule.fit(rows).components_.T
     return np.pad(found, ((0, 0), (0, dim - found.shape[1])))

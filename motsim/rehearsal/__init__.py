@@ -1,4 +1,4 @@
-"""Rehearsal in overparameterised linear models: closed forms, simulation, crossover, planning.
+"""Rehearsal in overparameterized linear models: closed forms, simulation, crossover, planning.
 
 Setting of arXiv:2506.00205; the mathematics is in docs/rehearsal.md. Numba is imported only when a
 simulation or a plan runs.

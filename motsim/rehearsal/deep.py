@@ -1,6 +1,6 @@
 """Rehearsal with a small convolutional network on image tasks (extra ``deep``: JAX and optax).
 
-Task t brings n labelled images; of every earlier task a memory of its first images is kept
+Task t brings n labeled images; of every earlier task a memory of its first images is kept
 (*replayed*: the network has seen them before), m in all, split as evenly as possible. When task t
 arrives the network makes S_t gradient steps, the same number whatever the strategy:
 

@@ -1,4 +1,4 @@
-"""Randomised settings for checks: tasks, counts, noise, memory and schedules from one generator."""
+"""Randomized settings for checks: tasks, counts, noise, memory and schedules from one generator."""
 
 from __future__ import annotations
 

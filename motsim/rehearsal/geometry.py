@@ -76,8 +76,8 @@ def geometry(task_vectors: Any) -> TaskGeometry:
         return task_vectors
     array = arguments.vectors(task_vectors)
     norms = np.einsum("ip,ip->i", array, array)
-    centred = array - array.mean(axis=0)  # distances keep their digits when norms are large
-    gram = centred @ centred.T
+    centered = array - array.mean(axis=0)  # distances keep their digits when norms are large
+    gram = centered @ centered.T
     squares = np.diag(gram)
     distances = np.maximum(squares[:, None] + squares[None, :] - gram - gram.T, 0.0)
     np.fill_diagonal(distances, 0.0)

@@ -206,7 +206,7 @@ def _reorder(change: np.random.Generator, size: int, level: float) -> NDArray[np
 
 
 def _cycle(change: np.random.Generator, level: float) -> NDArray[np.int64]:
-    """A relabelling that moves a fraction `level` of the classes, round one random cycle."""
+    """A relabeling that moves a fraction `level` of the classes, round one random cycle."""
     answers = np.arange(NUM_CLASSES)
     chosen = change.permutation(NUM_CLASSES)[: round(level * NUM_CLASSES)]
     answers[chosen] = np.roll(chosen, 1)

@@ -1,6 +1,6 @@
 """Exact variances of the errors for schedules whose fits have one block each (fresh memory).
 
-Sequential rehearsal, any number of tasks. With x = w − c for a centre c, one fit of n columns on
+Sequential rehearsal, any number of tasks. With x = w − c for a center c, one fit of n columns on
 task i and δ = w*_i − c gives ‖x'‖² = xᵀ(I − P)x + δᵀPδ + 2 δᵀXAε + εᵀAε. P is a Haar projection
 independent of A = (XᵀX)^{-1}, so E‖x‖⁴ follows a linear recursion (docs/rehearsal.md §7).
 """
@@ -90,7 +90,7 @@ def expected_variances(
     past = num - 1
     own = np.zeros(num)  # Var L_t(w_t)
     pairs = 0.0  # Σ_{i<j<T} Cov(L_i(w_i), L_j(w_j))
-    covariances = np.zeros((num, num + 2))  # of L_t and ‖w − centre‖², both at the end of step t
+    covariances = np.zeros((num, num + 2))  # of L_t and ‖w − center‖², both at the end of step t
     for t, step in enumerate(schedule):
         for ((task, samples),) in step:
             state.fit(task, samples)
@@ -112,18 +112,18 @@ def expected_variances(
 
 
 class _Moments:
-    """Moments of w in the span of the tasks and of ‖w − c‖ about centres c.
+    """Moments of w in the span of the tasks and of ‖w − c‖ about centers c.
 
-    Centres 0..T−1 are the tasks, T the centroid of all, T + 1 that of all but the last; behind them
-    stand the midpoints of task t and centre c, in row-major order.
+    Centers 0..T−1 are the tasks, T the centroid of all, T + 1 that of all but the last; behind them
+    stand the midpoints of task t and center c, in row-major order.
     """
 
-    def __init__(self, truths: FloatArray, centres: FloatArray, dimension: int, noise: float):
-        self.truths, self.centres = truths, centres
+    def __init__(self, truths: FloatArray, centers: FloatArray, dimension: int, noise: float):
+        self.truths, self.centers = truths, centers
         self.dimension, self.variance = dimension, noise**2
         self.mean = np.zeros(truths.shape[1])  # E w in the span
         self.second = np.zeros((truths.shape[1],) * 2)  # E w wᵀ in the span
-        self.square = (centres**2).sum(axis=1)  # E‖w − c‖²
+        self.square = (centers**2).sum(axis=1)  # E‖w − c‖²
         self.fourth = self.square**2  # E‖w − c‖⁴
 
     @classmethod
@@ -132,9 +132,9 @@ class _Moments:
         middle = (truths[:, None, :] + main[None, :, :]) / 2
         return cls(truths, np.vstack([main, middle.reshape(-1, truths.shape[1])]), dimension, noise)
 
-    def along(self, centres: FloatArray, directions: FloatArray) -> FloatArray:
+    def along(self, centers: FloatArray, directions: FloatArray) -> FloatArray:
         """E⟨w − c, v⟩² for rows c and v."""
-        offset = (centres * directions).sum(axis=1)
+        offset = (centers * directions).sum(axis=1)
         both = np.einsum("ci,ij,cj->c", directions, self.second, directions)
         return np.asarray(both - 2 * offset * (directions @ self.mean) + offset**2)
 
@@ -147,9 +147,9 @@ class _Moments:
         labels = 0.0  # E (εᵀAε)²
         if self.variance:
             labels = self.variance**2 * n * (n + 2) / ((p - n - 1) * (p - n - 3))
-        delta = self.truths[task] - self.centres
+        delta = self.truths[task] - self.centers
         gap = (delta**2).sum(axis=1)
-        cross = (share - inside) * self.square * gap - 2 * swap * self.along(self.centres, delta)
+        cross = (share - inside) * self.square * gap - 2 * swap * self.along(self.centers, delta)
         square = (1 - share) * self.square + share * gap
         self.fourth = (
             (outside + 2 * swap) * self.fourth  # E (xᵀ(I−P)x)²
@@ -171,16 +171,16 @@ class _Moments:
         self.second -= np.outer(truth, truth)
 
     def variances(self) -> FloatArray:
-        """Var ‖w − c‖² of the centres that are not midpoints."""
+        """Var ‖w − c‖² of the centers that are not midpoints."""
         main = len(self.truths) + 2
         return np.asarray(self.fourth[:main] - self.square[:main] ** 2)
 
-    def covariance(self, task: int, centre: int) -> float:
-        """Cov(‖w − w*_task‖², ‖w − centre‖²), through their midpoint."""
+    def covariance(self, task: int, center: int) -> float:
+        """Cov(‖w − w*_task‖², ‖w − center‖²), through their midpoint."""
         main = len(self.truths) + 2
-        middle = main + task * main + centre
-        half = self.truths[task] - self.centres[centre]
+        middle = main + task * main + center
+        half = self.truths[task] - self.centers[center]
         gap = float(half @ half)
-        along = self.along(self.centres[middle][None], half[None])[0]
+        along = self.along(self.centers[middle][None], half[None])[0]
         product = self.fourth[middle] + gap * self.square[middle] / 2 + gap**2 / 16 - along
-        return float(product - self.square[task] * self.square[centre])
+        return float(product - self.square[task] * self.square[center])

@@ -65,7 +65,7 @@ def optimal_schedule(
     new_task_first: bool = True,
     method: str = "auto",
 ) -> OptimalSchedule:
-    """Return the schedule with the least expected generalisation error or forgetting.
+    """Return the schedule with the least expected generalization error or forgetting.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def optimal_schedule(
     new_task_first : bool
         Whether each step's first fit must contain the new task.
     method : 'auto', 'exact' or 'search'
-        'exact': for generalisation a dynamic programme over subsets, step by step (proven optimal
+        'exact': for generalization a dynamic programme over subsets, step by step (proven optimal
         jointly over all steps, up to 15 blocks a step); for forgetting a list of all schedules of
         the first T − 1 steps with a dynamic programme for the last (up to T = 6, or 5 if the new
         task may come later). 'search': coordinate descent, exact in each step, from several

@@ -38,7 +38,7 @@ def expected_errors(
     measure: str | None = None,
     memory: str = "fresh",
 ) -> RehearsalErrors:
-    """Return the exact expected errors of rehearsal in overparameterised linear regression.
+    """Return the exact expected errors of rehearsal in overparameterized linear regression.
 
     Parameters
     ----------

@@ -139,8 +139,8 @@ def export(store: Store, sweep: Sweep, tier: str, cells: Sequence[Cell], folder:
                 main.write({}, row, 1)
             for name, columns in run.result.tables.items():
                 if name != JOINED:
-                    labelled = {shape.label(name, label): value for label, value in front.items()}
-                    others[name].write(columns, labelled, _count(columns))
+                    labeled = {shape.label(name, label): value for label, value in front.items()}
+                    others[name].write(columns, labeled, _count(columns))
         meta["digests"] = {"": main.digest, **{name: file.digest for name, file in others.items()}}
         description.write_text(json.dumps(meta, indent=1) + "\n")
     return load_tables(table, folder)

@@ -103,13 +103,13 @@ class RepairedDaskBackend(DaskDistributedBackend):
         lost: set[Any] = set()
         while self._continue and time.monotonic() - last < patience:
             await asyncio.sleep(min(1.0, patience / 4))
-            before, lost = lost, {f for f in self._callbacks if f.status in ("error", "cancelled")}
+            before, lost = lost, {f for f in self._callbacks if f.status in ("error", "canceled")}
             for future in lost & before:  # `_collect` has had the time, and still waits for it
                 self._tell_lost(future)
             try:
                 if await self.client.scheduler.ncores():
                     last = time.monotonic()
-            except OSError:  # the scheduler is gone: its futures are cancelled, _collect says so
+            except OSError:  # the scheduler is gone: its futures are canceled, _collect says so
                 return
         if self._continue:
             alone = BackendError(

@@ -93,9 +93,9 @@ def mean_share_interval(values: ArrayLike, level: float | None = None) -> Interv
     mean, variance = float(x.mean()), float(x.var(ddof=1)) / len(x)
     trials = len(x) if np.ptp(x) <= ROUNDING else max(mean * (1 - mean) / variance, 1.0)
     square = student(len(x) - 1, level) ** 2 / trials
-    centre = (mean + square / 2) / (1 + square)
+    center = (mean + square / 2) / (1 + square)
     half = np.sqrt(square * (mean * (1 - mean) + square / 4)) / (1 + square)
-    return Interval(mean, max(float(centre - half), 0.0), min(float(centre + half), 1.0))
+    return Interval(mean, max(float(center - half), 0.0), min(float(center + half), 1.0))
 
 
 def mean_interval(values: ArrayLike, level: float | None = None) -> Interval:

@@ -1,4 +1,4 @@
-"""Where experts cease to specialise as tasks grow similar: predictions, and how to measure it.
+"""Where experts cease to specialize as tasks grow similar: predictions, and how to measure it.
 
 Derived in claims/similarity.py.
 """
@@ -23,7 +23,7 @@ def race(similarity: float, num_classes: int, num_experts: int, *, feedback: boo
     s, n, m = PRESETS["linear"], num_classes, num_experts
     top = 1.0 + (n - 1) * similarity
     k = gate_rate_rule("linear", n, m) * (1 + 1 / s["routing_scale"]) / (n * m**2)
-    growth = np.sqrt(s["specialise_rate"] * k * (1 - similarity) / np.sqrt(n * max(top, 1e-12)))
+    growth = np.sqrt(s["specialize_rate"] * k * (1 - similarity) / np.sqrt(n * max(top, 1e-12)))
     gap = s["init_std"] / np.sqrt(2 * np.log(m))
     ratio = growth / (k * gap)
     boost = ratio / np.arcsinh(ratio) if feedback else 1.0
@@ -56,6 +56,6 @@ def crossing(values: np.ndarray, similarity: np.ndarray) -> float:
 
 
 def area(chance: np.ndarray, similarity: np.ndarray) -> np.ndarray:
-    """Similarity at which specialisation ends, on average: first rho + integral of the share."""
+    """Similarity at which specialization ends, on average: first rho + integral of the share."""
     gaps = np.diff(similarity)
     return np.asarray(similarity[0] + ((chance[..., 1:] + chance[..., :-1]) / 2 * gaps).sum(-1))

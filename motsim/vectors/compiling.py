@@ -79,7 +79,7 @@ def kernel_cache() -> Iterator[None]:
 
 
 class _QuickCompiler(dispatcher._FunctionCompiler):  # type: ignore[name-defined]
-    """numba's compiler of one function, at optimisation level 1.
+    """numba's compiler of one function, at optimization level 1.
 
     The kernels are vectors by their source: level 3 gives the same bits and next to no more speed,
     and takes half as long again.

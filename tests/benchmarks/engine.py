@@ -23,7 +23,7 @@ STEPS, QUICK_STEPS, ROUNDS = (2000, 200, 2000), (60, 20, 60), 5
 REQUIRED = ("JAX straightforward [1]", "PyTorch straightforward [4]")
 # Slow: fewer rounds.
 FEWER = {"JAX, no hoisting [2]": 1, "PyTorch straightforward [4]": 3}
-STAGE_STEPS = ("specialise_steps", "align_steps", "converge_steps")
+STAGE_STEPS = ("specialize_steps", "align_steps", "converge_steps")
 # While experts leave their small start, rounding grows with every other small difference: two of
 # the JAX programs, equal but for the order of one product, separate by up to 5e-8 (seeds 0 to 2).
 EARLY_STEPS, EARLY_TOLERANCE, TOLERANCE = 500, 1e-12, 1e-6

@@ -21,8 +21,8 @@ SMALL = {
     "L=5, sigma=0.3": {"num_tokens": 5, "noise_std": 0.3},
 }
 LARGE = {"num_classes": 32, "num_experts": 512, "dim": 64, "num_tokens": 3, "noise_std": 0.0}
-LONG = {"specialise_steps": 2000, "align_steps": 200, "converge_steps": 2000}
-SHORT = {"specialise_steps": 2, "align_steps": 2, "converge_steps": 2}
+LONG = {"specialize_steps": 2000, "align_steps": 200, "converge_steps": 2000}
+SHORT = {"specialize_steps": 2, "align_steps": 2, "converge_steps": 2}
 
 FRESH = """
 import json, resource, sys, time

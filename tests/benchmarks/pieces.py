@@ -130,7 +130,7 @@ def main():
             line += f"{stage:>5}{1e6 * least:10.2f}"
         print(line, flush=True)
     if not larger:
-        settings = Settings(specialise_steps=2000, align_steps=200, converge_steps=2000)
+        settings = Settings(specialize_steps=2000, align_steps=200, converge_steps=2000)
         for last, stage in enumerate(STAGES):
             found, share = kernels_of_a_step(settings, last)
             line = "  ".join(f"{name} {taken:.2f}" for name, taken in found.items())

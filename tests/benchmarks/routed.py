@@ -4,7 +4,7 @@
 
 The setting of Chen et al. (docs/theory.md): 16,000 samples of 4 tokens in d = 50 dimensions, eight
 cubic experts of J = 16 neurons without attention, logistic loss, top-1 routing by uniform noise,
-normalised descent on the experts and descent on the gate. An epoch is one step on all samples, its
+normalized descent on the experts and descent on the gate. An epoch is one step on all samples, its
 noise drawn anew. The PyTorch program is the usual dense one: every expert runs on every sample and
 the routing selects; one compiled graph a step. motsim has two programs for it, `training.train`
 and `minibatch`. Losses are compared on the same noise.
@@ -34,7 +34,7 @@ SETTINGS = {
     "class_amplitude": (1.0, 2.0), "signal_amplitude": (0.5, 2.0),
     "distractor_amplitude": (0.5, 3.0), "sample_size": 16_000, "num_experts": 8,
     "num_neurons": 16, "loss": "logistic", "routing": "sampled", "routing_noise": "uniform",
-    "routing_scale": 1.0, "init_std": 0.01, "specialise_rate": 0.05, "gate_rate": 0.1,
+    "routing_scale": 1.0, "init_std": 0.01, "specialize_rate": 0.05, "gate_rate": 0.1,
 }  # fmt: skip
 NEEDED, TOLERANCE = 5.0, 1e-9
 STREAMS = ("sampling", "routing")

@@ -53,7 +53,7 @@ def test_shuffled_labels_turn_the_closed_form(run_sweep):
 
 
 def test_isotropic_noise_turns_the_closed_form(run_sweep):
-    """Noise on the class signals keeps linear experts from specialising."""
+    """Noise on the class signals keeps linear experts from specializing."""
     tables = run_sweep(
         "attention-floor", seeds=3, cases=["moe-linear"], noise_support="isotropic", noise_std=1.0
     )

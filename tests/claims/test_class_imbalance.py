@@ -65,11 +65,11 @@ def test_prediction_and_sweep_have_the_same_settings():
             _classes.KAPPA,
             _classes.INIT_STD,
         )
-        assert (s.specialise_rate, s.converge_rate) == (_classes.RATE, _classes.LATE_RATE)
+        assert (s.specialize_rate, s.converge_rate) == (_classes.RATE, _classes.LATE_RATE)
         if cell.labels["case"] == "choice":
-            assert s.specialise_steps == _classes.LENGTH
+            assert s.specialize_steps == _classes.LENGTH
         if cell.labels["case"] == "rate":
-            assert s.specialise_steps * s.specialise_rate == pytest.approx(_classes.START)
+            assert s.specialize_steps * s.specialize_rate == pytest.approx(_classes.START)
 
 
 def test_another_class_law_is_refused(run_sweep, monkeypatch):
@@ -98,7 +98,7 @@ def test_without_what_leaks_the_race_is_refused(run_sweep, monkeypatch):
 def test_a_fast_gate_interferes_with_the_race(run_sweep):
     """Mechanism: experts no longer choose alone."""
     tables = run_sweep("class-imbalance", seeds=8, cases=["choice", "coverage"],
-                       gate_rate=300.0, specialise_steps=850)  # fmt: skip
+                       gate_rate=300.0, specialize_steps=850)  # fmt: skip
     assert verdicts(judge(tables))["choice"] == "fails"
 
 

@@ -36,7 +36,7 @@ def test_the_other_activations_data_turn_the_verdicts(run_sweep):
     judged = verdicts(judge(Tables("coverage", tables.meta, main, {})))
     assert judged["cubic-8"] == judged["cubic-at-least"] == judged["cubic-enough"] == "fails"
     main = tables.main[cases.isin(["cubic-4", "cubic-8"])]
-    # distinct specialised classes are counted by used_experts for a first choice
+    # distinct specialized classes are counted by used_experts for a first choice
     main = main.assign(
         case="first-choice-" + main["case"].str[-1], used_experts=main["covered_classes"]
     )

@@ -48,7 +48,7 @@ def test_prediction_and_sweep_have_the_same_settings():
             assert s.converge_rate == label_noise.RATES[case]
         target = 1 - 2 * s.label_flip
         if case == "share-short":
-            assert s.specialise_steps == pytest.approx(850 * target ** (1 / 3), abs=1)
+            assert s.specialize_steps == pytest.approx(850 * target ** (1 / 3), abs=1)
         if case == "share-fast-gate":
             preset = 10.0 * 4 * s.num_experts / 64
             assert s.gate_rate == pytest.approx(preset / target**2, rel=1e-9)

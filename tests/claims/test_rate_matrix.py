@@ -1,4 +1,4 @@
-"""The law of every model, loss and optimiser, and settings that must turn it."""
+"""The law of every model, loss and optimizer, and settings that must turn it."""
 
 import pytest
 

@@ -20,7 +20,7 @@ def test_a_broken_setting_turns_law_and_constant(run_sweep, broken):
     assert set(found.values()) & {"holds"} == set()
 
 
-def test_the_neighbouring_step_size_is_refused(run_sweep):
+def test_the_neighboring_step_size_is_refused(run_sweep):
     """Runs at one step size presented as another: the constant fails, the law still holds."""
     tables = run_sweep("rate-mot")
     main = tables.main.replace({"converge_rate": {0.01: 0.0125}})

@@ -28,15 +28,15 @@ def test_a_frozen_gate_sends_everything_to_one_expert(run_sweep):
     assert found["more tasks, more experts"].verdict == "fails"
     assert found["load at N = 8"].verdict == "fails"
     for tasks in (2, 4, 8):
-        assert found[f"specialised at N = {tasks}"].verdict == "fails"
-        assert found[f"specialised at N = {tasks}"].interval.value == pytest.approx(1.0, abs=1e-6)
+        assert found[f"specialized at N = {tasks}"].verdict == "fails"
+        assert found[f"specialized at N = {tasks}"].interval.value == pytest.approx(1.0, abs=1e-6)
 
 
 def test_perfect_routing_would_hold(tables):
     """The threshold can be met: the same table with every expert serving one task."""
     ideal = tables.main.assign(dispatch_entropy=0.0)
     judged = verdicts(judge(Tables("realdata-experts", tables.meta, ideal, {})))
-    assert {judged[f"specialised at N = {n}"] for n in (2, 4, 8)} == {"holds"}
+    assert {judged[f"specialized at N = {n}"] for n in (2, 4, 8)} == {"holds"}
 
 
 def test_labels_without_meaning_turn_the_gain(run_sweep):

@@ -18,7 +18,7 @@ def tables(run_sweep):
 
 def test_a_stage_of_no_length_is_end_to_end_training_to_the_bit(run_sweep):
     found = judge(
-        run_sweep("realdata-staging", seeds=3, cases=["cubic"], specialise_share=0.0, **SHORT)
+        run_sweep("realdata-staging", seeds=3, cases=["cubic"], specialize_share=0.0, **SHORT)
     )
     two = [f for f in found if "two_stage" in f.case]
     assert [(f.interval.value, f.verdict) for f in two] == [(0.0, "inconclusive")] * 2

@@ -89,7 +89,7 @@ def test_noise_shared_with_the_mirror_keeps_the_gate_off_the_signals():
     left = {}
     for sharing in ("mirror", "none"):
         settings = Settings(
-            preset="linear", routing="sampled", routing_sharing=sharing, specialise_steps=50,
+            preset="linear", routing="sampled", routing_sharing=sharing, specialize_steps=50,
             align_steps=0, converge_steps=0,
         )  # fmt: skip
         points, start = prepare(settings)

@@ -51,7 +51,7 @@ def test_the_other_cases_data_turn_the_verdicts(run_sweep):
     swap |= {"linear-m8": "linear-m32", "linear-m32": "linear-m8"}
     main = tables.main.assign(case=tables.main["case"].replace(swap))
     scale = main["case"].map({"cubic-n3": 12 / 40, "cubic-n8": 40 / 12}).fillna(1.0)
-    main["specialised_experts"] = main["specialised_experts"] * scale
+    main["specialized_experts"] = main["specialized_experts"] * scale
     found = verdicts(judge(replace(tables, main=main)))
     assert found["cubic-n3"] == found["cubic-n8"] == "fails"
     assert found["linear-m8"] == found["linear-m32"] == "fails"

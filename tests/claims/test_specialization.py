@@ -1,4 +1,4 @@
-"""Specialisation on the quick tier, and settings that must turn its verdicts."""
+"""Specialization on the quick tier, and settings that must turn its verdicts."""
 
 import pandas as pd
 import pytest

@@ -11,7 +11,7 @@ def verdicts(findings):
     return {finding.case: finding.verdict for finding in findings}
 
 
-def test_without_specialisation_there_is_no_convergence_to_judge(run_sweep):
+def test_without_specialization_there_is_no_convergence_to_judge(run_sweep):
     found = verdicts(
         judge(run_sweep("strong-convexity", seeds=3, cases=["mot-linear"], gate_rate=0.0))
     )

@@ -16,7 +16,7 @@ from motsim.report.__main__ import main
 
 LARGEST = 6e6  # bytes
 
-#: Numbers on the cells of a map, whose colour the check does not know.
+#: Numbers on the cells of a map, whose color the check does not know.
 ON_A_MAP = "'-"
 
 

@@ -54,7 +54,7 @@ def deeper(settings):
     """The same run `DEEPER` times further down; where no flow is possible, 4 times as long."""
     values = settings.model_dump() | {"epsilon_min": settings.epsilon_min / DEEPER, "measures": ()}
     if settings.converge_optimizer == "gd" and settings.routing == "expected":
-        before = settings.specialise_steps + settings.align_steps
+        before = settings.specialize_steps + settings.align_steps
         values |= {"dynamics": "flow", "converge_steps": 10**16 - before}
     else:
         values["converge_steps"] = 4 * settings.converge_steps
@@ -64,7 +64,7 @@ def deeper(settings):
 def change(epsilons, times, smallest):
     """Where the law of the window's last two decades has ended, down to `smallest` / `DEEPER`.
 
-    Both laws have a constant ratio of the times that two neighbouring decades take: 1, or 10^p. It
+    Both laws have a constant ratio of the times that two neighboring decades take: 1, or 10^p. It
     has changed where it differs by more than a factor `SAME_ORDER`. None where it has not.
     """
     x, times = np.log10(np.asarray(epsilons)), np.asarray(times, dtype=float)

@@ -75,7 +75,7 @@ def test_f18_real_kernels_recomputed(tmp_path, record):
     sweep = tmp_path / "tiny.toml"
     sweep.write_text(
         'title = "Tiny"\nseeds = 2\n[fixed]\nnum_classes = 2\ndim = 5\nnum_experts = 3\n'
-        "specialise_steps = 60\nalign_steps = 20\nconverge_steps = 200\nepsilon_min = 1e-3\n"
+        "specialize_steps = 60\nalign_steps = 20\nconverge_steps = 200\nepsilon_min = 1e-3\n"
     )
     call = [sys.executable, "-m", "motsim.sweep", str(sweep), "--jobs", "1", "--no-figure"]
 

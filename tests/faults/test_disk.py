@@ -259,7 +259,7 @@ def mounted(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("kind", ["nfs4", "cifs", "lustre", "fuse.sshfs"])
-def test_network_file_systems_are_recognised(mounted, tmp_path, kind):
+def test_network_file_systems_are_recognized(mounted, tmp_path, kind):
     assert network_file_system(mounted(kind)) == kind
     assert network_file_system(tmp_path) is None  # control: beside it
     assert network_file_system(mounted("ext4")) is None

@@ -21,7 +21,7 @@ from tests.faults.harness import choices
 from tests.rates.synthetic import curves, law_of
 
 SMALL = {
-    "num_classes": 2, "dim": 5, "num_experts": 3, "specialise_steps": 30, "align_steps": 10,
+    "num_classes": 2, "dim": 5, "num_experts": 3, "specialize_steps": 30, "align_steps": 10,
     "converge_steps": 60, "epsilon_min": 1e-3,
 }  # fmt: skip
 

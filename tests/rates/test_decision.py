@@ -42,13 +42,13 @@ def check_rates(name, count):
 
 
 @pytest.mark.parametrize("name", ["log", "inverse", "power", "floor"])
-def test_law_is_recognised_and_rivals_rejected_seeds_0_to_23(name):
+def test_law_is_recognized_and_rivals_rejected_seeds_0_to_23(name):
     check_rates(name, wrong_verdicts(name, range(24)))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["log", "inverse", "power", "floor"])
-def test_law_is_recognised_and_rivals_rejected_seeds_1000_to_1999(name):
+def test_law_is_recognized_and_rivals_rejected_seeds_1000_to_1999(name):
     check_rates(name, wrong_verdicts(name, range(1000, 2000)))
 
 
@@ -61,7 +61,7 @@ def test_a_small_power_is_not_called_log(p, seeds):
 
 @pytest.mark.parametrize("scale", [1e-2, 1.0, 1e4])
 @pytest.mark.parametrize("name", ["log", "inverse", "power", "floor"])
-def test_recognised_at_every_scale_seeds_0_to_3(name, scale):
+def test_recognized_at_every_scale_seeds_0_to_3(name, scale):
     for seed in range(4):
         top = 10.0 ** -(seed % 4)
         d = decide(*curves(**law_of(name), seed=seed, n=8, scale=scale, top=top))

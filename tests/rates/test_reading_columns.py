@@ -238,8 +238,8 @@ def test_where_lists_the_values_there_are(tmp_path):
         read(path, where={"optimizer": "adma"})
     with pytest.raises(ReadingError, match="write it as column=value"):
         read(path, where=["optimizer"])
-    with pytest.raises(ReadingError, match=r"no column 'optimiser' \(for --where\)"):
-        read(path, where=["optimiser=adam"])
+    with pytest.raises(ReadingError, match=r"no column 'optimizer' \(for --where\)"):
+        read(path, where=["optimizer=adam"])
     assert len(read(path, where=["optimizer=adam", "optimizer=sgd"]).frame) == 6
 
 
@@ -288,7 +288,7 @@ def test_an_optimum_that_no_two_runs_reach_must_be_given(tmp_path):
     assert read(path, optimum=1.0).frame["loss"].max() == pytest.approx(1.0)
 
 
-def test_a_loss_that_rises_has_diverged_and_is_no_value_to_maximise(tmp_path):
+def test_a_loss_that_rises_has_diverged_and_is_no_value_to_maximize(tmp_path):
     rows = [(run, t, 2.0**t) for run in range(3) for t in range(5)]
     frame = read(table(tmp_path, "run,step,loss", rows)).frame
     assert frame["loss"].iloc[:5].tolist() == [1, 2, 4, 8, 16]

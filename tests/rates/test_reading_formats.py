@@ -436,13 +436,13 @@ def test_ioh_data(tmp_path, header):
     assert curves.frame["row"].tolist() == [2, 3, 4, 5, 7, 8, 9]
     assert read(path).frame["loss"].tolist() == [7, 3, 0, 6, 8, 2, 0]  # both reach 15
     falling = text.replace("12.0", "5.0").replace("13.0", "4.0").replace("15.0", "2.0")
-    minimised = read(write(tmp_path, falling, "data_f1/IOHprofiler_f1_DIM16.dat"))
-    assert minimised.frame["loss"].tolist() == [8, 5, 2, 9, 7, 4, 2]
+    minimized = read(write(tmp_path, falling, "data_f1/IOHprofiler_f1_DIM16.dat"))
+    assert minimized.frame["loss"].tolist() == [8, 5, 2, 9, 7, 4, 2]
     with pytest.raises(ReadingError, match="row 3, column"):
         read(write(tmp_path, text.replace("5 12.0", "5 x"), "data_f1/a.dat"))
 
 
-def test_ioh_says_itself_whether_it_maximises(tmp_path):
+def test_ioh_says_itself_whether_it_maximizes(tmp_path):
     text = "evaluations raw_y\n1 8.0\n2 3.0\n3 9.0\n"
     path = write(tmp_path, text, "data_f1/IOHprofiler_f1_DIM16.dat")
     assert read(path).frame["loss"].tolist() == [8, 3, 9]

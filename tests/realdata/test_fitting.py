@@ -59,13 +59,13 @@ def test_training_learns_and_shuffled_targets_do_not():
 
 def test_each_phase_moves_what_it_says():
     phases = [
-        Phase("specialise", 5, ADAM, FROZEN, FROZEN),
+        Phase("specialize", 5, ADAM, FROZEN, FROZEN),
         Phase("align", 5, FROZEN, ADAM, FROZEN),
         Phase("gate", 5, FROZEN, FROZEN, ADAM),
     ]
     start, done = trained(phases, looks=[5, 10])
     assert done.steps.tolist() == [0, 5, 10, 15]
-    assert done.phases == ("specialise", "align", "gate", "gate")
+    assert done.phases == ("specialize", "align", "gate", "gate")
     states = [vars(p) for p in done.snapshots]
     assert all((states[0][name] == value).all() for name, value in vars(start).items())
     moved = [
@@ -138,7 +138,7 @@ def test_tables_of_a_run(model):
 @needs_extra
 @pytest.mark.parametrize(
     ("options", "outputs"),
-    [({"scheme": "relabelled"}, 10), ({"scheme": "classes", "num_tasks": 10}, 10)],
+    [({"scheme": "relabeled"}, 10), ({"scheme": "classes", "num_tasks": 10}, 10)],
 )
 def test_multi_class_learns(options, outputs):
     found = run(Settings(**{**SMALL, "steps": 300, **options}))
@@ -246,9 +246,9 @@ def test_a_missing_extra_is_one_clear_sentence(monkeypatch):
         ({"rates": ()}, r"rates must be one or more numbers > 0; got \(\)"),
         ({"rates": (0.1, -1.0)}, "rates must be one or more numbers > 0"),
         ({"test_share": 0.9}, r"validation_share \+ test_share must be < 1; got 0.15 \+ 0.9"),
-        ({"specialise_share": 0.9}, r"specialise_share \+ align_share must be < 1"),
+        ({"specialize_share": 0.9}, r"specialize_share \+ align_share must be < 1"),
         ({"loss": "cross_entropy"}, "loss must be squared or logistic with 1 output"),
-        ({"scheme": "relabelled", "loss": "squared"}, "loss must be cross_entropy with 10 output"),
+        ({"scheme": "relabeled", "loss": "squared"}, "loss must be cross_entropy with 10 output"),
         ({"routing": "expected", "routing_noise": "uniform"}, "closed form for 'gumbel'"),
         ({"data": "synthetic", "dim": 7}, r"dim must be >= 8 \(2 \* num_classes\); got 7"),
         ({"steps": 0}, "greater than or equal to 1"),

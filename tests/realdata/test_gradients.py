@@ -275,7 +275,7 @@ def test_adam_is_that_of_optax():
     np.testing.assert_allclose(value, np.asarray(other), rtol=1e-12)
 
 
-def test_plain_and_normalised_steps():
+def test_plain_and_normalized_steps():
     slope = np.array([[3.0, 4.0], [0.0, 0.0]])
     for optimizer, moved in (
         ("gd", [[-0.3, -0.4], [0, 0]]),

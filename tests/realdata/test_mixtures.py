@@ -78,8 +78,8 @@ def test_texts_of_one_class_lie_together():
     tokens = text_tokens(texts, ROWS, num_tokens=3, dim=4)
     assert tokens.shape == (40, 3, 4)
     sums = tokens.sum(axis=1)
-    centres = np.stack([sums[:30][labels[:30] == y].mean(axis=0) for y in (0, 1)])
-    near = ((sums[30:, None] - centres) ** 2).sum(axis=2).argmin(axis=1)
+    centers = np.stack([sums[:30][labels[:30] == y].mean(axis=0) for y in (0, 1)])
+    near = ((sums[30:, None] - centers) ** 2).sum(axis=2).argmin(axis=1)
     assert (near == labels[30:]).all()
     empty = Texts(("", *texts.documents[1:]), labels, ("a", "b"))
     assert not text_tokens(empty, ROWS, num_tokens=3, dim=4)[0].any()
@@ -120,8 +120,8 @@ def test_groups_are_halves_and_contradict():
     assert len(samples) == 300
 
 
-def test_relabelled_is_a_permutation_of_each_task():
-    _, labels, samples = made("relabelled", 2)
+def test_relabeled_is_a_permutation_of_each_task():
+    _, labels, samples = made("relabeled", 2)
     assert samples.num_outputs == 6
     for n in range(2):
         part = samples.tasks == n
@@ -166,7 +166,7 @@ def test_no_sequence_is_in_two_parts_and_shuffling_keeps_the_test_split():
         ("pairs", 4, "'pairs' must be 1 to 3 with 6 classes; got 4"),
         ("groups", 21, "'groups' must be 1 to 20 with 6 classes; got 21"),
         ("classes", 5, "'classes' must be 6 to 6 with 6 classes; got 5"),
-        ("paris", 2, "scheme must be one of pairs, groups, relabelled, classes; got 'paris'"),
+        ("paris", 2, "scheme must be one of pairs, groups, relabeled, classes; got 'paris'"),
     ],
 )
 def test_wrong_schemes_are_refused(scheme, tasks, rule):

@@ -66,7 +66,7 @@ def test_closed_expression_for_two_tasks(quantity, seed):
 
 
 def test_bounds_without_noise():
-    """Derived in docs/rehearsal.md §5: at least 3/4 for forgetting, 2/3 for generalisation."""
+    """Derived in docs/rehearsal.md §5: at least 3/4 for forgetting, 2/3 for generalization."""
     rng = np.random.default_rng(0)
     for _ in range(200):
         p = int(rng.integers(10, 400))

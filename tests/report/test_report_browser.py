@@ -49,7 +49,7 @@ def test_the_checks_see_a_broken_page(browser, tmp_path):
     assert [line for line in too_small(browser, drawn=True) if "'drawn' 4.8" in line]
     assert any("'faint' 3.5" in line for line in too_faint(browser))
     emulate(browser, 360, "dark")
-    assert any("'wide' 1.6" in line for line in too_faint(browser))  # black on dark grey
+    assert any("'wide' 1.6" in line for line in too_faint(browser))  # black on dark gray
     assert bad_ids(browser) == ["twice: a", "nowhere: b"]
 
 

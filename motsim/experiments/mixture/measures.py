@@ -19,11 +19,11 @@ from motsim.mixture.trace import StageBounds, Trace
 
 __all__ = ["MEASURES", "Measure", "measure", "snapshot_steps"]
 
-Measure = Literal["specialisation", "routing", "attention", "curvature", "conflict"]
+Measure = Literal["specialization", "routing", "attention", "curvature", "conflict"]
 MEASURES: tuple[Measure, ...] = (
-    "specialisation", "routing", "attention", "curvature", "conflict",
+    "specialization", "routing", "attention", "curvature", "conflict",
 )  # fmt: skip
-MATRICES = {"specialisation", "routing"}  # M x N numbers a snapshot: fewer of them
+MATRICES = {"specialization", "routing"}  # M x N numbers a snapshot: fewer of them
 ROLES = ("class", "signal", "distractor", "noise")
 Rows = list[dict[str, Any]]
 
@@ -76,7 +76,7 @@ def _stage_at(stages: Sequence[StageBounds], step: int) -> str:
     return reached[-1]
 
 
-def _specialisation(model: Model, parameters: ModelParameters, points: Points, *_: Any) -> Rows:
+def _specialization(model: Model, parameters: ModelParameters, points: Points, *_: Any) -> Rows:
     alignment = expert_alignment(parameters, points.signals)
     return [
         {"expert": i, "class": n, "alignment": float(value)}
@@ -169,7 +169,7 @@ def _conflict(
 
 
 _TAKE = {
-    "specialisation": _specialisation,
+    "specialization": _specialization,
     "routing": _routing,
     "attention": _attention,
     "curvature": _curvature,

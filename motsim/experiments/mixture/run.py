@@ -198,7 +198,7 @@ def _result(settings: Settings, model: Model, points: Points, trace: Trace) -> R
         )
         if model.gated:
             metrics |= _routing(evaluation, points, trace.parameters)
-        metrics["specialised_experts"] = int(
+        metrics["specialized_experts"] = int(
             (expert_classes(expert_alignment(trace.parameters, points.signals)) >= 0).sum()
         )
         fresh = fresh_points(settings)

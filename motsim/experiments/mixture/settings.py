@@ -75,8 +75,8 @@ class Settings(KindSettings):
     orthogonal_start: bool
     # schedule
     schedule: Literal["three_stage", "two_stage", "end_to_end"]
-    specialise_steps: int = Field(ge=0)
-    specialise_rate: float
+    specialize_steps: int = Field(ge=0)
+    specialize_rate: float
     align_steps: int = Field(ge=0)
     align_rate: float
     converge_steps: Annotated[int, BeforeValidator(_whole)] = Field(ge=0)
@@ -119,12 +119,12 @@ class Settings(KindSettings):
                 "epsilons must satisfy 0 < epsilon_min < epsilon_max < 1; got"
                 f" {self.epsilon_min:g} and {self.epsilon_max:g}"
             )
-        if 0 < self.total_steps < self.specialise_steps + self.align_steps:
+        if 0 < self.total_steps < self.specialize_steps + self.align_steps:
             raise ValueError(
-                "total_steps must be 0 or >= specialise_steps + align_steps ="
-                f" {self.specialise_steps + self.align_steps}; got {self.total_steps}"
+                "total_steps must be 0 or >= specialize_steps + align_steps ="
+                f" {self.specialize_steps + self.align_steps}; got {self.total_steps}"
             )
-        for name in ("specialise_rate", "align_rate", "converge_rate", "gate_rate"):
+        for name in ("specialize_rate", "align_rate", "converge_rate", "gate_rate"):
             value = getattr(self, name)
             if value is not None and value < 0:
                 raise ValueError(f"{name} must be >= 0; got {value:g}")
@@ -211,22 +211,22 @@ def stages(settings: Settings) -> list[Stage]:
     gate = Descent(rate)
     first = Routing(s.routing, s.routing_noise, s.routing_scale, s.load_balance)
     last = replace(first, scale=s.converge_routing_scale)
-    early = Descent(s.specialise_rate, "normalized_gd")
+    early = Descent(s.specialize_rate, "normalized_gd")
     align = Descent(s.align_rate)
     late = Descent(s.converge_rate, s.converge_optimizer, s.momentum)
     joint = align
     if s.converge_optimizer in ("momentum", "adam"):
         joint = replace(late, rate=s.align_rate)
-    total = s.total_steps or s.specialise_steps + s.align_steps + s.converge_steps
+    total = s.total_steps or s.specialize_steps + s.align_steps + s.converge_steps
     schedules = {
         "three_stage": [
-            Stage("specialise", s.specialise_steps, early, FROZEN, gate, first),
+            Stage("specialize", s.specialize_steps, early, FROZEN, gate, first),
             Stage("align", s.align_steps, FROZEN, align, gate, first),
-            Stage("converge", total - s.specialise_steps - s.align_steps, late, FROZEN, gate, last),
+            Stage("converge", total - s.specialize_steps - s.align_steps, late, FROZEN, gate, last),
         ],
         "two_stage": [
-            Stage("specialise", s.specialise_steps, early, FROZEN, gate, first),
-            Stage("joint", total - s.specialise_steps, late, joint, gate, last),
+            Stage("specialize", s.specialize_steps, early, FROZEN, gate, first),
+            Stage("joint", total - s.specialize_steps, late, joint, gate, last),
         ],
         "end_to_end": [Stage("joint", total, late, joint, gate, last)],
     }

@@ -64,9 +64,9 @@ def phases(settings: Settings, network: Network, dim: int, rate: float) -> list[
     gate = Update(rate if s.gate_rate is None else s.gate_rate, s.gate_optimizer)
     if s.schedule == "end_to_end":
         return [Phase("joint", s.steps, move, move, gate)]
-    first = round(s.specialise_share * s.steps)
+    first = round(s.specialize_share * s.steps)
     size = network.num_outputs * network.model.num_neurons * dim
-    early = Phase("specialise", first, Update(rate * size**0.5, "normalized_gd"), FROZEN, gate)
+    early = Phase("specialize", first, Update(rate * size**0.5, "normalized_gd"), FROZEN, gate)
     if s.schedule == "two_stage":
         return [early, Phase("joint", s.steps - first, move, move, gate)]
     second = round(s.align_share * s.steps)

@@ -38,7 +38,7 @@ class Settings(KindSettings):
     test_share: float = Field(0.3, gt=0, lt=1)
     shuffle_labels: bool = Field(False, description="negative control: labels without meaning")
     # tasks: motsim/realdata/tasks.py
-    scheme: Literal["pairs", "groups", "relabelled", "classes"] = "groups"
+    scheme: Literal["pairs", "groups", "relabeled", "classes"] = "groups"
     num_tasks: int = Field(4, ge=1)
     task_amplitude: float = Field(1.0, ge=0, description="norm of the task's token; 0: none")
     # synthetic data: motsim/mixture/data.py
@@ -63,7 +63,7 @@ class Settings(KindSettings):
     loss: OutputLoss | None = Field(None, description="None: logistic, or cross_entropy")
     schedule: Literal["end_to_end", "two_stage", "three_stage"] = "end_to_end"
     steps: int = Field(1000, ge=1)
-    specialise_share: float = Field(0.3, ge=0, lt=1, description="of the steps, in stage I")
+    specialize_share: float = Field(0.3, ge=0, lt=1, description="of the steps, in stage I")
     align_share: float = Field(0.2, ge=0, lt=1, description="of the steps, in stage II")
     batch_size: int = Field(64, ge=1)
     optimizer: Literal["adam", "gd", "normalized_gd"] = "adam"
@@ -101,10 +101,10 @@ class Settings(KindSettings):
                 "validation_share + test_share must be < 1; got"
                 f" {self.validation_share:g} + {self.test_share:g}"
             )
-        if self.specialise_share + self.align_share >= 1:
+        if self.specialize_share + self.align_share >= 1:
             raise ValueError(
-                "specialise_share + align_share must be < 1; got"
-                f" {self.specialise_share:g} + {self.align_share:g}"
+                "specialize_share + align_share must be < 1; got"
+                f" {self.specialize_share:g} + {self.align_share:g}"
             )
         Routing(self.routing, self.routing_noise, self.routing_scale, self.load_balance)
         self._check_data()
@@ -136,7 +136,7 @@ class Settings(KindSettings):
 
     @property
     def num_classes(self) -> int:
-        """Classes of the labelled data."""
+        """Classes of the labeled data."""
         if self.data == "text":
             found = load_data(self.data, self.path, self.content)
             return len(found.names) if isinstance(found, Texts) else 0

@@ -40,7 +40,7 @@ class Settings(KindSettings):
     )
     num_tasks: int = Field(2, ge=1, description="clustered: the number of labels in clusters")
     dim: int = Field(100, ge=1)
-    similarity: float = Field(0.0, description="common cosine; drifting: of neighbours")
+    similarity: float = Field(0.0, description="common cosine; drifting: of neighbors")
     similarity_from: Literal["zero", "forgetting", "generalization"] = Field(
         "zero", description="else: similarity counts from this quantity's predicted crossover"
     )

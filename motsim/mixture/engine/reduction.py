@@ -8,7 +8,7 @@ Mirror: points come in pairs whose tokens differ in sign but for the class token
 kernels compute of tokens alone (`layout`). An odd model (w orthogonal to every class signal, A and
 the gate block-wise) stays odd on a mirrored population, and each point contributes what its mirror
 does. Derived here: docs/theory.md §3, "Exact reductions".
-Both are exact for every rule that turns with the coordinates: plain and normalised descent and
+Both are exact for every rule that turns with the coordinates: plain and normalized descent and
 momentum, but not Adam, which goes coordinate by coordinate and leaves the span of the gradients.
 """
 

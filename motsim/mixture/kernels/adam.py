@@ -5,7 +5,7 @@ import numpy as np
 from motsim.vectors.lanes import cached, internal
 
 DECAYS = (0.9, 0.999)  # of Adam's moments
-SMALLEST = 1e-8  # what keeps the division finite; gradients below it are no longer normalised
+SMALLEST = 1e-8  # what keeps the division finite; gradients below it are no longer normalized
 
 
 @internal

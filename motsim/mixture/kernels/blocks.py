@@ -35,8 +35,8 @@ class Block(NamedTuple):
     moments: Any  # (M or 1, 10 or 3, 8)
     final: Any  # (8,): F with noise-free routing, filled here like the rest
     logits: Any  # (M, 8): h
-    gates: Any  # (M, 8): pi, not normalised
-    choice: Any  # (M, 8): q of listed experts, not normalised, unless it is pi
+    gates: Any  # (M, 8): pi, not normalized
+    choice: Any  # (M, 8): q of listed experts, not normalized, unless it is pi
     by_gate: Any  # (M, 8)
 
 
@@ -88,7 +88,7 @@ def fill_logits(axes, block, experts):
 def weigh(rule, block, experts, top):
     """Fill pi and q, and list the experts whose q may count.
 
-    Returns what normalises pi and q, and how many are listed; `by_gate` of the others is 0.
+    Returns what normalizes pi and q, and how many are listed; `by_gate` of the others is 0.
     """
     scaled, inverse = rule.routing_scale != 1.0, splat(1.0 / rule.routing_scale)
     least, norm = least_exponent(rule.negligible), splat_like(0.0, top)

@@ -56,7 +56,7 @@ def least_exponent(negligible):
 def softmax(logits, scale, out, negligible=0.0):
     """Softmax over the rows of logits / scale, both (M, B), B a multiple of 8.
 
-    Eight neighbours that would all be below `negligible` are 0; it is less than the rounding of 1.
+    Eight neighbors that would all be below `negligible` are 0; it is less than the rounding of 1.
     """
     experts, size = logits.shape
     inverse, end = splat(1.0 / scale), experts * size

@@ -64,7 +64,7 @@ def move_four(rows, coordinates, token, step, out):
 
 @inlined
 def move_four_by_two(rows, coordinates, token, step, out):
-    """Four rows of A times two neighbouring tokens."""
+    """Four rows of A times two neighboring tokens."""
     v0, v1, v2, v3 = splat(0.0), splat(0.0), splat(0.0), splat(0.0)
     w0, w1, w2, w3 = splat(0.0), splat(0.0), splat(0.0), splat(0.0)
     for c in range(coordinates):

@@ -19,7 +19,7 @@ def multiply(left, rows, right, size, out):
 
 @internal
 def move(value, gradient, direction, size, parts, rate, normalized):
-    """One descent step of `size` numbers; `parts` of them are normalised one by one.
+    """One descent step of `size` numbers; `parts` of them are normalized one by one.
 
     The product of gradient and direction is the square of the gradient's length in d dimensions.
     A zero gradient moves nothing.
@@ -40,7 +40,7 @@ def move(value, gradient, direction, size, parts, rate, normalized):
 
 @internal
 def update(parameters, gradient, metric, rule, work):
-    """Move every part that has a rate; experts and attention normalise one by one.
+    """Move every part that has a rate; experts and attention normalize one by one.
 
     Coordinates that are products with directions of Gram matrix G move along g G, a matrix of
     them along G g G (docs/theory.md §3).

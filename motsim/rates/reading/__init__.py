@@ -45,7 +45,7 @@ def read(
     where : mapping, or sequence of "column=value"
         Only rows that hold the value; several values of one column mean any of them.
     optimum : float, optional
-        The value is one to maximise: losses are `optimum` - value.
+        The value is one to maximize: losses are `optimum` - value.
 
     Raises
     ------
@@ -70,7 +70,7 @@ def _read(
     where: Mapping[str, Any] | Iterable[str] | None,
     by: tuple[str, ...],
 ) -> tuple[str, Curves, bool | None]:
-    """Return (name for messages, curves, whether the source says that values are maximised)."""
+    """Return (name for messages, curves, whether the source says that values are maximized)."""
     from motsim.rates.reading.filters import parse_where
     from motsim.rates.reading.reader import Asked, read_table
     from motsim.rates.reading.sources import open_table

@@ -44,7 +44,7 @@ class Curves:
         csv, lightning, keras, wandb, tensorboard, trainer_state, benchopt, coco, ioh, parquet,
         json lines, frame or wide.
     optimum : float or None
-        What values were subtracted from, where they are to be maximised.
+        What values were subtracted from, where they are to be maximized.
     """
 
     frame: "pd.DataFrame"

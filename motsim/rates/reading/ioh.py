@@ -69,10 +69,10 @@ def ioh_table(name: str, path: Path, lines: Iterable[str]) -> FrameTable:
         " by 1e-10 or more (unless told otherwise): T is exact down to eps of about 1e-9, and the"
         " last row is the end of the run."
     )
-    maximised = _maximised(path)
-    if maximised is not None:
-        table.notes.append(f"Its .json says: {'maximised' if maximised else 'minimised'}.")
-    table.rises = maximised
+    maximized = _maximized(path)
+    if maximized is not None:
+        table.notes.append(f"Its .json says: {'maximized' if maximized else 'minimized'}.")
+    table.rises = maximized
     return table
 
 
@@ -89,7 +89,7 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _maximised(path: Path) -> bool | None:
+def _maximized(path: Path) -> bool | None:
     """Return what the experiment's .json beside the folder says, if there is one."""
     for beside in sorted(path.parent.parent.glob("IOHprofiler_*.json"))[:100]:
         try:

@@ -1,4 +1,4 @@
-"""Optimum: a quantity that is maximised becomes a distance to its optimum."""
+"""Optimum: a quantity that is maximized becomes a distance to its optimum."""
 
 import math
 
@@ -12,7 +12,7 @@ __all__ = ["below_optimum"]
 
 
 def below_optimum(name: str, curves: Curves, optimum: float | None, rises: bool | None) -> Curves:
-    """Return curves of optimum - value where the value is one to maximise.
+    """Return curves of optimum - value where the value is one to maximize.
 
     Parameters
     ----------
@@ -23,12 +23,12 @@ def below_optimum(name: str, curves: Curves, optimum: float | None, rises: bool 
     optimum : float or None
         Its optimum; None: the value at which several runs end, if it is the largest.
     rises : bool or None
-        Whether the file says that the value is to be maximised.
+        Whether the file says that the value is to be maximized.
     """
     frame = curves.frame
     loss = frame["loss"].to_numpy()
     if optimum is None:
-        if curves.kind == "benchopt" or rises is False or not (rises or _maximised(curves)):
+        if curves.kind == "benchopt" or rises is False or not (rises or _maximized(curves)):
             return curves
         optimum, note = _common_end(name, curves)
     else:
@@ -66,7 +66,7 @@ def _compact(value: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return np.flatnonzero(np.diff(codes, prepend=-1)), value, codes
 
 
-def _maximised(curves: Curves) -> bool:
+def _maximized(curves: Curves) -> bool:
     """Tell whether a column rises in each run and is not named like a loss."""
     known, speak = names.loss_columns([curves.loss_column])
     neutral = names.rises_by_name(curves.loss_column) or curves.kind == "ioh"
@@ -92,7 +92,7 @@ def _common_end(name: str, curves: Curves) -> tuple[float, str]:
     count = int((best == top).sum())
     if count < 2 or 2 * count < best.size:
         raise ReadingError(
-            f"{name}: {curves.loss_column} rises: a value to maximise, eps = optimum - value;"
+            f"{name}: {curves.loss_column} rises: a value to maximize, eps = optimum - value;"
             f" give --optimum (the best of {best.size} runs is {top:g}, reached by {count})"
         )
     return top, (

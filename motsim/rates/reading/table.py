@@ -96,7 +96,7 @@ class Table:
     notes : list of str
         What reading has already found out.
     rises : bool or None
-        Whether its files say that the value is to be maximised.
+        Whether its files say that the value is to be maximized.
     index : tuple of str
         Columns that only count rows, as pandas writes its index.
     """

@@ -9,7 +9,7 @@ import numpy as np
 from motsim.experiments import kind_module
 
 RUNS = [
-    ("mixture", {"num_classes": 2, "dim": 5, "num_experts": 3, "specialise_steps": 60,
+    ("mixture", {"num_classes": 2, "dim": 5, "num_experts": 3, "specialize_steps": 60,
                  "align_steps": 20, "converge_steps": 400, "converge_rate": 0.05,
                  "epsilon_min": 1e-4}),
     ("mixture", {"preset": "single", "num_classes": 2, "dim": 5, "num_experts": 3,

@@ -1,0 +1,62 @@
+"""One spelling: American, in names, columns and prose; what is retired does not come back."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PLACES = (
+    "motsim",
+    "figures",
+    "sweeps",
+    "docs",
+    "examples",
+    "findings",
+    "README.md",
+    "CONTRIBUTING.md",
+)
+ENDINGS = {".py", ".toml", ".md", ".html", ".css", ".js", ".csv"}
+#: Columns of other people's files, as they spell them.
+FOREIGN = {"motsim/rates/reading/names.py"}
+RETIRED = re.compile(
+    r"(special|normal|general|initial|maxim|minim|parameter|penal|recogn|random|regular|vector"
+    r"|linear|equal)is(?=e|ing|ation)|optimis(?=e|ing|ation)|centre|centred|(?<!aria-)labelled(?!by)"
+    r"|colour|neighbour|favour|behaviour|licence|catalogue|\bgrey",
+    re.IGNORECASE,
+)
+
+
+def files():
+    for name in PLACES:
+        place = ROOT / name
+        for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
+            if path.suffix in ENDINGS and path.relative_to(ROOT).as_posix() not in FOREIGN:
+                yield path
+
+
+def retired(text):
+    return [found[0] for found in RETIRED.finditer(text)]
+
+
+def test_no_retired_spelling():
+    found = {
+        path.relative_to(ROOT).as_posix(): retired(path.read_text(encoding="utf-8"))
+        for path in files()
+    }
+    assert {name: words for name, words in found.items() if words} == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("specialise_rate", ["specialis"]),
+        ("Normalisation of the colour", ["Normalis", "colour"]),
+        ("generalises at the centre", ["generalis", "centre"]),
+        ("specialist, optimism, minimize, general issue", []),  # none is British
+        ('aria-labelledby="x"', []),
+    ],
+)
+def test_a_retired_spelling_is_seen(text, words):
+    """The control."""
+    assert retired(text) == words
