@@ -115,7 +115,7 @@ BAD = [
     (
         {"strategy": "hybrid", "threshold": 0.5, "measure": "angle"},
         ValueError,
-        r"measure must be one of cosine, distance, got 'angle'",
+        r"measure must be one of cosine, distance; got 'angle'",
     ),
     (
         {"strategy": "hybrid", "threshold": 0.5, "task_vectors": np.diag([1.0, 0, 1])},
@@ -123,9 +123,9 @@ BAD = [
         r"cosine of task 1 is undefined",
     ),
     ({"threshold": 0.5}, ValueError, r"threshold and measure apply to strategy 'hybrid' only"),
-    ({"order": "random"}, ValueError, r"order must be one of oldest, newest, got 'random'"),
+    ({"order": "random"}, ValueError, r"order must be one of oldest, newest; got 'random'"),
     ({"strategy": "concurrent", "order": "oldest"}, ValueError, r"order applies to strategies"),
-    ({"memory": "stale"}, ValueError, r"memory must be one of fresh, replayed, got 'stale'"),
+    ({"memory": "stale"}, ValueError, r"memory must be one of fresh, replayed; got 'stale'"),
     ({"strategy": ()}, ValueError, r"samples_per_task must be None when strategy is a schedule"),
     (DATA | {"strategy": ()}, ValueError, r"one step per task \(3\), got 0 steps"),
     (
@@ -166,7 +166,7 @@ def test_the_good_call_is_good(function):
     [
         ({"repetitions": 1}, r"repetitions must be an integer >= 2, got 1"),
         ({"seed": -1}, r"seed must be an integer >= 0, got -1"),
-        ({"method": "fast"}, r"method must be one of full, reduced, got 'fast'"),
+        ({"method": "fast"}, r"method must be one of full, reduced; got 'fast'"),
         ({"memory": "replayed", "method": "reduced"}, r"method 'reduced' needs memory 'fresh'"),
         (
             {"memory": "replayed", "memory_size": 8},

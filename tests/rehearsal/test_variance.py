@@ -128,7 +128,7 @@ def test_exact_variances_by_hand():
 
 def test_exact_variances_bad_input():
     tasks = equicorrelated_tasks(2, 30, 0.0)
-    with pytest.raises(ValueError, match="strategy must be one of sequential, got 'concurrent'"):
+    with pytest.raises(ValueError, match="strategy must be one of sequential; got 'concurrent'"):
         expected_variances(tasks, 9, 4, 0.7, "concurrent")
     with pytest.raises(ValueError, match="step 1, fit 0 has 2 blocks"):
         expected_variances(tasks, None, None, 0.7, concurrent_schedule(2, 9, 4))
