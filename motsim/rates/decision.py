@@ -20,6 +20,7 @@ from motsim.rates.ranges import MAX_OTHERWISE, ends, fits, search, without_stops
 from motsim.rates.regimes import Regime, find_regimes
 from motsim.rates.sample import Sample, called, sample_of_hits, trusted_bounds
 from motsim.statistics.confidence import resolve
+from motsim.threads import one_thread
 
 _NO_INTERVAL = (np.nan, np.nan)
 GROWTH = 1.5  # of the steps per decade within a range, from which on a logarithm is doubted aloud
@@ -140,7 +141,11 @@ def decide_sample(
     sample: Sample, *, level: float | None = None, num_bootstrap: int = 400, seed: int = 0
 ) -> RateDecision:
     """Decide which law a sample follows; see `decide`."""
-    level = resolve(level)
+    with one_thread():  # small products: more threads cost more than they give, and other bits
+        return _decide(sample, resolve(level), num_bootstrap, seed)
+
+
+def _decide(sample: Sample, level: float, num_bootstrap: int, seed: int) -> RateDecision:
     warnings = [_copies(sample)] if sample.num_copies else []
     common: dict[str, Any] = {
         "decades": lower_quartile([c.decades if c else 0.0 for c in sample.curves]),

@@ -7,10 +7,11 @@ denser the rows are, and in every run alike: no interval over runs would show it
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
+from scipy.ndimage import median_filter
 from scipy.optimize import isotonic_regression
 
 from motsim.rates.laws import Array
@@ -88,13 +89,20 @@ def _local_median(log: Array) -> Array:
     padded = np.concatenate(
         [2 * log[0] - log[WINDOW:0:-1], log, 2 * log[-1] - log[-2 : -WINDOW - 2 : -1]]
     )
-    return np.median(sliding_window_view(padded, 2 * WINDOW + 1), axis=1)
+    return _medians(padded, WINDOW)
 
 
 def _local_noise(log: Array) -> Array:
     """Noise about every row: it may grow on the way, as towards a level of noise."""
-    bend = np.pad(np.abs(np.diff(log, 2)), MIN_ROWS // 2 + 1, mode="reflect")
-    return _deviation(np.median(sliding_window_view(bend, MIN_ROWS + 1), axis=1))
+    side = MIN_ROWS // 2
+    bend = np.pad(np.abs(np.diff(log, 2)), side + 1, mode="reflect")
+    return _deviation(_medians(bend, side))
+
+
+def _medians(values: Array, side: int) -> Array:
+    """Medians of each value and `side` to either side of it, where there are so many."""
+    found = median_filter(values, 2 * side + 1, mode="nearest")
+    return np.asarray(found[side : values.size - side])
 
 
 def _standing(log: Array) -> int:
@@ -118,10 +126,15 @@ def _standing(log: Array) -> int:
 def _slope(log: Array) -> tuple[float, float]:
     """Return the slope a row, and its standard error."""
     row = np.arange(log.size) - 0.5 * (log.size - 1)
-    spread = float(row @ row)
-    slope = float(row @ log) / spread
+    spread = _product(row, row)
+    slope = _product(row, log) / spread
     rest = log - log.mean() - slope * row
-    return slope, float(np.sqrt(rest @ rest / max(log.size - 2, 1) / spread))
+    return slope, float(np.sqrt(_product(rest, rest) / max(log.size - 2, 1) / spread))
+
+
+def _product(one: NDArray[np.floating[Any]], other: NDArray[np.floating[Any]]) -> float:
+    """Without BLAS, which wakes a thread for vectors that one is done with sooner."""
+    return float(np.einsum("i,i->", one, other))
 
 
 def _believed(size: NDArray[np.intp]) -> int:
