@@ -117,7 +117,8 @@ def laid_out(figure: "Figure") -> "Bbox":
     """
     import matplotlib as mpl
 
-    usual, figure.dpi = figure.dpi, mpl.rcParams["savefig.dpi"]
+    usual, saved = figure.dpi, mpl.rcParams["savefig.dpi"]
+    figure.dpi = usual if saved == "figure" else saved
     if engine := figure.get_layout_engine():
         engine.execute(figure)
         figure.set_layout_engine(None)

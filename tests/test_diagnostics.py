@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from motsim import evaluation
+from motsim.mixture import evaluation
 from motsim.mixture.data import Mixture, Signals, make_signals
 from motsim.mixture.diagnostics import (
     coverage,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from kernel_cases import random_tokens
 
-from motsim import kernels
+from motsim.mixture import kernels
 from motsim.mixture.engine.layout import (
     aligned,
     aligned_zeros,

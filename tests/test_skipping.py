@@ -7,7 +7,7 @@ from kernel_cases import as_points, random_tokens
 
 import motsim.mixture.engine.layout
 import motsim.mixture.training
-from motsim import kernels
+from motsim.mixture import kernels
 from motsim.mixture.data import Mixture, make_signals
 from motsim.mixture.engine.layout import (
     kernel_batch,

@@ -1,11 +1,13 @@
 """Damaged files: everything is given back right, or one line names the file and the way out."""
 
 import contextlib
+import hashlib
 import json
 import shutil
 import sqlite3
 import zlib
 from collections import Counter
+from unittest import mock
 
 import pytest
 
@@ -19,6 +21,7 @@ from motsim.results.store import SCHEMA, Store, StoreError, run_key
 from tests.faults.harness import FIXTURES, choices, sound
 
 RUNS = 60
+MODULE = "motsim.experiments.rehearsal.run"  # of any kind: it is part of each key
 FILES = ("results.db", "results.db-wal", "results.db-tally")
 #: What reading a file whose checksums are not looked at may raise besides.
 LOOSE = (StoreError, zlib.error, ValueError, TypeError, AttributeError, KeyError)
@@ -31,7 +34,7 @@ def result_of(number):
 
 
 def keys():
-    return [run_key("trial", {"seed": number}, ()) for number in range(RUNS)]
+    return [run_key("trial", {"seed": number}, MODULE) for number in range(RUNS)]
 
 
 def fill(folder, names=FILES):
@@ -237,9 +240,12 @@ def old_store(tmp_path):
     return tmp_path
 
 
-def old_keys():
+def old_keys(rule=1):
+    """Keys of the frozen file's runs, by a rule of keys: the first, of a kind without sources."""
     settings = [{"seed": i, "rate": 0.1 * i, "name": "é"} for i in range(len(OLD_STATUSES))]
-    return [run_key("trial", found, ()) for found in settings]
+    no_source = hashlib.blake2b(digest_size=16).hexdigest()
+    with mock.patch.object(motsim.plans.keys, "KEYS", rule):
+        return [run_key("trial", found, "", no_source) for found in settings]
 
 
 def test_f17_older_schema_is_migrated(tmp_path, record):
@@ -253,7 +259,7 @@ def test_f17_older_schema_is_migrated(tmp_path, record):
         assert store._db.version() == SCHEMA
         assert store._db.rows("SELECT tries FROM claims") == [(1,)]
     assert settled == {key: status for key, status, *_ in before}
-    # The keys are those of today's code: nothing is computed again.
+    # A file that is migrated keeps its keys, whatever rule made them.
     assert [run.key for run in found] == old_keys()
     assert [run.status for run in found] == OLD_STATUSES
     assert [run.seconds for run in found] == [i / 8 for i in range(len(OLD_STATUSES))]
@@ -292,8 +298,6 @@ def test_f17_newer_schema_is_refused_and_left_alone(tmp_path, record):
     record("F17", f"schema {SCHEMA + 1} refused, file unchanged")
 
 
-def test_f17_control_a_key_with_the_schema_would_lose_every_run(tmp_path, monkeypatch):
-    folder = old_store(tmp_path)
-    monkeypatch.setattr(motsim.plans.keys, "KEYS", SCHEMA)
-    with Store(folder) as store:
-        assert list(store.read(old_keys())) == []
+def test_f17_control_a_key_with_the_schema_would_lose_every_run(tmp_path):
+    with Store(old_store(tmp_path)) as store:
+        assert list(store.read(old_keys(SCHEMA))) == []

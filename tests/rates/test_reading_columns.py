@@ -238,8 +238,8 @@ def test_where_lists_the_values_there_are(tmp_path):
         read(path, where={"optimizer": "adma"})
     with pytest.raises(ReadingError, match="write it as column=value"):
         read(path, where=["optimizer"])
-    with pytest.raises(ReadingError, match=r"no column 'optimizer' \(for --where\)"):
-        read(path, where=["optimizer=adam"])
+    with pytest.raises(ReadingError, match=r"no column 'optimiser' \(for --where\)"):
+        read(path, where=["optimiser=adam"])
     assert len(read(path, where=["optimizer=adam", "optimizer=sgd"]).frame) == 6
 
 
