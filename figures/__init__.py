@@ -110,19 +110,21 @@ def drawn(name: str, tables: Tables) -> "Iterator[dict[str, Figure]]":
             plt.close(number)
 
 
-def laid_out(figure: "Figure") -> "Bbox":
-    """Lay a figure out for good; return the part of it that is drawn, in inches.
+def laid_out(figure: "Figure") -> "Bbox | None":
+    """Lay a figure out for good; return the part of it that is drawn, in inches (None: all).
 
     Saved without it, it would be laid out and drawn once more for each format.
     """
     import matplotlib as mpl
 
-    usual, saved = figure.dpi, mpl.rcParams["savefig.dpi"]
-    figure.dpi = usual if saved == "figure" else saved
+    usual, dpi = figure.dpi, mpl.rcParams["savefig.dpi"]
+    figure.dpi = usual if dpi == "figure" else dpi
     if engine := figure.get_layout_engine():
         engine.execute(figure)
         figure.set_layout_engine(None)
-    frame = figure.get_tightbbox().padded(mpl.rcParams["savefig.pad_inches"])
+    frame = None
+    if mpl.rcParams["savefig.bbox"] == "tight":
+        frame = figure.get_tightbbox().padded(mpl.rcParams["savefig.pad_inches"])
     figure.dpi = usual
     return frame
 
