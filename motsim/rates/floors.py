@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from motsim.rates.curves import Curve
 from motsim.rates.fits import fit_floors
@@ -76,30 +77,28 @@ def _search(stack: Stack, exponents: Array) -> tuple[Array, Array]:
     log_g = np.log(stack.tau[:, -1])[:, None, None, None]
     log_g = log_g - np.log(np.expm1(np.minimum(rise + extra, 600.0)))
     log_g = log_g + step_g * np.arange(-4, 5)
-    gap = gap[None, None]
-    firsts = []
+    best_gap, best_g = np.empty((2, *log_g.shape[:2]))
     for part in pieces(exponents.size, log_g[:, 0].size * stack.size):
         grid = log_g[:, part]
-        firsts.append(_best(_squares(stack, p[part], gap, grid), gap, grid))
-    best_gap, best_g, _ = (np.concatenate(parts, axis=1) for parts in zip(*firsts, strict=True))
+        i, j = _least(_squares(stack, p[part], gap[None, None], grid))
+        best_gap[:, part], best_g[:, part] = gap[i], grid[(*np.indices(i.shape), i, j)]
     for _ in range(6):
         step_gap, step_g = step_gap / 2, step_g / 2
-        gap = best_gap[..., None] + step_gap * offsets
-        log_g = (best_g[..., None] + step_g * offsets)[..., None, :]
-        best_gap, best_g, least = _best(_squares(stack, p, gap, log_g), gap, log_g)
-    return least, -np.log1p(10.0**best_gap) - last
+        loss = _squares(
+            stack,
+            p,
+            best_gap[..., None] + step_gap * offsets,
+            (best_g[..., None] + step_g * offsets)[..., None, :],
+        )
+        i, j = _least(loss)
+        best_gap, best_g = best_gap + step_gap * offsets[i], best_g + step_g * offsets[j]
+    return loss.min(axis=(2, 3)), -np.log1p(10.0**best_gap) - last
 
 
-def _best(loss: Array, gap: Array, log_g: Array) -> tuple[Array, Array, Array]:
-    """Return gap, log g and value of the smallest loss for every curve and p."""
+def _least(loss: Array) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the places of floor and g of the smallest loss for every curve and p."""
     flat = loss.reshape(*loss.shape[:2], -1)
-    place = flat.argmin(axis=-1)[..., None]
-
-    def at_best(values: Array) -> Array:
-        every = np.broadcast_to(values, loss.shape).reshape(flat.shape)
-        return np.take_along_axis(every, place, axis=-1)[..., 0]
-
-    return at_best(gap[..., None]), at_best(log_g), at_best(loss)
+    return np.divmod(flat.argmin(axis=-1), loss.shape[-1])
 
 
 def _squares(stack: Stack, p: Array, gap: Array, log_g: Array) -> Array:

@@ -15,7 +15,7 @@ from motsim.rates.curves import Curve
 from motsim.rates.laws import Array
 
 KEPT = 1024  # fits: of the curves of a few samples, which are asked at several levels and ranges
-MANY = 2**15  # numbers worked on at a time: a core's cache holds them, and no page is fetched
+MANY = 2**16  # numbers worked on at a time: few calls, and still a core's cache holds them
 Rows = NDArray[np.intp]
 T = TypeVar("T")
 

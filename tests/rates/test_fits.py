@@ -28,7 +28,7 @@ def sample(law, seed, n=5, decades=5.0):
 
 
 @pytest.mark.parametrize("law", LAWS)
-@pytest.mark.parametrize("many", [1, 2**15])
+@pytest.mark.parametrize("many", [1, 2**16])
 def test_a_curve_is_fitted_in_a_stack_as_alone(law, many, monkeypatch):
     found = sample(law, seed=3)
     assert len({c.x.size for c in found}) > 1
