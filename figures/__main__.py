@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from figures import draw, figure_names
-from motsim.commands.common import CommandParser, spoken
+from motsim.commands.door import spoken
+from motsim.commands.parser import CommandParser
 from motsim.printing import printable
 from motsim.results.folder import StoreError
 from motsim.results.tables import TablesError, load_tables

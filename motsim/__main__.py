@@ -6,7 +6,8 @@ from importlib import import_module
 from pathlib import Path
 
 from motsim import __version__
-from motsim.commands.common import front_door, near_word
+from motsim.checks import did_you_mean
+from motsim.commands.door import front_door
 from motsim.commands.names import COMMANDS
 
 __all__ = ["main"]
@@ -40,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if first not in COMMANDS:
         what = "option" if first.startswith("-") else "command"
         known = ["--help", "--version"] if what == "option" else list(COMMANDS)
-        hint = near_word(first, known) or f"; there are: {', '.join(known)}"
+        hint = did_you_mean(first, known) or f"; there are: {', '.join(known)}"
         print(f"{program}: unknown {what} {first!r}{hint}", file=sys.stderr)
         return 2
     with front_door(program):

@@ -4,7 +4,10 @@ from collections.abc import Iterable
 from operator import index
 from typing import Any
 
-__all__ = ["check_choice", "check_integer", "check_number", "close_to", "listed", "nearest"]
+__all__ = [
+    "check_choice", "check_integer", "check_number", "close_to", "did_you_mean", "listed",
+    "nearest",
+]  # fmt: skip
 
 NEAR = 0.6  # of `difflib`: how alike a word and a choice are, from 0 to 1
 
@@ -22,6 +25,16 @@ def close_to(word: object, choices: Iterable[object]) -> str:
     return lowered[close[0]] if close else ""
 
 
+def did_you_mean(word: object, choices: Iterable[object], quoted: bool = True) -> str:
+    """Return "; did you mean X?" of the choice that a word is close to; "" if there is none.
+
+    >>> did_you_mean("--teir", ["--tier", "--set"], quoted=False)
+    '; did you mean --tier?'
+    """
+    close = close_to(word, choices)
+    return f"; did you mean {repr(close) if quoted else close}?" if close else ""
+
+
 def nearest(word: object, choices: Iterable[object]) -> str:
     """Return "; did you mean X?", or the first few choices if nothing is near.
 
@@ -29,10 +42,7 @@ def nearest(word: object, choices: Iterable[object]) -> str:
     "; did you mean 'loss'?"
     """
     texts = [str(choice) for choice in choices]
-    close = close_to(word, texts)
-    if close:
-        return f"; did you mean {close!r}?"
-    return f"; there are: {listed(texts)}" if texts else ""
+    return did_you_mean(word, texts) or (f"; there are: {listed(texts)}" if texts else "")
 
 
 def listed(texts: Iterable[object], limit: int = 8) -> str:
@@ -50,8 +60,7 @@ def check_choice(name: str, value: object, choices: Iterable[str]) -> None:
     """ValueError naming the parameter, its choices and the nearest, unless `value` is one."""
     choices = list(choices)
     if not isinstance(value, str) or value not in choices:
-        close = close_to(value, choices) if isinstance(value, str) else ""
-        hint = f"; did you mean {close!r}?" if close else ""
+        hint = did_you_mean(value, choices) if isinstance(value, str) else ""
         raise ValueError(f"{name} must be one of {', '.join(choices)}; got {value!r}{hint}")
 
 

@@ -12,7 +12,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from motsim.commands.common import CommandParser, spoken
+from motsim.commands.door import spoken
+from motsim.commands.parser import CommandParser
 from motsim.results.content import ContentError, unpacked
 from motsim.results.database import Database
 from motsim.results.folder import StoreError, check_folder, not_written

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from motsim.commands.common import CommandParser, add_run_options, answer, positive_integer
+from motsim.commands.answer import answer
+from motsim.commands.parser import CommandParser, add_run_options, positive_integer
 
 if TYPE_CHECKING:  # the command answers --help without loading numpy
     from motsim.plans.plan import Cell, Sweep

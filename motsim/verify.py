@@ -9,7 +9,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from motsim.checks import nearest
-from motsim.commands.common import CommandParser, add_run_options, answer, positive_integer
+from motsim.commands.answer import answer
+from motsim.commands.parser import CommandParser, add_run_options, positive_integer
 
 if TYPE_CHECKING:
     from motsim.claims import Finding

@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 
 import motsim
-from motsim.commands.common import add_run_options
+from motsim.commands.parser import add_run_options
 from motsim.plans.plan import load_sweep
 from motsim.results.store import Store
 from motsim.running.backends import BACKENDS, BackendError, open_backend

@@ -17,7 +17,7 @@ import motsim.sweep
 from motsim.__main__ import main
 from motsim.claims import claim_names
 from motsim.commands import compare, table
-from motsim.commands.common import front_door, spoken
+from motsim.commands.door import front_door, spoken
 from motsim.commands.glossary import FILE, find, glossary
 from motsim.commands.names import COMMANDS
 from motsim.experiments.beside import forget

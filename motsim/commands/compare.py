@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from motsim.commands.common import CommandParser
+from motsim.commands.parser import CommandParser
 
 if TYPE_CHECKING:
     from motsim.results.tables import Tables

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from importlib import import_module
 
-from motsim.commands.common import CommandParser
+from motsim.commands.parser import CommandParser
 
 __all__ = ["main", "parser"]
 

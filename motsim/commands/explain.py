@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from motsim.checks import nearest
-from motsim.commands.common import CommandParser
+from motsim.commands.parser import CommandParser
 
 __all__ = ["main", "parser"]
 

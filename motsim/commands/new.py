@@ -5,7 +5,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from motsim.commands.common import CommandParser, spoken
+from motsim.commands.door import spoken
+from motsim.commands.parser import CommandParser
 
 __all__ = ["main", "parser", "write"]
 

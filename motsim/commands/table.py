@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from motsim.checks import nearest
-from motsim.commands.common import CommandParser
+from motsim.commands.parser import CommandParser
 
 if TYPE_CHECKING:
     from motsim.results.tables import Tables

@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import Path
 
 import motsim
-from motsim.checks import close_to
+from motsim.checks import did_you_mean
 from motsim.experiments.beside import (
     Stamp,
     enter,
@@ -228,7 +228,6 @@ def _stamps(paths: Iterable[Path]) -> dict[Path, Stamp | None]:
 def _absent(module: str, folder: str) -> str:
     """Say that there is no such module, and which is near."""
     there = sorted(path.stem for path in Path(folder).glob("*.py")) if folder else []
-    close = close_to(module, there)
-    hint = f"; did you mean {close!r}?" if close else ""
+    hint = did_you_mean(module, there)
     place = f"beside the sweep file ({folder}) or installed" if folder else "installed"
     return f"no module {module!r} {place}{hint}"

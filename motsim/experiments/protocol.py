@@ -23,7 +23,7 @@ from typing import Any, ClassVar, Protocol, get_type_hints, runtime_checkable
 
 from pydantic import BaseModel
 
-from motsim.checks import close_to
+from motsim.checks import did_you_mean
 from motsim.experiments.result import Result, plain_result
 
 __all__ = ["Kind", "KindError", "KindModule", "checked"]
@@ -135,8 +135,7 @@ def checked(kind: Kind, called: str) -> Kind:
     run = getattr(module, kind.function, None)
     if not callable(run):
         defined = [name for name, value in vars(module).items() if inspect.isfunction(value)]
-        close = close_to(kind.function, defined)
-        hint = f"; did you mean {close!r}?" if close else ""
+        hint = did_you_mean(kind.function, defined)
         raise KindError(f"{where} has no function {kind.function!r}{hint}")
     _takes_one(run, f"{where}: {kind.function}(settings)")
     if not hasattr(module, "Settings") and _hinted(run) is None:

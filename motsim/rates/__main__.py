@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from motsim.commands.common import CommandParser, spoken
+from motsim.commands.door import spoken
+from motsim.commands.parser import CommandParser
 from motsim.printing import printable, printed
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from motsim.checks import nearest
-from motsim.commands.common import CommandParser, spoken
+from motsim.commands.door import spoken
+from motsim.commands.parser import CommandParser
 from motsim.printing import printable
 
 __all__ = ["main", "parser"]

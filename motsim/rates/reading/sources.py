@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from motsim.checks import close_to
+from motsim.checks import did_you_mean
 from motsim.rates.reading import coco, ioh, records, tensorboard
 from motsim.rates.reading.delimited import delimited
 from motsim.rates.reading.line_ends import NewlineStream, returns_only
@@ -122,5 +122,4 @@ def _missing(path: Path) -> ReadingError:
         there = os.listdir(path.parent)
     except OSError:
         return ReadingError(f"{path}: no such file, and no folder {str(path.parent)!r}")
-    close = close_to(path.name, there)
-    return ReadingError(f"{path}: no such file" + (f"; did you mean {close!r}?" if close else ""))
+    return ReadingError(f"{path}: no such file{did_you_mean(path.name, there)}")

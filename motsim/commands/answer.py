@@ -1,0 +1,77 @@
+"""A command's answer: its exit code, and one line on whatever stopped it."""
+
+import argparse
+import os
+import shlex
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NoReturn
+
+from motsim.commands.door import spoken
+
+if TYPE_CHECKING:  # a command answers --help without loading numpy
+    from motsim.running.progress import Progress
+
+__all__ = ["answer"]
+
+
+class Terminated(BaseException):
+    """The process was asked to end (SIGTERM)."""
+
+
+def _terminate(number: int, frame: object) -> NoReturn:
+    raise Terminated
+
+
+def answer(
+    program: str,
+    argv: Sequence[str] | None,
+    arguments: argparse.Namespace,
+    act: "Callable[[Progress], int]",
+    *,
+    writes: bool = True,
+) -> int:
+    """Do a command's work; return its exit code, after one line on whatever stopped it.
+
+    If it writes, a folder that cannot be written is refused before anything is loaded.
+
+    2: the call or a file was wrong; 1: a run or the cluster failed; 130 and 143: interrupted by
+    the keyboard or by SIGTERM, after the command that goes on.
+    """
+    from motsim.printing import printable, printed
+    from motsim.results.folder import StoreError, check_folder
+
+    try:
+        if writes:
+            check_folder(arguments.out, make=False)
+    except StoreError as error:
+        print(spoken(f"{program}: {printable(str(error))}"), file=sys.stderr)
+        return 2
+    from motsim.extras import MissingExtraError
+    from motsim.plans.plan import SweepError
+    from motsim.running.backends import BackendError
+    from motsim.running.progress import MODES
+
+    progress = MODES[arguments.progress]()
+    handler = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        with printed():
+            return act(progress)
+    except (SweepError, StoreError, MissingExtraError, BackendError) as error:
+        progress.warn(spoken(f"{program}: {error}"))
+        return 2
+    except BrokenPipeError:  # the reader of a pipe has seen enough, as in `--dry-run | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except RuntimeError as error:
+        progress.warn(spoken(f"{program}: {' '.join(str(error).split())}"))
+        return 1
+    except (KeyboardInterrupt, Terminated) as stop:
+        again = shlex.join([*spoken(program).split(), *(sys.argv[1:] if argv is None else argv)])
+        progress.warn(
+            f"interrupted; finished runs are kept in {arguments.out}. Go on with:\n  {again}"
+        )
+        return 143 if isinstance(stop, Terminated) else 130
+    finally:
+        signal.signal(signal.SIGTERM, handler)
