@@ -30,7 +30,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Draw every asked figure; without names, every one whose table is there."""
     arguments = parser().parse_args(argv)
-    from motsim.plans.plan import nearest
+    from motsim.checks import nearest
 
     def refused(what: object) -> None:
         print(printable(spoken(f"python -m figures: {what}")), file=sys.stderr)

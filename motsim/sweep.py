@@ -99,8 +99,8 @@ def _act(arguments: argparse.Namespace, progress: "Progress") -> int:
     """Do what the options ask for."""
     from motsim.plans.changes import Changes, parse_override
     from motsim.plans.levelled import levelled
+    from motsim.plans.loading import load_sweep
     from motsim.plans.origins import check_origins
-    from motsim.plans.plan import load_sweep
     from motsim.running.backends import open_backend
     from motsim.running.preview import dry_run, listed
     from motsim.running.session import Session

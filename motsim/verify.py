@@ -81,8 +81,9 @@ def _act(arguments: argparse.Namespace, progress: "Progress") -> int:
     """Do what the options ask for."""
     from motsim.claims import claim_names, claim_of
     from motsim.commands.summary import print_claims, print_verdicts
+    from motsim.plans.loading import load_sweep
     from motsim.plans.origins import check_origins
-    from motsim.plans.plan import SweepError, load_sweep
+    from motsim.plans.plan import SweepError
     from motsim.running.backends import open_backend
     from motsim.running.session import Session
 
@@ -185,7 +186,7 @@ def _reproduce(names: list[str], arguments: argparse.Namespace, progress: "Progr
     Their tables are made aside and not kept; those of a block come with motsim.sweep.
     """
     from motsim.commands.summary import print_reproduction
-    from motsim.plans.plan import load_sweep
+    from motsim.plans.loading import load_sweep
     from motsim.running.backends import open_backend
     from motsim.running.reproduction import FRESH, as_json, block_starts, count
     from motsim.running.session import Session

@@ -7,7 +7,7 @@ import re
 import numpy as np
 
 from motsim.experiments.result import Result
-from motsim.plans.plan import load_sweep
+from motsim.plans.loading import load_sweep
 from motsim.results.store import Store
 from motsim.results.tables import export
 

@@ -17,7 +17,7 @@ import pytest
 
 import motsim
 from motsim.commands.parser import add_run_options
-from motsim.plans.plan import load_sweep
+from motsim.plans.loading import load_sweep
 from motsim.results.store import Store
 from motsim.running.backends import BACKENDS, BackendError, open_backend
 from motsim.running.runner import grouped, run_cells

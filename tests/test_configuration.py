@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 import motsim.sweep
 from motsim.experiments import kind_module, kinds
-from motsim.plans.plan import FOLDER, SweepFile, TierTable, load_sweep
+from motsim.plans.file import FOLDER
+from motsim.plans.loading import load_sweep
+from motsim.plans.plan import SweepFile, TierTable
 from motsim.plans.schema import sweep_schema
 from motsim.sweep import main
 

@@ -15,7 +15,8 @@ from motsim.claims import Interval, claim_of
 from motsim.claims._declared import compared
 from motsim.experiments.beside import forget
 from motsim.plans.claim_table import Bound, Condition
-from motsim.plans.plan import SweepError, load_sweep
+from motsim.plans.loading import load_sweep
+from motsim.plans.plan import SweepError
 from motsim.sweep import main
 
 KIND = '''

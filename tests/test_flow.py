@@ -13,7 +13,8 @@ from motsim.mixture.flow import disagreement, integrate
 from motsim.mixture.model import Model, Routing
 from motsim.mixture.schedule import FROZEN, Descent, Solver, Stage
 from motsim.mixture.training import train
-from motsim.plans.plan import SweepError, load_sweep
+from motsim.plans.loading import load_sweep
+from motsim.plans.plan import SweepError
 
 METHODS = ["LSODA", "BDF", "Radau"]
 DECADES = 10.0 ** -np.arange(1.0, 25.0)

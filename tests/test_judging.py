@@ -5,7 +5,7 @@ import json
 import pytest
 
 from motsim.experiments.result import Result
-from motsim.plans.plan import load_sweep
+from motsim.plans.loading import load_sweep
 from motsim.results.store import Store
 from motsim.running.backends import Backend
 from motsim.running.judging import judge_claims

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from motsim.experiments import mixture
 from motsim.experiments.mixture.anew import train_anew
-from motsim.experiments.mixture.run import Settings, build_model, prepare, stages
+from motsim.experiments.mixture.run import Settings, build_model, prepare, run, stages
 from motsim.experiments.mixture.settings import mixture as data_of
 from motsim.mixture.data import make_signals
 from motsim.mixture.evaluation import evaluate
@@ -54,11 +53,9 @@ def test_each_step_sees_its_own_samples_and_each_seed_others():
         one = stage.__class__(**{**vars(stage), "steps": 1})
         value = train(model, draw(step), [one], value).parameters
     assert found.final_loss == evaluate(model, value, points, with_attention=False).loss
-    losses = {
-        mixture.run(Settings(**SMALL, new_samples=4, seed=s)).metrics["final_loss"] for s in (0, 1)
-    }
+    losses = {run(Settings(**SMALL, new_samples=4, seed=s)).metrics["final_loss"] for s in (0, 1)}
     assert len(losses) == 2
-    again = mixture.run(Settings(**SMALL, new_samples=4)).metrics["final_loss"]
+    again = run(Settings(**SMALL, new_samples=4)).metrics["final_loss"]
     assert again in losses  # the same settings, the same bytes
 
 

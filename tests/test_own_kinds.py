@@ -15,7 +15,7 @@ import motsim
 from motsim.experiments import load_kind
 from motsim.experiments.beside import forget
 from motsim.experiments.own import own_sources
-from motsim.plans.plan import load_sweep
+from motsim.plans.loading import load_sweep
 from motsim.sweep import main
 from tests.cluster import Cluster
 

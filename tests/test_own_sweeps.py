@@ -8,7 +8,7 @@ import pytest
 from figures import ANY, drawn, figure_names
 from motsim.commands.setting_lines import setting_lines
 from motsim.commands.summary import print_hitting_times
-from motsim.plans.plan import load_sweep
+from motsim.plans.loading import load_sweep
 from motsim.results.tables import Tables, TablesError, load_tables
 from motsim.sweep import main
 

@@ -11,16 +11,8 @@ from hypothesis import strategies as st
 
 from motsim.experiments.mixture.run import Settings
 from motsim.plans.levelled import levelled
-from motsim.plans.plan import (
-    Axis,
-    Changes,
-    SweepError,
-    load_sweep,
-    parse_override,
-    split_table,
-    sweep_names,
-    sweep_words,
-)
+from motsim.plans.loading import load_sweep, sweep_names
+from motsim.plans.plan import Axis, Changes, SweepError, parse_override, split_table, sweep_words
 
 SMALL = """
 title = "Small"

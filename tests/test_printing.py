@@ -8,7 +8,7 @@ import pytest
 
 import motsim.results.files
 from motsim.experiments.result import Result
-from motsim.plans.plan import load_sweep
+from motsim.plans.loading import load_sweep
 from motsim.printing import CONTROL
 from motsim.rates.__main__ import main as rates
 from motsim.results.columns import guarded

@@ -14,7 +14,7 @@ from motsim.claims import Finding, Verdict, _recorded
 from motsim.extras import MissingExtraError
 from motsim.plans.changes import Changes
 from motsim.plans.file import LAST_START
-from motsim.plans.plan import load_sweep, sweep_names
+from motsim.plans.loading import load_sweep, sweep_names
 from motsim.report.provenance import sweep_file
 from motsim.report.sections import collect
 from motsim.running.judging import Judged

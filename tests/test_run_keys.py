@@ -9,7 +9,7 @@ import motsim.plans.keys
 from motsim.experiments import kind_module
 from motsim.experiments.mixture.run import Settings
 from motsim.plans.keys import science_hash, sources
-from motsim.plans.plan import load_sweep, sweep_names
+from motsim.plans.loading import load_sweep, sweep_names
 from motsim.results.store import SCHEMA, run_key
 
 MIXTURE = "motsim.experiments.mixture.run"

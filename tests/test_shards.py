@@ -6,7 +6,7 @@ import sqlite3
 import pytest
 
 from motsim.experiments.result import Result
-from motsim.plans.plan import load_sweep
+from motsim.plans.loading import load_sweep
 from motsim.results.store import Store, StoreError
 from motsim.running.shards import Shard, collect
 from motsim.sweep import main

@@ -8,7 +8,8 @@ from motsim.experiments import kind_module, kinds, sizes
 from motsim.experiments.mixture.run import Settings, build_model
 from motsim.mixture.model import initial_parameters
 from motsim.plans.keys import run_key
-from motsim.plans.plan import SweepError, load_sweep
+from motsim.plans.loading import load_sweep
+from motsim.plans.plan import SweepError
 from motsim.running.backends import BackendError
 from motsim.sweep import main
 

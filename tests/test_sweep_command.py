@@ -336,7 +336,7 @@ def test_list_names_every_sweep_and_runs_nothing(tmp_path, monkeypatch, capsys):
         folder.mkdir()
     (sweeps / "b.toml").write_text(TINY + "[tier.full]\nseeds = 5\n")
     (sweeps / "a.toml").write_text("title = 'One run'\nseeds = 1\n")
-    monkeypatch.setattr(motsim.plans.plan, "FOLDER", sweeps)
+    monkeypatch.setattr(motsim.plans.loading, "FOLDER", sweeps)
     monkeypatch.chdir(here)
     (sweeps / "broken.toml").write_text("title = 3\n")
     call("--list", "--jobs", 2)

@@ -7,7 +7,7 @@ import pytest
 
 import motsim.results.tables
 from motsim.experiments.result import Result
-from motsim.plans.plan import load_sweep
+from motsim.plans.loading import load_sweep
 from motsim.results.store import Store
 from motsim.results.tables import export, load_tables
 

@@ -12,7 +12,7 @@ import pytest
 
 import motsim.results.tables
 from motsim.experiments.result import Result
-from motsim.plans.plan import load_sweep
+from motsim.plans.loading import load_sweep
 from motsim.results.ownership import myself
 from motsim.results.store import SCHEMA, Store
 from motsim.results.tables import Tables, TablesError, export, load_tables

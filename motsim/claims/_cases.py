@@ -4,7 +4,8 @@ from functools import lru_cache
 from typing import Any
 
 from motsim.experiments.mixture.run import Settings
-from motsim.plans.plan import Tier, load_sweep
+from motsim.plans.loading import load_sweep
+from motsim.plans.plan import Tier
 from motsim.results.tables import Tables
 
 __all__ = ["case_settings"]

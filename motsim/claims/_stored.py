@@ -5,8 +5,9 @@ from typing import Any
 
 from motsim.claims import ClaimModule, claim_module, claim_names, claim_of
 from motsim.plans.changes import split_table
+from motsim.plans.loading import load_sweep
 from motsim.plans.origins import SHIPPED, origin_path
-from motsim.plans.plan import SweepError, load_sweep
+from motsim.plans.plan import SweepError
 
 __all__ = ["claim_of_tables"]
 

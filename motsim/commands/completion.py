@@ -77,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _names(command: str) -> list[str]:
     """Names that a command takes."""
     if command == "sweep":
-        from motsim.plans.plan import sweep_names
+        from motsim.plans.loading import sweep_names
 
         return sweep_names()
     if command in ("verify", "report", "explain", "table"):

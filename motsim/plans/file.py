@@ -1,13 +1,15 @@
 """What a sweep file may hold, and how a wrong one is refused in one line."""
 
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from motsim.plans.claim_table import ClaimTable
 
-__all__ = ["LAST_START", "SweepError", "SweepFile", "Tier", "TierTable"]
+__all__ = ["FOLDER", "LAST_START", "SweepError", "SweepFile", "Tier", "TierTable"]
 
+FOLDER = Path(__file__).resolve().parents[2] / "sweeps"  # the sweeps that come with motsim
 Tier = Literal["quick", "full"]
 LAST_START = 1_000_000_000  # of the seeds: with MAX_RUNS of them they fit in 31 bits
 

@@ -5,7 +5,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from motsim.plans.plan import FOLDER, Sweep, SweepError
+from motsim.plans.file import FOLDER
+from motsim.plans.plan import Sweep, SweepError
 
 __all__ = ["SHIPPED", "check_origins", "origin", "origin_path"]
 

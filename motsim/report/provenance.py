@@ -7,8 +7,9 @@ from typing import Any
 from motsim.claims import Claim
 from motsim.extras import MissingExtraError
 from motsim.plans.changes import Changes, split_table, sweep_words
+from motsim.plans.loading import load_sweep
 from motsim.plans.origins import SHIPPED, origin_path
-from motsim.plans.plan import SweepError, load_sweep
+from motsim.plans.plan import SweepError
 
 __all__ = ["commands_of", "source_of", "sweep_file", "versions_of"]
 

@@ -14,7 +14,8 @@ from motsim.claims import Claim, ClaimModule, Finding, claim_module, claim_names
 from motsim.claims._recorded import judged
 from motsim.claims._stored import claim_of_tables
 from motsim.plans.changes import Changes, sweep_words
-from motsim.plans.plan import SweepError, load_sweep
+from motsim.plans.loading import load_sweep
+from motsim.plans.plan import SweepError
 from motsim.report.provenance import commands_of, source_of, sweep_file, versions_of
 from motsim.results.store import FAILED
 from motsim.results.tables import Tables, TablesError, load_tables

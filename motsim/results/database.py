@@ -22,7 +22,7 @@ from motsim.results.opening import (
     connect_to_read,
     copied,
     held,
-    size_of,
+    looks,
 )
 from motsim.results.row import TABLES, Row
 from motsim.results.safeguards import Tally, fold, row_checksum
@@ -62,7 +62,7 @@ class Database:
                 if read_only:
                     if not there:
                         raise self.damaged("holds nothing")
-                    self._seen = _looks(path)
+                    self._seen = looks(path)
                     self._db, self._close = connect_to_read(path)
                 else:
                     self._db = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)
@@ -202,7 +202,7 @@ class Database:
 
     def _moved(self) -> StoreError | None:
         """Error of a file that was read only, and that another process has written meanwhile."""
-        if self._seen is None or self._seen == _looks(self.path):
+        if self._seen is None or self._seen == looks(self.path):
             return None
         return StoreError(f"{self.path}: changed while it was read; give the same command again")
 
@@ -297,12 +297,3 @@ class Database:
                 with self.transaction():  # flushes the whole log
                     self.book()
                 self.acknowledge(count + 1)
-
-
-def _looks(path: Path) -> tuple[int, ...]:
-    """What changes when a file, or its log, is written."""
-    try:
-        time = path.stat().st_mtime_ns
-    except OSError:
-        time = 0
-    return (time, size_of(path), size_of(path.with_name(path.name + "-wal")))

@@ -13,7 +13,7 @@ from pathlib import Path
 from motsim.results.folder import StoreError
 from motsim.results.safeguards import Tally
 
-__all__ = ["APPLICATION", "OPENING", "check_ours", "connect_to_read", "held", "size_of"]
+__all__ = ["APPLICATION", "OPENING", "check_ours", "connect_to_read", "held", "looks", "size_of"]
 
 APPLICATION = 0x6D6F7473  # "mots", in the header of every store
 #: Columns of `runs` in every schema: files of before `APPLICATION` are known by them.
@@ -65,6 +65,15 @@ def _place(path: Path) -> tuple[int, int]:
     except OSError:
         return 0, 0  # gone again: of no process
     return seen.st_dev, seen.st_ino
+
+
+def looks(path: Path) -> tuple[int, ...]:
+    """What changes when a file, or its log, is written."""
+    try:
+        time = path.stat().st_mtime_ns
+    except OSError:
+        time = 0
+    return (time, size_of(path), size_of(beside(path, "-wal")))
 
 
 def beside(path: Path, end: str) -> Path:

@@ -10,7 +10,8 @@ from joblib import Parallel, delayed
 from motsim.claims import Finding, claim_of
 from motsim.claims._recorded import judged
 from motsim.claims._together import stands_together
-from motsim.plans.plan import SweepError, Tier, load_sweep
+from motsim.plans.loading import load_sweep
+from motsim.plans.plan import SweepError, Tier
 from motsim.results.store import FAILED, Store
 from motsim.results.tables import export
 from motsim.running.backends import Backend

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from motsim.plans.plan import Cell, Sweep, SweepError, load_sweep, sweep_names
+from motsim.plans.loading import load_sweep, sweep_names
+from motsim.plans.plan import Cell, Sweep, SweepError
 from motsim.results.store import Store
 from motsim.running.progress import spell
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import get_args
 
 from motsim.plans.changes import Changes
+from motsim.plans.loading import load_sweep, sweep_names
 from motsim.plans.origins import origin_path
-from motsim.plans.plan import Sweep, SweepError, Tier, load_sweep, sweep_names
+from motsim.plans.plan import Sweep, SweepError, Tier
 from motsim.results.store import FAILED, Store, StoreError
 from motsim.running.holders import held_lines
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from motsim.extras import MissingExtraError
-from motsim.plans.plan import load_sweep
+from motsim.plans.loading import load_sweep
 from motsim.results.store import Store
 from motsim.results.tables import export
 from motsim.running.runner import run_cells

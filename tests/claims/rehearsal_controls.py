@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from motsim.experiments.rehearsal.run import predict
-from motsim.plans.plan import load_sweep
+from motsim.plans.loading import load_sweep
 from motsim.rehearsal import theory
 
 QUANTITIES = ("forgetting", "generalization")

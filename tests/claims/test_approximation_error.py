@@ -10,7 +10,7 @@ from motsim.claims._expert import best_expert, gate_steps
 from motsim.claims.approximation_error import floor_of, judge
 from motsim.mixture.data import Mixture, make_signals
 from motsim.mixture.points import population
-from motsim.plans.plan import load_sweep
+from motsim.plans.loading import load_sweep
 
 FROZEN_CASES = ["signal-narrow", "signal-middle", "signal-wide"]
 

@@ -11,7 +11,7 @@ from motsim.claims._classes import class_law, shares_of_race
 from motsim.claims._race import hitting_steps, race
 from motsim.claims.class_imbalance import judge
 from motsim.mixture.occupancy import coupon_collector, unequal_coupons
-from motsim.plans.plan import load_sweep
+from motsim.plans.loading import load_sweep
 
 
 def verdicts(findings):

@@ -8,7 +8,7 @@ from motsim.claims._work import multiply_adds
 from motsim.claims.fair_baselines import AXES, DIM, MODELS, NUM_TOKENS, judge, tuned
 from motsim.experiments.mixture.run import build_model
 from motsim.mixture.model import Model
-from motsim.plans.plan import load_sweep
+from motsim.plans.loading import load_sweep
 from motsim.results.tables import Tables
 
 MOT = ["mot to 1e-2", "mot to 1e-3", "mot to 1e-4"]

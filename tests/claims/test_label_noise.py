@@ -9,7 +9,7 @@ from scipy.optimize import minimize_scalar
 
 from motsim.claims import label_noise
 from motsim.claims.label_noise import floor_of, judge, per_decade
-from motsim.plans.plan import load_sweep
+from motsim.plans.loading import load_sweep
 from motsim.rates import decide
 
 

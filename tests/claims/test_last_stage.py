@@ -8,7 +8,7 @@ import pytest
 from motsim.claims._plateau import predicted_plateau
 from motsim.claims._rates import depth_finding
 from motsim.claims.last_stage import judge, plateau_finding, plateaus, total_steps
-from motsim.plans.plan import load_sweep
+from motsim.plans.loading import load_sweep
 
 STOP = ["linear-aligned-20", "linear-aligned-200", "linear-together", "cubic-aligned", "cubic-none"]
 

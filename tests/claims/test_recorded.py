@@ -7,7 +7,7 @@ import pytest
 
 from motsim.claims import Finding, Verdict, claim_module, claim_names
 from motsim.claims._recorded import join, recorded, rows
-from motsim.plans.plan import load_sweep
+from motsim.plans.loading import load_sweep
 from tests.claims.conftest import BOUNDED
 
 #: From the end: test_degenerate_tables.py goes through the same sweeps from the start.

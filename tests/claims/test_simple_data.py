@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from motsim.claims.simple_data import AMPLITUDES, judge
-from motsim.plans.plan import load_sweep
+from motsim.plans.loading import load_sweep
 from motsim.results.tables import Tables
 
 

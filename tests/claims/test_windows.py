@@ -15,7 +15,7 @@ import pytest
 from motsim.claims import claim_module, claim_names
 from motsim.claims._rates import rate_finding
 from motsim.experiments.mixture.run import Settings, run
-from motsim.plans.plan import load_sweep
+from motsim.plans.loading import load_sweep
 from motsim.rates.depth import SAME_ORDER
 
 DEEPER = 100.0

@@ -15,7 +15,7 @@ from motsim.claims._rates import case_decision, rate_finding
 from motsim.experiments.mixture import run as mixture
 from motsim.experiments.mixture.run import Settings, build_model, epsilon_grid, prepare, stages
 from motsim.mixture.training import train
-from motsim.plans.plan import load_sweep
+from motsim.plans.loading import load_sweep
 from motsim.rates import CENSORED, supports
 from tests.faults.harness import choices
 from tests.rates.synthetic import curves, law_of

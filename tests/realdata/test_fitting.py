@@ -16,7 +16,8 @@ from motsim.experiments.realdata.run import MODULES, Settings, compile_kernels, 
 from motsim.minibatch import FROZEN, Network, Phase, Update, fit
 from motsim.minibatch.network import start_parameters
 from motsim.mixture.model import Model, Routing
-from motsim.plans.plan import SweepError, load_sweep
+from motsim.plans.loading import load_sweep
+from motsim.plans.plan import SweepError
 from motsim.realdata import write_archive
 from motsim.realdata.tasks import Samples
 from motsim.results.store import run_key

@@ -8,7 +8,7 @@ import driver
 if __name__ == "__main__":
     driver.install()
     from motsim.experiments import kind_module
-    from motsim.plans.plan import load_sweep
+    from motsim.plans.loading import load_sweep
     from motsim.results.store import Store
     from motsim.results.tables import export
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from motsim.claims import claim_module
 from motsim.experiments import kind_module
-from motsim.plans.plan import load_sweep
+from motsim.plans.loading import load_sweep
 from motsim.results.store import Store
 from motsim.results.tables import export
 from motsim.running.runner import run_cells
