@@ -32,6 +32,7 @@ def place(host):
 
 
 needs_places = pytest.mark.skipif(bool(refused()), reason=f"no name spaces here: {refused()}")
+ENDLESS = {"MOTSIM_FAULT_SLEEP": "60"}  # runs that last until somebody ends them
 HASTE = {"MOTSIM_FAULT_HASTE": "1"}  # where the seconds that are shipped are not what is tested
 
 
@@ -78,7 +79,8 @@ def started(bench, *arguments, **options):
 
 
 def leave_dead(bench, **options):
-    """Kill a sweep in its first runs."""
+    """Kill a sweep in its first runs, which last until then."""
+    options["env"] = (options.get("env") or {}) | ENDLESS
     with started(bench, **options) as process:
         bench.wait(process, "begin", 2)
         time.sleep(0.3)

@@ -17,7 +17,7 @@ import pytest
 import motsim.results.files
 from motsim.results.files import clean
 from tests.faults.harness import ROOT, Bench, recomputed
-from tests.faults.places import HASTE, Told, held, leave_dead, needs_places, place, started
+from tests.faults.places import ENDLESS, HASTE, Told, held, leave_dead, needs_places, place, started
 
 STARTS = 4
 FREED = re.compile(r"freed \d+ runs? of process \d+ on one \(.*\): no sign of life for \d+ s")
@@ -162,15 +162,17 @@ def test_f32_control_without_locks_a_stopped_owner_loses_its_run(tmp_path, recor
 @pytest.mark.parametrize("off", [None, "no_farewell"])
 def test_f32_an_interrupted_sweep_leaves_no_owner(tmp_path, off, record):
     """One of its two workers is deaf to the signal, as in compiled code, and is killed by loky."""
-    bench = Bench(tmp_path, runs=8, seconds=2.0)
+    bench = Bench(tmp_path, runs=8)
     words = ("--set", "bad=1", "--set", "fate=deaf")
-    with started(bench, *words, inside=place("one"), off=off) as process:
+    with started(bench, *words, inside=place("one"), off=off, env=ENDLESS) as process:
         bench.wait(process, "begin", 2)
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does
         _, errors = process.communicate(timeout=30)
     assert "interrupted; finished runs are kept" in errors
     if off:
-        assert held(bench) == [1, 1]
+        runs, owners = held(bench)
+        assert runs >= 1  # the other one's too, where loky kills it before it has answered
+        assert owners == 1
         record("F32", "control, Ctrl-C with no farewell: the run of a deaf worker stays held")
     else:
         assert held(bench) == [0, 0]

@@ -50,7 +50,8 @@ def run(settings):
     if settings.seed == settings.bad and settings.fate == "deaf":  # as in compiled code
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     note(f"begin {settings.seed}")
-    deadline = time.monotonic() + settings.seconds
+    seconds = float(os.environ.get("MOTSIM_FAULT_SLEEP", settings.seconds))
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         time.sleep(0.001)
     spin(settings.loops)
