@@ -171,7 +171,7 @@ def test_f32_an_interrupted_sweep_leaves_no_owner(tmp_path, off, record):
     assert "interrupted; finished runs are kept" in errors
     if off:
         runs, owners = held(bench)
-        assert runs >= 1  # the other one's too, where loky kills it before it has answered
+        assert runs >= 1  # the other worker's too, once in 16 tries
         assert owners == 1
         record("F32", "control, Ctrl-C with no farewell: the run of a deaf worker stays held")
     else:
