@@ -164,7 +164,7 @@ def _line(error: Exception) -> str:
 
 def _title(name: str) -> str:
     try:
-        return load_sweep(name).title
+        return load_sweep(name, trusted=False).title
     except SweepError:
         return ""
 
