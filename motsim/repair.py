@@ -14,7 +14,7 @@ from typing import Any
 
 from motsim.commands.door import spoken
 from motsim.commands.parser import CommandParser
-from motsim.printing import printable
+from motsim.printing import one_line, printable
 from motsim.results.content import ContentError, unpacked
 from motsim.results.database import Database
 from motsim.results.folder import StoreError, check_folder, not_written
@@ -154,7 +154,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         count, kept = repair(folder)
     except StoreError as error:
-        print(printable(spoken(f"python -m motsim.repair: {error}")), file=sys.stderr)
+        print(one_line(spoken(f"python -m motsim.repair: {error}")), file=sys.stderr)
         return 2
     told = f"{folder / 'results.db'}: {count} runs saved; the damaged file is kept as {kept}"
     print(printable(told))
