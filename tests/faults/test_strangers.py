@@ -18,6 +18,7 @@ from motsim.report.__main__ import main as report
 from motsim.results.store import Store
 from motsim.results.tables import TablesError, export, load_tables
 from motsim.sweep import main as sweep
+from motsim.verify import main as verify
 from tests.commands import refusal
 
 pytestmark = pytest.mark.timeout(60)
@@ -203,3 +204,39 @@ def test_reading_commands_open_no_data(theirs, tmp_path, where, monkeypatch, cap
     told = refusal(sweep, [str(tmp_path / "mine.toml"), "--dry-run"], capsys)  # control
     assert "not an .npz file" in told
     assert opened
+
+
+@pytest.mark.parametrize("spoilt", [False, True])
+def test_tables_that_a_claim_cannot_judge_are_one_line(tmp_path, spoilt, capsys):
+    """Sound to read, and not what the claim is about: no column that it looks at."""
+    plan = load_sweep("rate-single")
+    folder = tmp_path / "theirs"
+    results = {"loss": 0.5} if spoilt else {"loss": 0.5, "stage_length": 1000}
+    with Store(folder) as store, store.together():
+        for cell in plan.cells():
+            hits = {"epsilon": [0.1, 0.01], "step": [10, 20], "stage_step": [10, 20]}
+            found = Result("reached", results, {"hits": hits})
+            store.commit(cell.key, cell.kind, {}, found, 0.0)
+    words = ["rate-single", "--out", str(folder), "--jobs", "1", "--no-figure"]
+    if spoilt:
+        told = refusal(sweep, [*words, "--progress", "quiet"], capsys, quiet=False)
+        assert "rate-single: its tables cannot be judged (KeyError" in told
+        words = ["rate-single", "--out", str(folder), "--jobs", "1", "--progress", "quiet"]
+        assert "cannot be judged" in refusal(verify, words, capsys, quiet=False)
+    else:
+        assert sweep(words) in (0, 1)
+        assert "cannot be judged" not in capsys.readouterr().err
+
+
+def test_a_table_named_like_a_file_runs_no_code_of_it(theirs, tmp_path, monkeypatch):
+    """`report` in a stranger's folder, whose table is called as a sweep file beside it."""
+    monkeypatch.chdir(theirs)
+    mark = tmp_path / "ran"
+    (theirs / "marked_kind.py").write_text(f"import pathlib\npathlib.Path({str(mark)!r}).touch()\n")
+    (theirs / "x.toml").write_text('title = "X"\nkind = "marked_kind:run"\n')
+    for end in ("json", "csv"):
+        shutil.copy(theirs / f"mine.{end}", theirs / f"x.toml.{end}")
+    report(["x.toml", "--out", "."])
+    assert not mark.exists()
+    sweep([str(theirs / "x.toml"), "--dry-run"])  # control: who names the file runs it
+    assert mark.exists()
