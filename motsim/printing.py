@@ -6,10 +6,11 @@ import sys
 from collections.abc import Iterator
 from typing import Any, TextIO, cast
 
-__all__ = ["printable", "printed"]
+__all__ = ["one_line", "printable", "printed"]
 
-#: Control characters but for tabs and line ends, and what turns the direction of text.
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+#: Control characters but for tabs and line ends, what turns the direction of text, and halves of
+#: characters (in names of files), which most streams refuse.
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def printable(text: str) -> str:
@@ -19,6 +20,15 @@ def printable(text: str) -> str:
     'a\\x1b[31mb'
     """
     return CONTROL.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+def one_line(text: str) -> str:
+    r"""Return a message as one printable line: a name in it may hold the end of one.
+
+    >>> one_line("a\nb\t")
+    'a\\nb\t'
+    """
+    return printable(text).replace("\n", r"\n")
 
 
 class _Printable:

@@ -14,10 +14,12 @@ from typing import Any
 
 from motsim.commands.door import spoken
 from motsim.commands.parser import CommandParser
+from motsim.printing import one_line, printable
 from motsim.results.content import ContentError, unpacked
 from motsim.results.database import Database
 from motsim.results.folder import StoreError, check_folder, not_written
 from motsim.results.migration import FIRST_COLUMNS, first_row
+from motsim.results.opening import check_things
 from motsim.results.row import Row
 from motsim.results.safeguards import row_checksum
 
@@ -57,10 +59,10 @@ def repair(folder: Path) -> tuple[int, Path]:
         with tempfile.TemporaryDirectory(dir=folder, prefix=".repair-") as name:
             work = Path(name)
             shutil.copyfile(path, work / "old.db")  # reading may change a database
-            if log.exists():
+            if log.is_file():
                 shutil.copyfile(log, work / "old.db-wal")
             make_readable(work / "old.db")
-            rows = salvage(work / "old.db")
+            rows = salvage(work / "old.db", path)
             new = Database(work / "new.db")
             with contextlib.closing(new), new.transaction():
                 for row in rows.values():
@@ -91,10 +93,11 @@ def make_readable(path: Path) -> None:
             stream.truncate(whole)
 
 
-def salvage(path: Path) -> dict[str, Row]:
-    """Every row of a damaged file whose checksums are right, by key."""
+def salvage(path: Path, called: Path) -> dict[str, Row]:
+    """Every row of a damaged file whose checksums are right, by key; messages use another name."""
     found: dict[str, Row] = {}
     with contextlib.closing(sqlite3.connect(path)) as db:
+        check_things(db, called)
         for columns, place in (
             (PRESENT_COLUMNS, "r.key"),
             (f"{FIRST_COLUMNS} FROM runs", "key"),
@@ -151,9 +154,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         count, kept = repair(folder)
     except StoreError as error:
-        print(spoken(f"python -m motsim.repair: {error}"), file=sys.stderr)
+        print(one_line(spoken(f"python -m motsim.repair: {error}")), file=sys.stderr)
         return 2
-    print(f"{folder / 'results.db'}: {count} runs saved; the damaged file is kept as {kept}")
+    told = f"{folder / 'results.db'}: {count} runs saved; the damaged file is kept as {kept}"
+    print(printable(told))
     return 0
 
 

@@ -300,7 +300,7 @@ def test_a_folder_without_write_permission_is_refused(tmp_path, monkeypatch):
 
 def test_a_store_that_is_a_folder_is_refused(tmp_path):
     (tmp_path / "results.db").mkdir()
-    with pytest.raises(StoreError, match=r"results\.db: unable to open database file"):
+    with pytest.raises(StoreError, match=r"results\.db: Is a directory"):
         Store(tmp_path)
 
 

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from motsim.claims import ClaimModule, Finding, Verdict, claim_module
-from motsim.results.tables import Tables
+from motsim.results.tables import Tables, TablesError
 
 __all__ = ["Recorded", "join", "judged", "recorded"]
 
@@ -60,6 +60,17 @@ def join(claim: str, tier: str, findings: Iterable[Finding]) -> tuple[Finding, .
 
 
 def judged(claim: str, tables: Tables, module: ClaimModule | None = None) -> tuple[Finding, ...]:
-    """Judge the tables of a claim, by its module, and join what is recorded."""
+    """Judge the tables of a claim, by its module, and join what is recorded.
+
+    Raises
+    ------
+    TablesError
+        If they hold no such columns or values as the claim is about.
+    """
     tier = str(tables.meta.get("tier", "quick"))
-    return join(claim, tier, (module or claim_module(claim)).judge(tables))
+    judge = (module or claim_module(claim)).judge
+    try:
+        return join(claim, tier, judge(tables))
+    except (LookupError, ValueError, TypeError, ArithmeticError, AttributeError) as error:
+        told = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        raise TablesError(f"{tables.name}: its tables cannot be judged ({told})") from error

@@ -39,17 +39,18 @@ def answer(
     2: the call or a file was wrong; 1: a run or the cluster failed; 130 and 143: interrupted by
     the keyboard or by SIGTERM, after the command that goes on.
     """
-    from motsim.printing import printable, printed
+    from motsim.printing import one_line, printed
     from motsim.results.folder import StoreError, check_folder
 
     try:
         if writes:
             check_folder(arguments.out, make=False)
     except StoreError as error:
-        print(spoken(f"{program}: {printable(str(error))}"), file=sys.stderr)
+        print(one_line(spoken(f"{program}: {error}")), file=sys.stderr)
         return 2
     from motsim.extras import MissingExtraError
     from motsim.plans.plan import SweepError
+    from motsim.results.tables import TablesError
     from motsim.running.backends import BackendError
     from motsim.running.progress import MODES
 
@@ -58,8 +59,8 @@ def answer(
     try:
         with printed():
             return act(progress)
-    except (SweepError, StoreError, MissingExtraError, BackendError) as error:
-        progress.warn(spoken(f"{program}: {error}"))
+    except (SweepError, StoreError, TablesError, MissingExtraError, BackendError) as error:
+        progress.warn(one_line(spoken(f"{program}: {error}")))
         return 2
     except BrokenPipeError:  # the reader of a pipe has seen enough, as in `--dry-run | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

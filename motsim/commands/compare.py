@@ -42,7 +42,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     arguments = parser().parse_args(argv)
-    from motsim.printing import printable, printed
+    from motsim.printing import one_line, printed
     from motsim.results.tables import TablesError, load_tables
 
     try:
@@ -67,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             found = [*differences(one, other), *_verdicts(one, other, first[name], second[name])]
             lines += [f"{name}: {line}" for line in found]
     except (TablesError, OSError) as error:
-        print(printable(f"{PROGRAM}: {error}"), file=sys.stderr)
+        print(one_line(f"{PROGRAM}: {error}"), file=sys.stderr)
         return 2
     with printed():
         for line in lines:

@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 print(f"{topic}:")
             print(f"  {', '.join(entry.names)}")
         return 0
-    from motsim.printing import printable
+    from motsim.printing import one_line
 
     try:
         # a word may have blanks: all of them together first, then each
@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not found:
             found = [line for word in words for line in _explained(word) or [_unknown(word)]]
     except LookupError as error:
-        print(printable(f"{PROGRAM}: {error.args[0]}"), file=sys.stderr)
+        print(one_line(f"{PROGRAM}: {error.args[0]}"), file=sys.stderr)
         return 2
     for line in found:
         print(line)

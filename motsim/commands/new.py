@@ -46,13 +46,13 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     folder: Path = parser().parse_args(argv).folder
-    from motsim.printing import printable
+    from motsim.printing import one_line, printable
 
     try:
         written = write(folder)
     except OSError as error:
         text = error.strerror or str(error)
-        print(printable(spoken(f"{PROGRAM}: {folder}: {text}")), file=sys.stderr)
+        print(one_line(spoken(f"{PROGRAM}: {folder}: {text}")), file=sys.stderr)
         return 2
     for path in written:
         print(printable(str(path)))

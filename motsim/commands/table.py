@@ -55,7 +55,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     arguments = parser().parse_args(argv)
-    from motsim.printing import printable, printed
+    from motsim.printing import one_line, printed
     from motsim.results.tables import TablesError, load_tables
 
     folder: Path = arguments.out
@@ -67,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         tables = load_tables(name, folder)
         rows = _rows(tables, folder, arguments)
     except (TablesError, ValueError, OSError) as error:
-        print(printable(f"{PROGRAM}: {error}"), file=sys.stderr)
+        print(one_line(f"{PROGRAM}: {error}"), file=sys.stderr)
         return 2
     with printed():
         if arguments.latex:

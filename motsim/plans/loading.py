@@ -13,9 +13,11 @@ from motsim.plans.changes import Changes
 from motsim.plans.claim_table import claim_hint, claims_of_cases
 from motsim.plans.file import FOLDER, LAST_START, SweepError, SweepFile, TierTable
 from motsim.plans.plan import Sweep
+from motsim.regular import read_regular
 
 __all__ = ["load_sweep", "sweep_names"]
 
+MAX_FILE = 4_000_000  # bytes
 UNIONS = ("literal[", "dict[")  # what pydantic adds to a place where two types are right
 
 
@@ -61,7 +63,7 @@ def load_sweep(
             raise SweepError(f"{path}: no such file")
         raise SweepError(f"unknown sweep {name!r}{nearest(name, sweep_names())}")
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(read_regular(path, MAX_FILE).decode("utf-8"))
     except (ValueError, RecursionError, OSError) as error:  # not only TOMLDecodeError
         raise SweepError(f"{path}: not readable as TOML: {error}") from error
     try:

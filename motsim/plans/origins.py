@@ -1,12 +1,12 @@
 """Which file a sweep's tables came from, so that two files of one name never mix in a folder."""
 
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from motsim.plans.file import FOLDER
 from motsim.plans.plan import Sweep, SweepError
+from motsim.regular import read_json
 
 __all__ = ["SHIPPED", "check_origins", "origin", "origin_path"]
 
@@ -46,11 +46,17 @@ def check_origins(sweeps: Sequence[Sweep], folder: Path) -> None:
         path = sweep.path.resolve()
         before = seen.setdefault(sweep.table, path)
         try:
-            meta = json.loads((folder / f"{sweep.table}.json").read_text(encoding="utf-8"))
+            meta = read_json(folder / f"{sweep.table}.json")
             made = origin_path(meta["file"], folder)
             if made.is_file() and not made.samefile(path):
                 before = made
-        except (OSError, ValueError, KeyError, TypeError):  # none, or not ours: made anew
+        except (
+            OSError,
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+        ):  # none, or not ours: made anew
             pass
         if before != path:
             raise SweepError(

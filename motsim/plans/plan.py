@@ -104,6 +104,15 @@ class Sweep:
         return self.file.kind not in kinds()
 
     @property
+    def opens_data(self) -> bool:
+        """Whether its plan opens files that it names: their content is part of the keys."""
+        tables = [self.file.fixed, self.file.grid, *self.file.case.values(), self.changes.sets]
+        for tier in self.file.tier.values():
+            tables += [tier.fixed, tier.grid, *tier.case.values()]
+        tables += [table["grid"] for table in tables if isinstance(table.get("grid"), dict)]
+        return any(key.rpartition(".")[2] == "path" for table in tables for key in table)
+
+    @property
     def kind(self) -> Kind:
         """What its runs are."""
         return load_kind(self.file.kind, str(self.path.parent))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from motsim.commands.door import spoken
 from motsim.commands.parser import CommandParser
-from motsim.printing import printable, printed
+from motsim.printing import one_line, printed
 
 if TYPE_CHECKING:
     from motsim.rates.groups import Rates
@@ -75,15 +75,16 @@ def main(argv: Sequence[str] | None = None) -> int:
                 _print(found, arguments.at)
         if arguments.plot is not None:
             found.plot(arguments.plot)
-            print(f"picture: {arguments.plot}", file=sys.stderr)
+            print(one_line(f"picture: {arguments.plot}"), file=sys.stderr)
     except ReadingError as error:
-        print(printable(spoken(f"{PROGRAM}: {error}")), file=sys.stderr)
+        print(one_line(spoken(f"{PROGRAM}: {error}")), file=sys.stderr)
         return 2
     except BrokenPipeError:  # the reader of a pipe has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
-        print(spoken(f"{PROGRAM}: {error.strerror}: {error.filename}"), file=sys.stderr)
+        told = f"{PROGRAM}: {error.strerror}: {error.filename}"
+        print(one_line(spoken(told)), file=sys.stderr)
         return 2
     return 0
 

@@ -1,8 +1,9 @@
 """Real data as labeled images, texts or token sequences, parsed defensively.
 
-No file can run code: CIFAR's pickles are read by an unpickler that knows lists, dictionaries,
-strings and plain arrays only, archives are read without pickles, and every shape, type and range
-is checked. A truncated or foreign file is a `DataError` of one line that names it.
+No file can run code: CIFAR's pickles are read without unpickling, by a machine that knows lists,
+dictionaries, strings and plain arrays only, and archives are read without pickles. Every shape,
+type and range is checked, and sizes before anything of that size is made. A truncated or foreign
+file is a `DataError` of one line that names it.
 """
 
 from motsim.realdata.archive import read_archive, write_archive

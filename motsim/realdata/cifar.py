@@ -1,15 +1,10 @@
 """CIFAR-10 and CIFAR-100 from a local folder in the published Python format.
 
-The format is a pickle. It is read by an unpickler that can build lists, dictionaries, strings,
-numbers and *descriptions* of arrays: the three names that NumPy arrays are pickled with stand for
-inert classes here, every other name is refused, and the pixels are then taken from the recorded
-bytes after their type and size are checked. So a file cannot run code, nor reach NumPy's own
-unpickling.
+The format is a pickle, which is read without unpickling (`motsim.realdata.pickled`): a file cannot
+run code. The pixels are then taken from the recorded bytes, after their type and size are checked.
 """
 
-import codecs
-import io
-import pickle
+import math
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motsim.checks import check_choice
+from motsim.realdata.pickled import Call, PickleError, described
 from motsim.realdata.records import DataError, Images
+from motsim.regular import read_regular
 
 __all__ = ["load_cifar"]
 
@@ -59,14 +56,13 @@ def _batch(
     path: Path, name: str, key: str, num_classes: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Pixels (n, 32, 32, 3) and labels (n,) of one file."""
-    content = _unpickle(path, name)
+    content = _content(path, name)
     found = {k.decode("latin-1") if isinstance(k, bytes) else k: v for k, v in content.items()}
     if not {"data", key} <= set(found):
         raise DataError(f"{path}: a {name} file holds 'data' and {key!r}; this one does not")
     try:
-        data = found["data"].array()
-        labels = np.array(found[key], dtype=np.int64)
-    except (AttributeError, TypeError, ValueError, OverflowError) as error:
+        data, labels = _pixels(found["data"]), _labels(found[key])
+    except (TypeError, ValueError, IndexError, OverflowError) as error:
         raise DataError(f"{path}: not a {name} file: {error}") from error
     if data.ndim != 2 or data.shape[1] != PIXELS or labels.shape != data.shape[:1]:
         raise DataError(
@@ -78,80 +74,42 @@ def _batch(
     return np.ascontiguousarray(data.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)), labels
 
 
-def _unpickle(path: Path, name: str) -> dict[Any, Any]:
+def _content(path: Path, name: str) -> dict[Any, Any]:
     try:
-        size = path.stat().st_size
-        if size > MAX_BYTES:
-            raise DataError(f"{path}: {size:,} bytes; a {name} file has less than {MAX_BYTES:,}")
-        content = path.read_bytes()
+        raw = read_regular(path, MAX_BYTES)
     except OSError as error:
         raise DataError(f"{path}: {error.strerror}; a {name} folder holds this file") from error
     try:
-        found = _Inert(io.BytesIO(content), encoding="bytes").load()
-    except Exception as error:  # a forged pickle can make the unpickler raise anything
-        text = " ".join(str(error).split())[:200] or type(error).__name__
-        raise DataError(f"{path}: truncated, or not a {name} file: {text}") from error
+        found = described(raw)
+    except PickleError as error:
+        raise DataError(f"{path}: truncated, or not a {name} file: {error}") from error
     if not isinstance(found, dict):
         raise DataError(f"{path}: not a {name} file: it holds a {type(found).__name__}")
     return found
 
 
-class _Array:
-    """Stands for ``numpy.ndarray``: keeps what was pickled, and checks it when asked."""
-
-    state: Any = None
-
-    def __setstate__(self, state: Any) -> None:
-        self.state = state
-
-    def array(self) -> NDArray[np.uint8]:
-        """Return the array; ValueError unless it is one of uint8 in C or Fortran order."""
-        _, shape, kind, fortran, raw = self.state
-        if not isinstance(kind, _Kind) or kind.name != "u1":
-            raise ValueError("its pixels are not of type uint8")
-        if isinstance(raw, str):  # pickled by Python 3 at protocol 2
-            raw = raw.encode("latin-1")
-        if not all(isinstance(n, int) and n >= 0 for n in shape) or not isinstance(raw, bytes):
-            raise ValueError("its pixels are not an array")
-        flat = np.frombuffer(raw, dtype=np.uint8)
-        return flat.reshape(shape, order="F" if fortran else "C")
+def _pixels(array: Any) -> NDArray[np.uint8]:
+    """Return a described array; ValueError unless it is one of uint8 in C or Fortran order."""
+    if not isinstance(array, Call) or not array.name.endswith(" _reconstruct"):
+        raise ValueError("its 'data' are not an array")
+    _, shape, kind, fortran, raw = array.state
+    if not isinstance(kind, Call) or kind.name != "numpy dtype":
+        raise ValueError("its pixels have no type")
+    if kind.arguments[0] not in ("u1", b"u1"):
+        raise ValueError("its pixels are not of type uint8")
+    if isinstance(raw, str):  # pickled by Python 3 at protocol 2
+        raw = raw.encode("latin-1")
+    plain = isinstance(shape, tuple) and all(type(n) is int and n >= 0 for n in shape)
+    if not plain or not isinstance(raw, bytes) or math.prod(shape) != len(raw):
+        raise ValueError("its pixels are not as many as it says")
+    return np.frombuffer(raw, dtype=np.uint8).reshape(shape, order="F" if fortran else "C")
 
 
-class _Kind:
-    """Stands for ``numpy.dtype``."""
-
-    def __init__(self, name: Any, *rest: Any) -> None:
-        self.name = name.decode("latin-1") if isinstance(name, bytes) else name
-
-    def __setstate__(self, state: Any) -> None:
-        pass
-
-
-def _reconstruct(*described: Any) -> _Array:
-    return _Array()
-
-
-def _encode(text: str, encoding: str) -> bytes:
-    """``_codecs.encode`` for the one codec with which Python 3 pickles bytes at protocol 2."""
-    if codecs.lookup(encoding).name != "iso8859-1":
-        raise pickle.UnpicklingError(f"codec {encoding!r} is refused")
-    return text.encode("latin-1")
-
-
-class _Inert(pickle.Unpickler):
-    """An unpickler whose only names are the inert classes above."""
-
-    known: dict[tuple[str, str], Any] = {  # noqa: RUF012
-        ("numpy.core.multiarray", "_reconstruct"): _reconstruct,
-        ("numpy._core.multiarray", "_reconstruct"): _reconstruct,
-        ("numpy", "ndarray"): _Array,
-        ("numpy", "dtype"): _Kind,
-        ("_codecs", "encode"): _encode,
-    }
-
-    def find_class(self, module: str, name: str) -> Any:
-        """Return an inert stand-in, or refuse."""
-        try:
-            return self.known[module, name]
-        except KeyError:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}, which is refused") from None
+def _labels(values: Any) -> NDArray[np.int64]:
+    """Return whole numbers as they stand: 0.5 is no label, nor is True."""
+    if not isinstance(values, list):
+        raise ValueError("its labels are not a list")
+    if odd := [value for value in values if type(value) is not int][:1]:
+        shown = repr(odd[0])[:40] if isinstance(odd[0], str | bytes | float | bool) else "another"
+        raise ValueError(f"a label must be a whole number; got {shown}")
+    return np.array(values, dtype=np.int64)

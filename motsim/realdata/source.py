@@ -11,8 +11,9 @@ from motsim.randomness import generator
 from motsim.realdata.archive import read_archive
 from motsim.realdata.cifar import LAYOUT, load_cifar
 from motsim.realdata.packaged import load_packaged
-from motsim.realdata.records import Images, Sequences, Texts
+from motsim.realdata.records import DataError, Images, Sequences, Texts
 from motsim.realdata.text import load_texts
+from motsim.regular import check_regular, open_regular
 
 __all__ = ["LOCAL", "SIDES", "fingerprint", "load_data", "split_rows", "subset"]
 
@@ -36,10 +37,20 @@ def load_data(name: str, path: str, content: str) -> Data:
 
 
 def fingerprint(path: str) -> str:
-    """Hash of the files of a path, so that changed data never meets an old result."""
+    """Hash of the files of a path, so that changed data never meets an old result.
+
+    Raises
+    ------
+    DataError
+        If it is neither a regular file nor a folder, or cannot be read.
+    """
     place = Path(path)
-    files = sorted(p for p in place.rglob("*") if p.is_file()) if place.is_dir() else [place]
-    return _hashed(path, tuple((str(p), p.stat().st_size, p.stat().st_mtime_ns) for p in files))
+    try:
+        files = sorted(p for p in place.rglob("*") if p.is_file()) if place.is_dir() else [place]
+        seen = [(str(file), check_regular(file)) for file in files]
+        return _hashed(path, tuple((name, s.st_size, s.st_mtime_ns) for name, s in seen))
+    except OSError as error:
+        raise DataError(f"{error.filename or path}: {error.strerror or error}") from error
 
 
 @lru_cache(maxsize=4)
@@ -47,7 +58,7 @@ def _hashed(path: str, files: tuple[tuple[str, int, int], ...]) -> str:
     digest = hashlib.blake2b(digest_size=16)
     for name, size, _ in files:
         digest.update(f"{Path(name).relative_to(path)} {size} ".encode("utf-8", "replace"))
-        with Path(name).open("rb") as stream:
+        with open_regular(Path(name)) as stream:
             while block := stream.read(1 << 20):
                 digest.update(block)
     return digest.hexdigest()

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from motsim.realdata.records import DataError, Texts
+from motsim.regular import read_regular
 
 __all__ = ["load_texts"]
 
@@ -24,9 +25,10 @@ def load_texts(folder: Path) -> Texts:
         If there are not two classes with documents, or a file is not text.
     """
     try:
-        classes = sorted(p for p in folder.iterdir() if p.is_dir() and p.name[0] != ".")
+        inside = [p for p in folder.iterdir() if p.is_dir() and p.name[0] != "."]
     except OSError as error:
         raise DataError(f"{folder}: {error.strerror}; give a folder of class folders") from error
+    classes = sorted(path for path in inside if _inside(path, folder))
     if len(classes) < 2:
         raise DataError(
             f"{folder}: needs two or more folders, one a class; found {len(classes)}"
@@ -35,7 +37,7 @@ def load_texts(folder: Path) -> Texts:
     documents: list[str] = []
     labels: list[int] = []
     for place, path in enumerate(classes):
-        texts = [_document(file) for file in sorted(path.iterdir()) if _wanted(file)]
+        texts = [_document(file) for file in sorted(path.iterdir()) if _wanted(file, folder)]
         kept = [text for text in texts if text.strip()]
         if not kept:
             raise DataError(f"{path}: holds no document; every class needs one")
@@ -47,16 +49,20 @@ def load_texts(folder: Path) -> Texts:
     return Texts(tuple(documents), np.array(labels, dtype=np.int64), names)
 
 
-def _wanted(path: Path) -> bool:
-    return path.is_file() and path.name[0] != "."
+def _wanted(path: Path, corpus: Path) -> bool:
+    return path.name[0] != "." and path.is_file() and _inside(path, corpus)
+
+
+def _inside(path: Path, corpus: Path) -> bool:
+    """True; DataError if it is a link that leads out of the corpus."""
+    if path.is_symlink() and not path.resolve().is_relative_to(corpus.resolve()):
+        raise DataError(f"{path}: a link that leads out of {corpus}; copy what belongs to it")
+    return True
 
 
 def _document(path: Path) -> str:
     try:
-        size = path.stat().st_size
-        if size > MAX_BYTES:
-            raise DataError(f"{path}: {size:,} bytes; a document has at most {MAX_BYTES:,}")
-        raw = path.read_bytes()
+        raw = read_regular(path, MAX_BYTES)
     except OSError as error:
         raise DataError(f"{path}: {error.strerror}") from error
     if b"\0" in raw:

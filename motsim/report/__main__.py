@@ -9,7 +9,7 @@ from pathlib import Path
 from motsim.checks import nearest
 from motsim.commands.door import spoken
 from motsim.commands.parser import CommandParser
-from motsim.printing import printable
+from motsim.printing import one_line
 
 __all__ = ["main", "parser"]
 
@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _write(arguments.names, arguments.out, arguments.to or arguments.out / "report.html")
     except ReportError as error:
-        print(printable(spoken(f"python -m motsim.report: {error}")), file=sys.stderr)
+        print(one_line(spoken(f"python -m motsim.report: {error}")), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("\ninterrupted; no page is written", file=sys.stderr)
@@ -88,7 +88,7 @@ def _write(names: Sequence[str], folder: Path, place: Path) -> int:
     _replace(place, page)
     for section in sections:
         for problem in section.problems:
-            print(printable(f"{section.name}: {problem}"), file=sys.stderr)
+            print(one_line(f"{section.name}: {problem}"), file=sys.stderr)
     absent = sum(section.missing for section in sections)
     without = f"; {absent} without a table" if absent else ""
     print(f"report: {place} ({len(sections)} sections{without}; {len(page.encode()) / 1e6:.1f} MB)")

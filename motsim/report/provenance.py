@@ -58,10 +58,11 @@ def sweep_file(
     """Return whether the sweep file and the code now give these runs (keys), and its text."""
     try:
         sweep = load_sweep(source, changes=changes, trusted=False)
-        if sweep.own_kind:
+        if sweep.own_kind or sweep.opens_data:
             again = f"python -m motsim.sweep {sweep.argument} --dry-run"
             text = sweep.path.read_text(encoding="utf-8")
-            return f"not compared with the present code, which would run it; {again} does", text
+            told = "not compared with the present code, which would run it or open data"
+            return f"{told}; {again} does", text
         keys = {cell.key[:12] for cell in sweep.cells("full" if tier == "full" else "quick")}
         text = sweep.path.read_text(encoding="utf-8")
     except (SweepError, MissingExtraError, OSError) as error:

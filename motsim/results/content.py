@@ -4,10 +4,22 @@ import json
 import zlib
 from typing import Any
 
-from motsim.experiments.result import Result
+from motsim.experiments.result import (
+    STATUSES,
+    Result,
+    check_column,
+    check_table,
+    check_word,
+)
 from motsim.results.row import Row
 
-__all__ = ["ContentError", "packed", "unpacked"]
+__all__ = ["FAILED", "ContentError", "decompressed", "packed", "unpacked"]
+
+FAILED = ("error", "worker_died")
+MAX_BYTES = 2**25  # of what one run measured, as JSON
+MAX_LISTS = 100_000  # columns of one run, and what is like them
+MAX_TEXT = 100_000  # bytes of versions
+NUMBERS = {int, float, bool, type(None)}
 
 
 class ContentError(ValueError):
@@ -15,9 +27,36 @@ class ContentError(ValueError):
 
 
 def packed(result: Result) -> bytes:
-    """Return a result's metrics and tables as compressed JSON."""
-    body = {"metrics": result.metrics, "tables": result.tables}
-    return zlib.compress(json.dumps(body).encode())
+    """Return a result's metrics and tables as compressed JSON.
+
+    Raises
+    ------
+    ContentError
+        If it is more than is read again.
+    """
+    body = json.dumps({"metrics": result.metrics, "tables": result.tables}).encode()
+    if len(body) > MAX_BYTES:
+        raise ContentError(f"a run of {len(body):,} bytes of results; at most {MAX_BYTES:,}")
+    return zlib.compress(body)
+
+
+def decompressed(payload: bytes) -> bytes:
+    """Return what was compressed, if it is one piece and no more than a run may hold.
+
+    Raises
+    ------
+    ContentError
+    """
+    machine = zlib.decompressobj()
+    try:
+        body = machine.decompress(payload, MAX_BYTES)
+    except zlib.error as error:
+        raise ContentError(f"{type(error).__name__}: {error}") from error
+    if machine.unconsumed_tail:
+        raise ContentError(f"it unpacks to more than {MAX_BYTES:,} bytes")
+    if not machine.eof or machine.unused_data:
+        raise ContentError("it is cut off, or holds more than one run")
+    return body
 
 
 def unpacked(row: Row) -> tuple[Result, dict[str, str]]:
@@ -26,19 +65,52 @@ def unpacked(row: Row) -> tuple[Result, dict[str, str]]:
     Raises
     ------
     ContentError
-        If it is not what `packed` makes of a result whose tables have columns of one length.
+        If it is not what `packed` makes of a result as `motsim.experiments.result` wants it.
     """
     try:
-        body = json.loads(zlib.decompress(row.payload))
-        metrics, tables, versions = body["metrics"], body["tables"], json.loads(row.versions)
+        text = decompressed(row.payload)
+        if text.count(b"[") + text.count(b"{") > MAX_LISTS or len(row.versions) > MAX_TEXT:
+            raise ContentError(f"it holds more than {MAX_LISTS:,} lists")
+        body, versions = json.loads(text), _expect(json.loads(row.versions), dict)
+        metrics, tables = _expect(body["metrics"], dict), _expect(body["tables"], dict)
+        _check_metrics(row.status, metrics)
         for name, columns in tables.items():
-            if len({len(_expect(column, list)) for column in columns.values()}) > 1:
-                raise ContentError(f"table {name!r} has columns of several lengths")
-        return Result(row.status, _expect(metrics, dict), tables), _expect(versions, dict)
+            check_table(name)
+            _check_columns(name, _expect(columns, dict))
+        for version in versions.values():
+            check_word(_expect(version, str))
+        return Result(row.status, metrics, tables), versions
     except ContentError:
         raise
-    except (zlib.error, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ContentError(f"{type(error).__name__}: {' '.join(str(error).split())}") from error
+
+
+def _check_metrics(status: str, metrics: dict[str, Any]) -> None:
+    if status not in (*STATUSES, *FAILED):
+        raise ContentError(f"no run ends as {status[:40]!r}")
+    if status in FAILED:
+        _expect(metrics.get("error"), str)
+    for name, value in metrics.items():
+        check_column(name, main=True)
+        _check_value(value)
+
+
+def _check_columns(table: str, columns: dict[str, Any]) -> None:
+    for name, column in columns.items():
+        check_column(name, main=table == "hits")
+        if not set(map(type, _expect(column, list))) <= NUMBERS:
+            for value in column:
+                _check_value(value)
+    if len({len(column) for column in columns.values()}) > 1:
+        raise ContentError(f"table {table!r} has columns of several lengths")
+
+
+def _check_value(value: Any) -> None:
+    if isinstance(value, str):
+        check_word(value)
+    elif value is not None and not isinstance(value, bool | int | float):
+        raise ContentError(f"{type(value).__name__} in place of a number or a word")
 
 
 def _expect(value: Any, kind: type) -> Any:

@@ -19,6 +19,7 @@ from motsim.results.opening import (
     APPLICATION,
     OPENING,
     check_ours,
+    check_things,
     connect_to_read,
     copied,
     held,
@@ -71,6 +72,7 @@ class Database:
                 raise self.trouble(error) from error
             self._let_go = held(path)
         try:
+            check_things(self._db, path)
             self._read_prepared() if read_only else self._prepare()
         except BaseException:
             self.close()
@@ -159,8 +161,6 @@ class Database:
     def version(self) -> int:
         """Schema of the file; 0 for a new one."""
         return int(self.rows("PRAGMA user_version")[0][0])
-
-    # --- commands ---------------------------------------------------------------------------------
 
     def rows(self, command: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Run one command and return all its rows; StoreError if the file is not sound."""

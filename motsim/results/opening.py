@@ -10,15 +10,25 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+from motsim.regular import check_regular
 from motsim.results.folder import StoreError
 from motsim.results.safeguards import Tally
 
-__all__ = ["APPLICATION", "OPENING", "check_ours", "connect_to_read", "held", "looks", "size_of"]
+__all__ = [
+    "APPLICATION",
+    "OPENING",
+    "check_ours",
+    "connect_to_read",
+    "held",
+    "looks",
+    "size_of",
+]
 
 APPLICATION = 0x6D6F7473  # "mots", in the header of every store
 #: Columns of `runs` in every schema: files of before `APPLICATION` are known by them.
 KNOWN_BY = {"key", "status", "checksum"}
 HEADER_SIZE = 100
+MAX_VALUE = 2**27  # bytes of one value of a database: more than a run may hold, packed or not
 #: Files that connections of this process are on, by device and inode, and how many are.
 _held: Counter[tuple[int, int]] = Counter()
 #: Kept from looking at a file until its connection is there.
@@ -99,7 +109,15 @@ def check_ours(path: Path, tally: Tally) -> bool:
                 f" {path.name}-* away to begin anew"
             )
         return False
-    if not path.is_file() or not size_of(path):
+    for end in ("", "-wal", "-shm", "-journal", "-tally"):
+        try:
+            check_regular(beside(path, end))
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            told = f"{beside(path, end)}: {error.strerror}; use another --out folder"
+            raise StoreError(told) from error
+    if not size_of(path):
         return False
     if _is_held(path):
         return True  # looked at when it was opened
@@ -122,6 +140,41 @@ def check_ours(path: Path, tally: Tally) -> bool:
             " --out folder"
         )
     return bool(things)
+
+
+def check_things(connection: sqlite3.Connection, path: Path) -> None:
+    """Refuse a database in which something computes where it is read or written.
+
+    A table holds what is in the file; a view, or a column that is generated, may never end.
+    What cannot be read is left to those who read it.
+
+    Raises
+    ------
+    StoreError
+        If there is such a thing; it calls the database `path`.
+    """
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_VALUE)
+    with contextlib.suppress(sqlite3.Error, UnicodeDecodeError):
+        connection.execute("PRAGMA trusted_schema=OFF")
+        if odd := _odd_thing(connection):
+            raise StoreError(
+                f"{path}: holds {odd}, which no store of motsim has; use another --out folder"
+            )
+
+
+def _odd_thing(connection: sqlite3.Connection) -> str:
+    things = "SELECT type, name, tbl_name, sql FROM sqlite_master"
+    for kind, name, table, text in connection.execute(things):
+        plain = kind == "table" and str(text).upper().startswith("CREATE TABLE")
+        if not plain and not (kind == "index" and text is None):
+            return f"a {kind} {name!r} of {table!r}"
+    for table in ("runs", "details", "claims", "ledger", "old_runs"):
+        for _, column, _, _, default, _, hidden in connection.execute(
+            f"PRAGMA table_xinfo({table})"
+        ):
+            if hidden or default is not None:
+                return f"a computed column {column!r} of {table!r}"
+    return ""
 
 
 def connect_to_read(path: Path) -> tuple[sqlite3.Connection, Callable[[], None]]:

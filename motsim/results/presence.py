@@ -22,6 +22,8 @@ except ImportError:  # not a POSIX system
 __all__ = ["Presence", "is_marked", "lock_file", "sees_locks"]
 
 FILE = ".motsim-alive"
+#: Without waiting: someone may have put a pipe there.
+OPEN = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
 #: Locks of an open file, not of a process: closing another descriptor does not take them away.
 SET = getattr(fcntl, "F_OFD_SETLK", None)
 GET = getattr(fcntl, "F_OFD_GETLK", None)
@@ -38,7 +40,7 @@ class Presence:
         if SET is None:
             return
         with contextlib.suppress(OSError):
-            self._file = os.open(folder / FILE, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            self._file = os.open(folder / FILE, OPEN | os.O_CREAT, 0o666)
             for mark in marks:
                 fcntl.fcntl(self._file, SET, _request(fcntl.F_RDLCK, _byte(mark)))
 
@@ -54,7 +56,7 @@ def is_marked(folder: Path, marks: Iterable[str]) -> bool | None:
     if GET is None:
         return None
     try:
-        file = os.open(folder / FILE, os.O_RDONLY | os.O_CLOEXEC)
+        file = os.open(folder / FILE, OPEN)
     except OSError:
         return None
     try:

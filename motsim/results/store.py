@@ -5,7 +5,6 @@ changed kernel never meets an old result. `motsim.results.database` keeps the fi
 """
 
 import json
-import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -16,9 +15,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from motsim import __version__
-from motsim.experiments.result import Result
+from motsim.experiments.result import STATUSES, Result
 from motsim.plans.keys import run_key
-from motsim.results.content import ContentError, packed, unpacked
+from motsim.results.content import FAILED, ContentError, decompressed, packed, unpacked
 from motsim.results.database import SCHEMA, Database, Row, StoreError, check_folder
 from motsim.results.leases import MAX_TRIES, Leases, WorkerDiedError
 
@@ -34,8 +33,8 @@ __all__ = [
     "run_key",
 ]
 
-FINISHED = ("reached", "max_steps", "diverged", "done")
-FAILED = ("error", "worker_died")
+FINISHED = STATUSES
+MOST_VERSIONS = 10  # that are told
 
 
 @dataclass(frozen=True)
@@ -98,10 +97,13 @@ class Store:
 
         A failure replaces no finished run: its owner was silent for long, and another computed it.
         """
-        row = Row(
-            key, result.status, kind, json.dumps(settings), float(seconds),
-            json.dumps(_versions()), packed(result),
-        )  # fmt: skip
+        try:
+            payload = packed(result)
+        except ContentError as error:
+            result = Result("error", {"error": str(error)})
+            payload = packed(result)
+        versions = json.dumps(_versions())
+        row = Row(key, result.status, kind, json.dumps(settings), float(seconds), versions, payload)
         with self._db.transaction():
             before = self._db.rows("SELECT status FROM runs WHERE key = ?", (key,))
             counts = not before or before[0][0] in FAILED or result.status in FINISHED
@@ -217,7 +219,7 @@ class Store:
             other._unpacked(theirs)
         return mine.status == theirs.status and (
             mine.payload == theirs.payload
-            or zlib.decompress(mine.payload) == zlib.decompress(theirs.payload)
+            or decompressed(mine.payload) == decompressed(theirs.payload)
         )
 
     def _unpacked(self, row: Row) -> tuple[Result, dict[str, str]]:
@@ -248,10 +250,18 @@ class Store:
             "SELECT versions, COUNT(*) FROM details GROUP BY versions ORDER BY 2 DESC"
         )
         return "; ".join(
-            ", ".join(f"{name} {number}" for name, number in json.loads(text).items())
+            ", ".join(f"{name} {number}" for name, number in self._parsed(text).items())
             + (f" ({count:,} runs)" if len(rows) > 1 else "")
-            for text, count in rows
-        )
+            for text, count in rows[:MOST_VERSIONS]
+        ) + (f"; and {len(rows) - MOST_VERSIONS:,} more" if len(rows) > MOST_VERSIONS else "")
+
+    def _parsed(self, text: str) -> dict[str, str]:
+        try:
+            return dict(json.loads(text))
+        except (ValueError, TypeError, RecursionError) as error:
+            raise self._db.damaged(
+                f"a run has versions that cannot be read, though its checksum is right ({error})"
+            ) from error
 
 
 @cache

@@ -18,8 +18,10 @@ from typing import Any
 
 import pandas as pd
 
+from motsim.experiments.result import check_table
 from motsim.plans.origins import origin
 from motsim.plans.plan import Cell, Sweep, sweep_words
+from motsim.regular import open_regular, read_json
 from motsim.results.columns import ColumnKind, column_kind, kinds_of, read_types, unguarded
 from motsim.results.files import TableFile, clean, replace_all
 from motsim.results.store import SCHEMA, FinishedRun, Store
@@ -240,11 +242,12 @@ def load_tables(name: str, folder: Path) -> Tables:
             if time.monotonic() > patience:
                 raise TablesError(f"{error}; rebuild with: {command}") from error
             time.sleep(0.02)
-        except (KeyError, TypeError, ValueError, OSError, AttributeError) as error:
+        except (LookupError, TypeError, ValueError, OSError, AttributeError) as error:
             if isinstance(error, TablesError):
                 raise TablesError(f"{error}; rebuild it with: {command}") from error
+            text = " ".join(str(error).split())
             raise TablesError(
-                f"{place} and its tables cannot be read ({error}); rebuild: {command}"
+                f"{place} and its tables cannot be read ({text}); rebuild: {command}"
             ) from error
 
 
@@ -253,20 +256,30 @@ class _MixedError(Exception):
 
 
 def _load(name: str, place: Path) -> Tables:
-    meta = json.loads(place.read_text())
+    meta = read_json(place)
     if meta["schema"] != SCHEMA:
         raise TablesError(f"{place} has schema {meta['schema']}, this motsim reads {SCHEMA}")
     if "types" not in meta:
         raise TablesError(f"{place} is of an older motsim and holds no types of columns")
     frames = {}
+    for table in meta["tables"]:
+        check_table(table)
     for table in ("", *meta["tables"]):
         path = place.with_name(".".join(filter(None, (name, table, "csv"))))
-        digest = hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
+        digest = _digest(path)
         if digest != meta["digests"][table]:
             raise _MixedError(f"{path} and {place} are not of one export, or were edited")
         frames[table] = _read(path, read_types(meta["types"][table]))
     main = frames.pop("")
     return Tables(name, meta, main, frames)
+
+
+def _digest(path: Path) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    with open_regular(path) as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def _read(path: Path, types: dict[str, str]) -> pd.DataFrame:

@@ -1,6 +1,5 @@
 """What is in a results folder."""
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -11,6 +10,7 @@ from motsim.plans.changes import Changes
 from motsim.plans.loading import load_sweep, sweep_names
 from motsim.plans.origins import origin_path
 from motsim.plans.plan import Sweep, SweepError, Tier
+from motsim.regular import read_json
 from motsim.results.store import FAILED, Store, StoreError
 from motsim.running.holders import held_lines
 
@@ -65,7 +65,7 @@ def describe(folder: Path, names: Sequence[str] = (), seed_start: int | None = N
     if other:
         lines.append(
             f"{other:,} runs are of none of these sweeps: other settings or seeds, older code, or"
-            " kinds of your own, whose files are to be named"
+            " kinds or data of your own, whose files are to be named"
         )
     return [*lines, *holders]
 
@@ -79,7 +79,7 @@ def _sweeps(folder: Path, names: Sequence[str], seed_start: int | None) -> Itera
     asked: dict[tuple[str, str], Changes] = {(name, ""): Changes() for name in shipped}
     for path in sorted(folder.glob("*.json")):
         try:
-            meta = json.loads(path.read_text(encoding="utf-8"))
+            meta = read_json(path)
             place = origin_path(meta["file"], folder)
             changes = Changes.described(path.stem, meta)
             if not (changes.sets or changes.cases):  # fewer seeds of the file's own settings
@@ -91,7 +91,8 @@ def _sweeps(folder: Path, names: Sequence[str], seed_start: int | None) -> Itera
     for (name, _), changes in asked.items():
         try:
             sweep = load_sweep(name, changes=changes, trusted=False)
-            if not sweep.own_kind:  # its code is run only if its file is named
+            # A file that the user did not name runs no code of its own, and opens no data.
+            if not (sweep.own_kind or sweep.opens_data):
                 yield sweep
         except SweepError:  # moved or changed since; its runs count as those of no sweep
             continue

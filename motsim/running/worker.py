@@ -15,7 +15,7 @@ from joblib.externals.loky import process_executor
 
 from motsim.experiments import load_kind
 from motsim.experiments.protocol import Kind
-from motsim.experiments.result import Result
+from motsim.experiments.result import Result, readable
 from motsim.plans.keys import kind_key
 from motsim.plans.plan import Cell
 from motsim.results.store import Store, WorkerDiedError
@@ -116,8 +116,9 @@ def compute(cell: Cell) -> tuple[dict[str, Any], Result]:
             _check_imports(own)
         return kind.dump(settings), result
     except Exception as error:
-        text = " ".join(f"{type(error).__name__}: {error}".split())
-        failed = Result("error", {"error": text, "traceback": traceback.format_exc()})
+        text = readable(" ".join(f"{type(error).__name__}: {error}".split()))
+        trace = readable(traceback.format_exc())
+        failed = Result("error", {"error": text, "traceback": trace})
         return dict(cell.values), failed
 
 
@@ -152,7 +153,7 @@ def _check_imports(kind: Kind) -> None:
 
 def worker_died(reason: object) -> Result:
     """Return the result of a run that is given up because its workers died."""
-    return Result("worker_died", {"error": str(reason)})
+    return Result("worker_died", {"error": readable(str(reason))})
 
 
 def prepare_worker(parent: int) -> None:

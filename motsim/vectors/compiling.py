@@ -6,6 +6,7 @@ so that two processes that compile two signatures at once can write one file; he
 by its signature, and carries a checksum: a damaged one is compiled again, with one warning.
 """
 
+import atexit
 import contextlib
 import hashlib
 import logging
@@ -13,6 +14,7 @@ import os
 import pickle
 import platform
 import shutil
+import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -28,6 +30,7 @@ __all__ = ["cache_folder", "compiled_here", "kernel", "kernel_cache", "rebuild"]
 PACKAGE = Path(__file__).parents[1]
 DIGEST_SIZE = 16
 LEVEL = 1
+SHARED = stat.S_IWGRP | stat.S_IWOTH
 #: Every module with kernels, or with what they are made of.
 SOURCES = (
     "vectors/*.py", "mixture/kernels/*.py", "minibatch/*.py", "rehearsal/kernels.py",
@@ -48,13 +51,49 @@ def cache_folder() -> Path:
     build.append(os.environ.get("NUMBA_CPU_NAME") or _host_cpu())
     digest.update("|".join(build).encode())
     parent = os.environ.get("MOTSIM_CACHE_DIR")
-    base = Path(parent) if parent else Path.home() / ".cache" / "motsim"
-    folder = base / digest.hexdigest()
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        base = Path(parent) if parent else Path.home() / ".cache" / "motsim"
+        folder = base / digest.hexdigest()
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if is_private(folder):
+            return folder
+        why = f"{folder} may be written by others"
+    except (OSError, RuntimeError) as error:  # no HOME, and nobody in the list of users
+        why = " ".join(str(error).split())
+    folder = _temporary(why) / digest.hexdigest()
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
+def is_private(folder: Path) -> bool:
+    """Whether nobody else can put files there: they are unpickled, which may run code."""
+    if not hasattr(os, "getuid"):
+        return True
+    seen = folder.stat()
+    return seen.st_uid in (os.getuid(), 0) and not seen.st_mode & SHARED
+
+
+def _temporary(why: str) -> Path:
+    """Make a folder below the temporary one that was ours before, or a fresh one; with a warning.
+
+    Whoever comes first may have made the one of a name that all can guess.
+    """
+    folder = Path(tempfile.gettempdir()) / f"motsim-{getattr(os, 'getuid', int)()}"
+    try:
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
+        seen = folder.lstat()
+        ours = stat.S_ISDIR(seen.st_mode) and is_private(folder) and seen.st_mode & 0o777 == 0o700
     except OSError:
-        folder = Path(tempfile.gettempdir()) / f"motsim-{os.getuid()}" / digest.hexdigest()
-        folder.mkdir(parents=True, exist_ok=True)
+        ours = False
+    if not ours:
+        folder = Path(tempfile.mkdtemp(prefix="motsim-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    os.environ["MOTSIM_CACHE_DIR"] = str(folder)  # workers do not compile, or warn, again
+    log.warning(
+        "compiled kernels are kept in %s (%s); name a folder of your own with MOTSIM_CACHE_DIR",
+        folder, why,
+    )  # fmt: skip
     return folder
 
 

@@ -283,3 +283,13 @@ def test_files_that_name_the_same_runs_are_refused(tmp_path):
     other = write(tmp_path, "epoch,loss\n0.5,1\n", "other.csv")
     with pytest.raises(ReadingError, match="step column 'epoch', but 'step' in adam"):
         read([paths[0], other])
+
+
+def test_a_small_file_that_unpacks_to_much_is_refused(tmp_path, monkeypatch):
+    path = tmp_path / "curve.csv.gz"
+    rows = "".join(f"{step},1.0\n" for step in range(1000)) + "\n" * 200_000
+    path.write_bytes(gzip.compress(("step,loss\n" + rows).encode()))
+    assert len(read(path).frame) == 1000  # control
+    monkeypatch.setattr("motsim.rates.reading.sources.UNPACKED", 100_000)
+    with pytest.raises(ReadingError, match=r"unpacks to more than [\d,]+ bytes"):
+        read(path)

@@ -1,8 +1,11 @@
 """Loaders of real data: what they return, and that no file makes them crash or run code."""
 
+import codecs
 import os
 import pickle
+import tracemalloc
 import zipfile
+import zlib
 
 import numpy as np
 import pytest
@@ -15,6 +18,7 @@ from motsim.realdata import (
     read_archive,
     write_archive,
 )
+from motsim.realdata.source import fingerprint
 
 CIFAR10 = [*(f"data_batch_{k}" for k in range(1, 6)), "test_batch"]
 
@@ -147,7 +151,7 @@ BAD_CIFAR = {
     "no data": ({"labels": [1]}, "holds 'data' and 'labels'"),
     "floats": (batch(data=np.zeros((3, 3072))), "not of type uint8"),
     "objects": (batch(data=np.array([[{}]])), "not of type uint8"),
-    "other array": (batch(data=[[0] * 3072] * 3), "'list' object has no attribute 'array'"),
+    "other array": (batch(data=[[0] * 3072] * 3), "its 'data' are not an array"),
     "shape": (batch(data=np.zeros((3, 3071), np.uint8)), "rows of 3072 bytes"),
     "fewer labels": (batch(labels=[1, 2]), "one label each"),
     "no images": (batch(rows=0), "labels of cifar10 must be 0 to 9"),
@@ -155,6 +159,9 @@ BAD_CIFAR = {
     "label -1": (batch(labels=[0, 1, -1]), "must be 0 to 9"),
     "text label": (batch(labels=["cat"] * 3), "not a cifar10 file"),
     "huge label": (batch(labels=[2**80] * 3), "not a cifar10 file"),
+    "label 0.5": (batch(labels=[0, 0.5, 1]), "must be a whole number; got 0.5"),
+    "label True": (batch(labels=[0, True, 1]), "must be a whole number; got True"),
+    "labels in labels": (batch(labels=[[0], [1], [2]]), "must be a whole number; got another"),
 }
 
 
@@ -184,6 +191,79 @@ def test_a_damaged_cifar_file_is_never_another_exception(cifar):
         assert "test_batch" in message or not message
         refused += bool(message)
     assert refused > 20
+
+
+class Doubled:
+    """One text of which a few bytes more ask for many copies."""
+
+    def __init__(self, text):
+        self.text = text
+
+    def __reduce__(self):
+        return codecs.encode, (self.text, "latin1")
+
+
+def nested(depth):
+    found = (1, 2)
+    for _ in range(depth):
+        found = (found, found)
+    return found
+
+
+TEXT = "a" * 10_000
+#: Few bytes that ask for much: each is refused while a few bytes are all that was made.
+GREEDY = {
+    "copies": pickle.dumps([Doubled(TEXT) for _ in range(5000)], 2),
+    "a far place": b"\x80\x02}r\xff\xff\xff\x7f.",
+    "a long text": b"\x80\x04\x8d" + (2**40).to_bytes(8, "little") + b"a.",
+    "a long number": b"\x80\x02\x8b\xff\xff\xff\x7f1.",
+    "labels of labels": pickle.dumps(batch(labels=[nested(60)] * 3), 2),
+    "a key of keys": pickle.dumps({"x": 1}, 2)[:-1] + pickle.dumps(nested(60), 2)[2:-1] + b"Ns.",
+}
+
+
+@pytest.mark.parametrize("name", GREEDY)
+def test_a_greedy_cifar_file_is_refused_before_it_takes_anything(cifar, name):
+    (cifar / "test_batch").write_bytes(GREEDY[name])
+    tracemalloc.start()
+    try:
+        assert "test_batch" in refusal(lambda: load_cifar("cifar10", cifar))
+        assert tracemalloc.get_traced_memory()[1] < 8_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_control_copies_take_what_they_ask_for():
+    tracemalloc.start()
+    try:
+        assert len(pickle.loads(GREEDY["copies"])) == 5000
+        assert tracemalloc.get_traced_memory()[1] > 40_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def odd_files(folder):
+    """A pipe that nobody writes, and a device that does not end."""
+    pipe = folder / "pipe"
+    os.mkfifo(pipe)
+    endless = folder / "endless"
+    endless.symlink_to("/dev/zero")
+    return pipe, endless
+
+
+@pytest.mark.timeout(20)
+def test_a_pipe_or_a_device_is_no_data(cifar, tmp_path):
+    aside = tmp_path / "aside"
+    aside.mkdir()
+    for odd in odd_files(aside):
+        (cifar / "test_batch").unlink(missing_ok=True)
+        (cifar / "test_batch").symlink_to(odd)
+        for call in (
+            lambda: load_cifar("cifar10", cifar),
+            lambda odd=odd: read_archive(odd),
+            lambda odd=odd: fingerprint(str(odd)),
+        ):
+            assert "not a regular file" in refusal(call)
 
 
 def test_a_missing_cifar_file_is_named(cifar):
@@ -224,6 +304,19 @@ def test_wrong_text_folders_are_named(news):
     for file in (news / "sci.space").iterdir():
         file.unlink()
     assert "sci.space: holds no document" in refusal(lambda: load_texts(news))
+
+
+def test_links_that_lead_out_of_a_corpus_are_refused(news, tmp_path_factory):
+    (news / "sci.space" / "again").symlink_to(news / "sci.space" / "0")
+    assert len(load_texts(news).documents) == 7  # control: within it they may
+    outside = tmp_path_factory.mktemp("outside")
+    (outside / "secret").write_text("not of the corpus")
+    link = news / "sci.space" / "more"
+    link.symlink_to(outside / "secret")
+    assert "sci.space/more: a link that leads out of" in refusal(lambda: load_texts(news))
+    link.unlink()
+    (news / "third").symlink_to(outside)
+    assert "third: a link that leads out of" in refusal(lambda: load_texts(news))
 
 
 # --- archives -------------------------------------------------------------------------------------
@@ -320,6 +413,73 @@ def test_a_damaged_archive_is_never_another_exception(tmp_path):
         assert "mine.npz" in message or not message
         refused += bool(message)
     assert refused > 100  # the checksums of the container notice most
+
+
+def rewritten(path, change, method=zipfile.ZIP_STORED):
+    """Write the archive anew with one member changed."""
+    np.savez(path, **arrays())
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    parts["tokens.npy"] = change(parts["tokens.npy"])
+    with zipfile.ZipFile(path, "w", method) as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+    return path
+
+
+def reshaped(shape, rest=b""):
+    def change(held):
+        spot = held.index(b"(6, 3, 4)")
+        return held[:spot] + shape.ljust(20) + held[spot + 20 :] + rest
+
+    return change
+
+
+LONG_HEADER = b"\x93NUMPY\x02\x00" + (2**25).to_bytes(4, "little") + b" " * 2**25
+GREEDY_ARCHIVES = {
+    "a negative number": (reshaped(b"(-6, 3, 4), }", bytes(2**25)), "shape (-6, 3, 4)"),
+    "more than it says": (reshaped(b"(6, 3, 4), }", bytes(2**25)), "truncated or too long"),
+    "a long header": (lambda _: LONG_HEADER, "no valid header"),
+    "a deep header": (reshaped(b"(" * 19), "no valid header"),
+}
+
+
+@pytest.mark.parametrize("name", GREEDY_ARCHIVES)
+def test_a_greedy_archive_is_refused_before_it_is_unpacked(tmp_path, name):
+    change, words = GREEDY_ARCHIVES[name]
+    path = rewritten(tmp_path / "mine.npz", change, zipfile.ZIP_DEFLATED)
+    assert path.stat().st_size < 100_000
+    tracemalloc.start()
+    try:
+        assert words in refusal(lambda: read_archive(path))
+        assert tracemalloc.get_traced_memory()[1] < 8_000_000
+    finally:
+        tracemalloc.stop()
+    with zipfile.ZipFile(path) as archive:  # control: unpacked it is as large as that
+        assert name == "a deep header" or len(archive.read("tokens.npy")) > 2**25
+
+
+def test_an_archive_that_unpacks_to_much_more_than_it_has_is_refused(tmp_path, monkeypatch):
+    path = tmp_path / "mine.npz"
+    np.savez_compressed(path, **arrays(tokens=np.zeros((6, 3, 4000))))
+    assert read_archive(path).tokens.shape == (6, 3, 4000)  # control: small enough
+    monkeypatch.setattr("motsim.realdata.archive.PACKED", 10_000)
+    assert "unpacks to" in refusal(lambda: read_archive(path))
+
+
+def test_bit_rot_in_a_packed_archive_is_said_in_one_line(tmp_path):
+    path = tmp_path / "mine.npz"
+    np.savez_compressed(path, **arrays(tokens=np.random.default_rng(0).normal(size=(6, 3, 400))))
+    whole = path.read_bytes()
+    kinds = set()
+    for spot in range(60, 3000, 7):
+        path.write_bytes(whole[:spot] + bytes([whole[spot] ^ 16]) + whole[spot + 1 :])
+        assert "mine.npz" in refusal(lambda: read_archive(path))
+        try:  # control: the library says it in several ways
+            np.load(path)["tokens"]
+        except Exception as error:
+            kinds.add(type(error))
+    assert {zipfile.BadZipFile, zlib.error} <= kinds
 
 
 def test_missing_and_foreign_archives_are_named(tmp_path):

@@ -7,7 +7,7 @@ import stat
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO
 
 from motsim.checks import did_you_mean
 from motsim.rates.reading import coco, ioh, records, tensorboard
@@ -21,6 +21,9 @@ __all__ = ["open_table"]
 
 HEAD = 4 << 20
 GZIP = b"\x1f\x8b"
+UNPACKED = 1 << 26
+"""Bytes from which on a gzipped file unpacks to at most `RATIO` times its own."""
+RATIO = 50
 BINARY = {
     b"\x80": "a pickle, never opened as it may run code",
     b"PK": "a zip archive (xlsx, npz, ...)",
@@ -66,7 +69,7 @@ def _file(path: Path, name: str, loss: str | None) -> Table:
         packed = file.read(2) == GZIP
 
     def bare() -> BinaryIO:
-        return cast(BinaryIO, gzip.open(path, "rb")) if packed else open(path, "rb")
+        return _Unpacked(name, path).buffered() if packed else open(path, "rb")
 
     with bare() as stream:
         head = stream.read(HEAD)
@@ -97,6 +100,36 @@ def _file(path: Path, name: str, loss: str | None) -> Table:
         with _text(opener) as lines:
             return ioh.ioh_table(name, path, lines)
     return delimited(name, opener, head, whole)
+
+
+class _Unpacked(io.RawIOBase):
+    """What a gzipped file holds; a refusal where it is far more than the file."""
+
+    def __init__(self, name: str, path: Path) -> None:
+        self._name, self._stream = name, gzip.GzipFile(path, "rb")
+        self._packed = os.stat(path).st_size
+        self._most = max(UNPACKED, RATIO * self._packed)
+        self._read = 0
+
+    def buffered(self) -> BinaryIO:
+        return io.BufferedReader(self, 1 << 20)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        count = self._stream.readinto(buffer)
+        self._read += count
+        if self._read > self._most:
+            raise ReadingError(
+                f"{self._name}: unpacks to more than {self._most:,} bytes from {self._packed:,};"
+                " unpack it first"
+            )
+        return count
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()
 
 
 def _text(opener: Callable[[], BinaryIO]) -> io.TextIOWrapper:
