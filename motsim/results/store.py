@@ -32,6 +32,7 @@ __all__ = [
     "WorkerDiedError",
     "check_folder",
     "run_key",
+    "versions_here",
 ]
 
 FINISHED = ("reached", "max_steps", "diverged", "done")
@@ -93,14 +94,17 @@ class Store:
         settings: dict[str, Any],
         result: Result,
         seconds: float,
+        versions: dict[str, str] | None = None,
     ) -> None:
         """Write one finished run in one transaction; on return it is on disk (see `together`).
+
+        `versions` are those of the libraries where it was computed, if not in this process.
 
         A failure replaces no finished run: its owner was silent for long, and another computed it.
         """
         row = Row(
             key, result.status, kind, json.dumps(settings), float(seconds),
-            json.dumps(_versions()), packed(result),
+            json.dumps(versions or versions_here()), packed(result),
         )  # fmt: skip
         with self._db.transaction():
             before = self._db.rows("SELECT status FROM runs WHERE key = ?", (key,))
@@ -255,6 +259,7 @@ class Store:
 
 
 @cache
-def _versions() -> dict[str, str]:
+def versions_here() -> dict[str, str]:
+    """Versions of the libraries that runs of this process are made with."""
     found = {name: version(name) for name in ("numpy", "numba", "scipy")}
     return {"motsim": __version__, **found}
