@@ -85,8 +85,7 @@ def _shard(text: str) -> Any:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
-    options = parser()
-    arguments = options.parse_args(argv)
+    arguments = (options := parser()).parse_args(argv)
     if arguments.shard and arguments.collect:  # a share would be exported as the whole
         options.error("--collect merges all shares of a sweep; leave --shard out")
     if arguments.list and arguments.names:
@@ -230,7 +229,7 @@ def _report(
     from motsim.results.store import FAILED
 
     if len(versions := tables.meta["versions"]) > 1:
-        names = sorted({name for one in versions for name in one})
+        names = sorted(set().union(*versions))
         mixed = [n for n in names if len({one.get(n) for one in versions}) > 1]
         progress.notice(
             f"{sweep.name}: runs of several versions of {', '.join(mixed)} stand together; they may"
