@@ -7,7 +7,7 @@ from pathlib import Path
 
 from figures import draw, figure_names
 from motsim.commands.door import spoken
-from motsim.commands.parser import CommandParser
+from motsim.commands.parser import CommandParser, folder_name
 from motsim.printing import printable
 from motsim.results.folder import StoreError
 from motsim.results.tables import TablesError, load_tables
@@ -23,7 +23,7 @@ def parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     options.add_argument("names", nargs="*", metavar="NAME", help="default: all")
-    options.add_argument("--out", type=Path, default=Path("results"), metavar="DIR")
+    options.add_argument("--out", type=folder_name, default=Path("results"), metavar="DIR")
     return options
 
 
@@ -54,4 +54,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    from motsim.commands.streams import as_process
+
+    raise SystemExit(as_process(main))

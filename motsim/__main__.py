@@ -9,8 +9,9 @@ from motsim import __version__
 from motsim.checks import did_you_mean
 from motsim.commands.door import front_door
 from motsim.commands.names import COMMANDS
+from motsim.commands.streams import as_process
 
-__all__ = ["main"]
+__all__ = ["main", "start"]
 
 USAGE = """\
 usage: {program} COMMAND [OPTION...]
@@ -49,5 +50,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return code
 
 
+def start() -> int:
+    """Run a command in a process of its own; return its exit code."""
+    return as_process(main)
+
+
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(start())

@@ -162,4 +162,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    from motsim.commands.streams import as_process
+
+    raise SystemExit(as_process(main))

@@ -85,10 +85,11 @@ def _shard(text: str) -> Any:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
-    options = parser()
-    arguments = options.parse_args(argv)
+    arguments = (options := parser()).parse_args(argv)
     if arguments.shard and arguments.collect:  # a share would be exported as the whole
         options.error("--collect merges all shares of a sweep; leave --shard out")
+    if arguments.list and arguments.names:
+        options.error("--list lists all sweeps; leave the names out, or use --dry-run")
     reads = arguments.list or arguments.dry_run or arguments.status or arguments.schema
     return answer(
         PROGRAM, argv, arguments, lambda progress: _act(arguments, progress), writes=not reads
@@ -227,6 +228,13 @@ def _report(
     from motsim.commands.summary import print_conclusion, print_findings, print_hitting_times
     from motsim.results.store import FAILED
 
+    if len(versions := tables.meta["versions"]) > 1:
+        names = sorted(set().union(*versions))
+        mixed = [n for n in names if len({one.get(n) for one in versions}) > 1]
+        progress.notice(
+            f"{sweep.name}: runs of several versions of {', '.join(mixed)} stand together; they may"
+            f" differ in the last digits ({PROGRAM} --status says how many are of which)"
+        )
     failed = tables.runs[tables.runs["status"].isin(FAILED)]
     for _, row in failed.iterrows():
         progress.warn(f"run {row['run']} failed: {row['error']}")
@@ -287,4 +295,6 @@ def _draw(name: str, tables: "Tables", folder: Path, progress: "Progress") -> bo
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    from motsim.commands.streams import as_process
+
+    raise SystemExit(as_process(main))

@@ -216,4 +216,6 @@ def _reproduce(names: list[str], arguments: argparse.Namespace, progress: "Progr
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    from motsim.commands.streams import as_process
+
+    raise SystemExit(as_process(main))

@@ -75,7 +75,7 @@ def test_the_version_is_the_one_of_the_package(capsys):
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"motsim {motsim.__version__}\n"
     scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
-    assert scripts == {"motsim": "motsim.__main__:main"}
+    assert scripts == {"motsim": "motsim.__main__:start"}
 
 
 def test_help_names_every_command(capsys):

@@ -1,7 +1,6 @@
 """A command's answer: its exit code, and one line on whatever stopped it."""
 
 import argparse
-import os
 import shlex
 import signal
 import sys
@@ -62,9 +61,6 @@ def answer(
     except (SweepError, StoreError, TablesError, MissingExtraError, BackendError) as error:
         progress.warn(one_line(spoken(f"{program}: {error}")))
         return 2
-    except BrokenPipeError:  # the reader of a pipe has seen enough, as in `--dry-run | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
     except RuntimeError as error:
         progress.warn(spoken(f"{program}: {' '.join(str(error).split())}"))
         return 1

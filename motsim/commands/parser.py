@@ -9,7 +9,7 @@ from typing import NoReturn
 from motsim.checks import did_you_mean
 from motsim.commands.door import spoken
 
-__all__ = ["CommandParser", "add_run_options", "first_seed", "positive_integer"]
+__all__ = ["CommandParser", "add_run_options", "first_seed", "folder_name", "positive_integer"]
 
 CHOICE = re.compile(r"invalid choice: '(.*)' \(choose from (.*)\)")
 
@@ -49,6 +49,13 @@ def positive_integer(text: str) -> int:
     return value
 
 
+def folder_name(text: str) -> Path:
+    """Read the name of a folder; an empty one would be the present folder."""
+    if not text:
+        raise argparse.ArgumentTypeError("must name a folder; got ''")
+    return Path(text)
+
+
 def first_seed(text: str) -> int:
     """Read the first seed: a whole number from 0 to `LAST_START`."""
     from motsim.plans.file import LAST_START
@@ -71,7 +78,7 @@ def add_run_options(options: argparse.ArgumentParser) -> None:
         "--seed-start", type=first_seed, metavar="N", help="the first seed; default: the file's"
     )
     options.add_argument(
-        "--out", type=Path, default=Path("results"), metavar="DIR", help="results folder"
+        "--out", type=folder_name, default=Path("results"), metavar="DIR", help="results folder"
     )
     options.add_argument(
         "--jobs", type=positive_integer, metavar="N", help="runs at a time; default: all cores"

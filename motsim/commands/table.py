@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from motsim.checks import nearest
-from motsim.commands.parser import CommandParser
+from motsim.commands.parser import CommandParser, folder_name
 
 if TYPE_CHECKING:
     from motsim.results.tables import Tables
@@ -48,7 +48,7 @@ def parser() -> argparse.ArgumentParser:
     what = options.add_mutually_exclusive_group()
     what.add_argument("--steps", action="store_true", help="median T(eps) of each setting")
     what.add_argument("--columns", nargs="+", metavar="RESULT", help="medians of these results")
-    options.add_argument("--out", type=Path, default=Path("results"), metavar="DIR")
+    options.add_argument("--out", type=folder_name, default=Path("results"), metavar="DIR")
     return options
 
 

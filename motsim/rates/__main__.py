@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 import shutil
 import sys
 import textwrap
@@ -79,9 +78,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ReadingError as error:
         print(one_line(spoken(f"{PROGRAM}: {error}")), file=sys.stderr)
         return 2
-    except BrokenPipeError:  # the reader of a pipe has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
     except OSError as error:
         told = f"{PROGRAM}: {error.strerror}: {error.filename}"
         print(one_line(spoken(told)), file=sys.stderr)
@@ -276,4 +272,6 @@ def _say(text: str, width: int, indent: str = "", first: str = "") -> None:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    from motsim.commands.streams import as_process
+
+    raise SystemExit(as_process(main))

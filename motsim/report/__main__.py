@@ -8,7 +8,7 @@ from pathlib import Path
 
 from motsim.checks import nearest
 from motsim.commands.door import spoken
-from motsim.commands.parser import CommandParser
+from motsim.commands.parser import CommandParser, folder_name
 from motsim.printing import one_line
 
 __all__ = ["main", "parser"]
@@ -37,7 +37,7 @@ def parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     options.add_argument("names", nargs="*", metavar="NAME", help="default: all claims and tables")
-    options.add_argument("--out", type=Path, default=Path("results"), metavar="DIR")
+    options.add_argument("--out", type=folder_name, default=Path("results"), metavar="DIR")
     options.add_argument("--to", type=Path, metavar="FILE", help="default: DIR/report.html")
     return options
 
@@ -107,4 +107,6 @@ def _replace(place: Path, page: str) -> None:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    from motsim.commands.streams import as_process
+
+    raise SystemExit(as_process(main))

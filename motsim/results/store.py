@@ -31,6 +31,7 @@ __all__ = [
     "WorkerDiedError",
     "check_folder",
     "run_key",
+    "versions_here",
 ]
 
 FINISHED = STATUSES
@@ -92,8 +93,11 @@ class Store:
         settings: dict[str, Any],
         result: Result,
         seconds: float,
+        versions: dict[str, str] | None = None,
     ) -> None:
         """Write one finished run in one transaction; on return it is on disk (see `together`).
+
+        `versions` are those of the libraries where it was computed, if not in this process.
 
         A failure replaces no finished run: its owner was silent for long, and another computed it.
         """
@@ -102,8 +106,8 @@ class Store:
         except ContentError as error:
             result = Result("error", {"error": str(error)})
             payload = packed(result)
-        versions = json.dumps(_versions())
-        row = Row(key, result.status, kind, json.dumps(settings), float(seconds), versions, payload)
+        stored = json.dumps(versions or versions_here())
+        row = Row(key, result.status, kind, json.dumps(settings), float(seconds), stored, payload)
         with self._db.transaction():
             before = self._db.rows("SELECT status FROM runs WHERE key = ?", (key,))
             counts = not before or before[0][0] in FAILED or result.status in FINISHED
@@ -265,6 +269,7 @@ class Store:
 
 
 @cache
-def _versions() -> dict[str, str]:
+def versions_here() -> dict[str, str]:
+    """Versions of the libraries that runs of this process are made with."""
     found = {name: version(name) for name in ("numpy", "numba", "scipy")}
     return {"motsim": __version__, **found}

@@ -30,6 +30,7 @@ __all__ = ["Tables", "TablesError", "export", "load_tables"]
 
 JOINED = "hits"
 KEPT_VALUES = 2_000_000  # of the runs of a sweep, at 32 bytes or less
+RUN_VALUES = 40  # what the objects of a run take beside, in values
 PATIENCE = 2.0  # seconds to wait for an export that is under way
 _Columns = dict[str, set[ColumnKind]]  # of a table: name -> kinds of its values
 
@@ -206,7 +207,11 @@ def _count(columns: dict[str, list[Any]]) -> int:
 def _size(run: FinishedRun) -> int:
     """Return about how many values a run holds."""
     tables = run.result.tables.values()
-    return len(run.result.metrics) + sum(_count(columns) * len(columns) for columns in tables)
+    return (
+        RUN_VALUES
+        + len(run.result.metrics)
+        + sum(_count(columns) * len(columns) for columns in tables)
+    )
 
 
 def _shared(cells: Sequence[Cell]) -> dict[str, Any]:

@@ -144,10 +144,10 @@ def _run_batch(
         for answers in found_by_task:
             if backend.remote:
                 with store.together():
-                    for key, _, seconds, found in answers:
+                    for key, _, seconds, found, versions in answers:
                         if found:
-                            store.commit(key, cells[key].kind, *found, seconds)
-            for key, status, seconds, _ in answers:
+                            store.commit(key, cells[key].kind, *found, seconds, versions)
+            for key, status, seconds, *_ in answers:
                 unanswered.discard(key)
                 if status == "elsewhere":
                     elsewhere += 1

@@ -18,7 +18,7 @@ from motsim.experiments.protocol import Kind
 from motsim.experiments.result import Result, readable
 from motsim.plans.keys import kind_key
 from motsim.plans.plan import Cell
-from motsim.results.store import Store, WorkerDiedError
+from motsim.results.store import Store, WorkerDiedError, versions_here
 from motsim.running.backends import BackendError
 from motsim.threads import one_thread
 
@@ -28,12 +28,16 @@ PR_SET_PDEATHSIG = 1
 
 
 class Done(NamedTuple):
-    """What a task tells of one run; settings and result only where the caller commits them."""
+    """What a task tells of one run.
+
+    Where the caller commits them, also settings, result and the versions of the libraries there.
+    """
 
     key: str
     status: str
     seconds: float
     found: tuple[dict[str, Any], Result] | None = None
+    versions: dict[str, str] | None = None
 
 
 def execute(cells: Sequence[Cell], folder: str, sweep: str = "") -> list[Done]:
@@ -85,7 +89,7 @@ def execute_away(cells: Sequence[Cell]) -> list[Done]:
                     " one everywhere"
                 )
             seconds = time.perf_counter() - begin
-            done.append(Done(cell.key, result.status, seconds, (settings, result)))
+            done.append(Done(cell.key, result.status, seconds, (settings, result), versions_here()))
     return done
 
 
