@@ -20,8 +20,8 @@ def parser() -> argparse.ArgumentParser:
     """Return the command's options."""
     options = CommandParser(
         prog="python -m figures",
-        description="Draw figures (PDF, PNG, SVG) from the tables that motsim.sweep wrote, and their"
-        " captions (NAME.tex; also in the PDF's metadata).",
+        description="Draw figures (PDF, PNG, SVG) from the tables that motsim.sweep wrote, with"
+        " captions (NAME.tex, and in the PDF's metadata).",
         allow_abbrev=False,
     )
     options.add_argument("names", nargs="*", metavar="NAME", help="default: all")

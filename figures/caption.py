@@ -63,12 +63,12 @@ def caption(name: str, tables: Tables) -> Caption:
 
 
 def latex(text: str) -> str:
-    """Return words that LaTeX sets as they are read.
+    r"""Return words that LaTeX sets as they are read.
 
     Examples
     --------
-    >>> latex("5 % of ε_0")
-    '5 \\\\% of $\\\\varepsilon$\\\\_0'
+    >>> print(latex("5 % of ε_0"))
+    5 \% of $\varepsilon$\_0
     """
     return "".join(SIGNS.get(sign, sign) for sign in text)
 

@@ -78,15 +78,17 @@ def legend(owner: Axes | Figure, **options: Any) -> None:
 
 
 def label_stages(ax: Axes, stages: list[tuple[str, float, float]]) -> None:
-    """Shade the stages (name, start, stop) of a logarithmic step axis; name them on top.
+    """Shade the stages (name, start, stop) of an axis of steps; name them on top.
 
     The second name ends where its stage does and the third begins with its own: both stages
     can be narrower than their names.
     """
+    straight = ax.get_xscale() == "linear"
     for place, (name, start, stop) in enumerate(stages):
         ax.axvspan(start, stop, color="0.5", alpha=0.10 if place % 2 == 0 else 0.0, lw=0)
-        x, ha, shift = {1: (stop, "right", -1.5), 2: (start, "left", 1.5)}.get(
-            place, ((start * stop) ** 0.5, "center", 0.0)
+        middle = (start + stop) / 2 if straight else (start * stop) ** 0.5
+        x, ha, shift = {1: (stop, "right", -3.0), 2: (start, "left", 3.0)}.get(
+            place, (middle, "center", 0.0)
         )
         ax.annotate(
             name, (x, 1.0), (shift, 1.5), xycoords=ax.get_xaxis_transform(),

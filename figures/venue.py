@@ -92,9 +92,11 @@ def fit(figure: Figure, renderer: RendererBase) -> None:
     """Break lines of text, and legends, that are wider than what they stand on."""
     whole = float(figure.bbox.width)
     for legend in figure.legends:
-        while legend._ncols > 1 and legend.get_window_extent(renderer).width > whole:
-            legend.set_ncols(legend._ncols - 1)
-    for text in (figure._supxlabel, figure._suptitle):
+        columns = len(legend.get_texts())
+        while columns > 1 and legend.get_window_extent(renderer).width > whole:
+            columns -= 1
+            legend.set_ncols(columns)
+    for text in (getattr(figure, "_supxlabel", None), getattr(figure, "_suptitle", None)):
         if text is not None:
             _break(text, whole, renderer)
     for ax in figure.axes:

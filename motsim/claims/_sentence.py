@@ -27,7 +27,7 @@ def sentence(findings: Sequence[Finding]) -> str:
         if len(by[word]) == total:
             which = {1: "the one case", 2: "both cases"}.get(total, f"all {total} cases")
             return f"It {verb} in {which}."
-    parts = []
+    parts: list[str] = []
     for word, verb in VERBS.items():
         cases = by[word]
         if not cases:
