@@ -131,6 +131,7 @@ def laid_out(figure: "Figure") -> "Bbox | None":
         if venue.wide():
             venue.fit(figure, FigureCanvasAgg(figure).get_renderer())
             engine.execute(figure)
+            venue.within(figure, engine)
         figure.set_layout_engine(None)
     frame = None
     if mpl.rcParams["savefig.bbox"] == "tight":

@@ -97,11 +97,11 @@ def accuracy(tables: Tables, ax: Axes, look: Mapping[str, tuple[str, int, str]] 
     starts = cubic.groupby("stage", sort=False)["step"].min()
     stops = [*starts.iloc[1:], cubic["step"].max()] if len(cubic) else []
     names = ["I", "II", "III"]
+    ax.set_xscale("log")
     style.label_stages(
         ax,
         [(n, max(a, 1), b) for n, a, b in zip(names, starts, stops, strict=False)],
     )
-    ax.set_xscale("log")
     ax.set_ylim(-0.03, 1.04)
     if look is LOOK:
         ax.set_ylabel("P[m(X) ∈ M$_n$]")

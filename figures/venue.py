@@ -10,7 +10,17 @@ from matplotlib.backend_bases import RendererBase
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-__all__ = ["VENUES", "Width", "fit", "letters", "narrowest", "printed", "wide", "width_of"]
+__all__ = [
+    "VENUES",
+    "Width",
+    "fit",
+    "letters",
+    "narrowest",
+    "printed",
+    "wide",
+    "width_of",
+    "within",
+]
 
 
 @dataclass(frozen=True)
@@ -95,7 +105,7 @@ def fit(figure: Figure, renderer: RendererBase) -> None:
         columns = len(legend.get_texts())
         while columns > 1 and legend.get_window_extent(renderer).width > whole:
             columns -= 1
-            legend.set_ncols(columns)
+            _columns(legend, columns)
     for text in (getattr(figure, "_supxlabel", None), getattr(figure, "_suptitle", None)):
         if text is not None:
             _break(text, whole, renderer)
@@ -104,6 +114,25 @@ def fit(figure: Figure, renderer: RendererBase) -> None:
         for text in (ax.title, ax.xaxis.label):
             _break(text, room, renderer)
         _break(ax.yaxis.label, float(ax.bbox.height) * 1.05, renderer, upright=True)
+
+
+def within(figure: Figure, engine: Any) -> None:
+    """Draw the panels closer where something beside them still reaches over an edge."""
+    box, whole = figure.get_tightbbox(), float(figure.get_figwidth())
+    left, right = max(-box.x0, 0.0) / whole, max(box.x1 - whole, 0.0) / whole
+    if left or right:
+        engine.set(rect=(left, 0.0, 1.0 - left - right, 1.0))
+        engine.execute(figure)
+
+
+def _columns(legend: Any, columns: int) -> None:
+    """Set a legend anew; matplotlib takes the number of columns in, but keeps the old boxes."""
+    labels = [text.get_text() for text in legend.get_texts()]
+    title = legend.get_title()
+    size, words = title.get_fontsize(), title.get_text()
+    legend.set_ncols(columns)
+    legend._init_legend_box(list(legend.legend_handles), labels)
+    legend.set_title(words or None, prop={"size": size})
 
 
 def _break(text: Text, room: float, renderer: RendererBase, *, upright: bool = False) -> None:

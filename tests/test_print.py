@@ -65,6 +65,38 @@ def test_text_that_is_too_wide_is_broken_and_keeps_its_size(word):
         assert figure.get_tightbbox().width > figure.get_figwidth() + 0.1
 
 
+def test_what_reaches_over_the_edge_is_drawn_within(monkeypatch):
+    def beyond():
+        with style.context(), venue.printed(venue.width_of("3")):
+            figure, (ax,) = style.panels(1)
+            ax.annotate("words beside the axes", (1, 0.5), xycoords="axes fraction").set_in_layout(
+                False
+            )
+            laid_out(figure)
+            ends = [text.get_window_extent().x1 for text in ax.texts]
+            return max(ends) / figure.dpi - 3.0
+
+    assert beyond() < 0.25
+    monkeypatch.setattr(venue, "within", lambda figure, engine: None)  # control
+    assert beyond() > 0.5
+
+
+def test_a_legend_that_is_too_wide_gets_fewer_columns():
+    widths = []
+    for word in ("6.75", "3"):
+        with style.context(), venue.printed(venue.width_of(word)):
+            figure, (ax,) = style.panels(1)
+            for n in range(5):
+                ax.plot([1, 2], [n, 1], label=f"a label, number {n}")
+            legend = figure.legend(loc="outside upper center", ncols=5, title="of five")
+            laid_out(figure)
+            box = legend.get_window_extent()
+            widths.append(box.width / figure.dpi)
+            assert legend.get_title().get_text() == "of five"
+    assert widths[1] <= 3.0
+    assert widths[0] > 3.0  # control: one row where there is room
+
+
 def test_fewer_panels_in_a_row_where_it_is_narrow_and_never_in_a_grid():
     assert venue.narrowest(3, 1, 3.25) == (2, 2)
     assert venue.narrowest(3, 1, 6.75) == (3, 1)
