@@ -10,17 +10,7 @@ from matplotlib.backend_bases import RendererBase
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-__all__ = [
-    "VENUES",
-    "Width",
-    "fit",
-    "letters",
-    "narrowest",
-    "printed",
-    "wide",
-    "width_of",
-    "within",
-]
+__all__ = ["VENUES", "Width", "fit", "letters", "narrowest", "printed", "wide", "width_of"]
 
 
 @dataclass(frozen=True)
@@ -114,15 +104,6 @@ def fit(figure: Figure, renderer: RendererBase) -> None:
         for text in (ax.title, ax.xaxis.label):
             _break(text, room, renderer)
         _break(ax.yaxis.label, float(ax.bbox.height) * 1.05, renderer, upright=True)
-
-
-def within(figure: Figure, engine: Any) -> None:
-    """Draw the panels closer where something beside them still reaches over an edge."""
-    box, whole = figure.get_tightbbox(), float(figure.get_figwidth())
-    left, right = max(-box.x0, 0.0) / whole, max(box.x1 - whole, 0.0) / whole
-    if left or right:
-        engine.set(rect=(left, 0.0, 1.0 - left - right, 1.0))
-        engine.execute(figure)
 
 
 def _columns(legend: Any, columns: int) -> None:

@@ -65,22 +65,6 @@ def test_text_that_is_too_wide_is_broken_and_keeps_its_size(word):
         assert figure.get_tightbbox().width > figure.get_figwidth() + 0.1
 
 
-def test_what_reaches_over_the_edge_is_drawn_within(monkeypatch):
-    def beyond():
-        with style.context(), venue.printed(venue.width_of("3")):
-            figure, (ax,) = style.panels(1)
-            ax.annotate("words beside the axes", (1, 0.5), xycoords="axes fraction").set_in_layout(
-                False
-            )
-            laid_out(figure)
-            ends = [text.get_window_extent().x1 for text in ax.texts]
-            return max(ends) / figure.dpi - 3.0
-
-    assert beyond() < 0.25
-    monkeypatch.setattr(venue, "within", lambda figure, engine: None)  # control
-    assert beyond() > 0.5
-
-
 def test_a_legend_that_is_too_wide_gets_fewer_columns():
     widths = []
     for word in ("6.75", "3"):
