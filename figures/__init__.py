@@ -24,10 +24,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.transforms import Bbox
 
+    from figures.venue import Width
+
 __all__ = ["ANY", "check", "draw", "drawn", "figure_module", "figure_names", "laid_out"]
 
 ANY = "any-sweep"  # of sweeps without a figure of their own
-NOT_FIGURES = {"any_sweep", "inline", "style", "__main__"}
+NOT_FIGURES = {"any_sweep", "caption", "inline", "style", "venue", "__main__"}
 #: Format -> what its metadata must leave out, so that the same tables give the same bytes.
 FORMATS: dict[str, dict[str, Any]] = {
     "pdf": {"CreationDate": None},
@@ -113,28 +115,58 @@ def drawn(name: str, tables: Tables) -> "Iterator[dict[str, Figure]]":
 def laid_out(figure: "Figure") -> "Bbox | None":
     """Lay a figure out for good; return the part of it that is drawn, in inches (None: all).
 
-    Saved without it, it would be laid out and drawn once more for each format.
+    Saved without it, it would be laid out and drawn once more for each format. For print the
+    part is exactly as wide as the figure, whatever is drawn in it.
     """
     import matplotlib as mpl
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.transforms import Bbox
+
+    from figures import venue
 
     usual, dpi = figure.dpi, mpl.rcParams["savefig.dpi"]
     figure.dpi = usual if dpi == "figure" else dpi
     if engine := figure.get_layout_engine():
         engine.execute(figure)
+        if venue.wide():
+            venue.fit(figure, FigureCanvasAgg(figure).get_renderer())
+            engine.execute(figure)
         figure.set_layout_engine(None)
     frame = None
     if mpl.rcParams["savefig.bbox"] == "tight":
         frame = figure.get_tightbbox().padded(mpl.rcParams["savefig.pad_inches"])
+    if frame and venue.wide():
+        frame = Bbox.from_extents(0.0, frame.y0, figure.get_figwidth(), frame.y1)
     figure.dpi = usual
     return frame
 
 
-def draw(name: str, tables: Tables, folder: Path) -> list[Path]:
+def draw(
+    name: str,
+    tables: Tables,
+    folder: Path,
+    width: "Width | None" = None,
+    *,
+    serif: bool = False,
+    captions: bool = False,
+) -> list[Path]:
     """Draw one module's figures as PDF, PNG and SVG into ``folder/figures``; return the PNG paths.
 
     Those of changed runs carry the ending of their tables' name, as ``@seed_start=1000``.
     Nothing in the files depends on time: the same tables give the same pictures. No file is
     replaced unless all can be drawn and written.
+
+    Parameters
+    ----------
+    name : str
+    tables : Tables
+    folder : Path
+        Results folder.
+    width : Width, optional
+        Of the page it is printed on; by default as on a screen.
+    serif : bool
+    captions : bool
+        Also judge the claim: its caption goes beside as ``NAME.tex`` and into the PDF.
 
     Raises
     ------
@@ -143,15 +175,27 @@ def draw(name: str, tables: Tables, folder: Path) -> list[Path]:
     StoreError
         If they cannot be written; the old files stay as they were.
     """
+    from figures.venue import printed
+
     files: dict[str, bytes] = {}
     ending = tables.name.removeprefix(split_table(tables.name)[0])
-    with drawn(name, tables) as figures:
+    with printed(width, serif=serif), drawn(name, tables) as figures:
+        words = None
+        if captions:
+            from figures.caption import caption
+
+            words = caption(name, tables)
         for title, figure in figures.items():
             frame = laid_out(figure)
-            for suffix, metadata in FORMATS.items():
+            for suffix, usual in FORMATS.items():
+                metadata = usual
+                if words and suffix == "pdf":
+                    metadata = usual | {"Title": words.title, "Subject": words.text}
                 stream = io.BytesIO()
                 figure.savefig(stream, format=suffix, metadata=metadata, bbox_inches=frame)
                 files[f"{title}{ending}.{suffix}"] = stream.getvalue()
+            if words:
+                files[f"{title}{ending}.tex"] = words.latex(title).encode()
     place = folder / "figures"
     check_folder(place)
     parts = {name: TableFile(place / name) for name in files}

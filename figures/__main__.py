@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from figures import draw, figure_names
+from figures.venue import Width, width_of
 from motsim.commands.door import spoken
 from motsim.commands.parser import CommandParser, folder_name
 from motsim.printing import printable
@@ -19,12 +20,25 @@ def parser() -> argparse.ArgumentParser:
     """Return the command's options."""
     options = CommandParser(
         prog="python -m figures",
-        description="Draw figures (PDF, PNG, SVG) from the tables that motsim.sweep wrote.",
+        description="Draw figures (PDF, PNG, SVG) from the tables that motsim.sweep wrote, with"
+        " captions (NAME.tex, and in the PDF's metadata).",
         allow_abbrev=False,
     )
     options.add_argument("names", nargs="*", metavar="NAME", help="default: all")
     options.add_argument("--out", type=folder_name, default=Path("results"), metavar="DIR")
+    options.add_argument(
+        "--width", type=_width, metavar="WIDTH",
+        help="lay out for print, exactly as wide: icml, neurips, iclr, or inches",
+    )  # fmt: skip
+    options.add_argument("--serif", action="store_true", help="serif letters, as in LaTeX")
     return options
+
+
+def _width(word: str) -> Width:
+    try:
+        return width_of(word)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -42,7 +56,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     missing = 0
     for name in arguments.names or figure_names():
         try:
-            for path in draw(name, load_tables(name, arguments.out), arguments.out):
+            tables = load_tables(name, arguments.out)
+            for path in draw(
+                name, tables, arguments.out, arguments.width, serif=arguments.serif, captions=True
+            ):
                 print(path)
         except TablesError as error:
             refused(error)

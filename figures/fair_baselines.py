@@ -3,6 +3,7 @@
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator
 
 from figures import style
 from motsim.claims._outcomes import Outcomes
@@ -50,7 +51,7 @@ def draw(tables: Tables) -> dict[str, Figure]:
         share(steps.baseline, y, color, marker, axes[2])
         share(steps.reference, rows.index(REFERENCE) + shift, color, marker, axes[2])
     for target, (color, marker, _) in LOOK.items():
-        axes[2].plot([], [], marker, color=style.PALETTE[color], ms=3.5, label=f"ε = {target:.0e}")
+        axes[2].plot([], [], marker, color=style.PALETTE[color], ms=3.5, label=f"ε = {target:g}")
     for ax, what in zip(axes, ("T(ε)", "work (multiply-adds)", ""), strict=True):
         ax.set_yticks(range(len(rows)), [LABELS[name] for name in rows] if ax is axes[0] else [])
         ax.set_ylim(max(len(rows), 1) - 0.5, -0.5)
@@ -58,11 +59,26 @@ def draw(tables: Tables) -> dict[str, Figure]:
             ax.axvspan(1.0, ADVANTAGE, color="0.5", alpha=0.15, lw=0)
             ax.axvline(1.0, color=style.GRAY, lw=0.8)
             ax.set_xscale("log")
+            ax.xaxis.set_major_locator(LogLocator(10.0, numticks=6))
+            ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+            sides(ax, *(("dearer", "cheaper") if what.startswith("work") else ("slower", "faster")))
             ax.set_xlabel(f"{what} / that of MoT\n(95 % interval; open: a bound)")
     axes[2].set_xlim(0.0, 1.05)
     axes[2].set_xlabel("share of runs that specialize\n(single: stay finite; 95 %)")
     style.legend(axes[2], loc="upper left", fontsize=6.5)
     return {"fair-baselines": figure}
+
+
+def sides(ax: Axes, loses: str, wins: str) -> None:
+    """Say above the axis on which side the mixture wins."""
+    low, high = ax.get_xlim()
+    ax.set_xlim(min(low, 0.25), max(high, 6.0))  # both sides have room
+    for text, ha, shift in ((f"MoT {wins} →", "left", 2), (f"← {loses}", "right", -2)):
+        ax.annotate(
+            text, (1.0, 1.0), (shift, 2), ha=ha, va="bottom",
+            xycoords=ax.get_xaxis_transform(), textcoords="offset points", fontsize=6.5,
+            color=style.GRAY,
+        )  # fmt: skip
 
 
 def ratio(found: StepRatio, y: float, color: int, marker: str, ax: Axes) -> None:

@@ -21,7 +21,8 @@ LABELS = {
     "logistic-normalized": "logistic, normalized",
 }
 COLORS = {"cubic": 3, "classes": 4, "linear": 1, "logistic": 0, "logistic-normalized": 2}
-MARKERS = "oDs"
+#: Case -> marker, one for all its step sizes: they lie on one line.
+MARKERS = {"cubic": "o", "classes": "s", "linear": "D", "logistic": "^", "logistic-normalized": "v"}
 
 
 def draw(tables: Tables) -> dict[str, Figure]:
@@ -37,7 +38,8 @@ def draw(tables: Tables) -> dict[str, Figure]:
     right.set_xlabel("measured / derived number of steps")
     figure.supxlabel(
         f"left: marker = mean of {seeds} seeds, line = derived, nothing fitted;"
-        f" right: 95 % interval of {seeds} seeds, band: ± 5 %",
+        f" right: 95 % interval of {seeds} seeds"
+        " (open: no run differs), band: ± 5 %",
         fontsize=7,
     )
     return {"rate-mot": figure}
@@ -46,7 +48,7 @@ def draw(tables: Tables) -> dict[str, Figure]:
 def hitting(groups: list[pd.DataFrame], ax: Axes) -> None:
     """Draw mean steps from eps_0, times the step size, and the derived recursion."""
     named: set[str] = set()
-    for place, rows in enumerate(groups):
+    for rows in groups:
         case, n, rate = settings(rows)
         good = specialized(rows, n)
         if good.empty:
@@ -62,7 +64,7 @@ def hitting(groups: list[pd.DataFrame], ax: Axes) -> None:
         fine = np.geomspace(e[0], e[-1], 80)
         ax.plot(1 / fine, rate * one_number(case, n, rate, fine), color=color, lw=1)
         ax.plot(
-            1 / e[1:], rate * (t - t[0])[1:], MARKERS[place % 3], color=color, ms=3, mfc="white",
+            1 / e[1:], rate * (t - t[0])[1:], MARKERS[case], color=color, ms=3, mfc="white",
             mew=0.7, label=None if label in named else label,
         )  # fmt: skip
         named.add(label)
@@ -79,13 +81,16 @@ def ratios(groups: list[pd.DataFrame], ax: Axes) -> None:
         case, n, rate = settings(rows)
         found = constant_finding("", rows, None).interval
         names.append(f"{LABELS[case]}, N = {n}, η = {rate:g}")
-        if np.isfinite(found.low):
+        if np.isfinite(found.value):
+            same = not np.isfinite(found.low)  # no run differs: no interval
+            low, high = (found.value, found.value) if same else (found.low, found.high)
             ax.errorbar(
-                found.value, place, xerr=[[found.value - found.low], [found.high - found.value]],
-                fmt="o", color=style.PALETTE[COLORS[case]], ms=3.5, capsize=2,
+                found.value, place, xerr=[[found.value - low], [high - found.value]],
+                fmt=MARKERS[case], mfc="white" if same else None,
+                color=style.PALETTE[COLORS[case]], ms=3.5, capsize=2,
             )  # fmt: skip
     ax.axvspan(1 / TOLERANCE, TOLERANCE, color="0.5", alpha=0.12, lw=0)
     ax.axvline(1.0, color=style.GRAY, lw=0.8)
     ax.set_yticks(range(len(names)), names, fontsize=6.5)
-    ax.invert_yaxis()
+    ax.set_ylim(len(names) - 0.5, -0.5)
     ax.set_xlim(0.9, 1.1)

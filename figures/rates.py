@@ -35,7 +35,8 @@ POWERS = {
     "single-4-squared": ("4 heads, squared", 9),
     "single-16-squared": ("16 heads, squared", 0),
 }
-LOSSES = ("squared", "logistic")
+#: What the panels of the loss show: a logarithm is straight on a linear axis of steps.
+TITLES = ("mixture, squared: log law", "single, squared: powers", "logistic: powers")
 
 
 def draw(tables: Tables) -> dict[str, Figure]:
@@ -52,10 +53,14 @@ def draw(tables: Tables) -> dict[str, Figure]:
         fontsize=8,
     )
 
-    loss_figure, axes = style.panels(2, height=2.6)
-    for ax, loss in zip(axes, LOSSES, strict=True):
-        loss_curves(tables.others["curve"], loss, ax)
-        ax.set_title(f"{loss} loss", pad=14)
+    loss_figure, axes = style.panels(3, height=2.6)
+    curve = tables.others["curve"]
+    gated = curve["case"].astype(str).str.startswith("mot")
+    loss_curves(curve[gated], "squared", axes[0], straight=True)
+    loss_curves(curve[~gated], "squared", axes[1])
+    loss_curves(curve, "logistic", axes[2])
+    for ax, title in zip(axes, TITLES, strict=True):
+        ax.set_title(title, pad=14, fontsize=8)
     axes[0].set_ylabel("expected loss (noise-free routing)")
     lines: dict[str, Any] = {}  # of both panels, once
     for ax in axes:
@@ -66,8 +71,8 @@ def draw(tables: Tables) -> dict[str, Figure]:
         handlelength=1.6, columnspacing=1.2,
     )  # fmt: skip
     loss_figure.supxlabel(
-        "gradient step  (line: median of the seeds, band: all of them; shaded: stages I, II, III of"
-        " the cubic mixture)",
+        "gradient step  (thick: median of the seeds, to the end of the shortest run; thin: each"
+        " seed;\nI, II, III: stages of the cubic mixture, between which its loss jumps)",
         fontsize=8,
     )
     return {"rates": time_figure, "rates-loss": loss_figure}
@@ -102,7 +107,7 @@ def logarithms(main: pd.DataFrame, ax: Axes) -> None:
             ax.plot([1 / end], [middle[kept][-1]], "x", color=color, ms=5, mew=1.4)
             seen = depth.growth[~np.isnan(depth.growth)]
             growth = float(np.median(seen)) if seen.size else np.inf
-            below = "it is not reached" if np.isinf(growth) else f"T grows {growth:.0e}-fold"
+            below = "it is not reached" if np.isinf(growth) else f"T grows {growth:,.0f}-fold"
             text += f"\nends at {end:.0e}: in the\ndecade below {below}"
         ax.annotate(text, (1 / epsilons[kept][-1], middle[kept][-1]), offset, va="center",
                     textcoords="offset points", fontsize=6.5, color="0.15")  # fmt: skip
@@ -143,8 +148,11 @@ def powers(main: pd.DataFrame, ax: Axes) -> None:
     style.legend(ax, loc="upper left", fontsize=6.5)
 
 
-def loss_curves(curve: pd.DataFrame, loss: str, ax: Axes) -> None:
-    """Draw the loss of every case of one loss function; shade the stages of the mixture."""
+def loss_curves(curve: pd.DataFrame, loss: str, ax: Axes, *, straight: bool = False) -> None:
+    """Draw the loss of every case of one loss function; shade the stages of the mixture.
+
+    `straight`: on a linear axis of steps, on which the log law is a straight line.
+    """
     places = {f"mot-{loss}": ("MoT, cubic, M = 16", 3), f"mot-linear-{loss}":
               ("MoT, linear, M = 32", 1)}  # fmt: skip
     places |= {case: (f"single, {label.split(',')[0]}", place)
@@ -159,15 +167,14 @@ def loss_curves(curve: pd.DataFrame, loss: str, ax: Axes) -> None:
         steps = steps[steps <= last]
         wide = np.array([np.interp(steps, run.index, np.log(run)) for run in runs])
         ax.plot(steps + 1, np.exp(np.median(wide, 0)), color=style.PALETTE[color], label=label)
-        ax.fill_between(
-            steps + 1, np.exp(wide.min(0)), np.exp(wide.max(0)),
-            color=style.PALETTE[color], alpha=0.2, lw=0,
-        )  # fmt: skip
+        for run in runs:  # where the loss falls steeply, a band would be a block
+            ax.plot(run.index + 1, run, color=style.PALETTE[color], alpha=0.18, lw=0.4, zorder=1)
     mixture = curve[(curve["case"] == f"mot-{loss}") & (curve["seed"] == curve["seed"].min())]
     spans = mixture.groupby("stage", sort=False)["step"].agg(["min", "max"])
     names = {"specialize": "I", "align": "II", "converge": "III"}
+    if not straight:
+        ax.set_xscale("log")
     style.label_stages(
         ax, [(names.get(str(n), str(n)), lo + 1, hi + 1) for n, (lo, hi) in spans.iterrows()]
     )
-    ax.set_xscale("log")
     ax.set_yscale("log")

@@ -79,7 +79,8 @@ def accuracy(tables: Tables, ax: Axes, look: Mapping[str, tuple[str, int, str]] 
     """Draw P[m(X) in M_n] of the cases in `look` against the step: median and quartiles."""
     course = accuracy_course(tables)
     course = course[course["case"].isin(list(look))]
-    for case, rows in course.groupby("case", sort=False):
+    names = [str(case) for case in course["case"].drop_duplicates()]
+    for place, (case, rows) in enumerate(course.groupby("case", sort=False)):
         label, color, line = look[str(case)]
         wide = rows.drop_duplicates(["seed", "step"]).pivot(
             index="step", columns="seed", values="accuracy"
@@ -87,20 +88,23 @@ def accuracy(tables: Tables, ax: Axes, look: Mapping[str, tuple[str, int, str]] 
         wide = wide[wide.index > 0].interpolate(method="index", limit_area="inside").ffill()
         paint = style.PALETTE[color]
         ax.plot(wide.index, wide.median(axis=1), color=paint, ls=line, label=label)
-        ax.fill_between(
-            wide.index, wide.quantile(0.25, axis=1), wide.quantile(0.75, axis=1), color=paint,
-            alpha=0.7 / len(look), lw=0,
+        # Bars beside each other: bands over each other mix to a color that means nothing.
+        ax.vlines(
+            wide.index * 1.05 ** (place - (len(names) - 1) / 2), wide.quantile(0.25, axis=1),
+            wide.quantile(0.75, axis=1), color=paint, lw=0.9, alpha=0.6,
         )  # fmt: skip
     cubic = course[course["case"].isin(["cubic", "cubic-correlated"])]
     starts = cubic.groupby("stage", sort=False)["step"].min()
     stops = [*starts.iloc[1:], cubic["step"].max()] if len(cubic) else []
     names = ["I", "II", "III"]
+    ax.set_xscale("log")
     style.label_stages(
         ax,
         [(n, max(a, 1), b) for n, a, b in zip(names, starts, stops, strict=False)],
     )
-    ax.set_xscale("log")
     ax.set_ylim(-0.03, 1.04)
     if look is LOOK:
         ax.set_ylabel("P[m(X) ∈ M$_n$]")
-    ax.set_xlabel(f"step  (median, middle half of {course['seed'].nunique()} seeds; gray: stages)")
+    ax.set_xlabel(
+        f"step  (median; bars: middle half of {course['seed'].nunique()} seeds; gray: stages)"
+    )

@@ -37,20 +37,21 @@ def draw(tables: Tables) -> dict[str, Figure]:
         stage = here[here["stage"] == "specialize"]["step"]
         ends = stage.max() if len(cases) else 0
         later = here[here["stage"] != "specialize"]["step"]
-        first_after = later.min() if len(later) else ends
+        goes_on = len(later) > 0 and later.max() > later.min()
+        first_after, middle = (later.min(), "end of stage I") if goes_on else (ends, "stage I")
+        if not goes_on:  # it ends with stage I: the other panel shows the way there
+            before = stage[(stage > stage.min()) & (stage <= ends / 2)]
+            first_after = before.max() if len(before) else stage.min()
         order = order_of_experts(alignment_matrix(tables, case, 0, int(here["step"].max())))
         load = experts[(experts["case"] == case) & (experts["seed"] == 0)]["load"].to_numpy()
         used = np.flatnonzero(load[order] >= LOAD)
         moments = [
             (int(here["step"].min()), "start"),
-            (int(first_after), "end of stage I"),
-            (int(here["step"].max()), "end of stage III"),
+            (int(first_after), middle),
+            (int(here["step"].max()), "end of stage III" if goes_on else "end of stage I"),
         ]
         for place, (step, name) in enumerate(moments):
             ax = axes[3 * row + place]
-            if place == 2 and step == moments[1][0]:
-                ax.axis("off")
-                continue
             image = heat_map(alignment_matrix(tables, case, 0, step)[order], ax)
             ax.plot(
                 used, np.full(len(used), -0.04), "^", ms=3, color=style.PALETTE[3],

@@ -10,6 +10,8 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from figures import venue
+
 __all__ = ["COLUMN", "PAGE", "PALETTE", "context", "label_stages", "legend", "panels"]
 
 COLUMN = 3.4  # inches, one column of a two-column page
@@ -43,19 +45,29 @@ SETTINGS: dict[str, Any] = {
 @contextmanager
 def context() -> Iterator[None]:
     """Apply the look within a block."""
-    with mpl.rc_context(sns.axes_style("ticks") | SETTINGS):
+    with mpl.rc_context(sns.axes_style("ticks") | SETTINGS | venue.letters()):
         yield
 
 
 def panels(
     columns: int = 1, rows: int = 1, *, height: float = 2.5, width: float | None = None
 ) -> tuple[Figure, list[Axes]]:
-    """Return a figure and its axes in reading order; one panel is one column wide."""
+    """Return a figure and its axes in reading order; one panel is one column wide.
+
+    For print it has the width of the page, and fewer panels in a row where that is narrow.
+    """
     wide = width or (COLUMN if columns == 1 else PAGE)
+    count = rows * columns
+    if page := venue.wide():
+        wide = page.column if columns == 1 else page.page
+        columns, rows = venue.narrowest(columns, rows, wide)
     figure, grid = plt.subplots(
         rows, columns, figsize=(wide, height * rows), squeeze=False, layout="constrained"
     )
-    return figure, list(grid.ravel())
+    axes = list(grid.ravel())
+    for ax in axes[count:]:
+        ax.remove()
+    return figure, axes[:count]
 
 
 def legend(owner: Axes | Figure, **options: Any) -> None:
@@ -66,15 +78,17 @@ def legend(owner: Axes | Figure, **options: Any) -> None:
 
 
 def label_stages(ax: Axes, stages: list[tuple[str, float, float]]) -> None:
-    """Shade the stages (name, start, stop) of a logarithmic step axis; name them on top.
+    """Shade the stages (name, start, stop) of an axis of steps; name them on top.
 
     The second name ends where its stage does and the third begins with its own: both stages
     can be narrower than their names.
     """
+    straight = ax.get_xscale() == "linear"
     for place, (name, start, stop) in enumerate(stages):
         ax.axvspan(start, stop, color="0.5", alpha=0.10 if place % 2 == 0 else 0.0, lw=0)
-        x, ha, shift = {1: (stop, "right", -1.5), 2: (start, "left", 1.5)}.get(
-            place, ((start * stop) ** 0.5, "center", 0.0)
+        middle = (start + stop) / 2 if straight else (start * stop) ** 0.5
+        x, ha, shift = {1: (stop, "right", -3.0), 2: (start, "left", 3.0)}.get(
+            place, (middle, "center", 0.0)
         )
         ax.annotate(
             name, (x, 1.0), (shift, 1.5), xycoords=ax.get_xaxis_transform(),

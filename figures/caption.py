@@ -1,0 +1,77 @@
+"""The caption of a figure: what is drawn, what is claimed, and what came out, as LaTeX takes it."""
+
+import re
+from dataclasses import dataclass
+
+from figures import figure_module
+from motsim.claims import claim_module, claim_names
+from motsim.claims._recorded import judged
+from motsim.claims._sentence import sentence
+from motsim.plans.changes import split_table
+from motsim.results.tables import Tables
+
+__all__ = ["Caption", "caption", "latex"]
+
+#: Sign -> LaTeX, within text.
+SIGNS = {
+    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "#": r"\#", "_": r"\_", "{": r"\{",
+    "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "$": r"\$",
+    "<": r"$<$", ">": r"$>$",
+    "ε": r"$\varepsilon$", "η": r"$\eta$", "ρ": r"$\rho$", "γ": r"$\gamma$", "τ": r"$\tau$",
+    "α": r"$\alpha$", "β": r"$\beta$", "σ": r"$\sigma$", "λ": r"$\lambda$", "κ": r"$\kappa$",
+    "θ": r"$\theta$", "μ": r"$\mu$", "π": r"$\pi$", "∇": r"$\nabla$", "∞": r"$\infty$",
+    "−": r"$-$", "≤": r"$\le$", "≥": r"$\ge$", "×": r"$\times$", "·": r"$\cdot$",
+    "≈": r"$\approx$", "±": r"$\pm$", "√": r"$\surd$", "∝": r"$\propto$", "∈": r"$\in$",
+    "≠": r"$\ne$", "→": r"$\to$", "⟨": r"$\langle$", "⟩": r"$\rangle$", "²": r"$^2$",
+    "³": r"$^3$", "⁶": r"$^6$", "–": "--", "…": r"\dots{}", "ü": r"\"u", "é": r"\'e",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Caption:
+    """Caption of the figures of one sweep.
+
+    Attributes
+    ----------
+    title : str
+        The claim in one sentence; without a claim, what is drawn.
+    text : str
+        What is drawn, then what came out.
+    """
+
+    title: str
+    text: str
+
+    def latex(self, label: str) -> str:
+        r"""Return ``\caption{...}`` and a label, for a figure environment."""
+        return f"\\caption{{{latex(self.text)}}}\n\\label{{fig:{label}}}\n"
+
+
+def caption(name: str, tables: Tables) -> Caption:
+    """Judge the tables and say it; a claim that cannot be judged is captioned without verdict."""
+    drawn = _first(figure_module(name).__doc__ or name)
+    if name not in claim_names():
+        return Caption(drawn, drawn)
+    claim = claim_module(name).CLAIM
+    try:
+        said = sentence(judged(split_table(tables.name)[0], tables, claim_module(name)))
+    except (LookupError, ValueError, TypeError, ArithmeticError):
+        said = ""
+    statement = claim.statement.rstrip(".")
+    parts = [drawn, f"Claim: {statement}.", said]
+    return Caption(statement, " ".join(part for part in parts if part))
+
+
+def latex(text: str) -> str:
+    r"""Return words that LaTeX sets as they are read.
+
+    Examples
+    --------
+    >>> print(latex("5 % of ε_0"))
+    5 \% of $\varepsilon$\_0
+    """
+    return "".join(SIGNS.get(sign, sign) for sign in text)
+
+
+def _first(text: str) -> str:
+    return re.sub(r"\s+", " ", text.split("\n\n")[0]).strip()

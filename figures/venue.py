@@ -1,0 +1,128 @@
+"""Figures for print: the exact width of a page's column, and text that keeps its size in it."""
+
+import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from matplotlib.backend_bases import RendererBase
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+__all__ = ["VENUES", "Width", "fit", "letters", "narrowest", "printed", "wide", "width_of"]
+
+
+@dataclass(frozen=True)
+class Width:
+    """Widths in inches of a figure of one panel, and of one of several."""
+
+    column: float
+    page: float
+
+
+#: Venue -> widths as its LaTeX style sets them.
+VENUES = {
+    # icml20xx.sty: \textwidth 6.75in, \columnsep 0.25in in two columns
+    "icml": Width(3.25, 6.75),
+    # neurips_20xx.sty: \geometry{textwidth=5.5in}, one column
+    "neurips": Width(5.5, 5.5),
+    # iclr20xx_conference.sty: \textwidth 5.5in, one column
+    "iclr": Width(5.5, 5.5),
+}
+LEAST, MOST = 1.5, 20.0  # inches
+PANEL = 1.6  # inches; where panels would be narrower, fewer stand in a row
+
+#: Times, as these styles set it; STIX comes with matplotlib, and has its mathematics.
+SERIF = {"font.family": ["STIXGeneral", "DejaVu Serif"], "mathtext.fontset": "stix"}
+
+_now: list[tuple[Width | None, bool]] = [(None, False)]  # innermost last
+
+
+def width_of(word: str) -> Width:
+    """Return the widths of a venue, or one width in inches for every figure.
+
+    Raises
+    ------
+    ValueError
+        If it is neither.
+    """
+    if word in VENUES:
+        return VENUES[word]
+    try:
+        inches = float(word)
+    except ValueError:
+        inches = float("nan")
+    if not LEAST <= inches <= MOST:
+        raise ValueError(
+            f"width must be {', '.join(VENUES)} or inches from {LEAST:g} to {MOST:g}, got {word!r}"
+        )
+    return Width(inches, inches)
+
+
+@contextmanager
+def printed(width: Width | None = None, *, serif: bool = False) -> Iterator[None]:
+    """Within a block, figures are laid out for `width`, in serif letters if asked."""
+    _now.append((width, serif))
+    try:
+        yield
+    finally:
+        _now.pop()
+
+
+def wide() -> Width | None:
+    """Return the width that is laid out for, None on a screen."""
+    return _now[-1][0]
+
+
+def letters() -> dict[str, Any]:
+    """Return the settings of the letters that are asked for."""
+    return dict(SERIF) if _now[-1][1] else {}
+
+
+def narrowest(columns: int, rows: int, width: float) -> tuple[int, int]:
+    """Return columns and rows of as many panels in reading order, none narrower than `PANEL`."""
+    fitting = max(min(columns, int(width / PANEL)), 1)
+    if rows > 1 or fitting == columns:  # a grid has a meaning
+        return columns, rows
+    return fitting, -(-columns // fitting)
+
+
+def fit(figure: Figure, renderer: RendererBase) -> None:
+    """Break lines of text, and legends, that are wider than what they stand on."""
+    whole = float(figure.bbox.width)
+    for legend in figure.legends:
+        columns = len(legend.get_texts())
+        while columns > 1 and legend.get_window_extent(renderer).width > whole:
+            columns -= 1
+            _columns(legend, columns)
+    for text in (getattr(figure, "_supxlabel", None), getattr(figure, "_suptitle", None)):
+        if text is not None:
+            _break(text, whole, renderer)
+    for ax in figure.axes:
+        room = float(ax.bbox.width) * 1.12
+        for text in (ax.title, ax.xaxis.label):
+            _break(text, room, renderer)
+        _break(ax.yaxis.label, float(ax.bbox.height) * 1.05, renderer, upright=True)
+
+
+def _columns(legend: Any, columns: int) -> None:
+    """Set a legend anew; matplotlib takes the number of columns in, but keeps the old boxes."""
+    labels = [text.get_text() for text in legend.get_texts()]
+    title = legend.get_title()
+    size, words = title.get_fontsize(), title.get_text()
+    legend.set_ncols(columns)
+    legend._init_legend_box(list(legend.legend_handles), labels)
+    legend.set_title(words or None, prop={"size": size})
+
+
+def _break(text: Text, room: float, renderer: RendererBase, *, upright: bool = False) -> None:
+    words = text.get_text()
+    for length in range(len(words), 12, -2):
+        box = text.get_window_extent(renderer)
+        if (box.height if upright else box.width) <= room:
+            return
+        lines = textwrap.wrap(words, length, break_long_words=False, break_on_hyphens=False)
+        if any(line.count("$") % 2 for line in lines):  # not within a formula
+            continue
+        text.set_text("\n".join(lines))
