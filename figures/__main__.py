@@ -4,14 +4,17 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from figures import draw, figure_names
-from figures.venue import Width, width_of
 from motsim.commands.door import spoken
 from motsim.commands.parser import CommandParser, folder_name
 from motsim.printing import printable
 from motsim.results.folder import StoreError
 from motsim.results.tables import TablesError, load_tables
+
+if TYPE_CHECKING:
+    from figures.venue import Width
 
 __all__ = ["main", "parser"]
 
@@ -34,7 +37,9 @@ def parser() -> argparse.ArgumentParser:
     return options
 
 
-def _width(word: str) -> Width:
+def _width(word: str) -> "Width":
+    from figures.venue import width_of  # loads matplotlib
+
     try:
         return width_of(word)
     except ValueError as error:
