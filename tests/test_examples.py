@@ -37,6 +37,7 @@ def test_examples_are_short_and_their_claims_come_out(path, tmp_path, capsys):
 BROKEN = {
     "logistic": ("slope / np.linalg.norm(slope)", "slope", "normalized"),
     "accelerated": ("(k - 1) / (k + 2)", "0.0", "nesterov"),
+    "even_pairs": (" if normalized else 1.0", " if False else 1.0", "normalized"),
 }
 
 
