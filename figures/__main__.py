@@ -5,10 +5,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from figures import draw, figure_names
-from figures.venue import Width, width_of
 from motsim.commands.door import spoken
 from motsim.commands.parser import CommandParser, folder_name
+from motsim.figures import draw, figure_names
+from motsim.figures.venue import Width, width_of
 from motsim.printing import printable
 from motsim.results.folder import StoreError
 from motsim.results.tables import TablesError, load_tables

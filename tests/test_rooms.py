@@ -28,7 +28,8 @@ def room_of(module, known):
 
 
 def modules():
-    for path in PACKAGE.rglob("*.py"):
+    # rglob does not follow links, such as motsim/figures
+    for path in (*PACKAGE.rglob("*.py"), *(PACKAGE / "figures").glob("*.py")):
         name = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
         yield name.removesuffix(".__init__"), path.read_text()
 
