@@ -1,7 +1,9 @@
 """The public surface."""
 
+import ast
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -41,6 +43,22 @@ def test_every_public_name_loads_and_is_documented(name):
 def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="module 'motsim' has no attribute 'Trainer'"):
         motsim.Trainer  # noqa: B018
+
+
+def typed(text):
+    """Name -> module of what type checkers are told."""
+    return {
+        alias.name: node.module.removeprefix("motsim.")
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.ImportFrom) and node.module.startswith("motsim.")
+        for alias in node.names
+    }
+
+
+def test_type_checkers_are_told_what_is_loaded():
+    text = Path(motsim.__file__).read_text()
+    assert typed(text) == motsim._HOME
+    assert typed(text.replace("import decide, rate", "import rate")) != motsim._HOME  # control
 
 
 def loaded_after(statement):
