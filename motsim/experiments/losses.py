@@ -35,6 +35,11 @@ def result_of_losses(
     **metrics
         Numbers or strings that are kept beside, by name.
 
+    Returns
+    -------
+    Result
+        With the table "hits", the curve, and status `reached`, `max_steps` or `diverged`.
+
     Raises
     ------
     ValueError
