@@ -1,5 +1,6 @@
 """How these pages become HTML: ``sphinx-build -W docs build/html``; no network is needed."""
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -23,6 +24,7 @@ myst_dmath_double_inline = True
 myst_heading_anchors = 3
 suppress_warnings = ["misc.highlighting_failure"]  # console blocks with cut output
 numpydoc_show_class_members = False
+autosummary_generate = False
 numpydoc_class_members_toctree = False
 autodoc_typehints = "none"  # numpydoc's sections carry them
 html_theme = "alabaster"
@@ -45,6 +47,7 @@ def without_links_outside(app, name, source):
 
 def setup(app):
     """Write the pages that are made, then read all."""
-    gallery.write(HERE / "generated", HERE.parent / "results")
+    results = os.environ.get("MOTSIM_DOCS_RESULTS", HERE.parent / "results")
+    gallery.write(HERE / "generated", Path(results))
     app.connect("source-read", without_links_outside)
     return {"parallel_read_safe": True}

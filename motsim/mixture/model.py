@@ -88,6 +88,11 @@ class Routing:
         lambda > 0.
     load_balance : float
         Coefficient >= 0 of M * sum_i fraction_i * mean pi_i, added to the training loss.
+
+    Raises
+    ------
+    ValueError
+        If one is out of range, or "expected" has no closed form for the noise.
     """
 
     mode: Literal["expected", "sampled"] = "expected"
