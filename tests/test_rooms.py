@@ -81,5 +81,16 @@ def test_the_guide_names_every_room_and_nothing_else():
         assert place.is_dir() or place.with_suffix(".py").is_file()
 
 
+SHORT = re.compile(r"^\s*(?:from figures\b|import figures\b)", re.MULTILINE)
+
+
+def test_figures_have_one_name():
+    """By their short name, which a clone has, they would be loaded twice."""
+    for part in ("motsim", "figures", "tests", "docs", "examples"):
+        for path in (PACKAGE.parent / part).rglob("*.py"):
+            assert not SHORT.search(path.read_text()), path
+    assert SHORT.search("def late():\n    from figures import style\n")  # control
+
+
 def test_few_modules_lie_loose():
     assert len(list(PACKAGE.glob("[!_]*.py"))) <= MOST_LOOSE
