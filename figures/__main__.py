@@ -1,4 +1,4 @@
-"""Draw figures from stored tables: ``python -m figures [NAME...]``."""
+"""Draw figures from stored tables: ``python -m motsim.figures [NAME...]``."""
 
 import argparse
 import sys
@@ -19,7 +19,7 @@ __all__ = ["main", "parser"]
 def parser() -> argparse.ArgumentParser:
     """Return the command's options."""
     options = CommandParser(
-        prog="python -m figures",
+        prog="python -m motsim.figures",
         description="Draw figures (PDF, PNG, SVG) from the tables that motsim.sweep wrote, with"
         " captions (NAME.tex, and in the PDF's metadata).",
         allow_abbrev=False,
@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from motsim.checks import nearest
 
     def refused(what: object) -> None:
-        print(printable(spoken(f"python -m figures: {what}")), file=sys.stderr)
+        print(printable(spoken(f"python -m motsim.figures: {what}")), file=sys.stderr)
 
     for name in arguments.names:
         if name not in figure_names():

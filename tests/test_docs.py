@@ -55,6 +55,20 @@ def test_findings_and_verdicts_name_every_claim():
     assert set(claim_names()) == set(re.findall(r"^([a-z][\w-]*)  \(", printed, re.MULTILINE))
 
 
+NUMBER = re.compile(r"\d[\d.,]*(?:e-?\d+)?(?<![.,])|10[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
+
+
+def test_numbers_of_the_six_findings_are_in_the_table():
+    text = (ROOT / "README.md").read_text("utf-8")
+    text = text[text.index("1. **") : text.index("[All 35 claims]")]
+    told = set(NUMBER.findall(re.sub(r"^\d\. ", "", text, flags=re.MULTILINE)))
+    table = (DOCS / "findings.md").read_text("utf-8")
+    known = {*NUMBER.findall(table), *NUMBER.findall(table.replace(" and ", " to "))}
+    assert told - known == set()
+    assert len(told) > 10
+    assert "0.9026" not in known  # control
+
+
 def _whole(ending):
     """`-schedule` after `rehearsal-hybrid` is `rehearsal-schedule`."""
     return [name for name in claim_names() if name.endswith(ending)]
