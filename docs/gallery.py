@@ -56,13 +56,13 @@ def _section(name: str, folder: Path, results: Path) -> str:
 
 
 def _figures(name: str, folder: Path, results: Path) -> list[str]:
-    """Lines that show a claim's figures; none where its table is not there or holds nothing."""
-    if name not in figure_names():
+    """Lines that show a claim's figures; none where its table is not there."""
+    if name not in figure_names() or not (results / f"{name}.csv").is_file():
         return []
     try:
         pictures = draw(name, load_tables(name, results), folder)
-    except TablesError:
-        return []
+    except TablesError as error:
+        return [f"No figure: {_plain(str(error))}\n"]
     return [f"![{name}: {path.stem}]({path.relative_to(folder).as_posix()})\n" for path in pictures]
 
 

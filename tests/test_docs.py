@@ -99,14 +99,18 @@ def test_the_gallery_shows_figures_of_tables(gallery, tmp_path, monkeypatch):
 
     def load(name, folder):
         if name != "rates":
-            raise gallery.TablesError("none")
+            raise gallery.TablesError("older than *this*")
 
+    (tmp_path / "results").mkdir()
+    for name in ("rates", "coverage"):
+        (tmp_path / "results" / f"{name}.csv").touch()
     monkeypatch.setattr(gallery, "draw", drawn)
     monkeypatch.setattr(gallery, "load_tables", load)
     gallery.write(tmp_path / "pages", tmp_path / "results")
     text = (tmp_path / "pages" / "gallery.md").read_text("utf-8")
     assert "**No figures.**" not in text
     assert re.findall(r"!\[.*\]\((.*)\)", text) == ["figures/rates.png"]
+    assert text.count("No figure: older than \\*this\\*") == 1
 
 
 @pytest.mark.slow
