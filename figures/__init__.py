@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.transforms import Bbox
 
-    from figures.venue import Width
+    from motsim.figures.venue import Width
 
 __all__ = ["ANY", "check", "draw", "drawn", "figure_module", "figure_names", "laid_out"]
 
@@ -93,7 +93,7 @@ def drawn(name: str, tables: Tables) -> "Iterator[dict[str, Figure]]":
     mpl.use("Agg")
     import matplotlib.pyplot as plt
 
-    from figures import style
+    from motsim.figures import style
 
     module = figure_module(name)
     before = set(plt.get_fignums())
@@ -122,7 +122,7 @@ def laid_out(figure: "Figure") -> "Bbox | None":
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.transforms import Bbox
 
-    from figures import venue
+    from motsim.figures import venue
 
     usual, dpi = figure.dpi, mpl.rcParams["savefig.dpi"]
     figure.dpi = usual if dpi == "figure" else dpi
@@ -175,14 +175,14 @@ def draw(
     StoreError
         If they cannot be written; the old files stay as they were.
     """
-    from figures.venue import printed
+    from motsim.figures.venue import printed
 
     files: dict[str, bytes] = {}
     ending = tables.name.removeprefix(split_table(tables.name)[0])
     with printed(width, serif=serif), drawn(name, tables) as figures:
         words = None
         if captions:
-            from figures.caption import caption
+            from motsim.figures.caption import caption
 
             words = caption(name, tables)
         for title, figure in figures.items():

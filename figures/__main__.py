@@ -1,4 +1,4 @@
-"""Draw figures from stored tables: ``python -m figures [NAME...]``."""
+"""Draw figures from stored tables: ``python -m motsim.figures [NAME...]``."""
 
 import argparse
 import sys
@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from figures import draw, figure_names
 from motsim.commands.door import spoken
 from motsim.commands.parser import CommandParser, folder_name
+from motsim.figures import draw, figure_names
 from motsim.printing import printable
 from motsim.results.folder import StoreError
 from motsim.results.tables import TablesError, load_tables
 
 if TYPE_CHECKING:
-    from figures.venue import Width
+    from motsim.figures.venue import Width
 
 __all__ = ["main", "parser"]
 
@@ -22,7 +22,7 @@ __all__ = ["main", "parser"]
 def parser() -> argparse.ArgumentParser:
     """Return the command's options."""
     options = CommandParser(
-        prog="python -m figures",
+        prog="python -m motsim.figures",
         description="Draw figures (PDF, PNG, SVG) from the tables that motsim.sweep wrote, with"
         " captions (NAME.tex, and in the PDF's metadata).",
         allow_abbrev=False,
@@ -38,7 +38,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _width(word: str) -> "Width":
-    from figures.venue import width_of  # loads matplotlib
+    from motsim.figures.venue import width_of  # loads matplotlib
 
     try:
         return width_of(word)
@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from motsim.checks import nearest
 
     def refused(what: object) -> None:
-        print(printable(spoken(f"python -m figures: {what}")), file=sys.stderr)
+        print(printable(spoken(f"python -m motsim.figures: {what}")), file=sys.stderr)
 
     for name in arguments.names:
         if name not in figure_names():

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pandas as pd
 from matplotlib.figure import Figure
 
-from figures import style
 from motsim.commands.summary import label_text
+from motsim.figures import style
 from motsim.plans.changes import split_table
 from motsim.results.tables import Tables, TablesError
 

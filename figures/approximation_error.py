@@ -4,7 +4,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures import style
 from motsim.claims._expert import steps_per_decade
 from motsim.claims._outcomes import specialized
 from motsim.claims._rates import curves
@@ -20,6 +19,7 @@ from motsim.claims.approximation_error import (
     gate_curve,
     predicted_floors,
 )
+from motsim.figures import style
 from motsim.results.tables import Tables
 
 __all__ = ["draw"]

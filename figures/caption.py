@@ -3,10 +3,10 @@
 import re
 from dataclasses import dataclass
 
-from figures import figure_module
 from motsim.claims import claim_module, claim_names
 from motsim.claims._recorded import judged
 from motsim.claims._sentence import sentence
+from motsim.figures import figure_module
 from motsim.plans.changes import split_table
 from motsim.results.tables import Tables
 

@@ -5,7 +5,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures import style
 from motsim.claims._classes import (
     DECADES,
     NUM_CLASSES,
@@ -17,6 +16,7 @@ from motsim.claims._classes import (
     steps,
 )
 from motsim.claims._outcomes import specialized
+from motsim.figures import style
 from motsim.mixture.occupancy import unequal_coupons
 from motsim.results.tables import Tables
 from motsim.statistics.interval import stacked

@@ -6,8 +6,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.special import gammaln
 
-from figures import style
 from motsim.claims.coverage import shares
+from motsim.figures import style
 from motsim.mixture.occupancy import coupon_collector
 from motsim.results.tables import Tables
 

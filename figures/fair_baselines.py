@@ -5,7 +5,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator
 
-from figures import style
 from motsim.claims._outcomes import Outcomes
 from motsim.claims._steps import StepRatio, step_ratio
 from motsim.claims.fair_baselines import (
@@ -16,6 +15,7 @@ from motsim.claims.fair_baselines import (
     compared,
     work_ratio,
 )
+from motsim.figures import style
 from motsim.results.tables import Tables
 
 __all__ = ["draw"]

@@ -4,9 +4,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures import style
 from motsim.claims.finite_samples import at_size, learned, shares, threshold
 from motsim.claims.sampled_routing import routed
+from motsim.figures import style
 from motsim.results.tables import Tables
 from motsim.statistics.interval import stacked
 from motsim.statistics.intervals import exact_share_interval

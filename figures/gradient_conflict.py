@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures import style
+from motsim.figures import style
 from motsim.results.tables import Tables
 
 __all__ = ["draw"]

@@ -8,7 +8,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures import FORMATS, laid_out
+from motsim.figures import FORMATS, laid_out
 
 __all__ = ["alternative", "inline_svg"]
 

@@ -4,7 +4,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures import style
 from motsim.claims._outcomes import specialized
 from motsim.claims.label_noise import (
     EXCESS,
@@ -16,6 +15,7 @@ from motsim.claims.label_noise import (
     per_decade,
     shares,
 )
+from motsim.figures import style
 from motsim.results.tables import Tables
 
 __all__ = ["draw"]

@@ -4,10 +4,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures import style
 from motsim.claims._outcomes import specialized
 from motsim.claims._rates import curves
 from motsim.claims.last_stage import NUM_CLASSES, SETTLED, STOPPED, plateaus
+from motsim.figures import style
 from motsim.rates import log_depth
 from motsim.results.tables import Tables
 

@@ -4,9 +4,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures import style
 from motsim.claims._outcomes import specialized
 from motsim.claims.load_balancing import COURSES, LATE, NUM_CLASSES, courses, residual
+from motsim.figures import style
 from motsim.results.tables import Tables
 
 __all__ = ["draw"]

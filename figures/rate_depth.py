@@ -5,7 +5,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
-from figures import style
 from motsim.claims._outcomes import specialized
 from motsim.claims._rates import curves
 from motsim.claims.rate_depth import (
@@ -17,6 +16,7 @@ from motsim.claims.rate_depth import (
     predicted,
     seed_settings,
 )
+from motsim.figures import style
 from motsim.results.tables import Tables
 
 __all__ = ["draw"]

@@ -4,8 +4,8 @@ import numpy as np
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
-from figures import style
 from motsim.claims.rate_matrix import cell, decision
+from motsim.figures import style
 from motsim.rates import RateDecision
 from motsim.results.tables import Tables
 

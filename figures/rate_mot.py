@@ -5,10 +5,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures import style
 from motsim.claims._outcomes import specialized
 from motsim.claims._rates import curves
 from motsim.claims.rate_mot import START, TOLERANCE, constant_finding, one_number, settings
+from motsim.figures import style
 from motsim.results.tables import Tables
 
 __all__ = ["draw"]

@@ -7,9 +7,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures import style
 from motsim.claims._outcomes import specialized
 from motsim.claims._rates import case_decision, curves
+from motsim.figures import style
 from motsim.rates import log_depth
 from motsim.results.tables import Tables
 

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 
-from figures import style
+from motsim.figures import style
 from motsim.results.tables import Tables
 from motsim.statistics.interval import stacked
 from motsim.statistics.intervals import mean_interval

@@ -5,14 +5,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
-from figures import style
-from figures.realdata import LOOK
 from motsim.claims.realdata_experts import (
     FEW,
     SPECIALIZED,
     mixtures,
     relative_entropy,
 )
+from motsim.figures import style
+from motsim.figures.realdata import LOOK
 from motsim.results.tables import Tables
 from motsim.statistics.interval import stacked
 from motsim.statistics.intervals import mean_interval

@@ -3,8 +3,8 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from figures import style
-from figures.realdata import bands, percent_axis
+from motsim.figures import style
+from motsim.figures.realdata import bands, percent_axis
 from motsim.results.tables import Tables
 
 __all__ = ["draw"]

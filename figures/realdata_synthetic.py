@@ -3,8 +3,8 @@
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures import style
 from motsim.claims.realdata_synthetic import PUBLISHED, accuracies, entropies
+from motsim.figures import style
 from motsim.results.tables import Tables
 from motsim.statistics.interval import stacked
 from motsim.statistics.intervals import mean_interval

@@ -6,10 +6,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from figures import style
-from figures.rehearsal_theory import LOOK, QUANTITY
 from motsim.claims._simulation import LIMIT, QUANTITIES, pooled, usable
 from motsim.claims.rehearsal_crossover import CROSSING, cells, crossing, difference
+from motsim.figures import style
+from motsim.figures.rehearsal_theory import LOOK, QUANTITY
 from motsim.results.tables import Tables
 
 __all__ = ["draw"]

@@ -5,8 +5,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures import style
 from motsim.claims.rehearsal_deep import differences, settings
+from motsim.figures import style
 from motsim.results.tables import Tables
 from motsim.statistics.interval import stacked
 from motsim.statistics.intervals import mean_interval

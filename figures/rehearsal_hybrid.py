@@ -4,10 +4,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures import style
-from figures.rehearsal_theory import LOOK, QUANTITY
 from motsim.claims._simulation import LIMIT, QUANTITIES
 from motsim.claims.rehearsal_hybrid import points
+from motsim.figures import style
+from motsim.figures.rehearsal_theory import LOOK, QUANTITY
 from motsim.results.tables import Tables
 
 __all__ = ["compare", "draw"]

@@ -4,10 +4,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from figures import style
-from figures.rehearsal_theory import LOOK
 from motsim.claims._simulation import LIMIT, pooled, usable
 from motsim.claims.rehearsal_memory import SETTING, excess
+from motsim.figures import style
+from motsim.figures.rehearsal_theory import LOOK
 from motsim.results.tables import Tables
 
 __all__ = ["draw"]

@@ -5,10 +5,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
-from figures import style
-from figures.rehearsal_hybrid import compare
 from motsim.claims._simulation import QUANTITIES
 from motsim.claims.rehearsal_schedule import points
+from motsim.figures import style
+from motsim.figures.rehearsal_hybrid import compare
 from motsim.results.tables import Tables
 
 __all__ = ["draw"]

@@ -3,9 +3,9 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from figures import style
 from motsim.claims._simulation import LIMIT, usable
 from motsim.claims.rehearsal_theory import deviations
+from motsim.figures import style
 from motsim.results.tables import Tables
 
 __all__ = ["LOOK", "draw"]

@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
-from figures import style
 from motsim.claims.routing import accuracy_course, dispatch_matrix
+from motsim.figures import style
 from motsim.results.tables import Tables
 
 __all__ = ["accuracy", "draw", "heat_map"]

@@ -5,8 +5,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures import style
 from motsim.claims.schedule import EXPONENT, log_loss, thresholds
+from motsim.figures import style
 from motsim.results.tables import Tables
 
 __all__ = ["draw"]

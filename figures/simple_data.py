@@ -5,8 +5,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures import style
 from motsim.claims.simple_data import AMPLITUDES, ENOUGH, floor, labeled
+from motsim.figures import style
 from motsim.results.tables import Tables
 
 __all__ = ["draw", "losses", "used"]

@@ -5,8 +5,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
-from figures import style
 from motsim.claims.specialization import ENTROPY_SHARE, LOAD, alignment_matrix, final_state
+from motsim.figures import style
 from motsim.results.tables import Tables
 
 __all__ = ["draw", "entropies", "heat_map"]

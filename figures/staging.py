@@ -5,9 +5,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures import style
 from motsim.claims._outcomes import outcomes
 from motsim.claims.staging import NUM_CLASSES
+from motsim.figures import style
 from motsim.results.tables import Tables
 
 __all__ = ["draw"]

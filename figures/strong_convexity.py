@@ -4,8 +4,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures import style
 from motsim.claims.strong_convexity import late_rows, predicted
+from motsim.figures import style
 from motsim.results.tables import Tables
 
 __all__ = ["draw"]

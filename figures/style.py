@@ -10,7 +10,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures import venue
+from motsim.figures import venue
 
 __all__ = ["COLUMN", "PAGE", "PALETTE", "context", "label_stages", "legend", "panels"]
 

@@ -4,7 +4,19 @@ The names below load on first use, so that ``import motsim`` costs nothing.
 """
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # the same names for type checkers and editors, which run nothing
+    from motsim.experiments.base import KindSettings
+    from motsim.experiments.losses import result_of_losses
+    from motsim.experiments.result import Result
+    from motsim.mixture.data import Mixture, make_signals
+    from motsim.mixture.evaluation import evaluate, loss_and_gradients
+    from motsim.mixture.model import Model, Routing, initial_parameters
+    from motsim.mixture.points import population, sample
+    from motsim.mixture.schedule import Descent, Stage
+    from motsim.mixture.training import train
+    from motsim.rates import decide, rate
 
 __version__ = "0.1.0"
 
@@ -28,7 +40,25 @@ _HOME = {
     "rate": "rates",
 }
 
-__all__ = sorted(_HOME)  # pyright: ignore
+__all__ = [
+    "Descent",
+    "KindSettings",
+    "Mixture",
+    "Model",
+    "Result",
+    "Routing",
+    "Stage",
+    "decide",
+    "evaluate",
+    "initial_parameters",
+    "loss_and_gradients",
+    "make_signals",
+    "population",
+    "rate",
+    "result_of_losses",
+    "sample",
+    "train",
+]
 
 
 def __getattr__(name: str) -> Any:

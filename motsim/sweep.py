@@ -274,7 +274,7 @@ def _draw(name: str, tables: "Tables", folder: Path, progress: "Progress") -> bo
 
     Whatever goes wrong: the sweep is finished, and its tables are there.
     """
-    from figures import ANY, draw, figure_names
+    from motsim.figures import ANY, draw, figure_names
     from motsim.results.tables import TablesError
 
     own = name in figure_names()

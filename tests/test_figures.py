@@ -9,10 +9,10 @@ from commands import refusal
 from matplotlib.figure import Figure
 from report_pages import headline, store_mine, store_tables
 
-from figures import draw, drawn
-from figures.__main__ import main
-from figures.inline import alternative, inline_svg
 from motsim.experiments.result import Result
+from motsim.figures import draw, drawn
+from motsim.figures.__main__ import main
+from motsim.figures.inline import alternative, inline_svg
 from motsim.results.files import TableFile
 from motsim.results.store import StoreError
 from motsim.results.tables import Tables, TablesError, load_tables
@@ -89,7 +89,9 @@ def pictures(folder):
 def test_pictures_that_cannot_be_written_leave_the_old_ones(
     tables, tmp_path, small_files, monkeypatch
 ):
-    monkeypatch.setattr("figures.drawn", lambda name, tables: nullcontext({"rates": sketch()}))
+    monkeypatch.setattr(
+        "motsim.figures.drawn", lambda name, tables: nullcontext({"rates": sketch()})
+    )
     draw("rates", tables, tmp_path)
     before = pictures(tmp_path)
     least, most = (pick(map(len, before.values())) for pick in (min, max))
@@ -134,8 +136,8 @@ def test_a_figure_that_fails_is_a_line_and_exit_code_1(kinds, tmp_path, capsys, 
             raise error
         return [folder / "figures" / "probe.png"]
 
-    monkeypatch.setattr("figures.figure_names", lambda: ["probe"])
-    monkeypatch.setattr("figures.draw", drawing)
+    monkeypatch.setattr("motsim.figures.figure_names", lambda: ["probe"])
+    monkeypatch.setattr("motsim.figures.draw", drawing)
     file = tmp_path / "probe.toml"
     file.write_text("title = 'P'\nkind = 'probe'\nseeds = 4\n")
     call = [str(file), "--out", str(tmp_path), "--jobs", "1", "--progress", "quiet"]

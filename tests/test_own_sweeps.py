@@ -5,9 +5,9 @@ import re
 import pandas as pd
 import pytest
 
-from figures import ANY, drawn, figure_names
 from motsim.commands.setting_lines import setting_lines
 from motsim.commands.summary import print_hitting_times
+from motsim.figures import ANY, drawn, figure_names
 from motsim.plans.loading import load_sweep
 from motsim.results.tables import Tables, TablesError, load_tables
 from motsim.sweep import main
@@ -144,7 +144,7 @@ def test_a_sweep_has_a_picture_with_a_panel_a_case(made):
 
 
 def test_the_same_tables_give_the_same_picture(made, tmp_path):
-    from figures import draw
+    from motsim.figures import draw
 
     tables = load_tables("mine", made[0])
     twice = [[p.read_bytes() for p in draw(ANY, tables, tmp_path / str(i))] for i in (1, 2)]

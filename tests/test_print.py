@@ -8,9 +8,9 @@ from matplotlib import font_manager
 from matplotlib.figure import Figure
 from report_pages import headline, store_tables
 
-from figures import draw, laid_out, style, venue
-from figures.__main__ import main
-from figures.caption import latex
+from motsim.figures import draw, laid_out, style, venue
+from motsim.figures.__main__ import main
+from motsim.figures.caption import latex
 from motsim.results.tables import load_tables
 
 
@@ -114,7 +114,7 @@ def test_the_caption_says_what_is_drawn_claimed_and_found(folder, tmp_path):
 def test_a_caption_follows_its_tables(folder, tmp_path, monkeypatch):
     """Control: other findings, another sentence."""
     tables = load_tables("rates", folder)
-    monkeypatch.setattr("figures.caption.judged", lambda *given: ())
+    monkeypatch.setattr("motsim.figures.caption.judged", lambda *given: ())
     draw("rates", tables, tmp_path, captions=True)
     assert " cases" not in (tmp_path / "figures" / "rates.tex").read_text()
 

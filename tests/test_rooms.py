@@ -28,7 +28,8 @@ def room_of(module, known):
 
 
 def modules():
-    for path in PACKAGE.rglob("*.py"):
+    # rglob does not follow links, such as motsim/figures
+    for path in (*PACKAGE.rglob("*.py"), *(PACKAGE / "figures").glob("*.py")):
         name = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
         yield name.removesuffix(".__init__"), path.read_text()
 
@@ -78,6 +79,17 @@ def test_the_guide_names_every_room_and_nothing_else():
     for name in known:
         place = PACKAGE.joinpath(*name.split("."))
         assert place.is_dir() or place.with_suffix(".py").is_file()
+
+
+SHORT = re.compile(r"^\s*(?:from figures\b|import figures\b)", re.MULTILINE)
+
+
+def test_figures_have_one_name():
+    """By their short name, which a clone has, they would be loaded twice."""
+    for part in ("motsim", "figures", "tests", "docs", "examples"):
+        for path in (PACKAGE.parent / part).rglob("*.py"):
+            assert not SHORT.search(path.read_text()), path
+    assert SHORT.search("def late():\n    from figures import style\n")  # control
 
 
 def test_few_modules_lie_loose():

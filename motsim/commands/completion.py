@@ -85,7 +85,9 @@ def _names(command: str) -> list[str]:
 
         return claim_names()
     if command == "figures":
-        from figures import figure_names
+        from motsim.commands.names import COMMANDS
 
-        return figure_names()
+        home = COMMANDS["figures"][0].rpartition(".")[0]  # a room above this one
+        names: list[str] = import_module(home).figure_names()
+        return names
     return []

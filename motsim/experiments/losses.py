@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from motsim.experiments.result import Result
 
@@ -16,7 +16,7 @@ CURVE_POINTS = 400
 
 def result_of_losses(
     losses: ArrayLike,
-    epsilons: Sequence[float],
+    epsilons: Sequence[float] | NDArray[np.float64],
     *,
     steps: ArrayLike | None = None,
     **metrics: Any,
@@ -28,12 +28,17 @@ def result_of_losses(
     losses : array of shape (num_losses,)
         Gap to the least possible value. From the first value that is not finite on, nothing is
         used, and the run has diverged.
-    epsilons : sequence of float
+    epsilons : sequence or array of float
         Targets; T(eps) is the first step whose loss is at most eps.
     steps : array of shape (num_losses,), optional
         Increasing step numbers of the losses; default: 0, 1, 2, ...
     **metrics
         Numbers or strings that are kept beside, by name.
+
+    Returns
+    -------
+    Result
+        With the table "hits", the curve, and status `reached`, `max_steps` or `diverged`.
 
     Raises
     ------

@@ -21,7 +21,7 @@ FORMULA = tuple("=+-@'")  # what a spreadsheet computes, or hides
 class Result:
     """Result of one run, made of plain Python values only.
 
-    Attributes
+    Parameters
     ----------
     status : str
         `reached`, `max_steps` (censored) or `diverged`; `done` where there is no target.

@@ -156,8 +156,14 @@ def make_signals(mixture: Mixture, seed: int | None = None) -> Signals:
     Parameters
     ----------
     mixture : Mixture
+        Whose signals.
     seed : int, optional
         Of the run; None gives the coordinate axes.
+
+    Returns
+    -------
+    Signals
+        Class and classification signals, (N, d) each.
     """
     n, d = mixture.num_classes, mixture.dim
     if seed is None:

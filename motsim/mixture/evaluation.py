@@ -65,8 +65,14 @@ def loss_and_gradients(
 
     Parameters
     ----------
-    model, parameters, points
+    model : Model
+        What is run.
+    parameters : ModelParameters
+        Where the gradient is taken.
+    points : Points
+        Over which the loss is an expectation.
     loss : {"squared", "logistic"}
+        Of a point.
     routing : Routing, optional
         Default: expected, Gumbel, scale 1.
     routing_noise : (P, M) array
@@ -75,7 +81,14 @@ def loss_and_gradients(
     Returns
     -------
     loss : float
+        Expected loss with noise-free routing.
     gradient : ModelParameters
+        Of the training loss, in the shapes of `parameters`.
+
+    Raises
+    ------
+    ValueError
+        If the routing does not fit the model, or its noise is missing.
 
     Notes
     -----
@@ -108,7 +121,23 @@ def evaluate(
 ) -> Evaluation:
     """Run the model on every point without routing noise; see `Evaluation`.
 
-    `with_attention=False` leaves the attention weights out, which are most of the memory.
+    Parameters
+    ----------
+    model : Model
+        What is run.
+    parameters : ModelParameters
+        Its parameters.
+    points : Points
+        What it is run on, with their weights.
+    loss : {"squared", "logistic"}
+        What is averaged.
+    with_attention : bool
+        False leaves the attention weights out, which are most of the memory.
+
+    Returns
+    -------
+    Evaluation
+        Loss, outputs, gates and attention weights of every point.
     """
     return evaluator(model, points, loss=loss, with_attention=with_attention)(parameters)
 

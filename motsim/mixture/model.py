@@ -88,6 +88,11 @@ class Routing:
         lambda > 0.
     load_balance : float
         Coefficient >= 0 of M * sum_i fraction_i * mean pi_i, added to the training loss.
+
+    Raises
+    ------
+    ValueError
+        If one is out of range, or "expected" has no closed form for the noise.
     """
 
     mode: Literal["expected", "sampled"] = "expected"
@@ -151,7 +156,9 @@ def initial_parameters(
     Parameters
     ----------
     model : Model
+        What the parameters are of.
     dim : int
+        Of the tokens, d.
     init_std : float
         sigma_0 > 0.
     attention_scale : float
@@ -161,6 +168,16 @@ def initial_parameters(
         is odd under the mirror, see docs/theory.md §4).
     seed : int
         Of the run; its "weights" stream is used.
+
+    Returns
+    -------
+    ModelParameters
+        FFN (M, J, d), attention (M or 1 or 0, d, d), gate (M or 0, d).
+
+    Raises
+    ------
+    ValueError
+        If `init_std` or `attention_scale` is out of range.
     """
     if not (np.isfinite(init_std) and init_std > 0):
         raise ValueError(f"init_std must be finite and > 0; got {init_std}")

@@ -78,7 +78,9 @@ def population(
     Parameters
     ----------
     mixture : Mixture
+        The distribution.
     signals : Signals
+        Drawn by `make_signals`.
     num_nodes : int
         Gauss-Legendre nodes for each amplitude range that is not a single value.
     noise_replicates : int
@@ -88,6 +90,11 @@ def population(
     stream : {"noise", "evaluation"}
         The run's random stream that draws the noise tokens; "evaluation" shares no draw with
         training.
+
+    Returns
+    -------
+    Points
+        Tokens (P, L, d), labels (P,), and weights (P,) whose sum is 1.
 
     Raises
     ------
@@ -169,7 +176,9 @@ def sample(
     Parameters
     ----------
     mixture : Mixture
+        The distribution.
     signals : Signals
+        Drawn by `make_signals`.
     size : int
         At least 1.
     seed : int
@@ -180,6 +189,16 @@ def sample(
         The images: none; (-y, -s, -xi), which makes the mirror exact; (y, -s), which makes the mean
         of y s gamma^3 exactly 0; both of them, and of each other. They count in `size`, which must
         be divisible by 2, for "signs" by 4; the order of tokens is kept.
+
+    Returns
+    -------
+    Points
+        Tokens (size, L, d), labels (size,), weights (size,).
+
+    Raises
+    ------
+    ValueError
+        If `size` is less than 1, or does not fit `closed`.
     """
     check_integer("size", size, 1)
     if closed != "none":

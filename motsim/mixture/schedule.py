@@ -20,9 +20,22 @@ class Descent:
     """How one part is trained; rate 0 freezes it.
 
     Normalized descent divides by the Frobenius norm, separately for each expert's FFN and for
-    each attention matrix. `momentum` is for the optimizer of that name, Polyak's heavy ball:
-    w + momentum (w - the w before) - rate g. Adam has its usual constants
-    (motsim/mixture/kernels/adam.py).
+    each attention matrix. Adam has its usual constants (motsim/mixture/kernels/adam.py).
+
+    Parameters
+    ----------
+    rate : float
+        Step size, >= 0.
+    optimizer : {"gd", "normalized_gd", "momentum", "adam"}
+        The rule of a step.
+    momentum : float
+        In [0, 1), for the optimizer of that name, Polyak's heavy ball:
+        w + momentum (w - the w before) - rate g.
+
+    Raises
+    ------
+    ValueError
+        If one is out of range.
     """
 
     rate: float = 0.0
@@ -69,8 +82,25 @@ class Solver:
 class Stage:
     """One stage of the schedule: which parts train, how, for how long, with what routing.
 
-    `dynamics` is "descent", or "flow": what plain descent becomes as its step sizes go to 0
-    together, followed for a time of `steps` by `solver`.
+    Parameters
+    ----------
+    name : str
+        Of the stage, for messages and traces.
+    steps : int
+        Number of steps, or time of a flow.
+    ffn, attention, gate : Descent
+        How each part is trained; frozen by default.
+    routing : Routing
+        In training.
+    dynamics : {"descent", "flow"}
+        A flow is what plain descent becomes as its step sizes go to 0 together.
+    solver : Solver
+        What follows a flow.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If `steps` is no count, or `dynamics` is unknown.
     """
 
     name: str

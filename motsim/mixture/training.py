@@ -64,7 +64,14 @@ def train(
 
     Parameters
     ----------
-    model, points, stages, start
+    model : Model
+        What is trained.
+    points : Points
+        What it is trained on, with their weights.
+    stages : sequence of Stage
+        The schedule.
+    start : ModelParameters
+        Where training starts; left as it is.
     loss : {"squared", "logistic"}
     epsilons : sequence of float
         Positive targets of the expected loss, in any order.
@@ -76,6 +83,11 @@ def train(
         Of the run; its "routing" stream draws the noise of sampled routing.
     use_mirror : bool
         Use the exact halving of the population where it applies, and take equal points as one.
+
+    Returns
+    -------
+    Trace
+        How it ended, hitting times of the epsilons, the loss curve and the last parameters.
 
     Raises
     ------

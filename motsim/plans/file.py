@@ -9,7 +9,7 @@ from motsim.plans.claim_table import ClaimTable
 
 __all__ = ["FOLDER", "LAST_START", "SweepError", "SweepFile", "Tier", "TierTable"]
 
-FOLDER = Path(__file__).resolve().parents[2] / "sweeps"  # the sweeps that come with motsim
+FOLDER = (Path(__file__).parents[1] / "sweeps").resolve()  # the sweeps that come with motsim
 Tier = Literal["quick", "full"]
 LAST_START = 1_000_000_000  # of the seeds: with MAX_RUNS of them they fit in 31 bits
 

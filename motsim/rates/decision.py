@@ -107,12 +107,17 @@ def decide(
         Runs left out because they diverged; reported, and inconclusive above a quarter.
     independent : bool
         Whether the runs are known to be independent: seeds may agree to the whole step.
-    level, num_bootstrap, seed
-        Confidence level (0.95), number of resamples of the curves, and seed of the resampling.
+    level : float, optional
+        Confidence level, 0.95 unless given.
+    num_bootstrap : int
+        Number of resamples of the curves.
+    seed : int
+        Of the resampling.
 
     Returns
     -------
     RateDecision
+        The law with its interval, range and evidence, or *inconclusive* with the reason.
 
     Notes
     -----

@@ -28,7 +28,7 @@ def commands_of(
     return (
         f"python -m motsim.sweep {sweep_words(name, meta=changes)} --tier {tier}",
         f"python -m motsim.verify {name} --tier {tier}",
-        f"python -m figures {name}",
+        f"python -m motsim.figures {name}",
     )
 
 

@@ -225,8 +225,8 @@ def _described(section: Section, tables: Tables, folder: Path, page_folder: Path
 
 
 def _pictures(name: str, tables: Tables) -> tuple[Picture, ...]:
-    from figures import drawn, figure_module, figure_names
-    from figures.inline import inline_svg
+    from motsim.figures import drawn, figure_module, figure_names
+    from motsim.figures.inline import inline_svg
 
     if name not in figure_names():
         return ()

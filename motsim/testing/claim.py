@@ -27,7 +27,13 @@ CALLED = {name: name for name in LAWS} | {
 
 @dataclass(frozen=True)
 class AtMost:
-    """An upper bound on the exponent p of T(eps) = O(eps^-p); made by `at_most`."""
+    """An upper bound on the exponent p of T(eps) = O(eps^-p); made by `at_most`.
+
+    Parameters
+    ----------
+    exponent : float
+        The bound.
+    """
 
     exponent: float
 
@@ -49,6 +55,16 @@ def at_most(p: float) -> AtMost:
 
     It holds where the whole interval of the exponent is at or below p, as for a log law or a
     smaller power, and fails where the whole interval is above p or the loss stopped.
+
+    Parameters
+    ----------
+    p : float
+        The bound, > 0.
+
+    Returns
+    -------
+    AtMost
+        What `assert_rate` takes for a law.
 
     Raises
     ------

@@ -27,7 +27,7 @@ LONGEST = 120  # characters of a file name
 class Evidence:
     """Writer of evidence, one a test: ``evidence(rate)`` leaves picture, JSON and table of laws.
 
-    Attributes
+    Parameters
     ----------
     folder : Path, or a function that makes one
         Where files go; made when the first is written.
@@ -35,6 +35,9 @@ class Evidence:
         Of the test; file names start with it.
     always : bool
         Tests that pass leave evidence too.
+
+    Attributes
+    ----------
     written : list of Path
         The pictures, in order.
     """

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import figures
-from figures import check, drawn, figure_names
-from figures.inline import inline_svg
+from motsim import figures
 from motsim.claims import claim_module
+from motsim.figures import check, drawn, figure_names
+from motsim.figures.inline import inline_svg
 from motsim.results.tables import Tables, TablesError
 
 LAST_RESORT = "not what its figure needs"

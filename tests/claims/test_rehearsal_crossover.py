@@ -2,9 +2,9 @@
 
 import pytest
 
-from figures import draw
 from motsim.claims.rehearsal_crossover import judge
 from motsim.experiments.rehearsal.settings import Settings, crossover
+from motsim.figures import draw
 from tests.claims.rehearsal_controls import (
     QUANTITIES,
     assert_judge_copes,

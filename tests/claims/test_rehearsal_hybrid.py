@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from figures import draw
 from motsim.claims._simulation import QUANTITIES
 from motsim.claims.rehearsal_hybrid import judge
 from motsim.experiments.rehearsal.settings import Settings, problem
+from motsim.figures import draw
 from tests.claims.rehearsal_controls import (
     assert_judge_copes,
     drop_cross_term,

@@ -2,8 +2,8 @@
 
 import pytest
 
-from figures import draw
 from motsim.claims.rehearsal_memory import judge
+from motsim.figures import draw
 from tests.claims.rehearsal_controls import (
     QUANTITIES,
     assert_judge_copes,

@@ -2,8 +2,8 @@
 
 import pytest
 
-from figures import draw
 from motsim.claims.rehearsal_schedule import judge
+from motsim.figures import draw
 from tests.claims.rehearsal_controls import assert_judge_copes, swapped, verdicts, with_main
 
 SETS = ("odd-inside", "visit", "alternating", "drifting")

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from figures import draw
 from motsim.claims.rehearsal_theory import judge
+from motsim.figures import draw
 from tests.claims.rehearsal_controls import (
     assert_judge_copes,
     drop_cross_term,

@@ -1,7 +1,8 @@
 """Numbers that are bad, censored, lost or of the other law: what fits and verdicts make of them.
 
 F28, broken closed forms of rehearsal against the Monte Carlo check at the shipped number of runs,
-is `tests/rehearsal/test_agreement.py`; wider forms of F12 and F27 are in `tests/test_rates.py`.
+is `tests/rehearsal/test_agreement.py`; wider forms of F12 and F27 are in
+`tests/rates/test_decision.py`.
 """
 
 from collections import Counter

@@ -25,7 +25,7 @@ def test_a_claim_has_all_its_parts(page, folder):
         "Seeds 6 in a setting at most",
         "python -m motsim.sweep rates --tier quick",
         "python -m motsim.verify rates --tier quick",
-        "python -m figures rates",
+        "python -m motsim.figures rates",
         "epsilon_min = 1e-16",
     ):
         assert part in said, part

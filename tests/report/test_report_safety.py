@@ -7,7 +7,7 @@ import re
 from matplotlib.figure import Figure
 from report_pages import HOSTILE, section_of
 
-from figures.inline import inline_svg
+from motsim.figures.inline import inline_svg
 
 
 def test_hostile_words_stay_words(page):
