@@ -122,7 +122,7 @@ def test_experts_out_of_use(model, tokens):
 def test_attention_summed_over_queries(tokens):
     case = Problem(MODELS["linear"], tokens)
     options = {"attention_rate": 0.0, "summed": True}
-    want = case.results(case.alone, attention_rate=0.0)
+    want = case.results(case.alone, trains_attention=False)
     for batch in (case.alone, case.paired):
         assert distance(case.results(batch, **options), want) < 1e-13
 
