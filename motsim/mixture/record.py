@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from motsim.mixture.flow import Flow
 from motsim.mixture.model import ModelParameters
-from motsim.mixture.trace import StageBounds, Status, Trace, first_hits, thinned_steps
+from motsim.mixture.status import Status
+from motsim.mixture.trace import StageBounds, Trace, first_hits, thinned_steps
 
 __all__ = ["Record"]
 
@@ -23,7 +24,7 @@ class Record:
         self.wanted = sorted({int(s) for s in snapshot_steps})
         self.stop_loss = float(targets.min()) if targets.size else -1.0
         self.step, self.first = 0, 0  # now, and at the start of the stage
-        self.status: Status = "max_steps"
+        self.status = Status.MAX_STEPS
         self.final = math.nan
         self.pieces: list[Floats] = []
         self.bounds: list[StageBounds] = []
@@ -33,7 +34,7 @@ class Record:
     @property
     def runs(self) -> bool:
         """Whether there is a reason to go on."""
-        return self.status == "max_steps" and self.flow is None
+        return self.status is Status.MAX_STEPS and self.flow is None
 
     def begin(self, parameters: ModelParameters) -> None:
         """A stage begins at these parameters."""
@@ -49,7 +50,7 @@ class Record:
         """Steps were taken; if not all that were wanted, the loss before the next one says why."""
         if taken < len(losses):  # its loss counts, the rest is unset
             self.final = float(losses[taken])
-            self.status = "reached" if self.final <= self.stop_loss else "diverged"
+            self.status = Status.REACHED if self.final <= self.stop_loss else Status.DIVERGED
             losses = losses[:taken]
         self.pieces.append(losses)
         self.step += taken
@@ -69,9 +70,9 @@ class Record:
         """All steps were taken, and this is the loss after them."""
         self.final = loss
         if not np.isfinite(loss):
-            self.status = "diverged"
+            self.status = Status.DIVERGED
         elif self.targets.size and loss <= self.stop_loss:
-            self.status = "reached"
+            self.status = Status.REACHED
 
     def trace(self, parameters: ModelParameters) -> Trace:
         """Return the record of the run, which ended at these parameters."""

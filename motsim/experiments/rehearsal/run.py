@@ -21,6 +21,7 @@ from motsim.experiments.rehearsal.tables import (
     schedule_table,
 )
 from motsim.experiments.result import Result
+from motsim.mixture.status import Status
 from motsim.rehearsal import (
     Rehearsal,
     RehearsalErrors,
@@ -115,7 +116,7 @@ def run(settings: Settings) -> Result:
     tables |= phase_tables(s)
     if s.line:
         tables["line"] = line_table(s)
-    return Result("done", metrics, tables)
+    return Result(Status.DONE, metrics, tables)
 
 
 def _simulated(simulated: SimulatedErrors, variances: bool) -> dict[str, Any]:
