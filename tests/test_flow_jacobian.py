@@ -9,6 +9,7 @@ from training_cases import problem
 
 from motsim.experiments.mixture.run import Settings, prepare, stages
 from motsim.mixture import flow_jacobian, training
+from motsim.mixture.engine.layout import kernel_rule
 from motsim.mixture.engine.reduction import reduce_problem
 from motsim.mixture.flow import integrate
 from motsim.mixture.flow_path import Path
@@ -160,7 +161,7 @@ def test_by_hand():
     """One point, one token, one linear expert: f = w x, half the square of f - y."""
     batch = reduce_problem(*_one_point()).batch
     model, points, start = _one_point()
-    rule = training.kernel_rule(model, "squared", Routing())
+    rule = kernel_rule(model, "squared", Routing())
     columns = {"ffn": np.array([0]), "attention": np.arange(0), "gate": np.arange(0)}
     value = reduce_problem(model, points, start).project(start)
     found = flow_jacobian.FieldJacobian(batch, rule, columns)(value)

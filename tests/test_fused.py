@@ -19,6 +19,7 @@ from motsim.mixture.engine.parts import in_parts
 from motsim.mixture.kernels import descent, fused, routing
 from motsim.mixture.kernels.arguments import part_of
 from motsim.mixture.kernels.phases import BOTH
+from motsim.mixture.kernels.routes import FUSED, Route
 from motsim.mixture.model import Model, ModelParameters, Routing
 
 COORDINATES, POINTS = 6, 150
@@ -41,7 +42,7 @@ def step_in_sweeps(parameters, parts, place, rule, work, gradient):
 @numba.njit
 def step_fused(parameters, parts, place, rule, work, gradient):
     """The same fused, NaN where it is not."""
-    if not fused.fuses(parts, rule, work):
+    if rule.route != FUSED:
         return np.nan
     return fused.pass_fused(parameters, parts, place, rule, work, gradient)
 
@@ -68,7 +69,10 @@ class Case:
 
     def rule(self, logistic=False, negligible=0.0):
         rule = kernel_rule(self.model, "logistic" if logistic else "squared", self.routing)
-        return rule._replace(attention_rate=0.0, negligible=negligible)
+        return rule._replace(trains_attention=False, negligible=negligible)
+
+    def route(self, rule, work):
+        return kernels.choose_route(self.parameters, self.batch, rule, work)
 
     def workspace(self, batch, blocks):
         """Scratch, not empty, with the moments of `blocks` blocks."""
@@ -88,6 +92,7 @@ class Case:
             **{n: getattr(batches, n)[0] for n in self.batch._fields if n != "metric"}
         )
         work = self.workspace(one, whole)
+        rule = rule._replace(route=int(self.route(rule, work)))
         gradient = kernels.Parameters(*(np.full_like(a, np.nan) for a in self.parameters))
         work.part[1] = whole
         for k in range(parts):
@@ -166,8 +171,8 @@ def test_gates_that_are_no_numbers_show_in_the_loss(scale, which):
 @pytest.mark.parametrize(
     "change",
     [
-        {"attention_rate": 0.1}, {"gated": False}, {"sampled": True}, {"load_balance": 0.1},
-        {"ffn_rate": 0.0}, {"gate_rate": 0.0}, {"top_k": 2}, {"neurons": 2},
+        {"trains_attention": True}, {"gated": False}, {"sampled": True}, {"load_balance": 0.1},
+        {"trains_ffn": False}, {"trains_gate": False}, {"top_k": 2}, {"neurons": 2},
     ],
     ids=lambda change: next(iter(change)),
 )  # fmt: skip
@@ -176,6 +181,7 @@ def test_what_is_not_fused(change):
     case = Case()
     work = case.workspace(case.batch, len(case.batch.axes))
     rule = case.rule()
-    assert fused.fuses(case.batch, rule, work)
-    assert not fused.fuses(case.batch, rule._replace(**change), work)
-    assert not fused.fuses(case.batch, rule, kernel_workspace(case.model, case.batch))
+    assert case.route(rule, work) == Route.FUSED
+    other = Route.SIGNALS if "trains_attention" in change else Route.FROZEN
+    assert case.route(rule._replace(**change), work) == other
+    assert case.route(rule, kernel_workspace(case.model, case.batch)) == Route.FROZEN

@@ -92,7 +92,7 @@ def distance(ours, theirs):
 def test_the_same_gradients(model, tokens, logistic):
     """Attention trained and frozen, weights trained and not, expected and sampled routing."""
     case = Problem(MODELS[model], tokens)
-    for options in {}, {"attention_rate": 0.0}, {"ffn_rate": 0.0}, {"routing": "sampled"}:
+    for options in {}, {"trains_attention": False}, {"ffn_rate": 0.0}, {"routing": "sampled"}:
         want = case.results(case.alone, logistic=logistic, **options)
         assert distance(case.results(case.paired, logistic=logistic, **options), want) < 1e-13
     # Negative control: tokens of the image that are off by 1e-6.
@@ -121,8 +121,8 @@ def test_experts_out_of_use(model, tokens):
 @pytest.mark.parametrize("tokens", ["axes", "distinct"])
 def test_attention_summed_over_queries(tokens):
     case = Problem(MODELS["linear"], tokens)
-    options = {"attention_rate": 0.0, "summed": True}
-    want = case.results(case.alone, attention_rate=0.0)
+    options = {"trains_attention": False, "summed": True}
+    want = case.results(case.alone, trains_attention=False)
     for batch in (case.alone, case.paired):
         assert distance(case.results(batch, **options), want) < 1e-13
 

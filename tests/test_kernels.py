@@ -203,6 +203,7 @@ def test_arrays_have_as_many_references_after_a_run_as_before(case):
         return [sys.getrefcount(array) for array in arrays]
 
     def run(rule, noise):
+        rule = rule._replace(route=int(kernels.choose_route(value, case.batch, rule, work)))
         kernels.descend_in_parts(value, parts, rule, work, noise, gradient, -1.0, losses)
 
     before = references()
@@ -210,7 +211,7 @@ def test_arrays_have_as_many_references_after_a_run_as_before(case):
     assert references() != before
     del kept
     run(rule, noise)
-    run(rule._replace(attention_rate=0.0), noise)
+    run(rule._replace(trains_attention=False), noise)
     run(rule._replace(sampled=True), np.zeros((1, *case.by_expert)))
     assert references() == before
 

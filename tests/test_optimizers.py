@@ -9,9 +9,9 @@ from training_cases import SEEDS, full_curve, problem
 
 from motsim.experiments.mixture.run import Settings, build_model, prepare, stages
 from motsim.mixture import kernels
-from motsim.mixture.engine.reduction import reduce_problem, whole_problem
+from motsim.mixture.engine.reduction import problem_of, reduce_problem, whole_problem
 from motsim.mixture.model import Model, ModelParameters, Routing
-from motsim.mixture.optimizers import memories, problem_of
+from motsim.mixture.optimizers import memories
 from motsim.mixture.schedule import Descent, Stage
 from motsim.mixture.training import train
 

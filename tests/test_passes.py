@@ -66,8 +66,8 @@ class Problem:
 
     def rule(self, loss="squared"):
         """Every part trained that is not frozen."""
-        rate = 1.0 if self.attention == "trained" else 0.0
-        return kernel_rule(self.model, loss, Routing())._replace(attention_rate=rate)
+        trains = self.attention == "trained"
+        return kernel_rule(self.model, loss, Routing())._replace(trains_attention=trains)
 
     def workspace(self):
         """Scratch with what a stage keeps of its attention."""
@@ -94,10 +94,10 @@ class Problem:
         """One phase for all experts."""
         one_pass(self.parameters, self.batch, rule, work, gradient, phase, dense)
 
-    def run(self, one_pass, phases, *, logistic=False, ffn_rate=1.0, negligible=0.0):
+    def run(self, one_pass, phases, *, logistic=False, trains_ffn=True, negligible=0.0):
         """What a pass leaves behind: results and gradients by name."""
         rule = self.rule("logistic" if logistic else "squared")
-        rule = rule._replace(ffn_rate=ffn_rate, negligible=negligible)
+        rule = rule._replace(trains_ffn=trains_ffn, negligible=negligible)
         work = self.workspace()
         gradient = kernels.Parameters(*(np.full_like(a, np.nan) for a in self.parameters))
         for phase in phases:
@@ -111,7 +111,7 @@ class Problem:
             found["by_gate"] = work.by_gate
         if phases == [FORWARD] and self.attention == "trained":
             found["weights"] = work.weights
-        if phases != [FORWARD] and ffn_rate:
+        if phases != [FORWARD] and trains_ffn:
             found["by_ffn"] = gradient.ffn
         if phases != [FORWARD] and self.attention == "trained":
             found["by_attention"] = gradient.attention
@@ -154,7 +154,7 @@ def test_both_passes_agree(activation, attention, neurons, phases):
 @pytest.mark.parametrize("activation", ["linear", "cubic"])
 def test_both_passes_agree_where_only_attention_trains(activation, phases):
     case = Problem(activation, "trained", 2)
-    general, three = (case.run(p, phases, ffn_rate=0.0) for p in passes("trained"))
+    general, three = (case.run(p, phases, trains_ffn=False) for p in passes("trained"))
     assert distance(three, general) < 1e-13
     assert "by_ffn" not in three
 

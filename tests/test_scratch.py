@@ -54,8 +54,8 @@ def test_blocks_at_a_time_do_not_matter(tokens, kind):
 
 @pytest.mark.parametrize("activation", ["cubic", "linear"])
 @pytest.mark.parametrize("routing", ["expected", "sampled"])
-@pytest.mark.parametrize("attention_rate", [0.0, 1.0])
-def test_weights_that_are_not_kept_are_computed_in_each_pass(activation, routing, attention_rate):
+@pytest.mark.parametrize("trains_attention", [False, True])
+def test_weights_that_are_not_kept_are_computed_in_each_pass(activation, routing, trains_attention):
     """The same numbers to rounding, computed again instead of read."""
     rng = np.random.default_rng(6)
     x = random_tokens(rng, POINTS, 3, 6, "axes")
@@ -68,7 +68,9 @@ def test_weights_that_are_not_kept_are_computed_in_each_pass(activation, routing
             rng.standard_normal((EXPERTS, 6)),
         )
     )
-    rule = kernel_rule(model, "squared", Routing(routing))._replace(attention_rate=attention_rate)
+    rule = kernel_rule(model, "squared", Routing(routing))._replace(
+        trains_attention=trains_attention
+    )
     noise = rng.standard_normal((EXPERTS, len(batch.labels)))
 
     def found(scratch):
@@ -77,7 +79,7 @@ def test_weights_that_are_not_kept_are_computed_in_each_pass(activation, routing
         return [np.array(loss), *gradient]
 
     kept = bare = kernel_workspace(model, batch)
-    if attention_rate == 0.0:
+    if not trains_attention:
         shape = (len(batch.axes), EXPERTS, *kept.moments.shape[2:])
         kept = kept._replace(moments=aligned_zeros(shape))
         kernels.refresh_moments(start, batch, rule, kept.moments)
@@ -85,6 +87,6 @@ def test_weights_that_are_not_kept_are_computed_in_each_pass(activation, routing
         bare = bare._replace(weights=bare.weights[:0])
     for a, b in zip(found(kept), found(bare), strict=True):
         np.testing.assert_allclose(b, a, rtol=1e-12, atol=1e-13 * np.abs(a).max())
-    if attention_rate == 0.0:  # what is kept is read: other moments, another loss
+    if not trains_attention:  # what is kept is read: other moments, another loss
         kept.moments[:] *= 1.001
         assert found(kept)[0] != pytest.approx(found(bare)[0], rel=1e-9)

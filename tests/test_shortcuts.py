@@ -13,6 +13,7 @@ from motsim.experiments.mixture.run import (
 from motsim.mixture import training
 from motsim.mixture.data import Mixture, make_signals
 from motsim.mixture.engine import parts
+from motsim.mixture.engine import stage as stage_module
 from motsim.mixture.engine.parts import in_parts
 from motsim.mixture.model import Model, Routing, initial_parameters
 from motsim.mixture.points import sample
@@ -24,7 +25,7 @@ from motsim.mixture.training import train
 
 def sharp_run(monkeypatch, negligible):
     """The cubic preset with a fast gate: in stage III most experts are never routed to."""
-    monkeypatch.setattr(training, "NEGLIGIBLE", negligible)
+    monkeypatch.setattr(stage_module, "NEGLIGIBLE", negligible)
     settings = Settings(gate_rate=40.0, converge_steps=400, epsilon_min=1e-12)
     points, start = prepare(settings)
     return training.train(
@@ -52,7 +53,7 @@ def test_passing_over_routed_experts_would_show(monkeypatch):
 def test_attention_that_is_not_kept_trains_the_same(monkeypatch, activation):
     model, points, start = problem(Model("mot", 4, activation))
     kept, _ = full_curve(model, points, SHORT, start)
-    monkeypatch.setattr(training, "MAX_KEPT", 0)
+    monkeypatch.setattr(stage_module, "MAX_KEPT", 0)
     monkeypatch.setattr(
         "motsim.mixture.kernels.refresh_moments", None
     )  # would fail if it were called
@@ -64,7 +65,7 @@ def test_noise_tokens_off_the_axes_keep_their_attention(monkeypatch):
     """Only points of three signal tokens can do without."""
     model, points, start = problem(num_tokens=5, noise_std=0.3)
     kept, _ = full_curve(model, points, SHORT, start)
-    monkeypatch.setattr(training, "MAX_KEPT", 0)
+    monkeypatch.setattr(stage_module, "MAX_KEPT", 0)
     np.testing.assert_array_equal(full_curve(model, points, SHORT, start)[0], kept)
 
 
@@ -86,7 +87,7 @@ def test_linear_experts_that_share_attention_see_one_mixed_token(monkeypatch, ki
     monkeypatch.setattr(parts, "mixed_batch", watched)
     got, trace = full_curve(model, points, [ffn, rest], start)
     assert [shape[2] for shape in seen] == [1, 1]
-    monkeypatch.setattr(training, "stage_parts", lambda m, r, b, w, _: (r, in_parts(b, 1), w))
+    monkeypatch.setattr(stage_module, "stage_parts", lambda m, r, b, w, _: (r, in_parts(b, 1), w))
     want, other = full_curve(model, points, [ffn, rest], start)
     np.testing.assert_allclose(got, want, rtol=1e-10)
     np.testing.assert_allclose(trace.parameters.ffn, other.parameters.ffn, rtol=1e-8, atol=1e-11)

@@ -6,7 +6,7 @@ import pytest
 from kernel_cases import as_points, random_tokens
 
 import motsim.mixture.engine.layout
-import motsim.mixture.training
+import motsim.mixture.engine.stage
 from motsim.mixture import kernels
 from motsim.mixture.data import Mixture, make_signals
 from motsim.mixture.engine.layout import (
@@ -166,7 +166,7 @@ def test_training_is_that_without_passing_over(kind, num_tokens, monkeypatch):
     schedule = [Stage("all", 20, Descent(0.2), FROZEN, Descent(0.2), Routing(scale=0.005))]
 
     def losses(negligible):
-        monkeypatch.setattr(motsim.mixture.training, "NEGLIGIBLE", negligible)
+        monkeypatch.setattr(motsim.mixture.engine.stage, "NEGLIGIBLE", negligible)
         monkeypatch.setattr(motsim.mixture.engine.layout, "DENSE_ABOVE", 1.0)
         return train(model, points, schedule, start, trace_points=10**6).trace_losses
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from motsim.experiments.result import Result
+from motsim.mixture.status import Status
 
 __all__ = ["result_of_losses"]
 
@@ -72,7 +73,7 @@ def result_of_losses(
     if len(values) > CURVE_POINTS:  # as many points for each decade of steps
         drawn = np.unique(np.geomspace(1, len(values), CURVE_POINTS).round().astype(int) - 1)
     return Result(
-        "diverged" if diverged else "reached" if reached else "max_steps",
+        Status.DIVERGED if diverged else Status.REACHED if reached else Status.MAX_STEPS,
         {
             "num_steps": last,
             "stage_length": last,

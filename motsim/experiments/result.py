@@ -4,13 +4,15 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from motsim.mixture.status import Status
 from motsim.printing import CONTROL
 
 __all__ = [
     "STATUSES", "Result", "check_column", "check_table", "check_word", "plain_result", "readable",
 ]  # fmt: skip
 
-STATUSES = ("reached", "max_steps", "diverged", "done")
+#: What a run may hand back; the others are found from outside.
+STATUSES = tuple(status for status in Status if status.finished)
 TABLE = re.compile(r"\w+(?:[.-]+\w+)*")  # part of the name of a file
 LONGEST = 100  # letters of a name
 OURS = ("run", "status")  # columns of every main table
@@ -23,7 +25,7 @@ class Result:
 
     Parameters
     ----------
-    status : str
+    status : Status or str
         `reached`, `max_steps` (censored) or `diverged`; `done` where there is no target.
     metrics : dict
         One number or string a name.
@@ -51,7 +53,10 @@ def plain_result(result: Any) -> Result:
     if not isinstance(result, Result):
         raise TypeError(f"run must return a motsim.Result; got {type(result).__name__}")
     if result.status not in STATUSES:
-        raise ValueError(f"status must be one of {', '.join(STATUSES)}; got {result.status!r}")
+        means = "; ".join(f"{status}: {status.message}" for status in STATUSES)
+        raise ValueError(
+            f"status must be one of {', '.join(STATUSES)}; got {result.status!r} ({means})"
+        )
     for name in result.metrics:
         check_column(str(name), main=True)
     for table, columns in result.tables.items():
@@ -70,7 +75,7 @@ def plain_result(result: Any) -> Result:
         lengths = {column: len(values) for column, values in columns.items()}
         if len(set(lengths.values())) > 1:
             raise ValueError(f"columns of table {table!r} differ in length: {lengths}")
-    return Result(result.status, metrics, tables)
+    return Result(str(result.status), metrics, tables)
 
 
 def check_word(word: str) -> None:

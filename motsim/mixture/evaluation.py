@@ -150,7 +150,7 @@ def evaluator(
     at_a_time = max(64, MAX_WEIGHTS // pairs)
     parts = [slice(first, first + at_a_time) for first in range(0, len(points.labels), at_a_time)]
     rule = kernel_rule(model, loss, Routing())
-    rule = rule._replace(ffn_rate=0.0, attention_rate=0.0, gate_rate=0.0)
+    rule = rule._replace(trains_ffn=False, trains_attention=False, trains_gate=False)
 
     def laid_out(part: slice) -> tuple[kernels.Batch, kernels.Workspace]:
         batch = kernel_batch(points.tokens[part], points.labels[part], points.weights[part])

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motsim.mixture import kernels
+from motsim.mixture.engine.stage import Step
 from motsim.mixture.flow_jacobian import FieldJacobian
 
 __all__ = ["EngineField"]
@@ -17,29 +18,25 @@ class EngineField:
     """The training field of a stage in the engine's own kernels and coordinates.
 
     States are the coordinates of parts that train; those which an odd model keeps at zero are none.
-    `points` are those of `parts`, as they were before they were divided and mixed for the stage.
+    `points` are those of the step, as they were before they were divided and mixed for it.
     """
 
-    def __init__(
-        self,
-        value: kernels.Parameters,
-        parts: kernels.Batch,
-        rule: kernels.Rule,
-        scratch: kernels.Workspace,
-        gradient: kernels.Parameters,
-        points: kernels.Batch,
-    ) -> None:
-        self.value, self.gradient = value, gradient
-        self.arguments = (parts, rule, scratch, np.zeros((1, 0, 0)), gradient, -1.0, np.empty(1))
-        rates = {"ffn": rule.ffn_rate, "attention": rule.attention_rate, "gate": rule.gate_rate}
+    def __init__(self, step: Step, points: kernels.Batch) -> None:
+        self.step, self.value = step, step.value
+        value, rule = step.value, step.rule
+        rates = {
+            "ffn": (rule.trains_ffn, rule.ffn_rate),
+            "attention": (rule.trains_attention, rule.attention_rate),
+            "gate": (rule.trains_gate, rule.gate_rate),
+        }
         moves = kernels.Parameters(*(np.full(a.shape, True) for a in value))
         if (n := rule.class_axes) > 0:
             moves.ffn[:, :n] = moves.gate[:, n:] = False
             moves.attention[:, :n, n:] = moves.attention[:, n:, :n] = False
         self.trained = [
             (name, np.flatnonzero(getattr(moves, name)), float(rate))
-            for name, rate in rates.items()
-            if rate > 0.0 and getattr(value, name).size
+            for name, (trains, rate) in rates.items()
+            if trains and getattr(value, name).size
         ]
         self.rates = np.concatenate([np.full(len(at), rate) for _, at, rate in self.trained])
         sets = {"ffn": len(value.ffn) // rule.neurons} | {
@@ -65,13 +62,11 @@ class EngineField:
     def __call__(self, state: Floats) -> tuple[float, Floats]:
         """Return the noise-free loss and the velocity."""
         self.place(state)
-        parts, *_, losses = self.arguments
-        kernels.descend_in_parts(self.value, *self.arguments)
-        g = self.gradient
-        if len(parts.metric):
-            metric = parts.metric
+        loss, g = self.step.gradients(), self.step.gradient
+        metric = self.step.parts.metric
+        if len(metric):
             g = kernels.Parameters(g.ffn @ metric, metric @ g.attention @ metric, g.gate @ metric)
-        return float(losses[0]), -self.rates * self.state(g)
+        return loss, -self.rates * self.state(g)
 
     def jacobian(self, state: Floats) -> Floats:
         """Return the derivative (n, n) of the velocity."""

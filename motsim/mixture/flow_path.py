@@ -21,7 +21,8 @@ from scipy.integrate import BDF, LSODA, OdeSolver, Radau
 from scipy.optimize import brentq
 
 from motsim.mixture.schedule import Solver
-from motsim.mixture.trace import FlowCost, Status
+from motsim.mixture.status import Status
+from motsim.mixture.trace import FlowCost
 
 __all__ = ["Flow", "Jacobian", "Path", "Velocity"]
 
@@ -48,7 +49,7 @@ class Flow:
 
     Attributes
     ----------
-    status : {"reached", "max_steps", "diverged"}
+    status : Status
         As of a `Trace`.
     time, loss, state : float, float, (n,) array
         At the end: where the smallest target was reached, at t_end, or before it where nothing
@@ -192,7 +193,7 @@ class Path:
                 milestone = (self.steps, tau, loss)
             ended = self.ended(hits, loss, tau >= end, self.steps - milestone[0])
         return Flow(
-            status=ended if ended in ("reached", "diverged") else "max_steps",  # type: ignore[arg-type]
+            status=ended if isinstance(ended, Status) else Status.MAX_STEPS,
             time=float(hits.max()) if self.done(hits) else min(math.expm1(tau), t_end),
             loss=loss,
             state=state,
@@ -213,9 +214,9 @@ class Path:
     def ended(self, hits: Floats, loss: float, at_end: bool, crawling: int) -> str:
         """Return why to stop; an empty word to go on."""
         if not np.isfinite(loss):
-            return "diverged"
+            return Status.DIVERGED
         if self.done(hits):
-            return "reached"
+            return Status.REACHED
         return "t_end" if at_end else "rounding" if crawling > CRAWL_STEPS else ""
 
     @staticmethod

@@ -3,19 +3,16 @@
 A stage that asks for neither goes through the compiled loop as ever, and compiles nothing more.
 """
 
-from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from motsim.mixture import kernels
-from motsim.mixture.engine.reduction import Reduction, reduce_problem, whole_problem
-from motsim.mixture.model import Model, ModelParameters
-from motsim.mixture.points import Points
+from motsim.mixture.engine.reduction import Reduction
 from motsim.mixture.schedule import Descent, Stage
 
-__all__ = ["Memory", "descend", "memories", "problem_of"]
+__all__ = ["Memory", "memories"]
 
 Floats = NDArray[np.float64]
 
@@ -68,21 +65,6 @@ class _Adam:
         kernels.adam_step(self.value, self.gradient, self.first, self.second, self.rate, self.steps)
 
 
-def problem_of(
-    stages: Sequence[Stage],
-    model: Model,
-    points: Points,
-    start: ModelParameters,
-    *,
-    use_mirror: bool = True,
-) -> Reduction:
-    """Return the problem in the fewest coordinates in which every stage is exact."""
-    parts = (part for s in stages for part in (s.ffn, s.attention, s.gate))
-    if any(part.optimizer == "adam" and part.rate > 0 for part in parts):
-        return whole_problem(points, use_mirror=use_mirror)
-    return reduce_problem(model, points, start, use_mirror=use_mirror)
-
-
 def memories(
     stage: Stage, problem: Reduction, value: kernels.Parameters, gradient: kernels.Parameters
 ) -> list[Memory]:
@@ -96,7 +78,7 @@ def memories(
     found: list[Memory] = []
     for name in ("ffn", "attention", "gate"):
         rule, part = getattr(stage, name), getattr(value, name)
-        if rule.rate == 0.0 or not part.size:
+        if not rule.trains or not part.size:
             continue
         if rule.optimizer == "momentum":
             found.append(_HeavyBall(rule, part))
@@ -108,32 +90,3 @@ def memories(
                 )
             found.append(_Adam(rule, part, getattr(gradient, name)))
     return found
-
-
-@np.errstate(over="ignore", invalid="ignore")  # a diverged run is recorded, not warned of
-def descend(
-    remembered: Sequence[Memory],
-    value: kernels.Parameters,
-    parts: kernels.Batch,
-    rule: kernels.Rule,
-    work: kernels.Workspace,
-    noise: Floats,
-    gradient: kernels.Parameters,
-    stop_loss: float,
-    losses: Floats,
-) -> int:
-    """Take up to ``len(losses)`` steps as `kernels.descend_in_parts` does; return their number."""
-    if not remembered:
-        return int(
-            kernels.descend_in_parts(value, parts, rule, work, noise, gradient, stop_loss, losses)
-        )
-    for t in range(len(losses)):
-        for part in remembered:
-            part.note()
-        drawn = noise[t : t + 1] if len(noise) > 1 else noise
-        one = losses[t : t + 1]
-        if not kernels.descend_in_parts(value, parts, rule, work, drawn, gradient, stop_loss, one):
-            return t
-        for part in remembered:
-            part.correct()
-    return len(losses)

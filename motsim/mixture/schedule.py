@@ -17,7 +17,7 @@ LONGEST_FLOW = 10**16  # whole numbers beyond are no longer all floats
 
 @dataclass(frozen=True)
 class Descent:
-    """How one part is trained; rate 0 freezes it.
+    """How one part is trained; a rate of 0 is read as: it is frozen (`trains`).
 
     Normalized descent divides by the Frobenius norm, separately for each expert's FFN and for
     each attention matrix. Adam has its usual constants (motsim/mixture/kernels/adam.py).
@@ -48,6 +48,11 @@ class Descent:
             raise ValueError(f"momentum must be >= 0 and < 1; got {self.momentum}")
         if not (np.isfinite(self.rate) and self.rate >= 0):
             raise ValueError(f"step size must be finite and >= 0; got {self.rate}")
+
+    @property
+    def trains(self) -> bool:
+        """Whether the part moves; everything behind this door asks here, none for a rate of 0."""
+        return self.rate > 0
 
 
 FROZEN = Descent()
@@ -129,12 +134,12 @@ def check_dynamics(model: Model, stages: Sequence[Stage]) -> None:
         if model.gated:
             parts["gate"] = stage.gate
         for name, part in parts.items():
-            if part.rate > 0 and part.optimizer != "gd":
+            if part.trains and part.optimizer != "gd":
                 raise ValueError(
                     f"{front} needs optimizer 'gd'; got {part.optimizer!r} for {name}: use 'gd',"
                     " or dynamics 'descent'"
                 )
-        if not any(part.rate > 0 for part in parts.values()):
+        if not any(part.trains for part in parts.values()):
             raise ValueError(f"{front} needs a part with a step size > 0; all are 0")
         if model.gated and stage.routing.mode != "expected":
             raise ValueError(

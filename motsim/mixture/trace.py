@@ -3,17 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from motsim.mixture.model import ModelParameters
+from motsim.mixture.status import Status
 
 __all__ = ["FlowCost", "StageBounds", "Status", "Trace", "first_hits", "thinned_steps"]
 
 Floats = NDArray[np.float64]
-Status = Literal["reached", "max_steps", "diverged"]
 
 
 @dataclass(frozen=True)
@@ -50,9 +49,8 @@ class Trace:
 
     Attributes
     ----------
-    status : {"reached", "max_steps", "diverged"}
-        `reached`: the loss fell to the smallest epsilon. `diverged`: it was not finite at
-        `num_steps`.
+    status : Status
+        REACHED, MAX_STEPS, or DIVERGED: the loss was not finite at `num_steps`.
     num_steps : int
         Steps taken.
     epsilons, hitting_steps : (E,) arrays

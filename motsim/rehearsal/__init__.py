@@ -14,6 +14,7 @@ from motsim.rehearsal.geometry import (
 from motsim.rehearsal.moments import ErrorVariances, expected_variances
 from motsim.rehearsal.phases import memory_phases, ratio_phases, threshold_table
 from motsim.rehearsal.planning import OptimalSchedule, optimal_schedule
+from motsim.rehearsal.problem import Rehearsal
 from motsim.rehearsal.records import RehearsalErrors, SimulatedErrors
 from motsim.rehearsal.schedules import (
     Schedule,
@@ -29,6 +30,7 @@ __all__ = [
     "Crossover",
     "ErrorVariances",
     "OptimalSchedule",
+    "Rehearsal",
     "RehearsalErrors",
     "Schedule",
     "SimulatedErrors",

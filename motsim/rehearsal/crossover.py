@@ -6,13 +6,13 @@ distances are 2 r² (1 − c)), so a crossover is the root of an affine function
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from motsim.rehearsal import arguments
 from motsim.rehearsal.geometry import TaskGeometry, geometry_from_gram
+from motsim.rehearsal.problem import Rehearsal
 from motsim.rehearsal.theory import expected_errors
 
 QUANTITIES = ("forgetting", "generalization")
@@ -61,32 +61,41 @@ def equicorrelated_geometry(
     return geometry_from_gram(gram, dimension)
 
 
+def at_cosine(problem: Rehearsal, cosine: float) -> Rehearsal:
+    """Return the problem with tasks of another common cosine, of the same norm and dimension.
+
+    Raises
+    ------
+    ValueError
+        If the tasks have unequal norms, or no tasks have this cosine.
+    """
+    norms = problem.tasks.squared_norms
+    if np.ptp(norms) > _ROUND_OFF * norms.max():
+        raise ValueError(
+            f"tasks must have equal norms, got squared norms {norms.min():g} to {norms.max():g}"
+        )
+    num = problem.tasks.num_tasks
+    cosine = arguments.real("cosine", cosine, -1.0 / max(num - 1, 1), 1.0)
+    gram = norms[0] * ((1 - cosine) * np.eye(num) + cosine)
+    return replace(problem, tasks=geometry_from_gram(gram, problem.tasks.dimension))
+
+
 def find_crossover(
-    num_tasks: int,
-    dimension: int,
-    samples_per_task: Any,
-    memory_size: Any,
-    noise_std: float,
+    problem: Rehearsal,
     *,
     quantity: str = "forgetting",
     first: str = "concurrent",
     second: str = "sequential",
-    order: str | None = None,
-    norm: float = 1.0,
 ) -> Crossover:
     """Return the exact common cosine at which `second` overtakes `first` (fresh memory).
 
     Parameters
     ----------
-    num_tasks : int >= 2
-    dimension, samples_per_task, memory_size, noise_std
-        As in `expected_errors`.
+    problem : Rehearsal
+        T >= 2 tasks of equal norm. Of their cosine and of the strategy nothing is used but the
+        `order` of sequential revisits.
     quantity : 'forgetting' or 'generalization'
     first, second : 'concurrent' or 'sequential'
-    order : 'oldest' or 'newest', optional
-        Order of the sequential revisits.
-    norm : float > 0
-        Common norm of the tasks.
 
     Returns
     -------
@@ -97,32 +106,26 @@ def find_crossover(
     -----
     Derived in docs/rehearsal.md §5; source of the question: arXiv:2506.00205.
     """
-    num_tasks = arguments.integer("num_tasks", num_tasks, 2)
+    num_tasks = arguments.integer("num_tasks", problem.tasks.num_tasks, 2)
     arguments.choice("quantity", quantity, QUANTITIES)
-    norm = arguments.real("norm", norm, np.finfo(float).tiny)
+    if not (scale := problem.tasks.squared_norms[0]) > 0:
+        raise ValueError("tasks must have a norm > 0, got 0")
+    if problem.memory != "fresh":
+        raise ValueError(f"a crossover needs memory 'fresh', got {problem.memory!r}")
     names = [arguments.choice("first", first, _PAIR), arguments.choice("second", second, _PAIR)]
     low, high = -1.0 / (num_tasks - 1), 1.0
 
     def both(cosine: float) -> list[float]:
-        tasks = equicorrelated_geometry(num_tasks, dimension, cosine, norm)
-        return [
-            getattr(
-                expected_errors(
-                    tasks,
-                    samples_per_task,
-                    memory_size,
-                    noise_std,
-                    name,
-                    order=order if name == "sequential" else None,
-                ),
-                quantity,
-            )
+        there = at_cosine(problem, cosine)
+        found = [
+            there.using(name, order=problem.order if name == "sequential" else None)
             for name in names
         ]
+        return [getattr(expected_errors(side), quantity) for side in found]
 
     ends = np.array([both(low), both(high)])
     gaps = ends[:, 0] - ends[:, 1]
-    small = np.abs(gaps) <= _ROUND_OFF * max(np.abs(ends).max(), norm**2)
+    small = np.abs(gaps) <= _ROUND_OFF * max(np.abs(ends).max(), scale)
     cosine, status = float("nan"), "crossover"
     if small.all():
         status = "equal"

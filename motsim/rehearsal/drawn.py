@@ -1,30 +1,20 @@
-"""Randomized settings for checks: tasks, counts, noise, memory and schedules from one generator."""
+"""Randomized problems for checks: tasks, counts, noise, memory and schedules from one generator."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from motsim.rehearsal import arguments
 from motsim.rehearsal.geometry import TaskGeometry, geometry_from_gram
+from motsim.rehearsal.problem import Rehearsal
 from motsim.rehearsal.schedules import STRATEGIES, Schedule
 
 MARGIN = 8  # p − K − 1 is at least this: fourth moments exist, means over 1,000 runs are normal
 
 
-class DrawnSetting(NamedTuple):
-    """Arguments of `expected_errors` and `simulate_errors`."""
-
-    tasks: TaskGeometry
-    samples_per_task: Any
-    memory_size: Any
-    noise_std: float
-    strategy: str | Schedule
-    options: dict[str, Any]
-
-
-def draw_setting(rng: np.random.Generator, num_tasks: int, strategy: str) -> DrawnSetting:
+def draw_setting(rng: np.random.Generator, num_tasks: int, strategy: str) -> Rehearsal:
     """Draw everything but the number of tasks and the strategy.
 
     p from 24 to 44; noise-free with probability 1/3; equicorrelated (negative to positive) or
@@ -38,7 +28,7 @@ def draw_setting(rng: np.random.Generator, num_tasks: int, strategy: str) -> Dra
     tasks = _tasks(rng, num_tasks, dim)
     most = dim - 1 - MARGIN
     if strategy == "random":
-        return DrawnSetting(tasks, None, None, noise, _schedule(rng, num_tasks, most), {})
+        return Rehearsal(tasks, None, None, noise, _schedule(rng, num_tasks, most))
     samples = tuple(int(n) for n in rng.integers(1, most - 7, size=num_tasks))
     room = most - max(samples)  # for the memories of one concurrent fit, at least 7
     memory: Any = int(rng.integers(num_tasks - 1, room + 1))
@@ -48,7 +38,7 @@ def draw_setting(rng: np.random.Generator, num_tasks: int, strategy: str) -> Dra
     if strategy == "hybrid":
         distances = np.sqrt(tasks.squared_distances)
         options = {"measure": "distance", "threshold": float(np.quantile(distances, 0.6))}
-    return DrawnSetting(tasks, samples, memory, noise, strategy, options)
+    return Rehearsal(tasks, samples, memory, noise, strategy, **options)
 
 
 def draw_clusters(

@@ -7,17 +7,13 @@ independent of A = (XᵀX)^{-1}, so E‖x‖⁴ follows a linear recursion (docs
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from motsim.rehearsal import arguments
 from motsim.rehearsal.arguments import FloatArray
-from motsim.rehearsal.geometry import geometry
+from motsim.rehearsal.problem import Rehearsal
 from motsim.rehearsal.replay import haar_moments
-from motsim.rehearsal.schedules import make_schedule
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,46 +33,38 @@ class ErrorVariances:
     errors: FloatArray
 
 
-def expected_variances(
-    task_vectors: Any,
-    samples_per_task: Any,
-    memory_size: Any,
-    noise_std: float,
-    strategy: str | Sequence[Any] = "sequential",
-    *,
-    order: str | None = None,
-) -> ErrorVariances:
+def expected_variances(problem: Rehearsal) -> ErrorVariances:
     """Return the exact variances of the errors that `expected_errors` gives the means of.
 
     Parameters
     ----------
-    task_vectors, samples_per_task, memory_size, noise_std, order
-        As in `expected_errors`; memory is fresh.
-    strategy : 'sequential' or a schedule
-        Every fit must have one block.
+    problem : Rehearsal
+        With fresh memory and one block in every fit, as in strategy 'sequential'.
 
     Raises
     ------
     ValueError
-        For a fit of several blocks (no closed form is known to us: use `variance_interval` on
-        simulated errors), and with noise for a fit of more than p − 4 columns, whose variance is
-        infinite.
+        For a fit of several blocks or replayed memory (no closed form is known to us: use
+        `variance_interval` on simulated errors), and with noise for a fit of more than p − 4
+        columns, whose variance is infinite.
 
     Notes
     -----
     Derived in docs/rehearsal.md §7.
     """
-    tasks = geometry(task_vectors)
-    noise = arguments.noise_level(noise_std)
-    if isinstance(strategy, str):
-        arguments.choice("strategy", strategy, ("sequential",))
-    schedule = make_schedule(tasks, samples_per_task, memory_size, strategy, order=order)
+    tasks, schedule, noise = problem.tasks, problem.schedule, problem.noise_std
+    if problem.memory != "fresh":
+        raise ValueError(
+            f"the variance is known for fresh memory only, got {problem.memory!r}: use "
+            "variance_interval on simulated errors"
+        )
     for t, step in enumerate(schedule):
         for f, fit in enumerate(step):
             if len(fit) > 1:
                 raise ValueError(
                     f"step {t}, fit {f} has {len(fit)} blocks; the variance is known for fits of "
-                    "one block: use variance_interval on simulated errors"
+                    "one block, as in strategy 'sequential': use variance_interval on simulated "
+                    "errors"
                 )
             if noise and fit[0][1] > tasks.dimension - 4:
                 raise ValueError(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from motsim.rehearsal import arguments
-from motsim.rehearsal.crossover import QUANTITIES, equicorrelated_geometry, find_crossover
-from motsim.rehearsal.geometry import geometry
+from motsim.rehearsal.crossover import QUANTITIES, at_cosine, find_crossover
+from motsim.rehearsal.problem import Rehearsal
 from motsim.rehearsal.theory import expected_errors
 
 if TYPE_CHECKING:
@@ -15,88 +16,58 @@ if TYPE_CHECKING:
 
 
 def memory_phases(
-    similarities: Sequence[float],
-    memory_sizes: Sequence[int],
-    *,
-    num_tasks: int,
-    dimension: int,
-    samples_per_task: Any,
-    noise_std: float,
-    norm: float = 1.0,
+    problem: Rehearsal, similarities: Sequence[float], memory_sizes: Sequence[int]
 ) -> pd.DataFrame:
-    """Return concurrent and sequential errors over (similarity, memory), one row a cell.
+    """Return concurrent and sequential errors over (similarity, memory), one row a pair.
+
+    The rest is the problem's, whose tasks must have equal norms (see `find_crossover`).
 
     Columns: similarity, memory, dimension, ratio (p over the first task's samples); for each
     quantity Q in forgetting, generalization: Q_concurrent, Q_sequential, Q_better ('concurrent',
     'sequential' or 'equal') and Q_crossover (the exact cosine at this row's other settings, nan if
     there is none).
     """
-    cells = [(int(m), dimension) for m in memory_sizes]
-    return _table(similarities, cells, num_tasks, samples_per_task, noise_std, norm)
+    return _table(similarities, [replace(problem, memory_size=int(m)) for m in memory_sizes])
 
 
 def ratio_phases(
-    similarities: Sequence[float],
-    ratios: Sequence[float],
-    *,
-    num_tasks: int,
-    samples_per_task: int,
-    memory_size: int,
-    noise_std: float,
-    norm: float = 1.0,
+    problem: Rehearsal, similarities: Sequence[float], ratios: Sequence[float]
 ) -> pd.DataFrame:
     """Return the same table over (similarity, p/n): p = round(ratio · n), n and memory fixed.
 
     `ratio` in the table is the exact p/n after rounding. A ratio that leaves a fit with more than
     p − 2 columns is an error that names the fit.
     """
-    samples = arguments.integer("samples_per_task", samples_per_task, 1)
-    cells = [(memory_size, round(arguments.real("ratios", r, 0.0) * samples)) for r in ratios]
-    return _table(similarities, cells, num_tasks, samples, noise_std, norm)
+    samples = arguments.integer("samples_per_task", problem.samples_per_task, 1)
+    dimensions = [round(arguments.real("ratios", r, 0.0) * samples) for r in ratios]
+    return _table(
+        similarities,
+        [replace(problem, tasks=replace(problem.tasks, dimension=p)) for p in dimensions],
+    )
 
 
-def _table(
-    similarities: Sequence[float],
-    cells: Iterable[tuple[int, int]],
-    num_tasks: int,
-    samples_per_task: Any,
-    noise_std: float,
-    norm: float,
-) -> pd.DataFrame:
+def _table(similarities: Sequence[float], problems: Iterable[Rehearsal]) -> pd.DataFrame:
     import pandas as pd
 
-    first = arguments.counts("samples_per_task", samples_per_task, num_tasks, 1)[0]
     rows: list[dict[str, Any]] = []
-    for memory, dimension in cells:
-        crossings = {
-            name: find_crossover(
-                num_tasks,
-                dimension,
-                samples_per_task,
-                memory,
-                noise_std,
-                quantity=name,
-                norm=norm,
-            ).cosine
-            for name in QUANTITIES
-        }
+    for problem in problems:
+        tasks = problem.tasks
+        first = arguments.counts("samples_per_task", problem.samples_per_task, tasks.num_tasks, 1)
+        crossings = {name: find_crossover(problem, quantity=name).cosine for name in QUANTITIES}
         for similarity in similarities:
-            tasks = equicorrelated_geometry(num_tasks, dimension, similarity, norm)
-            both = [
-                expected_errors(tasks, samples_per_task, memory, noise_std, strategy)
-                for strategy in ("concurrent", "sequential")
-            ]
+            there = at_cosine(problem, similarity)
+            both = [expected_errors(there.using(name)) for name in ("concurrent", "sequential")]
             row: dict[str, Any] = {
                 "similarity": float(similarity),
-                "memory": memory,
-                "dimension": dimension,
-                "ratio": dimension / first,
+                "memory": problem.memory_size,
+                "dimension": tasks.dimension,
+                "ratio": tasks.dimension / first[0],
             }
             for name in QUANTITIES:
                 concurrent, sequential = (getattr(result, name) for result in both)
                 row[f"{name}_concurrent"] = concurrent
                 row[f"{name}_sequential"] = sequential
-                row[f"{name}_better"] = _better(concurrent, sequential, norm**2)
+                row[f"{name}_better"] = _better(concurrent, sequential, tasks.squared_norms[0])
                 row[f"{name}_crossover"] = crossings[name]
             rows.append(row)
     return pd.DataFrame(rows)
@@ -109,12 +80,9 @@ def _better(concurrent: float, sequential: float, scale: float) -> str:
 
 
 def threshold_table(
-    task_vectors: Any,
-    samples_per_task: Any,
-    memory_size: Any,
-    noise_std: float,
-    *,
+    problem: Rehearsal,
     thresholds: Sequence[float],
+    *,
     measure: str = "cosine",
     order: str = "oldest",
 ) -> pd.DataFrame:
@@ -124,17 +92,13 @@ def threshold_table(
     """
     import pandas as pd
 
-    tasks = geometry(task_vectors)
-    common = (tasks, samples_per_task, memory_size, noise_std)
     results = [
-        ("concurrent", float("nan"), expected_errors(*common, "concurrent")),
-        ("sequential", float("nan"), expected_errors(*common, "sequential", order=order)),
+        ("concurrent", float("nan"), expected_errors(problem.using("concurrent"))),
+        ("sequential", float("nan"), expected_errors(problem.using("sequential", order=order))),
     ]
     for threshold in thresholds:
-        hybrid = expected_errors(
-            *common, "hybrid", threshold=threshold, measure=measure, order=order
-        )
-        results.append(("hybrid", float(threshold), hybrid))
+        hybrid = problem.using("hybrid", threshold=threshold, measure=measure, order=order)
+        results.append(("hybrid", float(threshold), expected_errors(hybrid)))
     return pd.DataFrame(
         [
             {

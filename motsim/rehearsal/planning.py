@@ -9,17 +9,17 @@ step for every task. The planner knows all task vectors.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from itertools import pairwise
 
 import numpy as np
 
 from motsim.rehearsal import arguments
 from motsim.rehearsal.crossover import QUANTITIES
-from motsim.rehearsal.geometry import geometry
 from motsim.rehearsal.partitions import EXACT_BLOCKS
+from motsim.rehearsal.problem import Rehearsal
 from motsim.rehearsal.records import RehearsalErrors, expected_record
-from motsim.rehearsal.schedules import Schedule, memory_counts
-from motsim.rehearsal.search import MAX_STATES, Blocks, Search
+from motsim.rehearsal.schedules import Block, Schedule, Step
+from motsim.rehearsal.search import MAX_STATES, Search
 from motsim.rehearsal.theory import expected_fresh
 
 METHODS = ("auto", "exact", "search")
@@ -32,7 +32,7 @@ class OptimalSchedule:
     Attributes
     ----------
     schedule : Schedule
-        Valid as `strategy` of `expected_errors` and `simulate_errors`.
+        Valid as the strategy of a `Rehearsal`: ``problem.using(found.schedule)``.
     errors : RehearsalErrors
         Its expected errors (fresh memory).
     objective : 'generalization' or 'forgetting'
@@ -56,10 +56,7 @@ class OptimalSchedule:
 
 
 def optimal_schedule(
-    task_vectors: Any,
-    samples_per_task: Any,
-    memory_size: Any,
-    noise_std: float,
+    problem: Rehearsal,
     *,
     objective: str = "generalization",
     new_task_first: bool = True,
@@ -69,8 +66,9 @@ def optimal_schedule(
 
     Parameters
     ----------
-    task_vectors, samples_per_task, memory_size, noise_std
-        As in `expected_errors`; memory is fresh.
+    problem : Rehearsal
+        With fresh memory. Of its own schedule only the blocks of each step are used, of each task
+        at most one: they are grouped and ordered anew.
     objective : 'generalization' or 'forgetting'
         Forgetting may be bought by learning each task badly: read `errors` as well.
     new_task_first : bool
@@ -90,24 +88,19 @@ def optimal_schedule(
     Raises
     ------
     ValueError
-        As `expected_errors`; for 'exact' on a problem too large; for forgetting of one task.
+        For replayed memory or a step that visits a task twice; for 'exact' on a problem too large;
+        for forgetting of one task.
 
     Notes
     -----
     Derived in docs/rehearsal.md §8.
     """
-    tasks = geometry(task_vectors)
-    noise = arguments.noise_level(noise_std)
+    tasks, noise = problem.tasks, problem.noise_std
     arguments.choice("objective", objective, QUANTITIES)
     arguments.choice("method", method, METHODS)
-    samples = arguments.counts("samples_per_task", samples_per_task, tasks.num_tasks, 1)
-    blocks: Blocks = tuple(
-        ((t, samples[t]), *((i, count) for i, count in enumerate(memory) if count))
-        for t, memory in enumerate(memory_counts(tasks.num_tasks, memory_size))
-    )
-    for t, step in enumerate(blocks):  # one block a fit must be possible
-        for task, count in step:
-            arguments.check_columns(count, tasks.dimension, f"step {t}, block of task {task}")
+    if problem.memory != "fresh":
+        raise ValueError(f"a plan needs memory 'fresh', got {problem.memory!r}")
+    blocks = tuple(_blocks(t, step) for t, step in enumerate(problem.schedule))
     plan = Search(tasks, noise, blocks, bool(new_task_first))
     if objective == "forgetting":
         if tasks.num_tasks == 1:
@@ -137,3 +130,14 @@ def optimal_schedule(
     if exact:
         bound = value
     return OptimalSchedule(schedule, errors, objective, value, bound, value - bound, exact)
+
+
+def _blocks(t: int, step: Step) -> tuple[Block, ...]:
+    """Return the blocks of step t: the new task's, then those of its memories in their order."""
+    found = sorted(
+        (block for fit in step for block in fit), key=lambda block: (block[0] != t, block[0])
+    )
+    for one, other in pairwise(found):
+        if one[0] == other[0]:
+            raise ValueError(f"step {t} visits task {one[0]} twice; a plan takes each task once")
+    return tuple(found)

@@ -2,7 +2,7 @@
 
 Exact for one and two tasks, sequential and concurrent; derived in docs/rehearsal.md §6 from the
 second moments of a Haar projection. For three tasks and more no closed form is known to us:
-`simulate_errors(..., memory='replayed')` measures it.
+`simulate_errors` measures it.
 """
 
 from __future__ import annotations
@@ -13,26 +13,8 @@ import numpy as np
 
 from motsim.rehearsal.arguments import FloatArray
 from motsim.rehearsal.geometry import TaskGeometry
-from motsim.rehearsal.schedules import Schedule
-
-
-def stored_samples(schedule: Schedule) -> tuple[int, ...]:
-    """Return the columns of each task's own data; ValueError if a later fit needs more.
-
-    The data of task t are drawn at step t, in the largest block of task t there; every other block
-    of task t reuses the first of these columns.
-    """
-    stored: list[int] = []
-    for t, step in enumerate(schedule):
-        stored.append(max(n for fit in step for task, n in fit if task == t))
-        for f, fit in enumerate(step):
-            for task, samples in fit:
-                if samples > stored[task]:
-                    raise ValueError(
-                        f"step {t}, fit {f} replays {samples} samples of task {task}, which has "
-                        f"only {stored[task]}; replay at most {stored[task]}"
-                    )
-    return tuple(stored)
+from motsim.rehearsal.problem import Rehearsal
+from motsim.rehearsal.schedules import stored_samples
 
 
 class HaarMoments(NamedTuple):
@@ -49,19 +31,20 @@ def haar_moments(rank: int, dimension: int) -> HaarMoments:
     return HaarMoments((rank / p) ** 2 - 2 * swap / p, swap)
 
 
-def expected_replayed(tasks: TaskGeometry, schedule: Schedule, noise: float) -> FloatArray:
-    """Return the error matrix (T, T) of a checked schedule with replayed memory, T <= 2."""
+def expected_replayed(problem: Rehearsal) -> FloatArray:
+    """Return the error matrix (T, T) with replayed memory, T <= 2."""
+    tasks, schedule = problem.tasks, problem.schedule
     if tasks.num_tasks > 2:
         raise ValueError(
             f"the closed form for replayed memory needs at most 2 tasks, got {tasks.num_tasks}; "
-            "use simulate_errors(..., memory='replayed')"
+            "use simulate_errors"
         )
     stored = stored_samples(schedule)
-    first, p, variance = stored[0], tasks.dimension, noise**2
+    first, p, variance = stored[0], tasks.dimension, problem.noise_std**2
     if schedule[0] != (((0, first),),):
         raise ValueError(
             "the closed form for replayed memory needs a first step of one fit on task 0, got "
-            f"{schedule[0]!r}; use simulate_errors(..., memory='replayed')"
+            f"{schedule[0]!r}; use simulate_errors"
         )
     distances = tasks.squared_distances[0]
     label = first * variance / (p - first - 1)
@@ -80,8 +63,7 @@ def expected_replayed(tasks: TaskGeometry, schedule: Schedule, noise: float) -> 
         return np.array([after_first, _together(tasks, after_first, second, count, variance)])
     raise ValueError(
         "the closed form for replayed memory covers one fit on task 1, that fit followed by one "
-        f"revisit of task 0, or both in one fit, got {step!r}; use "
-        "simulate_errors(..., memory='replayed')"
+        f"revisit of task 0, or both in one fit, got {step!r}; use simulate_errors"
     )
 
 

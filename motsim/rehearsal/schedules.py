@@ -200,6 +200,25 @@ def check_schedule(schedule: Any, num_tasks: int, dimension: int) -> Schedule:
     return tuple(steps)
 
 
+def stored_samples(schedule: Schedule) -> tuple[int, ...]:
+    """Return the columns of each task's own data; ValueError if a later fit needs more.
+
+    The data of task t are drawn at step t, in the largest block of task t there; every other block
+    of task t reuses the first of these columns.
+    """
+    stored: list[int] = []
+    for t, step in enumerate(schedule):
+        stored.append(max(n for fit in step for task, n in fit if task == t))
+        for f, fit in enumerate(step):
+            for task, samples in fit:
+                if samples > stored[task]:
+                    raise ValueError(
+                        f"step {t}, fit {f} replays {samples} samples of task {task}, which has "
+                        f"only {stored[task]}; replay at most {stored[task]}"
+                    )
+    return tuple(stored)
+
+
 def _sequence_of_steps(schedule: Any) -> None:
     if not isinstance(schedule, (list, tuple)):
         raise TypeError(

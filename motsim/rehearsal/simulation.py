@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
@@ -13,41 +13,25 @@ from threadpoolctl import ThreadpoolController
 
 from motsim.rehearsal import arguments
 from motsim.rehearsal.arguments import FloatArray, IntArray
-from motsim.rehearsal.geometry import TaskGeometry, geometry
+from motsim.rehearsal.geometry import TaskGeometry
+from motsim.rehearsal.problem import Rehearsal
 from motsim.rehearsal.records import SimulatedErrors, simulated_record
-from motsim.rehearsal.replay import stored_samples
-from motsim.rehearsal.schedules import Schedule, make_schedule
-from motsim.rehearsal.theory import MEMORIES
+from motsim.rehearsal.schedules import Schedule, stored_samples
 
 METHODS = ("full", "reduced")
 CHUNK_BYTES = 2**22  # random numbers drawn at a time; does not change the result
 
 
 def simulate_errors(
-    task_vectors: Any,
-    samples_per_task: Any,
-    memory_size: Any,
-    noise_std: float,
-    strategy: str | Sequence[Any],
-    *,
-    order: str | None = None,
-    threshold: float | None = None,
-    measure: str | None = None,
-    memory: str = "fresh",
-    repetitions: int = 1000,
-    seed: int = 0,
-    method: str | None = None,
+    problem: Rehearsal, *, repetitions: int = 1000, seed: int = 0, method: str | None = None
 ) -> SimulatedErrors:
-    """Return Monte Carlo means and standard errors; same call as `expected_errors`.
+    """Return Monte Carlo means and standard errors; the problem is one of `expected_errors`.
 
     Parameters
     ----------
-    task_vectors, samples_per_task, memory_size, noise_std, strategy, order, threshold, measure
-        As in `expected_errors`.
-    memory : 'fresh' or 'replayed'
-        'replayed' refits the first columns (with their noise) of the data that each task brought;
-        as columns are exchangeable this is a random subset chosen once. Memory of a task cannot
-        exceed its own samples.
+    problem : Rehearsal
+        Replayed memory refits the first columns (with their noise) of the data that each task
+        brought; as columns are exchangeable this is a random subset chosen once.
     repetitions : int >= 2
         Independent runs. More repetitions continue the same stream: the first R runs are those of
         a call with R (to round-off).
@@ -66,37 +50,27 @@ def simulate_errors(
     Raises
     ------
     ValueError, TypeError
-        As `expected_errors`; and for 'reduced' with replayed memory.
+        For numbers out of range, and for 'reduced' with replayed memory.
 
     Notes
     -----
     Serial: one BLAS thread while it runs, whatever the environment says.
     """
-    tasks = geometry(task_vectors)
-    noise = arguments.noise_level(noise_std)
-    arguments.choice("memory", memory, MEMORIES)
+    replayed = problem.memory == "replayed"
     if method is None:
-        method = "reduced" if memory == "fresh" else "full"
+        method = "full" if replayed else "reduced"
     arguments.choice("method", method, METHODS)
     repetitions = arguments.integer("repetitions", repetitions, 2)
     seed = arguments.integer("seed", seed, 0)
-    schedule = make_schedule(
-        tasks,
-        samples_per_task,
-        memory_size,
-        strategy,
-        order=order,
-        threshold=threshold,
-        measure=measure,
-    )
-    if memory == "replayed" and method == "reduced":
+    if replayed and method == "reduced":
         raise ValueError("method 'reduced' needs memory 'fresh', got 'replayed'; use method 'full'")
-    layout = sample_layout(schedule, stored_samples(schedule) if memory == "replayed" else None)
-    truths = task_coordinates(tasks)
+    stored = stored_samples(problem.schedule) if replayed else None
+    layout = sample_layout(problem.schedule, stored)
+    tasks = problem.tasks
     run: Callable[..., None] = _run_full if method == "full" else _run_reduced
     errors = np.empty((repetitions, tasks.num_tasks, tasks.num_tasks))
     with one_thread():
-        run(layout, truths, tasks.dimension, noise, seed, errors)
+        run(layout, task_coordinates(tasks), tasks.dimension, problem.noise_std, seed, errors)
     return simulated_record(errors)
 
 

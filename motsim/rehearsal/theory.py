@@ -11,54 +11,24 @@ Reconstructed for arXiv:2506.00205 and derived again in docs/rehearsal.md §2.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import numpy as np
 
-from motsim.rehearsal import arguments
 from motsim.rehearsal.arguments import FloatArray
-from motsim.rehearsal.geometry import TaskGeometry, geometry
+from motsim.rehearsal.geometry import TaskGeometry
+from motsim.rehearsal.problem import Rehearsal
 from motsim.rehearsal.records import RehearsalErrors, expected_record
 from motsim.rehearsal.replay import expected_replayed
-from motsim.rehearsal.schedules import Schedule, make_schedule
-
-MEMORIES = ("fresh", "replayed")
+from motsim.rehearsal.schedules import Schedule
 
 
-def expected_errors(
-    task_vectors: Any,
-    samples_per_task: Any,
-    memory_size: Any,
-    noise_std: float,
-    strategy: str | Sequence[Any],
-    *,
-    order: str | None = None,
-    threshold: float | None = None,
-    measure: str | None = None,
-    memory: str = "fresh",
-) -> RehearsalErrors:
+def expected_errors(problem: Rehearsal) -> RehearsalErrors:
     """Return the exact expected errors of rehearsal in overparameterized linear regression.
 
     Parameters
     ----------
-    task_vectors : array (T, p) or TaskGeometry
-        Ground truths w*_t, one a row.
-    samples_per_task : int or T ints, or None with a schedule
-        Columns n_t of each task's own data, >= 1.
-    memory_size : int or T ints, or None with a schedule
-        Rehearsed columns a step, see `memory_counts`.
-    noise_std : float >= 0
-        σ of the label noise.
-    strategy : 'concurrent', 'sequential', 'hybrid' or a schedule
-        See `motsim.rehearsal.schedules`.
-    order : 'oldest' or 'newest', optional
-        Which memory a sequential revisit starts with; oldest if None.
-    threshold, measure : float and 'cosine' or 'distance', optional
-        The similarity rule of 'hybrid'; cosine if None.
-    memory : 'fresh' or 'replayed'
-        New draws of old tasks, or columns that were fitted before. The closed form for replayed
-        memory is known for T <= 2 only; `simulate_errors` has no such limit.
+    problem : Rehearsal
+        The closed form for replayed memory is known for T <= 2 only; `simulate_errors` has no such
+        limit.
 
     Returns
     -------
@@ -67,30 +37,25 @@ def expected_errors(
 
     Raises
     ------
-    ValueError, TypeError
-        Columns > p − 2 in a fit; a memory too small; negative noise; vectors of unequal length or
-        not finite; an unknown strategy; a schedule that revisits an unseen task; ...
+    ValueError
+        For replayed memory where no closed form is known.
 
     Notes
     -----
     Source: setting of arXiv:2506.00205; formula derived in docs/rehearsal.md §2 (fresh), §6
     (replayed).
+
+    Examples
+    --------
+    >>> from motsim.rehearsal import Rehearsal, equicorrelated_tasks
+    >>> problem = Rehearsal(equicorrelated_tasks(2, 100, 0.5), 30, 24, 0.1, "concurrent")
+    >>> round(expected_errors(problem).generalization, 4)
+    0.835
     """
-    tasks = geometry(task_vectors)
-    noise = arguments.noise_level(noise_std)
-    arguments.choice("memory", memory, MEMORIES)
-    schedule = make_schedule(
-        tasks,
-        samples_per_task,
-        memory_size,
-        strategy,
-        order=order,
-        threshold=threshold,
-        measure=measure,
-    )
-    if memory == "replayed":
-        return expected_record(expected_replayed(tasks, schedule, noise))
-    return expected_record(expected_fresh(tasks, schedule, noise))
+    if problem.memory == "replayed":
+        return expected_record(expected_replayed(problem))
+    errors = expected_fresh(problem.tasks, problem.schedule, problem.noise_std)
+    return expected_record(errors)
 
 
 def count_matrix(schedule: Schedule, num_tasks: int) -> FloatArray:

@@ -11,11 +11,12 @@ from motsim.experiments.result import (
     check_table,
     check_word,
 )
+from motsim.mixture.status import Status
 from motsim.results.row import Row
 
 __all__ = ["FAILED", "ContentError", "decompressed", "packed", "unpacked"]
 
-FAILED = ("error", "worker_died")
+FAILED = tuple(status for status in Status if not status.finished)
 MAX_BYTES = 2**25  # of what one run measured, as JSON
 MAX_LISTS = 100_000  # columns of one run, and what is like them
 MAX_TEXT = 100_000  # bytes of versions

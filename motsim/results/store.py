@@ -16,6 +16,7 @@ from typing import Any, Self
 
 from motsim import __version__
 from motsim.experiments.result import STATUSES, Result
+from motsim.mixture.status import Status
 from motsim.plans.keys import run_key
 from motsim.results.content import FAILED, ContentError, decompressed, packed, unpacked
 from motsim.results.database import SCHEMA, Database, Row, StoreError, check_folder
@@ -104,10 +105,12 @@ class Store:
         try:
             payload = packed(result)
         except ContentError as error:
-            result = Result("error", {"error": str(error)})
+            result = Result(Status.ERROR, {"error": str(error)})
             payload = packed(result)
         stored = json.dumps(versions or versions_here())
-        row = Row(key, result.status, kind, json.dumps(settings), float(seconds), stored, payload)
+        row = Row(
+            key, str(result.status), kind, json.dumps(settings), float(seconds), stored, payload
+        )
         with self._db.transaction():
             before = self._db.rows("SELECT status FROM runs WHERE key = ?", (key,))
             counts = not before or before[0][0] in FAILED or result.status in FINISHED

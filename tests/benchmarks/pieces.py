@@ -18,10 +18,13 @@ from step import STAGES, motsim_seconds, step_counts, step_seconds
 
 from motsim.experiments.mixture.run import Settings, build_model, prepare, stages
 from motsim.mixture import training
+from motsim.mixture.engine.layout import kernel_workspace
 from motsim.mixture.engine.parts import in_parts
 from motsim.mixture.engine.reduction import reduce_problem
+from motsim.mixture.engine.stage import keep_attention, stage_rule
 from motsim.mixture.kernels import WIDTH, Parameters, descent, fused, routing, updates
 from motsim.mixture.kernels.phases import BOTH
+from motsim.mixture.kernels.routes import FUSED, choose_route
 
 CASES = {
     "cubic, M = 16": {"preset": "cubic"},
@@ -85,12 +88,13 @@ def kernels_of_a_step(settings, last):
     end = training.train(model, points, schedule[: last + 1], start).parameters
     problem = reduce_problem(model, points, end)
     value, batch = problem.project(end), problem.batch
-    rule = training._rule(model, problem, "squared", schedule[last])
-    work = training._keep_attention(rule, value, batch, training.kernel_workspace(model, batch))
+    rule = stage_rule(model, problem, "squared", schedule[last])
+    work = keep_attention(rule, value, batch, kernel_workspace(model, batch))
+    rule = rule._replace(route=int(choose_route(value, batch, rule, work)))
     gradient = Parameters(*(0.0 * array for array in value))
     found = {}
     for kernel in (whole, route, experts, loss, gate, update):
-        if kernel is whole and not fused.fuses(batch, rule, work):
+        if kernel is whole and rule.route != FUSED:
             continue
         arguments = value, batch, in_parts(batch, 1), rule, work, gradient, value.gate[:0]
         kernel(1, *arguments)

@@ -24,6 +24,7 @@ from threadpoolctl import threadpool_limits
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from motsim.rehearsal.geometry import equicorrelated_tasks
+from motsim.rehearsal.problem import Rehearsal
 from motsim.rehearsal.schedules import Schedule, concurrent_schedule, sequential_schedule
 from motsim.rehearsal.simulation import simulate_errors
 from motsim.rehearsal.theory import expected_errors
@@ -85,7 +86,10 @@ def main() -> None:
 
             def numba(count: int, seed: int, method: str = "full", s: Schedule = schedule) -> None:
                 simulate_errors(
-                    truths, None, None, 0.1, s, repetitions=count, seed=seed, method=method
+                    Rehearsal(truths, None, None, 0.1, s),
+                    repetitions=count,
+                    seed=seed,
+                    method=method,
                 )
 
             def reduced(count: int, seed: int) -> None:
@@ -115,7 +119,7 @@ def main() -> None:
             times = []
             for _ in range(30):
                 start = time.perf_counter()
-                expected_errors(many, 5, 100, 0.1, name)
+                expected_errors(Rehearsal(many, 5, 100, 0.1, name))
                 times.append(time.perf_counter() - start)
             print(f"expected_errors T=50 {name:10s} {1e3 * np.median(times):.2f} ms")
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from motsim.rehearsal import RehearsalErrors, SimulatedErrors, simulate_errors
+from motsim.rehearsal import Rehearsal, RehearsalErrors, SimulatedErrors, simulate_errors
 from motsim.rehearsal.geometry import equicorrelated_tasks
 
 SEED = 250600205
@@ -26,9 +26,12 @@ class Setting:
     call: tuple[Any, ...]
     options: dict[str, Any]
 
+    def problem(self) -> Rehearsal:
+        return Rehearsal(*self.call, **self.options)
+
     def simulate(self, repetitions: int, **more: Any) -> SimulatedErrors:
         return simulate_errors(
-            *self.call, **self.options, repetitions=repetitions, seed=SEED + self.number, **more
+            self.problem(), repetitions=repetitions, seed=SEED + self.number, **more
         )
 
 

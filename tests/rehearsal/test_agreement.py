@@ -24,7 +24,7 @@ def simulated():
 
 
 def all_deviations(simulated, compute=expected_errors):
-    return np.array([deviations(compute(*s.call, **s.options), mc) for s, mc in simulated])
+    return np.array([deviations(compute(s.problem()), mc) for s, mc in simulated])
 
 
 def test_settings_cover_what_the_claim_needs():
@@ -45,7 +45,7 @@ def test_all_settings_within_four_standard_errors(simulated):
 
 def test_error_matrices_agree(simulated):
     for setting, mc in simulated:
-        difference = expected_errors(*setting.call, **setting.options).errors - mc.errors
+        difference = expected_errors(setting.problem()).errors - mc.errors
         assert (np.abs(difference) <= MATRIX_LIMIT * mc.errors_se).all(), (SEED, setting.number)
 
 
@@ -105,7 +105,7 @@ def test_all_settings_long_form():
     for number in range(3 * NUM_SETTINGS):
         setting: Setting = make_setting(number)
         z = deviations(
-            expected_errors(*setting.call, **setting.options),
+            expected_errors(setting.problem()),
             setting.simulate(4 * REPETITIONS, method="full"),
         )
         assert (np.abs(z) <= LIMIT + 0.5).all(), (SEED, number, z)

@@ -8,9 +8,11 @@ import pytest
 from pydantic import ValidationError
 
 from motsim.experiments.rehearsal.run import Settings, cost, predict, run
-from motsim.experiments.rehearsal.settings import problem, stream
-from motsim.rehearsal import equicorrelated_tasks, expected_errors, find_crossover
+from motsim.experiments.rehearsal.settings import cosine, stream
+from motsim.rehearsal import Rehearsal, equicorrelated_tasks, expected_errors, find_crossover
 from motsim.results.store import run_key
+
+UNRELATED = Rehearsal(equicorrelated_tasks(2, 100, 0.0), 30, 24, 0.1)
 
 
 @pytest.mark.parametrize(
@@ -44,11 +46,11 @@ def test_bad_input_is_refused_when_planned(change, message):
 
 def test_a_run_is_the_public_functions():
     found = run(Settings(strategy="concurrent", repetitions=200, tables=("errors",)))
-    exact = expected_errors(equicorrelated_tasks(2, 100, 0.0), 30, 24, 0.1, "concurrent")
+    exact = expected_errors(Rehearsal(equicorrelated_tasks(2, 100, 0.0), 30, 24, 0.1, "concurrent"))
     assert found.status == "done"
     assert found.metrics["forgetting_predicted"] == pytest.approx(exact.forgetting, rel=1e-12)
     assert found.tables["errors"]["error_predicted"] == pytest.approx(exact.errors.ravel())
-    assert found.metrics["forgetting_crossover"] == find_crossover(2, 100, 30, 24, 0.1).cosine
+    assert found.metrics["forgetting_crossover"] == find_crossover(UNRELATED).cosine
     assert found.metrics["forgetting_rival"] != found.metrics["forgetting_predicted"]
 
 
@@ -61,9 +63,9 @@ def test_runs_repeat_and_grow_and_are_independent():
 
 
 def test_similarity_counts_from_the_crossover():
-    root = find_crossover(2, 100, 30, 24, 0.1, quantity="generalization").cosine
+    root = find_crossover(UNRELATED, quantity="generalization").cosine
     there = Settings(similarity_from="generalization", similarity=-0.1)
-    assert problem(there).cosine == pytest.approx(root - 0.1)
+    assert cosine(there) == pytest.approx(root - 0.1)
 
 
 def test_replayed_memory_is_predicted_for_two_tasks_only():

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from motsim.rehearsal import (
+    Rehearsal,
     clustered_tasks,
     expected_errors,
     optimal_schedule,
@@ -52,13 +53,19 @@ def every_schedule(num_tasks, samples, memory, new_task_first):
 def test_exact_equals_brute_force(objective, num_tasks, noise, seed, new_task_first):
     tasks = random_tasks(seed, num_tasks)
     plan = optimal_schedule(
-        tasks, 6, 7, noise, objective=objective, new_task_first=new_task_first, method="exact"
+        Rehearsal(tasks, 6, 7, noise),
+        objective=objective,
+        new_task_first=new_task_first,
+        method="exact",
     )
     schedules = list(every_schedule(num_tasks, 6, 7, new_task_first))
     assert len(schedules) == (
         {2: 2, 3: 12}[num_tasks] if new_task_first else {2: 3, 3: 39}[num_tasks]
     )
-    values = [getattr(expected_errors(tasks, None, None, noise, s), objective) for s in schedules]
+    values = [
+        getattr(expected_errors(Rehearsal(tasks, None, None, noise, s)), objective)
+        for s in schedules
+    ]
     assert plan.exact
     assert plan.gap == 0
     assert plan.value == pytest.approx(min(values), rel=1e-12)
@@ -68,9 +75,9 @@ def test_exact_equals_brute_force(objective, num_tasks, noise, seed, new_task_fi
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_exact_equals_brute_force_on_four_tasks(objective):
     tasks = random_tasks(5, 4)
-    plan = optimal_schedule(tasks, 5, 6, 0.3, objective=objective)
+    plan = optimal_schedule(Rehearsal(tasks, 5, 6, 0.3), objective=objective)
     values = [
-        getattr(expected_errors(tasks, None, None, 0.3, s), objective)
+        getattr(expected_errors(Rehearsal(tasks, None, None, 0.3, s)), objective)
         for s in every_schedule(4, 5, 6, True)
     ]
     assert len(values) == 2 * 6 * 26
@@ -92,8 +99,8 @@ def test_partition_counts_are_the_ordered_bell_numbers():
 @pytest.mark.parametrize("seed", range(4))
 def test_search_reaches_the_exact_optimum_and_respects_bounds(objective, seed):
     tasks = random_tasks(seed, 5, 40)
-    exact = optimal_schedule(tasks, 6, 8, 0.3, objective=objective, method="exact")
-    search = optimal_schedule(tasks, 6, 8, 0.3, objective=objective, method="search")
+    exact = optimal_schedule(Rehearsal(tasks, 6, 8, 0.3), objective=objective, method="exact")
+    search = optimal_schedule(Rehearsal(tasks, 6, 8, 0.3), objective=objective, method="search")
     assert search.lower_bound <= exact.value + 1e-12 <= search.value + 2e-12
     assert search.value - exact.value <= 0.01 * abs(exact.value) + 1e-12
 
@@ -101,10 +108,10 @@ def test_search_reaches_the_exact_optimum_and_respects_bounds(objective, seed):
 def test_infeasible_groups_are_left_out():
     """p = 12: the new task and all memories together would need 13 columns."""
     tasks = random_tasks(3, 3, 12)
-    plan = optimal_schedule(tasks, 7, 6, 0.0)
+    plan = optimal_schedule(Rehearsal(tasks, 7, 6, 0.0))
     with pytest.raises(ValueError, match="13 columns"):
-        expected_errors(tasks, 7, 6, 0.0, "concurrent")
-    check = expected_errors(tasks, None, None, 0.0, plan.schedule)
+        expected_errors(Rehearsal(tasks, 7, 6, 0.0, "concurrent"))
+    check = expected_errors(Rehearsal(tasks, None, None, 0.0, plan.schedule))
     assert check.generalization == plan.value
 
 
@@ -129,10 +136,10 @@ def test_local_search_against_exact(monkeypatch):
     gaps = []
     for seed in range(5):
         tasks = random_tasks(seed, 7, 60)
-        exact = optimal_schedule(tasks, 6, 12, 0.3)
+        exact = optimal_schedule(Rehearsal(tasks, 6, 12, 0.3))
         monkeypatch.setattr(partitions, "EXACT_BLOCKS", 1)
         monkeypatch.setattr("motsim.rehearsal.planning.EXACT_BLOCKS", 1)
-        local = optimal_schedule(tasks, 6, 12, 0.3)
+        local = optimal_schedule(Rehearsal(tasks, 6, 12, 0.3))
         monkeypatch.undo()
         assert exact.exact
         assert not local.exact
@@ -145,12 +152,12 @@ def test_local_search_against_exact(monkeypatch):
 def test_optimum_beats_the_strategies_and_simulation_agrees():
     tasks = clustered_tasks((0, 0, 1, 0, 1), 60, 0.95, -0.2)
     call = (tasks, 20, 20, 0.1)
-    plan = optimal_schedule(*call)
+    plan = optimal_schedule(Rehearsal(*call))
     others = [
-        expected_errors(*call, "concurrent").generalization,
-        expected_errors(*call, "sequential").generalization,
-        expected_errors(*call, "hybrid", threshold=0.5).generalization,
+        expected_errors(Rehearsal(*call, "concurrent")).generalization,
+        expected_errors(Rehearsal(*call, "sequential")).generalization,
+        expected_errors(Rehearsal(*call, "hybrid", threshold=0.5)).generalization,
     ]
     assert plan.value < min(others) - 1e-3
-    mc = simulate_errors(tasks, None, None, 0.1, plan.schedule, repetitions=4000, seed=5)
+    mc = simulate_errors(Rehearsal(tasks, None, None, 0.1, plan.schedule), repetitions=4000, seed=5)
     assert abs(mc.generalization - plan.value) <= 4 * mc.generalization_se

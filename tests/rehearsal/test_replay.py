@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from motsim.rehearsal import equicorrelated_tasks, expected_errors, simulate_errors
+from motsim.rehearsal import Rehearsal, equicorrelated_tasks, expected_errors, simulate_errors
 from motsim.rehearsal.replay import haar_moments
 from tests.rehearsal.settings import SEED, deviations
 
@@ -29,9 +29,9 @@ def all_deviations(memory):
     for number in range(NUM_SETTINGS):
         call = setting(number)
         mc = simulate_errors(
-            *call, memory="replayed", repetitions=2000, seed=SEED + number, method="full"
+            Rehearsal(*call, memory="replayed"), repetitions=2000, seed=SEED + number, method="full"
         )
-        z.append(deviations(expected_errors(*call, memory=memory), mc))
+        z.append(deviations(expected_errors(Rehearsal(*call, memory=memory)), mc))
     return np.array(z)
 
 
@@ -50,19 +50,19 @@ def test_reference_values_of_the_design():
     """theory.md §6: F = 0.66 concurrent, 0.29 sequential from 600 repetitions, so ± 0.02."""
     tasks = equicorrelated_tasks(2, 100, 0.0)
     for strategy, value in (("concurrent", 0.66), ("sequential", 0.29)):
-        exact = expected_errors(tasks, 30, 24, 0.1, strategy, memory="replayed")
+        exact = expected_errors(Rehearsal(tasks, 30, 24, 0.1, strategy, memory="replayed"))
         assert exact.forgetting == pytest.approx(value, abs=0.02)
 
 
 def test_without_memory_replay_is_fresh():
     tasks = equicorrelated_tasks(2, 40, 0.3)
     fresh, replayed = (
-        expected_errors(tasks, 9, 0, 0.4, "sequential", memory=m).errors
+        expected_errors(Rehearsal(tasks, 9, 0, 0.4, "sequential", memory=m)).errors
         for m in ("fresh", "replayed")
     )
     np.testing.assert_allclose(replayed, fresh, rtol=1e-12)
     one = [
-        expected_errors(tasks[:1], 9, 0, 0.4, "sequential", memory=m).errors
+        expected_errors(Rehearsal(tasks[:1], 9, 0, 0.4, "sequential", memory=m)).errors
         for m in ("fresh", "replayed")
     ]
     np.testing.assert_array_equal(*one)
@@ -87,20 +87,23 @@ def test_haar_moments():
 def test_limits_are_said():
     tasks = equicorrelated_tasks(3, 40, 0.3)
     with pytest.raises(ValueError, match=r"needs at most 2 tasks, got 3; use simulate_errors"):
-        expected_errors(tasks, 9, 4, 0.4, "sequential", memory="replayed")
+        expected_errors(Rehearsal(tasks, 9, 4, 0.4, "sequential", memory="replayed"))
     two_visits = ((((0, 9),),), (((1, 9),), ((0, 3),), ((0, 3),)))
     with pytest.raises(ValueError, match="covers one fit on task 1"):
-        expected_errors(tasks[:2], None, None, 0.4, two_visits, memory="replayed")
+        expected_errors(Rehearsal(tasks[:2], None, None, 0.4, two_visits, memory="replayed"))
     twice = ((((0, 9),), ((0, 9),)), (((1, 9),),))
     with pytest.raises(ValueError, match="needs a first step of one fit on task 0"):
-        expected_errors(tasks[:2], None, None, 0.4, twice, memory="replayed")
+        expected_errors(Rehearsal(tasks[:2], None, None, 0.4, twice, memory="replayed"))
     with pytest.raises(ValueError, match="replays 12 samples of task 0, which has only 9"):
-        expected_errors(tasks[:2], 9, 12, 0.4, "sequential", memory="replayed")
+        expected_errors(Rehearsal(tasks[:2], 9, 12, 0.4, "sequential", memory="replayed"))
 
 
 @pytest.mark.parametrize("strategy", ["concurrent", "sequential"])
 def test_replay_forgets_more_with_more_tasks_too(strategy):
     """Measured, not proven: for T = 5 the fresh-memory formula is too optimistic by far."""
     call = (equicorrelated_tasks(5, 60, 0.0), 12, 12, 0.1, strategy)
-    measured = simulate_errors(*call, memory="replayed", repetitions=1500, seed=3)
-    assert measured.forgetting - expected_errors(*call).forgetting > 8 * measured.forgetting_se
+    measured = simulate_errors(Rehearsal(*call, memory="replayed"), repetitions=1500, seed=3)
+    assert (
+        measured.forgetting - expected_errors(Rehearsal(*call)).forgetting
+        > 8 * measured.forgetting_se
+    )

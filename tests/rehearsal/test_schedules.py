@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from motsim.rehearsal import (
+    Rehearsal,
     clustered_tasks,
     concurrent_schedule,
     equicorrelated_tasks,
@@ -60,15 +61,15 @@ def test_memory_is_used_up_as_evenly_as_possible(tasks, extra):
 
 def test_a_schedule_is_data():
     schedule = sequential_schedule(3, 5, 4)
-    by_name = expected_errors(TASKS, 5, 4, 0.3, "sequential")
+    by_name = expected_errors(Rehearsal(TASKS, 5, 4, 0.3, "sequential"))
     as_lists = [[[list(block) for block in fit] for fit in step] for step in schedule]
-    by_data = expected_errors(TASKS, None, None, 0.3, as_lists)
+    by_data = expected_errors(Rehearsal(TASKS, None, None, 0.3, as_lists))
     np.testing.assert_array_equal(by_name.errors, by_data.errors)
 
 
 RAGGED = [[1.0, 2.0, 3.0], [1.0, 2.0]]
 GOOD = {
-    "task_vectors": TASKS,
+    "tasks": TASKS,
     "samples_per_task": 5,
     "memory_size": 4,
     "noise_std": 0.1,
@@ -91,12 +92,12 @@ BAD = [
     ({"noise_std": np.nan}, ValueError, r"noise_std must be finite, got nan"),
     ({"noise_std": "0.1"}, TypeError, r"noise_std must be a real number, got '0.1'"),
     ({"noise_std": True}, TypeError, r"noise_std must be a real number, got True"),
-    ({"task_vectors": RAGGED}, ValueError, r"task_vectors must have equal lengths.*\[3, 2\]"),
-    ({"task_vectors": TASKS[0]}, ValueError, r"task_vectors must have shape.*got shape \(20,\)"),
-    ({"task_vectors": TASKS[:0]}, ValueError, r"task_vectors must have shape.*got shape \(0, 20\)"),
-    ({"task_vectors": "abc"}, TypeError, r"task_vectors must be real numbers"),
+    ({"tasks": RAGGED}, ValueError, r"task_vectors must have equal lengths.*\[3, 2\]"),
+    ({"tasks": TASKS[0]}, ValueError, r"task_vectors must have shape.*got shape \(20,\)"),
+    ({"tasks": TASKS[:0]}, ValueError, r"task_vectors must have shape.*got shape \(0, 20\)"),
+    ({"tasks": "abc"}, TypeError, r"task_vectors must be real numbers"),
     (
-        {"task_vectors": np.add([[0], [np.inf], [0]], TASKS)},
+        {"tasks": np.add([[0], [np.inf], [0]], TASKS)},
         ValueError,
         r"must be finite, got.*in task 1",
     ),
@@ -118,7 +119,7 @@ BAD = [
         r"measure must be one of cosine, distance; got 'angle'",
     ),
     (
-        {"strategy": "hybrid", "threshold": 0.5, "task_vectors": np.diag([1.0, 0, 1])},
+        {"strategy": "hybrid", "threshold": 0.5, "tasks": np.diag([1.0, 0, 1])},
         ValueError,
         r"cosine of task 1 is undefined",
     ),
@@ -151,14 +152,14 @@ BAD = [
 @pytest.mark.parametrize("function", [expected_errors, simulate_errors])
 def test_bad_calls_name_the_value_and_the_rule(function, change, error, message):
     with pytest.raises(error, match=message):
-        function(**(GOOD | change))
+        function(Rehearsal(**(GOOD | change)))
 
 
 @pytest.mark.parametrize("function", [expected_errors, simulate_errors])
 def test_the_good_call_is_good(function):
-    assert np.isfinite(function(**GOOD).generalization)
+    assert np.isfinite(function(Rehearsal(**GOOD)).generalization)
     edge = GOOD | {"strategy": "concurrent", "samples_per_task": 14}  # 18 = p − 2 columns
-    assert np.isfinite(function(**edge).generalization)
+    assert np.isfinite(function(Rehearsal(**edge)).generalization)
 
 
 @pytest.mark.parametrize(
@@ -175,8 +176,10 @@ def test_the_good_call_is_good(function):
     ],
 )
 def test_bad_simulations(change, message):
+    own = {k: v for k, v in change.items() if k in ("repetitions", "seed", "method")}
+    rest = {k: v for k, v in change.items() if k not in own}
     with pytest.raises(ValueError, match=message):
-        simulate_errors(**(GOOD | change))
+        simulate_errors(Rehearsal(**(GOOD | rest)), **own)
 
 
 def test_bad_tasks():
@@ -194,14 +197,19 @@ def test_bad_tasks():
 
 def test_bad_plans():
     with pytest.raises(ValueError, match=r"objective must be one of forgetting, generalization"):
-        optimal_schedule(TASKS, 5, 4, 0.1, objective="both")
+        optimal_schedule(Rehearsal(TASKS, 5, 4, 0.1), objective="both")
     with pytest.raises(ValueError, match=r"objective 'forgetting' needs at least 2 tasks, got 1"):
-        optimal_schedule(TASKS[:1], 5, 0, 0.1, objective="forgetting")
-    with pytest.raises(ValueError, match=r"step 0, block of task 0 uses 19 columns"):
-        optimal_schedule(TASKS, 19, 4, 0.1)
+        optimal_schedule(Rehearsal(TASKS[:1], 5, 0, 0.1), objective="forgetting")
+    with pytest.raises(ValueError, match=r"step 0, fit 0 uses 19 columns"):
+        optimal_schedule(Rehearsal(TASKS, 19, 4, 0.1))
+    with pytest.raises(ValueError, match=r"a plan needs memory 'fresh', got 'replayed'"):
+        optimal_schedule(Rehearsal(TASKS, 5, 4, 0.1, memory="replayed"))
+    twice = ((((0, 5),),), (((1, 5), (0, 2)), ((0, 1),)), (((2, 5),),))
+    with pytest.raises(ValueError, match=r"step 1 visits task 0 twice"):
+        optimal_schedule(Rehearsal(TASKS, None, None, 0.1, twice))
     many = equicorrelated_tasks(8, 60, 0.2)
     with pytest.raises(ValueError, match=r"method 'exact' lists at most 60000 schedules"):
-        optimal_schedule(many, 5, 14, 0.1, objective="forgetting", method="exact")
+        optimal_schedule(Rehearsal(many, 5, 14, 0.1), objective="forgetting", method="exact")
 
 
 @pytest.mark.parametrize("cosine", [-0.25, 0.0, 0.7, 1.0])

@@ -9,6 +9,7 @@ import pytest
 from scipy import stats
 
 from motsim.rehearsal import (
+    Rehearsal,
     concurrent_schedule,
     equicorrelated_tasks,
     expected_errors,
@@ -17,7 +18,7 @@ from motsim.rehearsal import (
     simulate_errors,
 )
 from motsim.rehearsal.geometry import geometry
-from motsim.rehearsal.replay import stored_samples
+from motsim.rehearsal.schedules import stored_samples
 from motsim.rehearsal.simulation import sample_layout, task_coordinates
 
 HYBRID = ((((0, 4),),), (((1, 5), (0, 2)),), (((2, 4), (0, 1)), ((1, 3),)))
@@ -111,7 +112,10 @@ def test_reduced_and_full_have_the_same_law(strategy, dimension, cosine):
     samples, memory = (10, 8) if dimension == 40 else (5, 6)
     results = [
         simulate_errors(
-            vectors, samples, memory, 0.3, strategy, repetitions=3000, seed=seed, method=method
+            Rehearsal(vectors, samples, memory, 0.3, strategy),
+            repetitions=3000,
+            seed=seed,
+            method=method,
         )
         for seed, method in ((1, "full"), (2, "reduced"))
     ]
@@ -123,8 +127,8 @@ def test_reduced_and_full_have_the_same_law(strategy, dimension, cosine):
 
 def test_the_law_test_can_fail():
     vectors = equicorrelated_tasks(3, 40, 0.3)
-    a = simulate_errors(vectors, 10, 8, 0.3, "concurrent", repetitions=3000, seed=1)
-    b = simulate_errors(vectors, 10, 8, 0.36, "concurrent", repetitions=3000, seed=2)
+    a = simulate_errors(Rehearsal(vectors, 10, 8, 0.3, "concurrent"), repetitions=3000, seed=1)
+    b = simulate_errors(Rehearsal(vectors, 10, 8, 0.36, "concurrent"), repetitions=3000, seed=2)
     assert stats.ks_2samp(a.generalization_samples, b.generalization_samples).pvalue < 1e-4
 
 
@@ -132,8 +136,8 @@ def test_the_law_test_can_fail():
 def test_reduced_with_no_room_beside_the_tasks(dimension):
     """p smaller than the number of tasks + 1: nothing can be left out."""
     vectors = np.random.default_rng(3).normal(size=(4, dimension))
-    result = simulate_errors(vectors, 1, 0, 0.0, "sequential", repetitions=4000, seed=3)
-    expected = expected_errors(vectors, 1, 0, 0.0, "sequential")
+    result = simulate_errors(Rehearsal(vectors, 1, 0, 0.0, "sequential"), repetitions=4000, seed=3)
+    expected = expected_errors(Rehearsal(vectors, 1, 0, 0.0, "sequential"))
     assert (np.abs(result.errors - expected.errors) <= 4.5 * result.errors_se + 1e-12).all()
 
 
@@ -145,12 +149,7 @@ def test_more_repetitions_continue_the_stream(monkeypatch, method, memory):
 
     def samples(repetitions, seed=7):
         return simulate_errors(
-            vectors,
-            8,
-            6,
-            0.2,
-            "concurrent",
-            memory=memory,
+            Rehearsal(vectors, 8, 6, 0.2, "concurrent", memory=memory),
             method=method,
             repetitions=repetitions,
             seed=seed,
@@ -166,14 +165,16 @@ def test_more_repetitions_continue_the_stream(monkeypatch, method, memory):
 
 def test_standard_errors_are_those_of_independent_runs():
     vectors = equicorrelated_tasks(2, 30, 0.0)
-    result = simulate_errors(vectors, 8, 6, 0.2, "concurrent", repetitions=400)
+    result = simulate_errors(Rehearsal(vectors, 8, 6, 0.2, "concurrent"), repetitions=400)
     assert result.repetitions == 400
     np.testing.assert_allclose(
         result.forgetting_se, result.forgetting_samples.std(ddof=1) / 20, rtol=1e-12
     )
     assert result.forgetting == pytest.approx(result.errors[1, 0] - result.errors[0, 0])
     means = [
-        simulate_errors(vectors, 8, 6, 0.2, "concurrent", repetitions=400, seed=s).generalization
+        simulate_errors(
+            Rehearsal(vectors, 8, 6, 0.2, "concurrent"), repetitions=400, seed=s
+        ).generalization
         for s in range(60)
     ]
     assert 0.7 < np.std(means, ddof=1) / result.generalization_se < 1.35  # 60 seeds: ±9 % each
@@ -185,9 +186,9 @@ def test_replayed_columns_are_already_interpolated_without_an_intervening_fit():
     again = ((((0, 6),), ((0, 4),)),)
     once = ((((0, 6),),),)
     common = {"repetitions": 50, "seed": 4, "method": "full"}
-    twice = simulate_errors(vectors, None, None, 0.5, again, memory="replayed", **common)
-    first = simulate_errors(vectors, None, None, 0.5, once, memory="replayed", **common)
-    fresh = simulate_errors(vectors, None, None, 0.5, again, memory="fresh", **common)
+    twice = simulate_errors(Rehearsal(vectors, None, None, 0.5, again, memory="replayed"), **common)
+    first = simulate_errors(Rehearsal(vectors, None, None, 0.5, once, memory="replayed"), **common)
+    fresh = simulate_errors(Rehearsal(vectors, None, None, 0.5, again, memory="fresh"), **common)
     np.testing.assert_allclose(twice.errors, first.errors, rtol=1e-9)
     assert abs(fresh.errors - first.errors).max() > 0.05
 
@@ -210,8 +211,8 @@ def test_large_dimension(method):
     """p = 4,000 with 1,900 columns in the last fit."""
     vectors = equicorrelated_tasks(3, 4000, 0.5)
     call = (vectors, 1500, 400, 0.3, "concurrent")
-    result = simulate_errors(*call, repetitions=12, method=method)
-    expected = expected_errors(*call)
+    result = simulate_errors(Rehearsal(*call), repetitions=12, method=method)
+    expected = expected_errors(Rehearsal(*call))
     z = (result.errors - expected.errors) / result.errors_se
     assert (np.abs(z) < stats.t(11).isf(1e-4)).all(), z
     np.testing.assert_allclose(result.errors, expected.errors, rtol=0.05)

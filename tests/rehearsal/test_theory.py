@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from scipy import integrate, stats
 
 from motsim.rehearsal import (
+    Rehearsal,
     concurrent_schedule,
     equicorrelated_tasks,
     expected_errors,
@@ -52,23 +53,23 @@ def obvious_errors(vectors, schedule, noise):
 @pytest.mark.parametrize("number", range(3, 60, 4))
 def test_equals_obvious_twin_on_any_schedule(number):
     vectors, _, _, noise, schedule = make_setting(number).call
-    result = expected_errors(vectors, None, None, noise, schedule)
+    result = expected_errors(Rehearsal(vectors, None, None, noise, schedule))
     np.testing.assert_allclose(result.errors, obvious_errors(vectors, schedule, noise), rtol=1e-10)
 
 
 def test_equals_obvious_twin_on_degenerate_input():
     equal = np.ones((3, 12))
     schedule = concurrent_schedule(3, 4, 4)
-    result = expected_errors(equal, None, None, 0.0, schedule)
+    result = expected_errors(Rehearsal(equal, None, None, 0.0, schedule))
     np.testing.assert_allclose(result.errors, obvious_errors(equal, schedule, 0.0), rtol=1e-12)
-    zero = expected_errors(0 * equal, None, None, 0.0, schedule)
+    zero = expected_errors(Rehearsal(0 * equal, None, None, 0.0, schedule))
     assert (zero.errors == 0).all()
 
 
 @pytest.mark.parametrize("samples", [1, 7, 18])
 def test_one_task_by_hand(samples):
     vector, p, noise = np.array([[3.0, 4.0] + [0.0] * 18]), 20, 0.5
-    result = expected_errors(vector, samples, 0, noise, "concurrent")
+    result = expected_errors(Rehearsal(vector, samples, 0, noise, "concurrent"))
     by_hand = (1 - samples / p) * 25 + samples * noise**2 / (p - samples - 1)
     np.testing.assert_allclose(result.errors, [[by_hand]], rtol=1e-14)
     assert result.generalization == result.errors[0, 0]
@@ -80,9 +81,9 @@ def test_edge_columns_p_minus_2_by_hand():
     p, noise = 10, 0.5
     vectors = np.zeros((2, p))
     vectors[0, 0], vectors[1, 1] = 1.0, 2.0  # squared distance 5
-    one = expected_errors(vectors[:1], p - 2, 0, noise, "concurrent")
+    one = expected_errors(Rehearsal(vectors[:1], p - 2, 0, noise, "concurrent"))
     np.testing.assert_allclose(one.errors, [[2 / p + (p - 2) * noise**2]], rtol=1e-14)
-    both = expected_errors(vectors, (5, 5), 3, noise, "concurrent")
+    both = expected_errors(Rehearsal(vectors, (5, 5), 3, noise, "concurrent"))
     first = np.array([0.5 * 1, 0.5 * 4 + 0.5 * 5]) + 5 * noise**2 / 4
     second = 0.2 * first + np.array([5 / 10, 3 / 10]) * 5 + 15 / 10 * 5 + 8 * noise**2
     np.testing.assert_allclose(both.errors, [first, second], rtol=1e-14)
@@ -94,7 +95,7 @@ def test_one_column_by_quadrature(dimension):
     chi = stats.chi2(dimension)
     inverse = integrate.quad(lambda x: chi.pdf(x) / x, 0, np.inf)[0]
     vector = np.zeros((1, dimension))
-    result = expected_errors(vector, 1, 0, 1.0, "concurrent")
+    result = expected_errors(Rehearsal(vector, 1, 0, 1.0, "concurrent"))
     np.testing.assert_allclose(result.generalization, inverse, rtol=1e-7)
 
 
@@ -116,7 +117,7 @@ def test_two_columns_by_quadrature(dimension):
     distance = 2.0
     vectors = np.zeros((2, p))
     vectors[0, 0] = vectors[1, 1] = 1.0
-    result = expected_errors(vectors, 1, 1, 0.0, "concurrent").errors
+    result = expected_errors(Rehearsal(vectors, 1, 1, 0.0, "concurrent")).errors
     start = (1 - 1 / p) + np.array([0, 1]) * distance / p
     np.testing.assert_allclose(result[0], start, rtol=1e-14)
     cross = result[1] - (1 - 2 / p) * start - distance / p
@@ -132,7 +133,9 @@ def test_reference_values_of_the_design():
         (0.9, "sequential"): (-0.278, 0.444),
     }
     for (cosine, strategy), values in table.items():
-        result = expected_errors(equicorrelated_tasks(2, 100, cosine), 30, 24, 0.1, strategy)
+        result = expected_errors(
+            Rehearsal(equicorrelated_tasks(2, 100, cosine), 30, 24, 0.1, strategy)
+        )
         measured = (result.forgetting, result.generalization)
         np.testing.assert_allclose(measured, values, atol=5.001e-4)
 
@@ -148,20 +151,22 @@ def test_symmetries(seed, scale, strategy):
     rng = np.random.default_rng(seed)
     vectors = rng.normal(size=(4, 15))
     rotation = stats.ortho_group.rvs(15, random_state=rng)
-    base = expected_errors(vectors, 4, 5, 0.7, strategy).errors
-    turned = expected_errors(vectors @ rotation, 4, 5, 0.7, strategy).errors
+    base = expected_errors(Rehearsal(vectors, 4, 5, 0.7, strategy)).errors
+    turned = expected_errors(Rehearsal(vectors @ rotation, 4, 5, 0.7, strategy)).errors
     np.testing.assert_allclose(turned, base, rtol=1e-9)
-    scaled = expected_errors(scale * vectors, 4, 5, scale * 0.7, strategy).errors
+    scaled = expected_errors(Rehearsal(scale * vectors, 4, 5, scale * 0.7, strategy)).errors
     np.testing.assert_allclose(scaled, scale**2 * base, rtol=1e-9)
     tasks = geometry_from_gram(vectors @ vectors.T, 15)
-    np.testing.assert_allclose(expected_errors(tasks, 4, 5, 0.7, strategy).errors, base, rtol=1e-9)
+    np.testing.assert_allclose(
+        expected_errors(Rehearsal(tasks, 4, 5, 0.7, strategy)).errors, base, rtol=1e-9
+    )
 
 
 def test_equal_tasks_do_not_care_about_grouping_without_noise():
     """One fit of K columns keeps 1 − K/p; two fits keep the product. Nothing else differs."""
     vectors = equicorrelated_tasks(2, 50, 1.0)
-    together = expected_errors(vectors, 10, 5, 0.0, "concurrent").generalization
-    apart = expected_errors(vectors, 10, 5, 0.0, "sequential").generalization
+    together = expected_errors(Rehearsal(vectors, 10, 5, 0.0, "concurrent")).generalization
+    apart = expected_errors(Rehearsal(vectors, 10, 5, 0.0, "sequential")).generalization
     np.testing.assert_allclose([together, apart], [0.8 * 0.7, 0.8 * 0.8 * 0.9], rtol=1e-12)
 
 
@@ -184,6 +189,6 @@ def test_theory_does_not_import_numba():
 def test_fifty_tasks_by_name_are_those_of_their_schedule(make, dimension):
     vectors = np.random.default_rng(0).normal(size=(50, dimension))
     strategy = "concurrent" if make is concurrent_schedule else "sequential"
-    result = expected_errors(vectors, 5, 100, 0.1, strategy)
-    direct = expected_errors(vectors, None, None, 0.1, make(50, 5, 100))
+    result = expected_errors(Rehearsal(vectors, 5, 100, 0.1, strategy))
+    direct = expected_errors(Rehearsal(vectors, None, None, 0.1, make(50, 5, 100)))
     assert result.generalization == direct.generalization

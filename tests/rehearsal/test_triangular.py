@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import motsim.rehearsal.kernels as kernels
+from motsim.rehearsal.problem import Rehearsal
 from motsim.rehearsal.simulation import simulate_errors
 from motsim.rehearsal.triangular import triangular_fit
 
@@ -32,7 +33,7 @@ def test_fit_is_the_least_norm_solution(size, head):
 def test_both_forms_of_a_fit_give_the_same_runs(monkeypatch):
     tasks = np.eye(2, 60)
     call = (tasks, 25, 20, 0.3, "concurrent")  # 25 and 45 rows, 3 columns beside the triangle
-    got = simulate_errors(*call, repetitions=20, method="reduced")
+    got = simulate_errors(Rehearsal(*call), repetitions=20, method="reduced")
     assert kernels.FLAT * 3 <= 25
     plain = kernels.run_reduced.py_func
 
@@ -41,7 +42,7 @@ def test_both_forms_of_a_fit_give_the_same_runs(monkeypatch):
         plain(*arguments)
 
     monkeypatch.setattr(kernels, "run_reduced", as_matrix)
-    want = simulate_errors(*call, repetitions=20, method="reduced")
+    want = simulate_errors(Rehearsal(*call), repetitions=20, method="reduced")
     np.testing.assert_allclose(got.errors, want.errors, rtol=1e-10)
 
 
@@ -56,5 +57,7 @@ def test_the_triangle_serves_fits_of_many_rows_only(monkeypatch):
     monkeypatch.setattr(kernels, "triangular_fit", watched)
     monkeypatch.setattr(kernels, "run_reduced", kernels.run_reduced.py_func)
     limit = 3 * kernels.FLAT  # two tasks and the rest of w: 3 columns beside the triangle
-    simulate_errors(np.eye(2, 60), limit - 1, 1, 0.3, "concurrent", repetitions=3, method="reduced")
+    simulate_errors(
+        Rehearsal(np.eye(2, 60), limit - 1, 1, 0.3, "concurrent"), repetitions=3, method="reduced"
+    )
     assert sizes == [limit] * 3  # of the fits of limit - 1 and limit rows, only the second

@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 
 from motsim.rehearsal import (
+    Rehearsal,
     concurrent_schedule,
     equicorrelated_tasks,
     expected_variances,
@@ -26,7 +27,10 @@ def test_single_task_distribution_and_variance(norm, samples, noise):
     tasks = equicorrelated_tasks(1, p, 0.0, norm)
     for method in ("full", "reduced"):
         mc = simulate_errors(
-            tasks, samples, 0, noise, "concurrent", repetitions=8000, seed=11, method=method
+            Rehearsal(tasks, samples, 0, noise, "concurrent"),
+            repetitions=8000,
+            seed=11,
+            method=method,
         )
         estimate = variance_interval(mc.generalization_samples)
         exact = single_task_variance(norm, samples, p, noise)
@@ -77,7 +81,10 @@ def variance_setting(number):
 def variance_runs():
     return [
         simulate_errors(
-            *variance_setting(number), "sequential", repetitions=4000, seed=number, method="full"
+            Rehearsal(*variance_setting(number), "sequential"),
+            repetitions=4000,
+            seed=number,
+            method="full",
         )
         for number in range(40)
     ]
@@ -87,7 +94,7 @@ def variance_deviations(runs, noise_factor=1.0):
     z = []
     for number, mc in enumerate(runs):
         tasks, samples, memory, noise = variance_setting(number)
-        exact = expected_variances(tasks, samples, memory, noise_factor * noise)
+        exact = expected_variances(Rehearsal(tasks, samples, memory, noise_factor * noise))
         for name in ("forgetting", "generalization"):
             if len(tasks) > 1 or name == "generalization":
                 estimate = variance_interval(getattr(mc, f"{name}_samples"))
@@ -105,14 +112,14 @@ def test_exact_variances_within_four_standard_errors(variance_runs):
 
 def test_variance_of_every_error(variance_runs):
     for number, mc in enumerate(variance_runs):
-        exact = expected_variances(*variance_setting(number)).errors
+        exact = expected_variances(Rehearsal(*variance_setting(number))).errors
         measured = mc.errors_se**2 * mc.repetitions
         np.testing.assert_allclose(exact, measured, rtol=0.35)
 
 
 def test_exact_variances_by_hand():
     tasks = equicorrelated_tasks(1, 30, 0.0, 1.5)
-    exact = expected_variances(tasks, 9, 0, 0.7)
+    exact = expected_variances(Rehearsal(tasks, 9, 0, 0.7))
     assert exact.generalization == pytest.approx(single_task_variance(1.5, 9, 30, 0.7), rel=1e-12)
     assert np.isnan(exact.forgetting)
     same = equicorrelated_tasks(3, 30, 1.0)  # without noise ‖w − w*‖² is a product of Betas
@@ -122,15 +129,19 @@ def test_exact_variances_by_hand():
         for ((_, n),) in step:
             first *= (30 - n) / 30
             second *= (30 - n) * (32 - n) / (30 * 32)
-    exact = expected_variances(same, None, None, 0.0, schedule)
+    exact = expected_variances(Rehearsal(same, None, None, 0.0, schedule))
     assert exact.generalization == pytest.approx(second - first**2, rel=1e-9)
 
 
 def test_exact_variances_bad_input():
     tasks = equicorrelated_tasks(2, 30, 0.0)
-    with pytest.raises(ValueError, match="strategy must be one of sequential; got 'concurrent'"):
-        expected_variances(tasks, 9, 4, 0.7, "concurrent")
+    with pytest.raises(ValueError, match="known for fresh memory only, got 'replayed'"):
+        expected_variances(Rehearsal(tasks, 9, 4, 0.7, memory="replayed"))
+    with pytest.raises(
+        ValueError, match=r"step 1, fit 0 has 2 blocks; .* as in strategy 'sequential'"
+    ):
+        expected_variances(Rehearsal(tasks, 9, 4, 0.7, "concurrent"))
     with pytest.raises(ValueError, match="step 1, fit 0 has 2 blocks"):
-        expected_variances(tasks, None, None, 0.7, concurrent_schedule(2, 9, 4))
+        expected_variances(Rehearsal(tasks, None, None, 0.7, concurrent_schedule(2, 9, 4)))
     with pytest.raises(ValueError, match=r"step 0, fit 0 uses 27 columns in dimension 30.*26"):
-        expected_variances(tasks, 27, 4, 0.7)
+        expected_variances(Rehearsal(tasks, 27, 4, 0.7))

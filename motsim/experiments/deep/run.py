@@ -13,6 +13,7 @@ from pydantic import Field, Strict, model_validator
 from motsim.experiments.base import KindSettings
 from motsim.experiments.result import Result
 from motsim.extras import require
+from motsim.mixture.status import Status
 from motsim.rehearsal.deep import Rehearsed, Training, rehearse
 from motsim.rehearsal.images import Shift, check_tasks, task_images
 from motsim.rehearsal.schedules import STRATEGIES, memory_counts
@@ -119,7 +120,7 @@ def run(settings: Settings) -> Result:
         "similarity": _similarities(found, seeds),
     }
     healthy = bool(np.isfinite(found.memory_loss).all())
-    return Result("done" if healthy else "diverged", metrics, tables)
+    return Result(Status.DONE if healthy else Status.DIVERGED, metrics, tables)
 
 
 def _scores(found: Rehearsed, seeds: list[int]) -> dict[str, list[Any]]:

@@ -9,6 +9,7 @@ from motsim.mixture.evaluation import evaluate
 from motsim.mixture.model import Loss, Model, ModelParameters
 from motsim.mixture.points import Points
 from motsim.mixture.schedule import Stage
+from motsim.mixture.status import Status
 from motsim.mixture.trace import StageBounds, Trace, first_hits
 from motsim.mixture.training import train
 
@@ -39,7 +40,7 @@ def train_anew(
         `trace_steps` are the steps that were looked at; no snapshots.
     """
     targets = np.asarray(epsilons, dtype=np.float64)
-    value, step, status = start, 0, "max_steps"
+    value, step, status = start, 0, Status.MAX_STEPS
     looks: list[tuple[int, float]] = []
     bounds: list[StageBounds] = []
 
@@ -55,18 +56,18 @@ def train_anew(
             if (step - first) % every == 0:
                 now = look()
                 if not np.isfinite(now) or now <= targets.min():
-                    status = "reached" if np.isfinite(now) else "diverged"
+                    status = Status.REACHED if np.isfinite(now) else Status.DIVERGED
                     break
             value = train(model, draw(step), [one], value, loss=loss, trace_points=2).parameters
             step += 1
         bounds.append(StageBounds(stage.name, first, step))
-        if status != "max_steps":
+        if status is not Status.MAX_STEPS:
             break
-    if status == "max_steps" and not np.isfinite(look()):
-        status = "diverged"
+    if status is Status.MAX_STEPS and not np.isfinite(look()):
+        status = Status.DIVERGED
     steps, losses = (np.array(column) for column in zip(*looks, strict=True))
     return Trace(
-        status=status,  # type: ignore[arg-type]
+        status=status,
         num_steps=step,
         epsilons=targets,
         hitting_steps=_hits(steps, losses, targets, 0, step),

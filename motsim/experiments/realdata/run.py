@@ -26,6 +26,7 @@ from motsim.minibatch.routed import dispatch_shares, routing_measures
 from motsim.minibatch.updates import FROZEN, Update
 from motsim.mixture.diagnostics import dispatch_entropy
 from motsim.mixture.model import Model, ModelParameters, Routing
+from motsim.mixture.status import Status
 from motsim.randomness import generator
 from motsim.realdata.source import SIDES
 from motsim.realdata.tasks import Samples
@@ -165,7 +166,7 @@ def run(settings: Settings) -> Result:
         )
         tables["dispatch"] = _dispatch(shares[best.best])
     healthy = any(f.status != "diverged" for f in fits) and np.isfinite(final.loss)
-    return Result("done" if healthy else "diverged", metrics, tables)
+    return Result(Status.DONE if healthy else Status.DIVERGED, metrics, tables)
 
 
 def _with_noise(

@@ -7,20 +7,23 @@ import numpy as np
 
 from motsim.experiments.rehearsal.settings import (
     QUANTITIES,
-    Problem,
     Settings,
+    cosine,
     crossover,
     problem,
     stream,
 )
 from motsim.experiments.rehearsal.tables import (
     error_table,
+    is_known,
     line_table,
     phase_tables,
     schedule_table,
 )
 from motsim.experiments.result import Result
+from motsim.mixture.status import Status
 from motsim.rehearsal import (
+    Rehearsal,
     RehearsalErrors,
     SimulatedErrors,
     expected_errors,
@@ -36,7 +39,7 @@ __all__ = ["Settings", "compile_kernels", "cost", "predict", "run"]
 SECONDS = 1e-8  # of one entry of a drawn matrix, about; measured on one 2.6 GHz core
 
 
-def predict(settings: Settings, found: Problem | None = None) -> dict[str, Any]:
+def predict(settings: Settings, found: Rehearsal | None = None) -> dict[str, Any]:
     """Return the closed forms of a run.
 
     `Q_predicted` is NaN where no closed form is known (replayed memory, more than two tasks).
@@ -44,17 +47,14 @@ def predict(settings: Settings, found: Problem | None = None) -> dict[str, Any]:
     memory the same formula with p + 1 for p, for replayed memory the formula of fresh memory.
     """
     found = found or problem(settings)
-    fresh = expected_errors(*found.call, **found.options)
-    known = found.memory == "fresh" or found.tasks.num_tasks <= 2
+    fresh = expected_errors(replace(found, memory="fresh"))
     if found.memory == "fresh":
         truth: RehearsalErrors | None = fresh
-        near = replace(found, tasks=replace(found.tasks, dimension=found.tasks.dimension + 1))
-        rival = expected_errors(*near.call, **near.options)
+        near = replace(found.tasks, dimension=found.tasks.dimension + 1)
+        rival = expected_errors(replace(found, tasks=near))
     else:
         rival = fresh
-        truth = None
-        if known:
-            truth = expected_errors(*found.call, **found.options, memory="replayed")
+        truth = expected_errors(found) if is_known(found) else None
     metrics: dict[str, Any] = {}
     for name in QUANTITIES:
         metrics[f"{name}_predicted"] = getattr(truth, name) if truth else float("nan")
@@ -63,7 +63,7 @@ def predict(settings: Settings, found: Problem | None = None) -> dict[str, Any]:
         for name in QUANTITIES:
             metrics[f"{name}_crossover"] = crossover(settings, name)
     if settings.strategy == "sequential" and found.memory == "fresh":
-        variances = expected_variances(*found.call, **found.options)
+        variances = expected_variances(found)
         for name in QUANTITIES:
             metrics[f"{name}_variance_predicted"] = getattr(variances, name)
     return metrics
@@ -71,9 +71,10 @@ def predict(settings: Settings, found: Problem | None = None) -> dict[str, Any]:
 
 def compile_kernels() -> None:
     """Compile what a run needs, or load it from the cache."""
+    smallest = Rehearsal(np.eye(2, 9), 2, 2, 0.1, "concurrent")
     for method in ("full", "reduced"):
-        simulate_errors(np.eye(2, 9), 2, 2, 0.1, "concurrent", repetitions=2, method=method)
-    optimal_schedule(np.eye(2, 9), 2, 2, 0.1)
+        simulate_errors(smallest, repetitions=2, method=method)
+    optimal_schedule(smallest)
 
 
 def cost(settings: Settings) -> float:
@@ -94,16 +95,14 @@ def run(settings: Settings) -> Result:
         "num_tasks": found.tasks.num_tasks,
         "dim": found.tasks.dimension,
         "noise_std": found.noise_std,
-        "cosine": found.cosine,
+        "cosine": cosine(s),
         "repetitions": s.repetitions,
         **predicted,
     }
     simulated: SimulatedErrors | None = None
     if s.repetitions:
         simulated = simulate_errors(
-            *found.call,
-            **found.options,
-            memory=found.memory,
+            found,
             repetitions=s.repetitions,
             seed=stream(s),
             method=None if s.method == "auto" else s.method,
@@ -117,7 +116,7 @@ def run(settings: Settings) -> Result:
     tables |= phase_tables(s)
     if s.line:
         tables["line"] = line_table(s)
-    return Result("done", metrics, tables)
+    return Result(Status.DONE, metrics, tables)
 
 
 def _simulated(simulated: SimulatedErrors, variances: bool) -> dict[str, Any]:

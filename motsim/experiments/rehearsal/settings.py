@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
@@ -11,6 +11,7 @@ from pydantic import Field, Strict, model_validator
 from motsim.experiments.base import KindSettings
 from motsim.randomness import generator
 from motsim.rehearsal import (
+    Rehearsal,
     TaskGeometry,
     equicorrelated_tasks,
     find_crossover,
@@ -18,10 +19,8 @@ from motsim.rehearsal import (
     optimal_schedule,
 )
 from motsim.rehearsal.drawn import draw_clusters, draw_setting
-from motsim.rehearsal.replay import stored_samples
-from motsim.rehearsal.schedules import Schedule, make_schedule
 
-__all__ = ["QUANTITIES", "Problem", "Settings", "crossover", "problem", "stream"]
+__all__ = ["QUANTITIES", "Settings", "cosine", "crossover", "problem", "stream", "unrelated"]
 
 QUANTITIES = ("forgetting", "generalization")
 Counts = int | Annotated[tuple[int, ...], Strict(False)]
@@ -103,9 +102,7 @@ class Settings(KindSettings):
         if self.similarity_from != "zero" and self.family != "equicorrelated":
             raise ValueError("similarity_from needs family 'equicorrelated'")
         if not self.planned:  # a plan may take seconds: it is made, and checked, in the run
-            schedule = problem(self).schedule()
-            if self.memory == "replayed":
-                stored_samples(schedule)
+            problem(self)
         return self
 
     @property
@@ -114,92 +111,71 @@ class Settings(KindSettings):
         return self.strategy[6:] if self.strategy.startswith("least_") else ""
 
 
-@dataclass(frozen=True)
-class Problem:
-    """What a run computes: the arguments of `expected_errors` and `simulate_errors`."""
-
-    tasks: TaskGeometry
-    samples: Any
-    memory_size: Any
-    noise_std: float
-    strategy: str | Schedule
-    options: dict[str, Any]
-    memory: str = "fresh"
-    cosine: float = float("nan")
-
-    @property
-    def call(self) -> tuple[Any, ...]:
-        """Positional arguments."""
-        return self.tasks, self.samples, self.memory_size, self.noise_std, self.strategy
-
-    def schedule(self) -> Schedule:
-        """Return the fits; ValueError if the settings make none."""
-        tasks, samples, memory_size, _, strategy = self.call
-        return make_schedule(tasks, samples, memory_size, strategy, **self.options)
-
-
-def problem(settings: Settings) -> Problem:
+def problem(settings: Settings) -> Rehearsal:
     """Return the problem of a run; ValueError, naming the rule, if there is none."""
     s = settings
     if s.family == "drawn":
-        return Problem(*draw_setting(generator(stream(s), "signals"), s.num_tasks, s.strategy))
-    options: dict[str, Any] = {}
-    threshold = s.threshold
-    if s.family == "drawn_clusters":  # the same sets for every strategy
-        rng = generator(s.seed, "signals")
-        tasks, threshold = draw_clusters(rng, s.num_tasks, s.dim, s.norm)
-        cosine = float("nan")
-    else:
-        tasks, cosine = _tasks(s)
-    strategy: str | Schedule = s.strategy
-    samples, memory_size = s.samples_per_task, s.memory_size
+        return draw_setting(generator(stream(s), "signals"), s.num_tasks, s.strategy)
+    if s.planned:
+        sequential = Rehearsal(
+            _tasks(s)[0], s.samples_per_task, s.memory_size, s.noise_std, memory=s.memory
+        )
+        fresh = replace(sequential, memory="fresh")
+        return sequential.using(optimal_schedule(fresh, objective=s.planned).schedule)
+    tasks, threshold = _tasks(s)
+    options: dict[str, Any] = {"memory": s.memory}
     if s.strategy in ("sequential", "hybrid"):
         options["order"] = s.order
     if s.strategy == "hybrid":
         options["threshold"] = threshold
-    if s.planned:
-        plan = optimal_schedule(tasks, samples, memory_size, s.noise_std, objective=s.planned)
-        strategy = plan.schedule
-        return Problem(tasks, None, None, s.noise_std, strategy, {}, s.memory, cosine)
-    return Problem(tasks, samples, memory_size, s.noise_std, strategy, options, s.memory, cosine)
+    return Rehearsal(tasks, s.samples_per_task, s.memory_size, s.noise_std, s.strategy, **options)
 
 
-def _tasks(s: Settings) -> tuple[TaskGeometry, float]:
-    """Geometry of the tasks, and the common cosine where there is one."""
-    if s.family == "clustered":
-        labels = np.array(s.clusters)
-        gram = np.where(labels[:, None] == labels, s.within, s.between)
-        np.fill_diagonal(gram, 1.0)
-        return geometry_from_gram(s.norm**2 * gram, s.dim), float("nan")
-    if s.family == "drifting":
-        place = np.arange(s.num_tasks)
-        gram = float(s.similarity) ** np.abs(place[:, None] - place)
-        return geometry_from_gram(s.norm**2 * gram, s.dim), float("nan")
-    cosine = float(s.similarity)
+def cosine(s: Settings) -> float:
+    """Return the common cosine of the tasks, where there is one; else NaN."""
+    if s.family != "equicorrelated":
+        return float("nan")
+    found = float(s.similarity)
     if s.similarity_from != "zero":
         root = crossover(s, s.similarity_from)
         if np.isnan(root):
             raise ValueError(
                 f"similarity_from = {s.similarity_from!r}: these settings have no crossover"
             )
-        cosine += root
-    equicorrelated_tasks(s.num_tasks, s.num_tasks, cosine, s.norm)  # checks the cosine
-    gram = s.norm**2 * ((1 - cosine) * np.eye(s.num_tasks) + cosine)
-    return geometry_from_gram(gram, s.dim), cosine
+        found += root
+    return found
+
+
+def _tasks(s: Settings) -> tuple[TaskGeometry, float]:
+    """Geometry of the tasks, and the threshold that tells similar ones from others."""
+    if s.family == "drawn_clusters":  # the same sets for every strategy
+        return draw_clusters(generator(s.seed, "signals"), s.num_tasks, s.dim, s.norm)
+    if s.family == "clustered":
+        labels = np.array(s.clusters)
+        gram = np.where(labels[:, None] == labels, s.within, s.between)
+        np.fill_diagonal(gram, 1.0)
+    elif s.family == "drifting":
+        place = np.arange(s.num_tasks)
+        gram = float(s.similarity) ** np.abs(place[:, None] - place)
+    else:
+        common = cosine(s)
+        equicorrelated_tasks(s.num_tasks, s.num_tasks, common, s.norm)  # checks the cosine
+        gram = (1 - common) * np.eye(s.num_tasks) + common
+    return geometry_from_gram(s.norm**2 * gram, s.dim), s.threshold
+
+
+def unrelated(s: Settings) -> Rehearsal:
+    """Return the problem of these counts and this noise with orthogonal tasks of equal norm."""
+    tasks = geometry_from_gram(s.norm**2 * np.eye(s.num_tasks), s.num_tasks)
+    return Rehearsal(
+        replace(tasks, dimension=s.dim), s.samples_per_task, s.memory_size, s.noise_std,
+        order=s.order,
+    )  # fmt: skip
 
 
 def crossover(s: Settings, quantity: str) -> float:
     """Predicted cosine at which sequential overtakes concurrent; NaN if there is none."""
-    return find_crossover(
-        s.num_tasks,
-        s.dim,
-        s.samples_per_task,
-        s.memory_size,
-        s.noise_std,
-        quantity=quantity,
-        order=s.order,
-        norm=s.norm,
-    ).cosine
+    return find_crossover(unrelated(s), quantity=quantity).cosine
 
 
 def stream(settings: Settings) -> int:

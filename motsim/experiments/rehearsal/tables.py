@@ -1,26 +1,35 @@
 """Tables of a run of rehearsal: errors of each step, its schedule, closed forms over settings."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from motsim.experiments.rehearsal.settings import QUANTITIES, Problem, Settings, problem
-from motsim.rehearsal import SimulatedErrors, expected_errors, memory_phases, ratio_phases
+from motsim.experiments.rehearsal.settings import QUANTITIES, Settings, problem, unrelated
+from motsim.rehearsal import (
+    Rehearsal,
+    SimulatedErrors,
+    expected_errors,
+    memory_phases,
+    ratio_phases,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["error_table", "line_table", "phase_tables", "schedule_table"]
+__all__ = ["error_table", "is_known", "line_table", "phase_tables", "schedule_table"]
 
 
-def error_table(found: Problem, simulated: SimulatedErrors | None) -> dict[str, list[Any]]:
+def is_known(problem: Rehearsal) -> bool:
+    """Whether there is a closed form."""
+    return problem.memory == "fresh" or problem.tasks.num_tasks <= 2
+
+
+def error_table(found: Rehearsal, simulated: SimulatedErrors | None) -> dict[str, list[Any]]:
     """E‖w_t − w*_j‖² for every step t and task j; NaN where it is not known."""
     num = found.tasks.num_tasks
     nothing = np.full((num, num), np.nan)
-    known = found.memory == "fresh" or num <= 2
-    predicted = nothing
-    if known:
-        predicted = expected_errors(*found.call, **found.options, memory=found.memory).errors
+    predicted = expected_errors(found).errors if is_known(found) else nothing
     after, task = (place.ravel() for place in np.indices((num, num)))
     return {
         "after": after.tolist(),
@@ -31,11 +40,11 @@ def error_table(found: Problem, simulated: SimulatedErrors | None) -> dict[str, 
     }
 
 
-def schedule_table(found: Problem) -> dict[str, list[Any]]:
+def schedule_table(found: Rehearsal) -> dict[str, list[Any]]:
     """The fits in order: step, fit, task, samples."""
     rows = [
         (t, f, task, count)
-        for t, step in enumerate(found.schedule())
+        for t, step in enumerate(found.schedule)
         for f, fit in enumerate(step)
         for task, count in fit
     ]
@@ -47,21 +56,16 @@ def phase_tables(s: Settings) -> dict[str, dict[str, list[Any]]]:
     """Closed forms over (similarity, memory) and (similarity, p/n)."""
     similarities = np.linspace(0.0, 1.0, 41).tolist()
     samples = int(np.max(s.samples_per_task))
-    common: dict[str, Any] = {"num_tasks": s.num_tasks, "noise_std": s.noise_std, "norm": s.norm}
+    whole = replace(unrelated(s), samples_per_task=samples, order=None)
     tables: dict[str, dict[str, list[Any]]] = {}
     if "memory_phases" in s.tables:
         sizes = np.unique(np.linspace(s.num_tasks - 1, s.dim - samples - 2, 30).round())
-        found = memory_phases(
-            similarities, [int(m) for m in sizes], dimension=s.dim, samples_per_task=samples,
-            **common,
-        )  # fmt: skip
+        found = memory_phases(whole, similarities, [int(m) for m in sizes])
         tables["memory_phases"] = _columns(found)
     if "ratio_phases" in s.tables:
         memory = int(np.max(s.memory_size))
         ratios = np.geomspace((samples + memory + 2) / samples, 40.0, 30).tolist()
-        found = ratio_phases(
-            similarities, ratios, samples_per_task=samples, memory_size=memory, **common
-        )
+        found = ratio_phases(replace(whole, memory_size=memory), similarities, ratios)
         tables["ratio_phases"] = _columns(found)
     return tables
 
@@ -81,7 +85,7 @@ def line_table(s: Settings) -> dict[str, list[Any]]:
     columns: dict[str, list[Any]] = {"axis": [], "value": [], **{name: [] for name in QUANTITIES}}
     for point in points:
         there = problem(s.model_copy(update={s.line: point}))
-        errors = expected_errors(*there.call, **there.options)
+        errors = expected_errors(replace(there, memory="fresh"))
         columns["axis"].append(s.line)
         columns["value"].append(point)
         for name in QUANTITIES:

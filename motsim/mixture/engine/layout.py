@@ -28,7 +28,7 @@ DENSE_ABOVE = 0.25
 
 
 def kernel_rule(model: Model, loss: Loss, routing: Routing) -> kernels.Rule:
-    """Return the kernel's settings with every part trained at rate 1."""
+    """Return the kernel's settings with every part trained at rate 1, by the general route."""
     check_choice("loss", loss, ("squared", "logistic"))
     return kernels.Rule(
         neurons=model.num_neurons,
@@ -40,15 +40,19 @@ def kernel_rule(model: Model, loss: Loss, routing: Routing) -> kernels.Rule:
         top_k=model.top_k,
         routing_scale=float(routing.scale),
         load_balance=float(routing.load_balance),
+        trains_ffn=True,
         ffn_rate=1.0,
         ffn_normalized=False,
-        attention_rate=1.0 if model.num_attentions else 0.0,
+        trains_attention=model.num_attentions > 0,
+        attention_rate=1.0,
         attention_normalized=False,
-        gate_rate=1.0 if model.gated else 0.0,
+        trains_gate=model.gated,
+        gate_rate=1.0,
         gate_normalized=False,
         class_axes=0,
         negligible=0.0,
         dense_above=DENSE_ABOVE,
+        route=int(kernels.Route.GENERAL),
     )
 
 

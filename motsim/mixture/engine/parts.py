@@ -74,9 +74,9 @@ def stage_parts(
     balance), and a frozen attention. Where linear experts share one attention their tokens are
     mixed here, once.
     """
-    frozen = rule.attention_rate == 0.0
+    frozen = not rule.trains_attention
     divides = frozen and rule.gated and not rule.sampled and rule.load_balance == 0.0
-    count = count if divides and (rule.ffn_rate > 0.0 or rule.gate_rate > 0.0) else 1
+    count = count if divides and (rule.trains_ffn or rule.trains_gate) else 1
     linear = rule.mixed and not rule.cubic
     alike = frozen and linear and len(scratch.weights) == 1 and batch.axes.shape[1] == 0
     if alike:

@@ -12,6 +12,7 @@ Both are exact for every rule that turns with the coordinates: plain and normali
 momentum, but not Adam, which goes coordinate by coordinate and leaves the span of the gradients.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,8 +23,9 @@ from motsim.mixture.data import Signals
 from motsim.mixture.engine.layout import kernel_batch, kernel_parameters
 from motsim.mixture.model import Model, ModelParameters
 from motsim.mixture.points import Points
+from motsim.mixture.schedule import Stage
 
-__all__ = ["Reduction", "reduce_problem", "whole_problem"]
+__all__ = ["Reduction", "problem_of", "reduce_problem", "whole_problem"]
 
 Floats = NDArray[np.float64]
 TOLERANCE = 1e-12
@@ -135,6 +137,21 @@ def reduce_problem(
     half = len(tokens) // 2
     batch = kernel_batch(tokens[:half], points.labels[:half], 2.0 * points.weights[:half], metric)
     return Reduction(directions, dual, batch, True, n)
+
+
+def problem_of(
+    stages: Sequence[Stage],
+    model: Model,
+    points: Points,
+    start: ModelParameters,
+    *,
+    use_mirror: bool = True,
+) -> Reduction:
+    """Return the problem in the fewest coordinates in which every stage is exact."""
+    parts = (part for s in stages for part in (s.ffn, s.attention, s.gate))
+    if any(part.optimizer == "adam" and part.trains for part in parts):
+        return whole_problem(points, use_mirror=use_mirror)
+    return reduce_problem(model, points, start, use_mirror=use_mirror)
 
 
 def whole_problem(points: Points, *, use_mirror: bool = True) -> Reduction:

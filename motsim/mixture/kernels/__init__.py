@@ -12,15 +12,18 @@ with kernel_cache():
     from motsim.mixture.kernels.descent import descend, descend_in_parts, gradients
     from motsim.mixture.kernels.frozen import refresh_moments
     from motsim.mixture.kernels.passes import refresh_attention
+    from motsim.mixture.kernels.routes import Route, choose_route
     from motsim.vectors.lanes import WIDTH
 
 __all__ = [
     "WIDTH",
     "Batch",
     "Parameters",
+    "Route",
     "Rule",
     "Workspace",
     "adam_step",
+    "choose_route",
     "descend",
     "descend_in_parts",
     "gradients",

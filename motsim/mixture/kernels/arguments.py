@@ -52,7 +52,7 @@ def part_of(parts, place):
 
 
 class Rule(NamedTuple):
-    """What a step does; a rate of 0 freezes that part."""
+    """What a step does; the rate of a part that does not train is not read."""
 
     neurons: int
     cubic: bool
@@ -63,15 +63,19 @@ class Rule(NamedTuple):
     top_k: int
     routing_scale: float
     load_balance: float
+    trains_ffn: bool
     ffn_rate: float
     ffn_normalized: bool
+    trains_attention: bool
     attention_rate: float
     attention_normalized: bool
+    trains_gate: bool
     gate_rate: float
     gate_normalized: bool
     class_axes: int  # n > 0: keep parameters odd; the first n coordinates are the class signals
     negligible: float  # an expert is passed over in a block where its q is below this,
     dense_above: float  # unless there are tokens off the axes and a larger share is needed
+    route: int  # a `Route`, by which kernels go
 
 
 class Workspace(NamedTuple):

@@ -8,9 +8,10 @@ import numpy as np
 
 from motsim.mixture.kernels.arguments import Batch, only_signals, part_of
 from motsim.mixture.kernels.frozen import pass_frozen
-from motsim.mixture.kernels.fused import fuses, pass_fused
+from motsim.mixture.kernels.fused import pass_fused
 from motsim.mixture.kernels.passes import pass_groups, refresh_attention
 from motsim.mixture.kernels.phases import BACKWARD, BOTH, DONE, FORWARD
+from motsim.mixture.kernels.routes import FROZEN, FUSED, SIGNALS, choose_route
 from motsim.mixture.kernels.routing import (
     add_load_balance,
     gate_gradient,
@@ -79,10 +80,10 @@ def serves_all(batch, rule, work):
 
 @written_out
 def pass_all(parameters, batch, rule, work, gradient, phase, dense):
-    """The pass over every group of experts."""
-    if only_signals(batch) and rule.attention_rate == 0.0:
+    """The pass over every group of experts, in sweeps: also what `pass_fused` does in one loop."""
+    if rule.route == FROZEN or rule.route == FUSED:
         pass_frozen(parameters, batch, rule, work, gradient, phase, dense)
-    elif only_signals(batch) and len(parameters.attention) == len(work.outputs):
+    elif rule.route == SIGNALS:
         pass_three(parameters, batch, rule, work, gradient, phase, dense)
     else:
         pass_groups(parameters, batch, rule, work, gradient, phase, dense)
@@ -90,12 +91,11 @@ def pass_all(parameters, batch, rule, work, gradient, phase, dense):
 
 @written_out
 def differentiate(parameters, parts, rule, work, noise, gradient):
-    """Fill the gradients of what has a rate; return the noise-free expected loss."""
+    """Fill the gradients of what trains; return the noise-free expected loss."""
     count, loss = parts.axes.shape[0], 0.0
-    together = fuses(parts, rule, work)
     for place in range(count):
         work.part[0], work.part[2] = place * parts.axes.shape[1], count - 1 - place
-        if together:
+        if rule.route == FUSED:
             loss += pass_fused(parameters, parts, place, rule, work, gradient)
         else:
             batch = part_of(parts, place)
@@ -108,8 +108,8 @@ def differentiate(parameters, parts, rule, work, noise, gradient):
 @written_out
 def differentiate_part(parameters, batch, rule, work, noise, gradient):
     """Add what some of the points give; gradients are complete after the last part."""
-    experts_train = rule.ffn_rate > 0.0 or rule.attention_rate > 0.0
-    gate_trains = rule.gated and rule.gate_rate > 0.0
+    experts_train = rule.trains_ffn or rule.trains_attention
+    gate_trains = rule.gated and rule.trains_gate
     # With expected routing the loss of a point is a sum over experts: one pass is enough.
     splits = rule.gated and not rule.sampled and (experts_train or gate_trains)
     route(parameters, batch, rule, work, noise)
@@ -163,19 +163,20 @@ def descend_in_parts(parameters, parts, rule, work, noise, gradient, stop_loss, 
 
 
 def descend(parameters, batch, rule, work, noise, gradient, stop_loss, losses):
-    """The same over points in one part; plain Python around it."""
+    """The same over points in one part, by the route that `choose_route` finds; plain Python."""
+    rule = rule._replace(route=int(choose_route(parameters, batch, rule, work)))
     parts = Batch(*(array[np.newaxis] for array in batch[:-1]), batch.metric)
     return descend_in_parts(parameters, parts, rule, work, noise, gradient, stop_loss, losses)
 
 
 def gradients(parameters, batch, rule, work, noise, gradient):
-    """Fill the gradients at one place; return the noise-free expected loss there.
+    """Fill the gradients at one place; return the noise-free expected loss there. Nothing moves.
 
-    Around one step of `descend`, so that it is compiled once for both; the parameters move by that
-    step.
+    By the loop of `descend`, so that it is compiled once for both: at any loss it stops before its
+    first step.
     """
     if rule.mixed and not only_signals(batch):
         refresh_attention(parameters, batch, work)
     losses = np.empty(1)
-    descend(parameters, batch, rule, work, noise[np.newaxis], gradient, -1.0, losses)
+    descend(parameters, batch, rule, work, noise[np.newaxis], gradient, np.inf, losses)
     return losses[0]

@@ -93,7 +93,7 @@ def pass_frozen(parameters, batch, rule, scratch, gradient, phase, dense):
     blocks, r, neurons, cubic = points.blocks, points.coordinates, rule.neurons, rule.cubic
     experts, sets = scratch.outputs.shape[0], scratch.moments.shape[1]
     anew = scratch.moments.shape[:2] == (1, 1)
-    trains = phase != FORWARD and rule.ffn_rate > 0.0
+    trains = phase != FORWARD and rule.trains_ffn
     matrix, own = pointer(parameters.attention), parameters.attention.shape[0] > 1
     size, zero = work.terms * WIDTH, splat(0.0)
     factor = splat(3.0 if cubic else 1.0)

@@ -5,25 +5,12 @@ For three signal tokens under frozen attention, one neuron an expert, and expect
 in the nearest cache here (`blocks`). The same operations in the same order: the same bits.
 """
 
-from motsim.mixture.kernels.arguments import only_signals, point_addresses, scratch_addresses
+from motsim.mixture.kernels.arguments import point_addresses, scratch_addresses
 from motsim.mixture.kernels.blocks import Block, Experts, take
 from motsim.mixture.kernels.routing import total_loss
 from motsim.mixture.kernels.tiles import totals
 from motsim.vectors.addresses import advance, number, pointer, put, two
-from motsim.vectors.lanes import WIDTH, cached, inlined, written_out
-
-
-@written_out
-def fuses(batch, rule, work):
-    """Whether `pass_fused` takes a step: of training, since only stages keep moments.
-
-    Evaluations read outputs and gates of all points, which it leaves to the sweeps.
-    """
-    kept = work.moments.shape[:2] != (1, 1)
-    frozen = only_signals(batch) and rule.attention_rate == 0.0
-    expected = rule.gated and not rule.sampled and rule.load_balance == 0.0
-    trains = rule.ffn_rate > 0.0 and rule.gate_rate > 0.0
-    return kept and frozen and expected and trains and rule.top_k == 1 and rule.neurons == 1
+from motsim.vectors.lanes import WIDTH, cached, inlined
 
 
 @inlined

@@ -21,7 +21,7 @@ from motsim.vectors.lanes import WIDTH, fma, inlined, splat, written_out
 @inlined
 def at_once(rule, work):
     """Whether t of the other tokens, and the gradient by it, are taken for all weights at once."""
-    return work.dense and rule.attention_rate == 0.0
+    return work.dense and not rule.trains_attention
 
 
 @inlined
@@ -125,16 +125,16 @@ def backward(coefficients, points, rule, work, weights, pair, slot, others, sums
             c = coefficients[1] if image > 0 else coefficients[0]
             slope = advance(mixed, image * work.queries * WIDTH)
             activation_gradient(c, c, slope, work.queries, rule.cubic)
-            if rule.attention_rate > 0.0:
+            if rule.trains_attention:
                 by_score = advance(work.by_score, image * length * length * WIDTH)
                 add_score_slopes(points, products, others, sign_of(image), slope, by_score)
-        if rule.ffn_rate > 0.0 and points.images > 1:
+        if rule.trains_ffn and points.images > 1:
             unmix_pair(points, weights, work.queries, mixed, slopes, others)
-        elif rule.ffn_rate > 0.0:
+        elif rule.trains_ffn:
             unmix(points, weights, work.queries, mixed, slopes, others)
-    elif rule.ffn_rate > 0.0:
+    elif rule.trains_ffn:
         plain_gradient(coefficients, points, rule.cubic, products, others)
-    if rule.ffn_rate == 0.0:
+    if not rule.trains_ffn:
         return
     if signals > 0:
         block = pair * points.images

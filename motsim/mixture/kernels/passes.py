@@ -84,7 +84,7 @@ def pass_group(parameters, points, rule, work, sizes, gradient, group, some, pha
     span, square = coordinates * points.others * WIDTH, length * length * WIDTH
     attention = advance(attention, group * coordinates * coordinates)
     matrix = group if sets > 1 else 0
-    trains, both_ways = rule.attention_rate > 0.0, phase != FORWARD
+    trains, both_ways = rule.trains_attention, phase != FORWARD
     waiting = np.int64(0)  # no constant: see `phases`
     first = group * experts * neurons
     for pair in range(begin, end):
@@ -156,7 +156,7 @@ def pass_groups(parameters, batch, rule, scratch, gradient, phase, dense):
     sizes = experts // groups, scratch.weights.shape[0], scratch.moved.shape[0]
     others, r, pairs = points.others, points.coordinates, points.blocks // points.images
     multiplies = others > 0 and at_once(rule, work)
-    trains = phase != FORWARD and rule.ffn_rate > 0.0
+    trains = phase != FORWARD and rule.trains_ffn
     at_a_time = scratch.other_products.shape[0] if multiplies else pairs
     for begin in range(0, pairs, at_a_time):
         end = min(begin + at_a_time, pairs)

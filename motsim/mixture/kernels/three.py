@@ -93,7 +93,7 @@ def pass_expert(parameters, points, rule, work, keeps, gradient, expert, phase):
     blocks, r, neurons, cubic = points.blocks, points.coordinates, rule.neurons, rule.cubic
     ffn = advance(pointer(parameters.ffn), expert * neurons * r)
     matrix = advance(pointer(parameters.attention), expert * r * r)
-    trains_ffn = rule.ffn_rate > 0.0
+    trains_ffn = rule.trains_ffn
     weights = advance(work.weights, expert * blocks * 9 * WIDTH)
     all_sums, sums = advance(work.ffn_sums, expert * neurons * r * WIDTH), work.attention_sums
     zero = splat(0.0)

@@ -40,21 +40,21 @@ def move(value, gradient, direction, size, parts, rate, normalized):
 
 @internal
 def update(parameters, gradient, metric, rule, work):
-    """Move every part that has a rate; experts and attention normalize one by one.
+    """Move every part that trains; experts and attention normalize one by one.
 
     Coordinates that are products with directions of Gram matrix G move along g G, a matrix of
     them along G g G (docs/theory.md §3).
     """
     skewed, g, room = metric.shape[0] > 0, pointer(metric), pointer(work.direction)
     rows, r = parameters.ffn.shape
-    if rule.ffn_rate > 0.0:
+    if rule.trains_ffn:
         by_ffn = direction = pointer(gradient.ffn)
         if skewed:
             direction = room
             multiply(by_ffn, rows, g, r, room)
         value, experts = pointer(parameters.ffn), rows // rule.neurons
         move(value, by_ffn, direction, rows * r, experts, rule.ffn_rate, rule.ffn_normalized)
-    if rule.attention_rate > 0.0:
+    if rule.trains_attention:
         by_attention = direction = pointer(gradient.attention)
         matrices = parameters.attention.shape[0]
         size = matrices * r * r
@@ -67,7 +67,7 @@ def update(parameters, gradient, metric, rule, work):
             pointer(parameters.attention), by_attention, direction, size, matrices,
             rule.attention_rate, rule.attention_normalized,
         )  # fmt: skip
-    if rule.gated and rule.gate_rate > 0.0:
+    if rule.gated and rule.trains_gate:
         by_gate = direction = pointer(gradient.gate)
         rows = parameters.gate.shape[0]
         if skewed:
