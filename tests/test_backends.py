@@ -27,9 +27,6 @@ from tests.cluster import Cluster
 needs_dask = pytest.mark.skipif(
     importlib.util.find_spec("distributed") is None, reason="extra `distributed` is not installed"
 )
-needs_ray = pytest.mark.skipif(
-    importlib.util.find_spec("ray") is None, reason="extra `ray` is not installed"
-)
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
 
@@ -451,34 +448,3 @@ def test_a_cluster_with_another_version_is_refused(probe, tmp_path, change):
         assert stored == 0
     else:
         assert (process.returncode, stored) == (0, 4), errors
-
-
-# --- ray ------------------------------------------------------------------------------------------
-
-
-@needs_ray
-def test_ray_gives_the_bytes_of_one_machine(probe, tmp_path):
-    name = probe("[grid]\nlevel = [0, 1]\nmood = ['good', 'raises', 'threads']")
-    run(name, "--backend", "ray", "--jobs", 2, "--out", tmp_path / "ray", code=1)
-    run(name, "--jobs", 1, "--out", tmp_path / "one", code=1)
-    assert table(tmp_path / "ray") == table(tmp_path / "one")
-    pids = [int(line.split()[2]) for line in (tmp_path / "log").read_text().splitlines()]
-    assert os.getpid() not in pids[:24]
-
-
-@needs_ray
-@pytest.mark.slow
-def test_a_run_that_kills_its_ray_worker_is_given_up(probe, tmp_path):
-    name = probe("[case.good]\nseconds = 0.05\n[case.bad]\nmood = 'kills'\nlevel = 9")
-    words = ("--backend", "ray", "--jobs", 2, "--seeds", 1, "--out", tmp_path / "ray")
-    run(name, *words, code=1)
-    rows = pd.read_csv(tmp_path / "ray" / "probe.csv")
-    assert dict(zip(rows["case"], rows["status"], strict=True)) == {
-        "good": "done", "bad": "worker_died",
-    }  # fmt: skip
-
-
-@needs_ray
-def test_no_ray_cluster_is_one_line(tmp_path, capsys):
-    words = ("--backend", "ray", "--scheduler", "127.0.0.1:1", "--out", str(tmp_path / "out"))
-    assert "no ray cluster answers at '127.0.0.1:1'" in refusal(*words, capsys=capsys)[0]

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
-    "KINDS", "ColumnKind", "column_kind", "guarded", "kinds_of", "read_types", "unguarded",
+    "KINDS", "ColumnKind", "column_kind", "exact_floats", "guarded", "kinds_of", "read_types",
+    "unguarded",
 ]  # fmt: skip
 
 ColumnKind = Literal["text", "real", "whole", "truth"]
@@ -65,6 +66,14 @@ def read_types(columns: Mapping[str, str]) -> dict[str, str]:
     """Return what pandas must be told to read columns of these kinds; KeyError for no kind."""
     told = {name: KINDS[kind] for name, kind in columns.items()}  # type: ignore[index]
     return {name: kind for name, kind in told.items() if kind}
+
+
+def exact_floats() -> dict[str, Any]:
+    """Return what pandas must be told to read floats to the bit: nothing from 3.1 on."""
+    import pandas as pd
+
+    recent = tuple(int(part) for part in pd.__version__.split(".")[:2]) >= (3, 1)
+    return {} if recent else {"float_precision": "round_trip"}
 
 
 #: What a spreadsheet takes for a formula, behind any number of our own marks.

@@ -22,7 +22,14 @@ from motsim.experiments.result import check_table
 from motsim.plans.origins import origin
 from motsim.plans.plan import Cell, Sweep, sweep_words
 from motsim.regular import open_regular, read_json
-from motsim.results.columns import ColumnKind, column_kind, kinds_of, read_types, unguarded
+from motsim.results.columns import (
+    ColumnKind,
+    column_kind,
+    exact_floats,
+    kinds_of,
+    read_types,
+    unguarded,
+)
 from motsim.results.files import TableFile, clean, replace_all
 from motsim.results.store import SCHEMA, FinishedRun, Store
 
@@ -288,13 +295,15 @@ def _digest(path: Path) -> str:
 
 
 def _read(path: Path, types: dict[str, str]) -> pd.DataFrame:
-    # Floats must read back to the bit: the default from pandas 3.1 on, an option before. Only an
-    # empty field is missing: "None" and "NA" are words that a setting may have.
-    recent = tuple(int(part) for part in pd.__version__.split(".")[:2]) >= (3, 1)
-    exact: dict[str, Any] = {} if recent else {"float_precision": "round_trip"}
-    exact["low_memory"] = False  # in chunks, a whole column with gaps has two types
+    # Only an empty field is missing: "None" and "NA" are words that a setting may have. In chunks
+    # (`low_memory`) a whole column with gaps has two types.
     frame: pd.DataFrame = pd.read_csv(
-        path, keep_default_na=False, na_values=[""], dtype=types, **exact
+        path,
+        keep_default_na=False,
+        na_values=[""],
+        dtype=types,
+        low_memory=False,
+        **exact_floats(),
     )
     for name, kind in types.items():
         if kind == "str":

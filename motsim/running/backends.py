@@ -6,7 +6,6 @@ motsim schedules nothing by itself: joblib hands out the tasks and streams their
 import asyncio
 import logging
 import os
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -72,7 +71,8 @@ def open_backend(
     jobs : int, optional
         Runs at a time; default: every core here, or every thread of the cluster.
     scheduler : str, optional
-        Address of a cluster's scheduler; without one, ray starts a cluster here.
+        Address of a cluster's scheduler; without one, ray takes that of ``RAY_ADDRESS``, or starts
+        a cluster here.
 
     Raises
     ------
@@ -136,28 +136,12 @@ def _dask(stack: ExitStack, jobs: int | None, scheduler: str | None) -> Backend:
 
 def _ray(stack: ExitStack, jobs: int | None, scheduler: str | None) -> Backend:
     require("ray", ("ray",))
-    import ray
-    from ray.exceptions import RayError
-
-    from motsim.running.ray_backend import StreamingRayBackend
-
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing leaves the machine unasked
-    if scheduler is None:
-        ray.init(num_cpus=jobs, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
-    else:
-        try:
-            _reach(scheduler)  # ray.init tries for more than a minute
-            ray.init(scheduler, log_to_driver=False, logging_level="ERROR")
-        except (OSError, ValueError, RuntimeError, RayError) as error:
-            raise BackendError(f"no ray cluster answers at {scheduler!r} ({error})") from error
-    stack.callback(ray.shutdown)
+    from motsim.running.ray_address import ray_address
+
+    address = ray_address(scheduler)  # before the seconds that the import of ray takes
+    from motsim.running.ray_backend import LOST_WORKER, StreamingRayBackend, connect
+
+    many = connect(stack, jobs, address)
     register_parallel_backend("motsim-ray", StreamingRayBackend)
-    many = jobs or int(ray.cluster_resources().get("CPU", 1))
-    return Backend("ray", many, 2 * many, (RayError,), lambda: parallel_config("motsim-ray"))
-
-
-def _reach(address: str) -> None:
-    """Open a connection to ``host:port``, whatever listens there; OSError if nothing does."""
-    host, _, port = address.rpartition("://")[2].rpartition(":")
-    if host and port.isdigit():
-        socket.create_connection((host, int(port)), PATIENCE).close()
+    return Backend("ray", many, 2 * many, LOST_WORKER, lambda: parallel_config("motsim-ray"))

@@ -25,6 +25,7 @@ from motsim.rates.reading.layout import (
 )
 from motsim.rates.reading.refusal import ReadingError, short
 from motsim.rates.reading.table import Cells, Encoder, Growing, Table, encoded
+from motsim.results.columns import exact_floats
 
 __all__ = ["Delimited", "delimited"]
 
@@ -131,6 +132,7 @@ class Delimited(Table):
                 skipinitialspace=True,
                 encoding_errors="replace",
                 low_memory=False,
+                **exact_floats(),
             )
         except pd.errors.EmptyDataError:
             return {}, np.empty(0, dtype=np.int32)
