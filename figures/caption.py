@@ -54,7 +54,9 @@ def caption(name: str, tables: Tables) -> Caption:
         return Caption(drawn, drawn)
     claim = claim_module(name).CLAIM
     try:
-        said = sentence(judged(split_table(tables.name)[0], tables, claim_module(name)))
+        module = claim_module(name)
+        findings = judged(split_table(tables.name)[0], tables, module)
+        said = sentence(findings, getattr(module, "WORDS", None))
     except (LookupError, ValueError, TypeError, ArithmeticError):
         said = ""
     statement = claim.statement.rstrip(".")
