@@ -184,7 +184,7 @@ def draw(
         if captions:
             from figures.caption import caption
 
-            words = caption(name, tables)
+            words = caption(name, tables, folder)
         for title, figure in figures.items():
             frame = laid_out(figure)
             for suffix, usual in FORMATS.items():

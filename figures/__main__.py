@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from figures import draw, figure_names
+from figures import ANY, draw, figure_names
 from figures.venue import Width, width_of
 from motsim.commands.door import spoken
 from motsim.commands.parser import CommandParser, folder_name
@@ -14,6 +14,8 @@ from motsim.results.folder import StoreError
 from motsim.results.tables import TablesError, load_tables
 
 __all__ = ["main", "parser"]
+
+MOVING = "animation"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -24,7 +26,10 @@ def parser() -> argparse.ArgumentParser:
         " captions (NAME.tex, and in the PDF's metadata).",
         allow_abbrev=False,
     )
-    options.add_argument("names", nargs="*", metavar="NAME", help="default: all")
+    options.add_argument(
+        "names", nargs="*", metavar="NAME",
+        help=f"a claim, a table of your own, or {MOVING} (a GIF); default: all claims",
+    )  # fmt: skip
     options.add_argument("--out", type=folder_name, default=Path("results"), metavar="DIR")
     options.add_argument(
         "--width", type=_width, metavar="WIDTH",
@@ -49,16 +54,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     def refused(what: object) -> None:
         print(printable(spoken(f"python -m figures: {what}")), file=sys.stderr)
 
+    known = [*figure_names(), MOVING]
     for name in arguments.names:
-        if name not in figure_names():
-            refused(f"unknown figure {name!r}{nearest(name, figure_names())}")
+        if name not in known and not (arguments.out / f"{name}.json").is_file():
+            refused(f"unknown figure {name!r}{nearest(name, known)}")
             return 2
     missing = 0
     for name in arguments.names or figure_names():
         try:
+            if name == MOVING:
+                from figures.animation import SWEEP, animate
+
+                print(animate(load_tables(SWEEP, arguments.out), arguments.out))
+                continue
             tables = load_tables(name, arguments.out)
+            own = name if name in figure_names() else ANY
             for path in draw(
-                name, tables, arguments.out, arguments.width, serif=arguments.serif, captions=True
+                own, tables, arguments.out, arguments.width, serif=arguments.serif, captions=True
             ):
                 print(path)
         except TablesError as error:

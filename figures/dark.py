@@ -1,8 +1,8 @@
 """Colors of a figure in a page that follow the page: each has a twin for dark ground.
 
-A twin has the hue of its color and the contrast on dark ground that the color has on white; colors
-proper, as of lines, have at least that of text. Images keep their colors, and with them the text
-that stands on them.
+A gray has the contrast on dark ground that it has on white; a color proper, as of a line, stays as
+it is where that has the contrast of text, and is made lighter where not. Opaque images keep their
+colors, and so does what stands on them.
 """
 
 import re
@@ -11,6 +11,7 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 
 __all__ = ["contrast", "follow", "mark", "rules", "twin"]
 
@@ -54,8 +55,10 @@ def twin(color: str) -> str:
     if wanted < 1.02:
         return GROUND
     _, a, b = LAB @ np.cbrt(CONES @ _linear(color))
-    if np.hypot(a, b) > VIVID:
-        wanted = max(wanted, LEAST)
+    if np.hypot(a, b) > VIVID:  # as it is where it can be told from the ground
+        if contrast(color, GROUND) >= LEAST:
+            return color
+        wanted = LEAST
     low, high = 0.0, 1.0
     for _ in range(20):
         middle = (low + high) / 2
@@ -67,11 +70,16 @@ def twin(color: str) -> str:
 
 def mark(figure: Figure) -> None:
     """Mark what stands on images, so that it keeps its colors."""
-    for number, ax in enumerate(ax for ax in figure.axes if ax.images):
+    for number, ax in enumerate(ax for ax in figure.axes if any(map(_opaque, ax.images))):
         ax.patch.set_gid(f"{KEPT}-{number}")
         inside = [t for t in ax.texts if ax.bbox.overlaps(t.get_window_extent())]
         for place, artist in enumerate((*inside, *ax.lines)):
             artist.set_gid(f"{KEPT}-{number}-{place}")
+
+
+def _opaque(image: AxesImage) -> bool:
+    values = image.get_array()
+    return values is None or values.ndim < 3 or bool((values[..., 3:] == 1).all())
 
 
 def follow(svg: ET.Element) -> None:

@@ -105,6 +105,7 @@ def accuracy(tables: Tables, ax: Axes, look: Mapping[str, tuple[str, int, str]] 
     ax.set_ylim(-0.03, 1.04)
     if look is LOOK:
         ax.set_ylabel("P[m(X) ∈ M$_n$]")
-    ax.set_xlabel(
-        f"step  (median; bars: middle half of {course['seed'].nunique()} seeds; gray: stages)"
+    ax.set_xlabel("step")
+    ax.figure.supxlabel(
+        f"median; bars: middle half of {course['seed'].nunique()} seeds; gray: stages", fontsize=8
     )

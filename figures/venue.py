@@ -126,6 +126,7 @@ def fit(figure: Figure, renderer: RendererBase) -> None:
         while columns > 1 and legend.get_window_extent(renderer).width > whole:
             columns -= 1
             legend = _columns(figure, legend, columns)
+        _break(legend.get_title(), whole, renderer)
     for text in (getattr(figure, "_supxlabel", None), getattr(figure, "_suptitle", None)):
         if text is not None:
             _break(text, whole, renderer)

@@ -12,7 +12,7 @@ GREEK = {
 }  # fmt: skip
 SUPERSCRIPT = r"\^(?:\((?P<braced>[^()^]+)\)|(?P<bare>-?\w+(?:/\d+)?))"
 SYMBOL = re.compile(
-    rf"(?<![\w^\]])(?:sqrt\((?P<root>[^()]+)\)"
+    rf"(?<![\w^\].])(?:1e(?P<ten>-\d+)(?![\w.])|sqrt\((?P<root>[^()]+)\)"
     rf"|(?P<letter>{'|'.join(GREEK)}|\d+(?=\^)|[A-Za-z](?=[_^]))"
     rf"(?:_(?P<index>\w+?))?(?:{SUPERSCRIPT})?(?![\w^]))"
 )
@@ -34,6 +34,8 @@ def formulas(text: str) -> Markup:
 def _symbol(found: re.Match[str]) -> str:
     if root := found["root"]:
         return f"<msqrt>{_row(root)}</msqrt>"
+    if ten := found["ten"]:
+        return f"<msup><mn>10</mn>{_row(ten)}</msup>"
     base, index = _leaf(found["letter"]), found["index"]
     power = found["braced"] or found["bare"]
     if index and power:
