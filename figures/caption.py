@@ -97,9 +97,8 @@ def _own(tables: Tables) -> str:
     lost = int(runs["status"].isin((*FAILED, "diverged")).sum())
     without = f"; {lost} that failed or diverged are not drawn" if lost else ""
     plural = "s" if seeds != 1 else ""
-    return (
-        f"{title}: {len(runs):,} runs{by}, {seeds:,} seed{plural} at most, a line a run{without}."
-    )
+    count = f"{len(runs):,} runs{by}, {seeds:,} seed{plural} at most"
+    return f"{title}: {count}, a line a run{without}."
 
 
 def _first(text: str) -> str:

@@ -62,7 +62,14 @@ def draw(tables: Tables) -> dict[str, Figure]:
     course_figure, axes = style.panels(2, height=3.1)
     for ax, look in zip(axes, (LOOK, VARIED), strict=True):
         accuracy(tables, ax, look)
-        style.legend(ax, loc="lower center", bbox_to_anchor=(0.5, 1.06), ncols=2)
+        style.legend(
+            ax,
+            loc="lower center",
+            bbox_to_anchor=(0.5, 1.06),
+            ncols=2,
+            handlelength=1.7,
+            columnspacing=0.8,
+        )
     return {"routing": figure, "routing-accuracy": course_figure}
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from matplotlib.backend_bases import RendererBase
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 from matplotlib.text import Text
@@ -42,6 +43,7 @@ VENUES = {
     "iclr": Width(5.5, 5.5),
 }
 LEAST, MOST = 1.5, 20.0  # inches
+ROOM = 1.12  # of an axis, for words on top of it or below
 EDGE, INSETS = 0.005, 5  # inches that may be cut; how often more room is made
 PANEL = 1.6  # inches; where panels would be narrower, fewer stand in a row
 
@@ -107,10 +109,14 @@ def within(figure: Figure, engine: Any) -> None:
     than it, or those of a legend, may still stand over the edge.
     """
     left = right = 0.0
-    width = figure.get_figwidth()
+    width, room = figure.get_figwidth(), ROOM
     for _ in range(INSETS):
         engine.execute(figure)
         box = figure.get_tightbbox()
+        if max(-box.x0, box.x1 - width) > EDGE and room > 1.0:  # first with narrower words
+            room = 1.0
+            fit(figure, FigureCanvasAgg(figure).get_renderer(), room)
+            continue
         left += max(-box.x0, 0.0) / width
         right += max(box.x1 - width, 0.0) / width
         if max(-box.x0, box.x1 - width) <= EDGE or left + right > 0.5:
@@ -118,7 +124,7 @@ def within(figure: Figure, engine: Any) -> None:
         engine.set(rect=(left, 0.0, 1.0 - left - right, 1.0))
 
 
-def fit(figure: Figure, renderer: RendererBase) -> None:
+def fit(figure: Figure, renderer: RendererBase, room: float = ROOM) -> None:
     """Break lines of text, and legends, that are wider than what they stand on."""
     whole = float(figure.bbox.width)
     for legend in list(figure.legends):
@@ -131,9 +137,8 @@ def fit(figure: Figure, renderer: RendererBase) -> None:
         if text is not None:
             _break(text, whole, renderer)
     for ax in figure.axes:
-        room = float(ax.bbox.width) * 1.12
         for text in (ax.title, ax.xaxis.label):
-            _break(text, room, renderer)
+            _break(text, float(ax.bbox.width) * room, renderer)
         _break(ax.yaxis.label, float(ax.bbox.height) * 1.05, renderer, upright=True)
 
 

@@ -5,16 +5,14 @@ import re
 
 __all__ = ["assumptions"]
 
-PART = re.compile(
-    r"^Assumptions:?\s+(.+?)(?=\n\s*\n|\n(?:Statements?|Kind|Source|Findings?|Found|What was)\b|\Z)",
-    re.MULTILINE | re.DOTALL,
-)
+NEXT = r"\n\s*\n|\n(?:Statements?|Kind|Source|Findings?|Found|What was)\b|\Z"
+PART = re.compile(rf"^Assumptions:?\s+(.+?)(?={NEXT})", re.MULTILINE | re.DOTALL)
 
 
 def assumptions(text: str | None) -> str:
     """Return the assumptions of a docstring in one line; empty where it names none.
 
-    >>> assumptions("A claim.\\n\\nAssumptions: N = 4,\\nno noise.\\nKind: tight.")
+    >>> assumptions("Assumptions: N = 4, no noise.")
     'N = 4, no noise.'
     """
     found = PART.search(inspect.cleandoc(text or ""))

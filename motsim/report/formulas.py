@@ -14,7 +14,7 @@ SUPERSCRIPT = r"\^(?:\((?P<braced>[^()^]+)\)|(?P<bare>-?\w+(?:/\d+)?))"
 SYMBOL = re.compile(
     rf"(?<![\w^\].])(?:1e(?P<ten>-\d+)(?![\w.])|sqrt\((?P<root>[^()]+)\)"
     rf"|(?P<letter>{'|'.join(GREEK)}|\d+(?=\^)|[A-Za-z](?=[_^]))"
-    rf"(?:_(?P<index>\w+?))?(?:{SUPERSCRIPT})?(?![\w^]))"
+    rf"(?:_(?P<index>[A-Za-z0-9]{{1,5}}))?(?:{SUPERSCRIPT})?(?![\w^]))"
 )
 
 
