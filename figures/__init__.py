@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["ANY", "check", "draw", "drawn", "figure_module", "figure_names", "laid_out"]
 
 ANY = "any-sweep"  # of sweeps without a figure of their own
-NOT_FIGURES = {"any_sweep", "caption", "inline", "style", "venue", "__main__"}
+NOT_FIGURES = {"animation", "any_sweep", "caption", "dark", "inline", "style", "venue", "__main__"}
 #: Format -> what its metadata must leave out, so that the same tables give the same bytes.
 FORMATS: dict[str, dict[str, Any]] = {
     "pdf": {"CreationDate": None},
@@ -130,7 +130,7 @@ def laid_out(figure: "Figure") -> "Bbox | None":
         engine.execute(figure)
         if venue.wide():
             venue.fit(figure, FigureCanvasAgg(figure).get_renderer())
-            engine.execute(figure)
+            venue.within(figure, engine)
         figure.set_layout_engine(None)
     frame = None
     if mpl.rcParams["savefig.bbox"] == "tight":
@@ -184,7 +184,7 @@ def draw(
         if captions:
             from motsim.figures.caption import caption
 
-            words = caption(name, tables)
+            words = caption(name, tables, folder)
         for title, figure in figures.items():
             frame = laid_out(figure)
             for suffix, usual in FORMATS.items():

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from motsim.commands.door import spoken
 from motsim.commands.parser import CommandParser, folder_name
-from motsim.figures import draw, figure_names
+from motsim.figures import ANY, draw, figure_names
 from motsim.printing import printable
 from motsim.results.folder import StoreError
 from motsim.results.tables import TablesError, load_tables
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from motsim.figures.venue import Width
 
 __all__ = ["main", "parser"]
+
+MOVING = "animation"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -27,7 +29,10 @@ def parser() -> argparse.ArgumentParser:
         " captions (NAME.tex, and in the PDF's metadata).",
         allow_abbrev=False,
     )
-    options.add_argument("names", nargs="*", metavar="NAME", help="default: all")
+    options.add_argument(
+        "names", nargs="*", metavar="NAME",
+        help=f"a claim, a table of your own, or {MOVING} (a GIF); default: all claims",
+    )  # fmt: skip
     options.add_argument("--out", type=folder_name, default=Path("results"), metavar="DIR")
     options.add_argument(
         "--width", type=_width, metavar="WIDTH",
@@ -54,16 +59,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     def refused(what: object) -> None:
         print(printable(spoken(f"python -m motsim.figures: {what}")), file=sys.stderr)
 
+    known = [*figure_names(), MOVING]
     for name in arguments.names:
-        if name not in figure_names():
-            refused(f"unknown figure {name!r}{nearest(name, figure_names())}")
+        if name not in known and not (arguments.out / f"{name}.json").is_file():
+            refused(f"unknown figure {name!r}{nearest(name, known)}")
             return 2
     missing = 0
     for name in arguments.names or figure_names():
         try:
+            if name == MOVING:
+                from motsim.figures.animation import SWEEP, animate
+
+                print(animate(load_tables(SWEEP, arguments.out), arguments.out))
+                continue
             tables = load_tables(name, arguments.out)
+            own = name if name in figure_names() else ANY
             for path in draw(
-                name, tables, arguments.out, arguments.width, serif=arguments.serif, captions=True
+                own, tables, arguments.out, arguments.width, serif=arguments.serif, captions=True
             ):
                 print(path)
         except TablesError as error:

@@ -2,12 +2,15 @@
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 from motsim.claims import claim_module, claim_names
 from motsim.claims._recorded import judged
 from motsim.claims._sentence import sentence
-from motsim.figures import figure_module
-from motsim.plans.changes import split_table
+from motsim.claims._stored import claim_of_tables
+from motsim.figures import ANY, figure_module
+from motsim.plans.changes import Changes, split_table
+from motsim.results.store import FAILED
 from motsim.results.tables import Tables
 
 __all__ = ["Caption", "caption", "latex"]
@@ -47,14 +50,24 @@ class Caption:
         return f"\\caption{{{latex(self.text)}}}\n\\label{{fig:{label}}}\n"
 
 
-def caption(name: str, tables: Tables) -> Caption:
-    """Judge the tables and say it; a claim that cannot be judged is captioned without verdict."""
+def caption(name: str, tables: Tables, folder: Path) -> Caption:
+    """Judge the tables and say it; a claim that cannot be judged is captioned without verdict.
+
+    A sweep's own picture is captioned by the title, axes and runs of the sweep.
+    """
     drawn = _first(figure_module(name).__doc__ or name)
-    if name not in claim_names():
-        return Caption(drawn, drawn)
-    claim = claim_module(name).CLAIM
+    module = claim_module(name) if name in claim_names() else None
+    if name == ANY:
+        drawn = _own(tables)
+        altered = Changes.described(tables.name, tables.meta)
+        if not (altered.sets or altered.cases):
+            module = claim_of_tables(tables.name, tables.meta, folder)
+    if module is None:
+        return Caption(str(tables.meta.get("title", drawn)) if name == ANY else drawn, drawn)
+    claim = module.CLAIM
     try:
-        said = sentence(judged(split_table(tables.name)[0], tables, claim_module(name)))
+        findings = judged(split_table(tables.name)[0], tables, module)
+        said = sentence(findings, getattr(module, "WORDS", None))
     except (LookupError, ValueError, TypeError, ArithmeticError):
         said = ""
     statement = claim.statement.rstrip(".")
@@ -71,6 +84,21 @@ def latex(text: str) -> str:
     5 \% of $\varepsilon$\_0
     """
     return "".join(SIGNS.get(sign, sign) for sign in text)
+
+
+def _own(tables: Tables) -> str:
+    """Say what the picture of any sweep shows: its title, axes, runs, and what is left out."""
+    title = str(tables.meta.get("title", tables.name)).rstrip(".")
+    runs = tables.runs
+    axes = [n for n in tables.labels if n != "seed" and runs[n].nunique(dropna=False) > 1]
+    words = [name.replace("_", " ") for name in axes]
+    by = f" by {', '.join(words)}" if words else ""
+    seeds = runs["seed"].nunique() if "seed" in runs else 1
+    lost = int(runs["status"].isin((*FAILED, "diverged")).sum())
+    without = f"; {lost} that failed or diverged are not drawn" if lost else ""
+    plural = "s" if seeds != 1 else ""
+    count = f"{len(runs):,} runs{by}, {seeds:,} seed{plural} at most"
+    return f"{title}: {count}, a line a run{without}."
 
 
 def _first(text: str) -> str:

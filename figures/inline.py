@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from motsim.figures import FORMATS, laid_out
+from motsim.figures.dark import follow, mark
 
 __all__ = ["alternative", "inline_svg"]
 
@@ -21,18 +22,21 @@ DECIMAL = re.compile(r"-?\d+\.\d{3,}")
 def inline_svg(figure: Figure, name: str, title: str) -> str:
     """Return the figure as an ``<svg role="img">`` element.
 
-    The same figure gives the same text. Ids start with `name`, so that figures of one page do not
+    The same figure gives the same text. Colors follow those of the page
+    (figures/dark.py). Ids start with `name`, so that figures of one page do not
     clash; ids that nothing refers to are left out. The width in CSS follows from ``--points``, the
     width of the picture in points.
     """
     stream = io.BytesIO()
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "motsim"}):
         frame = laid_out(figure)
+        mark(figure)
         figure.savefig(stream, format="svg", metadata=FORMATS["svg"], bbox_inches=frame)
     ET.register_namespace("", SVG)
     ET.register_namespace("xlink", XLINK)
     root = ET.fromstring(stream.getvalue())
     _drop(root, "metadata", "style")
+    follow(root)
     _own_ids(root, f"figure-{name}-")
     for path in root.iter(f"{{{SVG}}}path"):  # a hundredth of a point is finer than any screen
         path.set("d", DECIMAL.sub(lambda n: f"{float(n[0]):.2f}", path.get("d", "")))

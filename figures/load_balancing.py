@@ -81,6 +81,9 @@ def levels(tables: Tables, ax: Axes) -> None:
         ax.set_yscale("log")
         ax.set_ylim(top=1e-2)
     ax.set_xscale("log")
+    weights = sorted(found["load_balance"].unique()) if len(found) else []
+    ax.set_xticks(weights, [f"{weight:g}" for weight in weights])
+    ax.minorticks_off()
     ax.set_xlabel("c")
     ax.set_ylabel("expected loss")
     style.legend(ax, loc="upper left")

@@ -21,6 +21,12 @@ LOOK = {
     "shared": ("mixture, shared attention", 2, "D"),
     "one": ("one transformer, equal work", 7, "v"),
 }
+#: Model -> name at the end of its line.
+NAMES = {
+    "mot": "mixture (MoT)", "single": "multi-head", "moe": "no attention",
+    "shared": "shared attention", "one": "one transformer",
+}  # fmt: skip
+APART = 1.22  # least ratio of two labels' heights
 #: Case -> label.
 CASES = {
     "simple": "2 tasks",
@@ -55,10 +61,8 @@ def draw(tables: Tables) -> dict[str, Figure]:
         percent_axis(ax)
         ax.xaxis.set_major_formatter("{x:g}")
     seeds = rows["seed"].nunique()
-    figure.legend(
-        *axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=3,
-        title=f"mean of {seeds} seeds, 95 % interval", title_fontsize=7,
-    )  # fmt: skip
+    ends(curves, axes[1])
+    figure.supxlabel(f"mean of {seeds} seeds, 95 % interval", fontsize=8)
     return {"realdata": figure}
 
 
@@ -82,6 +86,23 @@ def errors(rows: pd.DataFrame, ax: Axes) -> None:
     ax.grid(visible=False, axis="x")
     ax.set_ylabel("test error (%)")
     ax.set_xlabel("mixture of tasks")
+
+
+def ends(curves: pd.DataFrame, ax: Axes) -> None:
+    """Name each line where it ends, apart from its neighbors."""
+    last: list[tuple[float, str]] = []
+    for model in LOOK if len(curves) else ():
+        own = curves[curves["model"] == model]
+        if len(own):
+            last.append((own[own["step"] == own["step"].max()]["y"].mean(), model))
+    below = 0.0
+    for value, model in sorted(last):
+        height = max(value, below * APART)
+        below = height
+        ax.annotate(
+            NAMES[model], (1.0, height), (4, 0), xycoords=ax.get_yaxis_transform(), va="center",
+            textcoords="offset points", fontsize=6.5, color=style.PALETTE[LOOK[model][1]],
+        )  # fmt: skip
 
 
 def percent_axis(ax: Axes) -> None:

@@ -40,9 +40,8 @@ def draw(tables: Tables) -> dict[str, Figure]:
         axes[0].set_ylabel("test error (%)")
         axes[len(cases)].set_ylabel("entropy of task\ngiven expert (nats)")
         seeds = tables.main["seed"].nunique()
-        figure.legend(
-            *axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=3,
-            title=f"mean of {seeds} seeds, 95 % interval; dotted: ends of stages I, II",
-            title_fontsize=7,
-        )  # fmt: skip
+        axes[0].legend(loc="upper right")
+        figure.supxlabel(
+            f"mean of {seeds} seeds, 95 % interval; dotted: ends of stages I, II", fontsize=8
+        )
     return {"realdata-staging": figure}

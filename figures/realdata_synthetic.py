@@ -24,9 +24,10 @@ def draw(tables: Tables) -> dict[str, Figure]:
     axes[1].set_xlabel("dispatch entropy (nats)")
     axes[1].set_yticklabels([])
     seeds = tables.main["seed"].nunique()
-    figure.legend(
-        *axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2,
-        title=f"motsim: every one of {seeds} seeds, mean and 95 % interval", title_fontsize=7,
+    axes[1].legend(*axes[0].get_legend_handles_labels(), loc="lower right")
+    figure.supxlabel(
+        f"motsim: every one of {seeds} seeds, mean and 95 % interval; published: mean,"
+        " ± standard deviation where given", fontsize=8,
     )  # fmt: skip
     return {"realdata-synthetic": figure}
 
@@ -39,8 +40,7 @@ def values(tables: Tables, ax: Axes, *, entropy: bool) -> None:
             ax.errorbar(
                 published, row + 0.2, xerr=None if entropy else SPREAD.get(case), fmt="D", ms=4.5,
                 color=style.PALETTE[1], mfc="white", lw=0.9,
-                label="published mean (± standard deviation where given)"
-                if case == "mixture-cubic" else None,
+                label="published" if case == "mixture-cubic" else None,
             )  # fmt: skip
         if entropy and case.startswith("single"):
             continue

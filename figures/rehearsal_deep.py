@@ -36,8 +36,9 @@ def draw(tables: Tables) -> dict[str, Figure]:
     """Return both figures."""
     rows = tables.main[tables.main["status"] == "done"]
     note = f"mean of {rows['network'].nunique()} networks, bar: 95 % interval"
-    first, axes = style.panels(4, height=2.3)
-    for ax, case in zip(axes, FAMILIES, strict=True):
+    cases = [case for case in FAMILIES if (rows["case"] == case).any()] or list(FAMILIES)
+    first, axes = style.panels(len(cases), height=2.3)
+    for ax, case in zip(axes, cases, strict=True):
         accuracies(rows[rows["case"] == case], case, ax)
         ax.set_ylim(0, 1)
     for ax in axes[1:]:

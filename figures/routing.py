@@ -62,7 +62,14 @@ def draw(tables: Tables) -> dict[str, Figure]:
     course_figure, axes = style.panels(2, height=3.1)
     for ax, look in zip(axes, (LOOK, VARIED), strict=True):
         accuracy(tables, ax, look)
-        style.legend(ax, loc="lower center", bbox_to_anchor=(0.5, 1.06), ncols=2)
+        style.legend(
+            ax,
+            loc="lower center",
+            bbox_to_anchor=(0.5, 1.06),
+            ncols=2,
+            handlelength=1.7,
+            columnspacing=0.8,
+        )
     return {"routing": figure, "routing-accuracy": course_figure}
 
 
@@ -105,6 +112,7 @@ def accuracy(tables: Tables, ax: Axes, look: Mapping[str, tuple[str, int, str]] 
     ax.set_ylim(-0.03, 1.04)
     if look is LOOK:
         ax.set_ylabel("P[m(X) ∈ M$_n$]")
-    ax.set_xlabel(
-        f"step  (median; bars: middle half of {course['seed'].nunique()} seeds; gray: stages)"
+    ax.set_xlabel("step")
+    ax.figure.supxlabel(
+        f"median; bars: middle half of {course['seed'].nunique()} seeds; gray: stages", fontsize=8
     )

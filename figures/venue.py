@@ -7,10 +7,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from matplotlib.backend_bases import RendererBase
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.legend import Legend
 from matplotlib.text import Text
 
-__all__ = ["VENUES", "Width", "fit", "letters", "narrowest", "printed", "wide", "width_of"]
+__all__ = [
+    "VENUES",
+    "Width",
+    "fit",
+    "letters",
+    "narrowest",
+    "printed",
+    "wide",
+    "width_of",
+    "within",
+]
 
 
 @dataclass(frozen=True)
@@ -31,6 +43,8 @@ VENUES = {
     "iclr": Width(5.5, 5.5),
 }
 LEAST, MOST = 1.5, 20.0  # inches
+ROOM = 1.12  # of an axis, for words on top of it or below
+EDGE, INSETS = 0.005, 5  # inches that may be cut; how often more room is made
 PANEL = 1.6  # inches; where panels would be narrower, fewer stand in a row
 
 #: Times, as these styles set it; STIX comes with matplotlib, and has its mathematics.
@@ -88,32 +102,57 @@ def narrowest(columns: int, rows: int, width: float) -> tuple[int, int]:
     return fitting, -(-columns // fitting)
 
 
-def fit(figure: Figure, renderer: RendererBase) -> None:
+def within(figure: Figure, engine: Any) -> None:
+    """Lay a figure out so that nothing of it is cut at the sides of its page.
+
+    Layout makes room for axes with their labels and ticks; words on top of an axis that are wider
+    than it, or those of a legend, may still stand over the edge.
+    """
+    left = right = 0.0
+    width, room = figure.get_figwidth(), ROOM
+    for _ in range(INSETS):
+        engine.execute(figure)
+        box = figure.get_tightbbox()
+        if max(-box.x0, box.x1 - width) > EDGE and room > 1.0:  # first with narrower words
+            room = 1.0
+            fit(figure, FigureCanvasAgg(figure).get_renderer(), room)
+            continue
+        left += max(-box.x0, 0.0) / width
+        right += max(box.x1 - width, 0.0) / width
+        if max(-box.x0, box.x1 - width) <= EDGE or left + right > 0.5:
+            return
+        engine.set(rect=(left, 0.0, 1.0 - left - right, 1.0))
+
+
+def fit(figure: Figure, renderer: RendererBase, room: float = ROOM) -> None:
     """Break lines of text, and legends, that are wider than what they stand on."""
     whole = float(figure.bbox.width)
-    for legend in figure.legends:
+    for legend in list(figure.legends):
         columns = len(legend.get_texts())
         while columns > 1 and legend.get_window_extent(renderer).width > whole:
             columns -= 1
-            _columns(legend, columns)
+            legend = _columns(figure, legend, columns)
+        _break(legend.get_title(), whole, renderer)
     for text in (getattr(figure, "_supxlabel", None), getattr(figure, "_suptitle", None)):
         if text is not None:
             _break(text, whole, renderer)
     for ax in figure.axes:
-        room = float(ax.bbox.width) * 1.12
         for text in (ax.title, ax.xaxis.label):
-            _break(text, room, renderer)
+            _break(text, float(ax.bbox.width) * room, renderer)
         _break(ax.yaxis.label, float(ax.bbox.height) * 1.05, renderer, upright=True)
 
 
-def _columns(legend: Any, columns: int) -> None:
-    """Set a legend anew; matplotlib takes the number of columns in, but keeps the old boxes."""
+def _columns(figure: Figure, legend: Legend, columns: int) -> Legend:
+    """Put a legend with other columns in the place of one; matplotlib keeps the boxes of this."""
     labels = [text.get_text() for text in legend.get_texts()]
     title = legend.get_title()
-    size, words = title.get_fontsize(), title.get_text()
-    legend.set_ncols(columns)
-    legend._init_legend_box(list(legend.legend_handles), labels)
-    legend.set_title(words or None, prop={"size": size})
+    size = legend.get_texts()[0].get_fontsize()
+    handles = [handle for handle in legend.legend_handles if handle is not None]
+    legend.remove()
+    return figure.legend(
+        handles, labels, loc="outside upper center", ncols=columns, fontsize=size,
+        title=title.get_text() or None, title_fontsize=title.get_fontsize(),
+    )  # fmt: skip
 
 
 def _break(text: Text, room: float, renderer: RendererBase, *, upright: bool = False) -> None:

@@ -79,5 +79,5 @@ def section_of(text, anchor):
 def plain(text):
     """Return what is read, without figures."""
     text = re.sub(r"<svg.*?</svg>", " ", text, flags=re.DOTALL)
-    text = re.sub(r"</?(?:a|b|em|span)\b[^>]*>", "", text)
+    text = re.sub(r"</?(?:a|b|em|code|span|math|m[a-z]{1,6}(?<!main))\b[^>]*>", "", text)
     return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", text)).split())

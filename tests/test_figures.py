@@ -2,21 +2,27 @@
 
 import re
 from contextlib import nullcontext, suppress
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import pandas as pd
 import pytest
 from commands import refusal
 from matplotlib.figure import Figure
+from PIL import Image
 from report_pages import headline, store_mine, store_tables
 
 from motsim.experiments.result import Result
 from motsim.figures import draw, drawn
 from motsim.figures.__main__ import main
+from motsim.figures.animation import animate, frames, write
 from motsim.figures.inline import alternative, inline_svg
 from motsim.results.files import TableFile
 from motsim.results.store import StoreError
 from motsim.results.tables import Tables, TablesError, load_tables
 from motsim.sweep import main as sweep
+
+DOCS = Path(__file__).parents[1] / "docs"
 
 
 @pytest.fixture(scope="module")
@@ -208,7 +214,64 @@ def test_the_text_alternative_says_what_is_seen():
     )
 
 
-def test_a_sweep_without_a_figure_is_said(tmp_path, capsys):
+def test_a_name_without_tables_is_said(tmp_path, capsys):
     store_mine(tmp_path)
-    assert main(["mine", "--out", str(tmp_path)]) == 2
-    assert "unknown figure 'mine'" in capsys.readouterr().err
+    assert main(["min", "--out", str(tmp_path)]) == 2
+    assert "unknown figure 'min'" in capsys.readouterr().err
+    assert main(["mine", "--out", str(tmp_path)]) == 2  # there, and nothing to draw
+    assert "mine holds no T(eps) above 0 steps and no curve to draw" in capsys.readouterr().err
+
+
+def test_the_picture_of_an_own_sweep_has_a_caption(tmp_path, capsys):
+    def result(cell):
+        if cell.labels["seed"] == 2:
+            return Result("diverged", {"num_steps": 3})
+        return Result("done", {"x": 0.5}, {"curve": {"step": [1, 2], "loss": [0.5, 0.25]}})
+
+    (tmp_path / "mine.toml").write_text(
+        "title = 'How 50 % fall'\nseeds = 3\n[fixed]\nnum_classes = 2\n[grid]\ndim = [6, 8]\n"
+    )
+    store_tables(tmp_path, tmp_path / "mine.toml", result)
+    assert main(["mine", "--out", str(tmp_path)]) == 0
+    said = (tmp_path / "figures" / "mine.tex").read_text()
+    assert r"\caption{How 50 \% fall: 6 runs by dim, 3 seeds at most, a line a run;" in said
+    assert "2 that failed or diverged are not drawn." in said
+    assert r"\label{fig:mine}" in said
+    assert b"How 50" in (tmp_path / "figures" / "mine.pdf").read_bytes()
+
+
+# --- as it goes -----------------------------------------------------------------------------------
+
+
+def snapshots(steps):
+    """Made-up tables of two experts that take two classes."""
+    pairs = [(expert, kind) for expert in (0, 1) for kind in (0, 1)]
+    head = {"case": "cubic", "seed": 0}
+    rows = [
+        head | {"step": step, "stage": "specialize", "expert": e, "class": k,
+                "share": 0.5 if step == 0 else float(e == k),
+                "alignment": 0.1 + (e == k) * step}
+        for step in steps for e, k in pairs
+    ]  # fmt: skip
+    curve = pd.DataFrame([head | {"step": step, "loss": 1.0 / (1 + step)} for step in steps])
+    both = pd.DataFrame(rows)
+    others = {"routing": both, "specialization": both, "curve": curve}
+    return Tables("specialization", {"labels": ["case", "seed"]}, pd.DataFrame(), others)
+
+
+def test_an_animation_has_a_frame_a_snapshot_and_no_more(tmp_path):
+    path = animate(snapshots([0, 3, 9]), tmp_path)
+    with Image.open(path) as moving:
+        assert moving.n_frames == 3
+        assert moving.info["loop"] == 0
+    again = write(frames(snapshots([0, 3, 9])))
+    assert again == path.read_bytes()
+    assert write(frames(snapshots([0, 4, 9]))) != again  # control: another run, other pictures
+    with pytest.raises(TablesError, match="holds no snapshots"):
+        frames(snapshots([0]))
+
+
+def test_the_docs_animation_is_small():
+    with Image.open(DOCS / "images" / "specialization.gif") as moving:
+        assert moving.n_frames > 10
+    assert (DOCS / "images" / "specialization.gif").stat().st_size < 1_000_000

@@ -81,6 +81,43 @@ def test_a_legend_that_is_too_wide_gets_fewer_columns():
     assert widths[0] > 3.0  # control: one row where there is room
 
 
+def cut(figure):
+    """Inches of a figure that stand over its left or right edge."""
+    whole = figure.get_tightbbox()
+    return max(-whole.x0, whole.x1 - figure.get_figwidth())
+
+
+def crowded():
+    """Words on top of axes and a legend that layout makes no room for."""
+    figure, axes = style.panels(2)
+    for ax in axes:
+        for n in range(4):
+            ax.plot([1, 2], [n, 1], label=f"line {n}")
+        ax.annotate("far out", (1.0, 1.0), (9, 9), textcoords="offset points",
+                    xycoords="axes fraction", annotation_clip=False)  # fmt: skip
+        ax.set_title("a title that is a little wider than the axis that it stands on, two lines")
+        ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.06), ncols=4)
+    return figure
+
+
+@pytest.mark.parametrize("word", ["icml", "neurips"])
+def test_nothing_is_cut_at_the_sides(word, monkeypatch):
+    with style.context(), venue.printed(venue.width_of(word)):
+        figure = crowded()
+        laid_out(figure)
+        assert cut(figure) <= venue.EDGE
+        monkeypatch.setattr(venue, "within", lambda figure, engine: engine.execute(figure))
+        figure = crowded()  # control: as laid out alone
+        laid_out(figure)
+        assert cut(figure) > venue.EDGE
+
+
+def test_a_column_is_as_wide_as_the_style_of_the_venue_sets_it():
+    icml = venue.VENUES["icml"]
+    assert icml.page == 2 * icml.column + 0.25  # \\columnsep
+    assert {venue.VENUES[name].page for name in ("neurips", "iclr")} == {5.5}
+
+
 def test_fewer_panels_in_a_row_where_it_is_narrow_and_never_in_a_grid():
     assert venue.narrowest(3, 1, 3.25) == (2, 2)
     assert venue.narrowest(3, 1, 6.75) == (3, 1)

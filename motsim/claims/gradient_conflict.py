@@ -22,7 +22,7 @@ from motsim.claims import Claim, Finding
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import mean_interval
 
-__all__ = ["CLAIM", "conflict_at_end", "judge"]
+__all__ = ["CLAIM", "WORDS", "conflict_at_end", "judge"]
 
 CLAIM = Claim(
     statement="Once experts specialize, the gradients of different classes no longer conflict.",
@@ -31,6 +31,13 @@ CLAIM = Claim(
     prediction="mean max(0, -cos) is 0 for mot at the end, and stays above 0 for one transformer",
     kind="upper",
 )
+
+#: Case -> what it is about; in the order of looking them up.
+WORDS = {
+    "mot-*": "mixtures, whose classes no longer pull against each other",
+    "frozen-*": "mixtures with a frozen gate, where they still do",
+    "single-*": "single transformers, where they still do",
+}
 THRESHOLD = 0.01  # mean negative cosine from which on we speak of conflict
 ROUNDING = 1e-12
 CASES = ("mot-linear", "mot-cubic", "frozen-linear", "frozen-cubic", "single-4", "single-16")

@@ -38,7 +38,7 @@ from motsim.rates import decide
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import exact_share_interval, median_interval
 
-__all__ = ["CLAIM", "EXCESS", "excess", "floor_of", "judge", "per_decade", "shares"]
+__all__ = ["CLAIM", "EXCESS", "WORDS", "excess", "floor_of", "judge", "per_decade", "shares"]
 
 CLAIM = Claim(
     statement="With flipped labels the mixture's loss is logarithmic down to a floor of its own.",
@@ -47,6 +47,17 @@ CLAIM = Claim(
     prediction="floor 2 q^2 or -ln(1 - q); steps a decade of the excess; same experts",
     kind="tight",
 )
+
+#: Case -> what it is about; in the order of looking them up.
+WORDS = {
+    "floor-*": "the floors",
+    "steps-*": "the derived steps",
+    "law-*": "the logarithm above the floor",
+    "share-weak": "most runs at q = 0.3",
+    "share-strong": "most runs at q = 0.45 with the preset",
+    "share-short": "the shorter stage I at q = 0.45",
+    "share-fast-gate": "the faster gate at q = 0.45",
+}
 NUM_CLASSES = 4
 RATES = {"squared": 0.01, "logistic": 0.1}
 LAW_FLIP = 0.05  # one noise level for the laws: runs of several would be several curves a seed

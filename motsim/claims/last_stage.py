@@ -44,7 +44,7 @@ from motsim.claims._undecided import needs
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import median_interval
 
-__all__ = ["CLAIM", "judge", "plateau_finding", "plateaus", "total_steps"]
+__all__ = ["CLAIM", "WORDS", "judge", "plateau_finding", "plateaus", "total_steps"]
 
 CLAIM = Claim(
     statement="Whether O(log 1/eps) holds to the end is decided by what the last stage trains.",
@@ -53,6 +53,18 @@ CLAIM = Claim(
     prediction="log to the smallest eps with linear experts whose attention was never trained",
     kind="upper",
 )
+
+#: Case -> what it is about; in the order of looking them up.
+WORDS = {
+    "linear-untrained": "linear experts behind attention never trained",
+    "linear-none": "linear experts without attention",
+    "linear-aligned*": "linear experts after a stage of attention",
+    "linear-together": "linear experts trained along with attention",
+    "cubic plateau": "the derived end of cubic experts",
+    "cubic-*": "cubic experts",
+    "linear plateau": "the derived end of linear experts",
+    "cost": "fewer steps without stage II",
+}
 NUM_CLASSES = 4
 TARGET = 1e-12
 #: Step of the last stage at which the loss has stopped.

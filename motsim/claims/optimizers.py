@@ -44,7 +44,16 @@ from motsim.mixture.kernels.adam import DECAYS
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import median_interval
 
-__all__ = ["CLAIM", "TAU", "adam_clock", "hits", "judge", "momentum_factor", "slowest_factor"]
+__all__ = [
+    "CLAIM",
+    "TAU",
+    "WORDS",
+    "adam_clock",
+    "hits",
+    "judge",
+    "momentum_factor",
+    "slowest_factor",
+]
 
 CLAIM = Claim(
     statement=(
@@ -56,6 +65,17 @@ CLAIM = Claim(
     prediction="log for the mixture, a power for the single transformer, whatever the optimizer",
     kind="upper",
 )
+
+#: Case -> what it is about; in the order of looking them up.
+WORDS = {
+    "mot-momentum": "the mixture's logarithm with momentum",
+    "mot-adam": "the mixture's logarithm with Adam",
+    "mot-logistic-adam": "the mixture's logarithm on the logistic loss with Adam",
+    "mot-momentum speed": "the mixture's speed-up by momentum",
+    "single-momentum*": "the speed-up and exponent of a single transformer with momentum",
+    "single-adam": "a power of 1/eps of a single transformer with Adam",
+    "*clock": "the derived clock of Adam",
+}
 
 NUM_CLASSES = 4
 #: Case -> law that would make the claim hold.

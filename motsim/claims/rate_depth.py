@@ -53,7 +53,15 @@ from motsim.mixture.training import train
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import exact_share_interval, median_interval
 
-__all__ = ["CLAIM", "distances", "exponent_constants", "judge", "predicted", "seed_settings"]
+__all__ = [
+    "CLAIM",
+    "WORDS",
+    "distances",
+    "exponent_constants",
+    "judge",
+    "predicted",
+    "seed_settings",
+]
 
 CLAIM = Claim(
     statement="The parameters at the start of the last stage predict the whole staircase T(eps).",
@@ -62,6 +70,16 @@ CLAIM = Claim(
     prediction="T(eps) of the flow = that of the eigenvalues and components at the start",
     kind="tight",
 )
+
+#: Case -> what it is about; in the order of looking them up.
+WORDS = {
+    "linear-together*": "linear experts whose attention trains along",
+    "linear-*": "linear experts behind frozen attention",
+    "cubic-* spectrum": "the spectrum of a cubic expert",
+    "cubic-* rules": "the derived rules of cubic experts",
+    "another seed*": "the start of another seed (control)",
+    "head-*": "the derived correction of one head on the logistic loss",
+}
 NUM_CLASSES = {"linear-noise": 2}  # others: 4
 #: Case and way of predicting -> factor, smallest eps that is compared.
 COMPARED = {

@@ -29,7 +29,7 @@ from motsim.claims._undecided import needs, undecided
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import median_interval
 
-__all__ = ["CLAIM", "constant", "judge", "one_number", "settings"]
+__all__ = ["CLAIM", "WORDS", "constant", "judge", "one_number", "settings"]
 
 CLAIM = Claim(
     statement="A mixture of transformers reaches expected loss eps in O(log(1/eps)) steps.",
@@ -38,6 +38,21 @@ CLAIM = Claim(
     prediction="T(eps) logarithmic in stage III; its constant from N, the step size and the data",
     kind="upper",
 )
+
+#: Case -> what it is about; in the order of looking them up.
+WORDS = {
+    "logistic-normalized* constant": "the derived steps on the logistic loss",
+    "logistic N* constant": "the derived steps on the logistic loss",
+    "logistic-normalized*": "the logistic loss with normalized descent",
+    "logistic N*": "a logarithm on the logistic loss with plain descent",
+    "curvature*": "the steps that the curvature predicts",
+    "cubic* constant": "the derived steps of cubic experts",
+    "classes* constant": "the derived steps with more classes",
+    "linear* constant": "the derived steps of linear experts",
+    "cubic*": "cubic experts",
+    "classes*": "more classes",
+    "linear*": "linear experts",
+}
 
 #: The constant holds within this factor. Hypotheses to tell apart: the neighboring step size (2),
 #: N off by one (1.25), the linear expert's other mode, E[alpha^2]/N (1.44).

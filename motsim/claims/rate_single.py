@@ -30,7 +30,7 @@ from motsim.rates import log_depth
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import exact_share_interval
 
-__all__ = ["CLAIM", "judge", "tail_finding"]
+__all__ = ["CLAIM", "WORDS", "judge", "tail_finding"]
 
 CLAIM = Claim(
     statement="A single transformer needs O(1/eps) steps: T(eps) is a power of 1/eps.",
@@ -39,6 +39,14 @@ CLAIM = Claim(
     prediction="T(eps) ~ eps^-p, 0 < p <= 1, for any number of heads",
     kind="lower",
 )
+
+#: Case -> what it is about; in the order of looking them up.
+WORDS = {
+    "single-*-squared": "several heads on the squared loss",
+    "single-*-logistic": "any number of heads on the logistic loss",
+    "spread": "a power to the end with two classes",
+    "one-amplitude": "a power to the end with one distractor amplitude",
+}
 
 TAILS = ("spread", "one-amplitude")
 

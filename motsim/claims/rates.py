@@ -1,11 +1,19 @@
-"""Headline: MoT needs O(log 1/eps) steps where one transformer needs a power of 1/eps."""
+"""Headline: MoT needs O(log 1/eps) steps where one transformer needs a power of 1/eps.
+
+Assumptions: N = 4 classes in d = 24, three tokens, no noise; expected loss over the population.
+The mixture trains in three stages with expected routing, its steps counted from the start of the
+last one; a single transformer trains all parameters from the first step.
+Statement: the mixture's T(eps) is a logarithm of 1/eps; a single transformer's is a power.
+Kind: upper.
+Source: arXiv:2510.27004, abstract (quoted).
+"""
 
 from motsim.claims import Claim, Finding
 from motsim.claims._rates import depth_finding, rate_finding
 from motsim.claims._undecided import needs
 from motsim.results.tables import Tables
 
-__all__ = ["CLAIM", "conclusion", "judge"]
+__all__ = ["CLAIM", "WORDS", "conclusion", "judge"]
 
 CLAIM = Claim(
     statement=(
@@ -17,6 +25,18 @@ CLAIM = Claim(
     prediction="T(eps) follows the log law for mot, a power law for single (squared loss)",
     kind="upper",
 )
+
+#: Case -> what it is about; in the order of looking them up.
+WORDS = {
+    "mot-squared": "cubic experts down to 1e-7",
+    "mot-linear-squared": "linear experts down to 1e-11",
+    "mot-*-deep": "a logarithm without end",
+    "mot-linear-squared-untrained-attention": "linear experts behind attention never trained",
+    "mot-logistic": "a mixture on the logistic loss",
+    "single-1-squared": "one head on the squared loss",
+    "single-*-squared": "4 and 16 heads on the squared loss",
+    "single-*-logistic": "single transformers on the logistic loss",
+}
 
 DEEP = "log to the end"
 #: Case -> law that would make the claim hold.

@@ -45,7 +45,7 @@ from motsim.results.tables import Tables
 from motsim.statistics.intervals import MIN_SEEDS, jackknife_interval, mean_interval
 from motsim.statistics.transitions import area, crossing, cubic_transition, race
 
-__all__ = ["CASES", "CLAIM", "crossing", "judge", "shares"]
+__all__ = ["CASES", "CLAIM", "WORDS", "crossing", "judge", "shares"]
 
 CLAIM = Claim(
     statement="Experts specialize while tasks are dissimilar; beyond a similarity they do not.",
@@ -54,6 +54,16 @@ CLAIM = Claim(
     prediction="cubic: transition at 1/(1 + 2 sqrt(N-1)) for any M; linear: where classes collide",
     kind="tight",
 )
+
+#: Case -> what it is about; in the order of looking them up.
+WORDS = {
+    "cubic-n*": "cubic experts' transition",
+    "linear-m*": "linear experts' transition",
+    "cubic-rate": "the law of cubic experts",
+    "cubic-tail": "its slow tail",
+    "linear-loss": "linear experts without stage II",
+    "linear-aligned": "linear experts after stage II",
+}
 #: Case -> (N, M).
 CASES = {
     "cubic-n3": (3, 12),

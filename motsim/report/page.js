@@ -6,7 +6,41 @@ document.addEventListener("DOMContentLoaded", () => {
   document.querySelectorAll("table.sortable").forEach(makeSortable);
   document.querySelectorAll("form.filters").forEach(makeFilters);
   document.querySelectorAll("button.enlarge").forEach(makeEnlarge);
+  fromAddress();
+  window.addEventListener("hashchange", fromAddress);
 });
+
+// The address holds what is filtered and sorted: page.html#findings?verdict=fails&sort=Value&down=1
+const VIEW = "#findings?";
+const FIELDS = ["claim", "verdict", "recorded", "text"];
+
+function toAddress() {
+  const words = new URLSearchParams();
+  const form = document.querySelector("form.filters");
+  for (const name of FIELDS) if (form[name].value) words.set(name, form[name].value);
+  const head = document.querySelector(
+    ".sortable [aria-sort=ascending], .sortable [aria-sort=descending]",
+  );
+  if (head) words.set("sort", head.textContent.trim());
+  if (head?.getAttribute("aria-sort") === "descending") words.set("down", "1");
+  const view = [...words].length ? VIEW + words : "";
+  if (view || location.hash.startsWith(VIEW)) history.replaceState(null, "", view || "#findings");
+}
+
+function fromAddress() {
+  const form = document.querySelector("form.filters");
+  if (!form || !location.hash.startsWith(VIEW)) return;
+  const words = new URLSearchParams(location.hash.slice(VIEW.length));
+  for (const name of FIELDS) form[name].value = words.get(name) ?? "";
+  const heads = [...document.querySelectorAll(".sortable thead th")];
+  const head = heads.find((each) => each.textContent.trim() === words.get("sort"));
+  const wanted = words.has("down") ? "descending" : "ascending";
+  for (let press = 0; head && head.getAttribute("aria-sort") !== wanted && press < 2; press++) {
+    head.querySelector("button").click();
+  }
+  form.dispatchEvent(new Event("input"));
+  form.closest("section").scrollIntoView();
+}
 
 function makeSortable(table) {
   const heads = [...table.tHead.rows[0].cells];
@@ -21,6 +55,7 @@ function makeSortable(table) {
       heads.forEach((other) => other.setAttribute("aria-sort", "none"));
       head.setAttribute("aria-sort", down ? "descending" : "ascending");
       sortRows(table.tBodies[0], column, head.dataset.type === "number", down ? -1 : 1);
+      toAddress();
     });
   });
 }
@@ -61,9 +96,13 @@ function makeFilters(form) {
     output.value = `${shown} of ${rows.length} findings`;
   };
   form.hidden = false;
-  form.addEventListener("input", update);
-  form.addEventListener("change", update);
-  form.addEventListener("reset", () => setTimeout(update));
+  const changed = () => {
+    update();
+    toAddress();
+  };
+  form.addEventListener("input", changed);
+  form.addEventListener("change", changed);
+  form.addEventListener("reset", () => setTimeout(changed));
   form.addEventListener("submit", (event) => event.preventDefault());
   update(); // the browser may have kept what was chosen before
 }

@@ -13,6 +13,11 @@ from markupsafe import Markup, escape
 
 from motsim import __version__
 from motsim.claims import Finding, claim_names
+from motsim.commands.glossary import Entry, find, glossary
+from motsim.figures.dark import rules
+from motsim.report.formulas import formulas
+from motsim.report.papers import grouped, linked
+from motsim.report.provenance import code_of, machine
 from motsim.report.sections import Section
 
 __all__ = ["interval", "render"]
@@ -32,14 +37,17 @@ ORIGINS = {
     "derived": "derived in this project",
     "measured": "measured in this project",
 }
+#: Words of the glossary that the box explains.
+BOX = ("interval", "holds", "inconclusive", "recorded", "negative control")
 DRAWN_BY = ("numpy", "scipy", "pandas", "matplotlib")
-PAPER = re.compile(r"arXiv:(\d{4}\.\d{5})")
 
 
 def render(sections: Sequence[Section]) -> str:
     """Return the page. The same sections give the same text."""
     style = (FOLDER / "page.css").read_text(encoding="utf-8")
     script = (FOLDER / "page.js").read_text(encoding="utf-8")
+    colors = rules(picture.svg for section in sections for picture in section.pictures)
+    dark = f"@media screen and (prefers-color-scheme: dark) {{ .picture {{ {colors} }} }}\n"
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     environment = Environment(
         loader=FileSystemLoader(FOLDER),
@@ -49,14 +57,18 @@ def render(sections: Sequence[Section]) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"interval": interval, "papers": papers, "sortable": sortable}
+    filters = (formulas, interval, linked, marked, sortable)
+    environment.filters |= {each.__name__: each for each in filters}
     claims = [section for section in sections if section.claim]
     counts = {
         verdict: sum(section.counts[verdict] for section in sections)
         for verdict in ("holds", "fails", "inconclusive")
     }
     return environment.get_template("page.html").render(
-        sections=sections,
+        groups=grouped(sections),
+        topics=_glossary(),
+        means={word: find(word)[0].means for word in BOX},
+        provenance=(code_of(), machine()),
         anchors=_anchors(sections),
         judged=[section for section in claims if section.findings],
         counts=counts,
@@ -66,7 +78,7 @@ def render(sections: Sequence[Section]) -> str:
         kinds=KINDS,
         origins=ORIGINS,
         versions=[f"motsim {__version__}", *(f"{name} {version(name)}" for name in DRAWN_BY)],
-        style=Markup(style),
+        style=Markup(f"{style}{dark}"),
         script=Markup(script),
         policy=f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline';"
         " img-src data:; base-uri 'none'; form-action 'none'",
@@ -77,6 +89,20 @@ def _anchors(sections: Sequence[Section]) -> dict[str, str]:
     """Id of each section: a claim's own name; a user's name may hold anything."""
     known = set(claim_names())
     return {s.name: s.name if s.name in known else f"table-{n}" for n, s in enumerate(sections, 1)}
+
+
+def _glossary() -> dict[str, list[Entry]]:
+    """Entries by topic."""
+    found: dict[str, list[Entry]] = {}
+    for entry in glossary():
+        found.setdefault(entry.topic, []).append(entry)
+    return found
+
+
+def marked(text: str) -> Markup:
+    """Return words of the glossary with their emphasis and code."""
+    said = re.sub(r"\*([^*]+)\*", r"<em>\1</em>", str(escape(text)))
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", said))
 
 
 def interval(finding: Finding) -> Markup:
@@ -94,9 +120,3 @@ def interval(finding: Finding) -> Markup:
 def sortable(number: float) -> str:
     """Return a number as the sorting script reads it; empty for NaN, which goes last."""
     return "" if math.isnan(number) else repr(number).replace("inf", "Infinity")
-
-
-def papers(source: str) -> Markup:
-    """Return a source with a link for each arXiv number."""
-    link = r'<a href="https://arxiv.org/abs/\1">arXiv:\1</a>'
-    return Markup(PAPER.sub(link, str(escape(source))))

@@ -1,9 +1,17 @@
 """Where tables come from: commands, sweep file, versions, and whether the code still gives them."""
 
 import os
+import platform
+import re
+import shlex
+import subprocess
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import motsim
 from motsim.claims import Claim
 from motsim.extras import MissingExtraError
 from motsim.plans.changes import Changes, split_table, sweep_words
@@ -11,7 +19,10 @@ from motsim.plans.loading import load_sweep
 from motsim.plans.origins import SHIPPED, origin_path
 from motsim.plans.plan import SweepError
 
-__all__ = ["commands_of", "source_of", "sweep_file", "versions_of"]
+__all__ = [
+    "case_commands", "code_of", "commands_of", "machine", "source_of", "sweep_file", "versions_of",
+    "written",
+]  # fmt: skip
 
 
 def commands_of(
@@ -29,6 +40,60 @@ def commands_of(
         f"python -m motsim.sweep {sweep_words(name, meta=changes)} --tier {tier}",
         f"python -m motsim.verify {name} --tier {tier}",
         f"python -m motsim.figures {name}",
+    )
+
+
+def case_commands(
+    name: str, tier: str, cases: Iterable[str], found: Iterable[str], file: str,
+    meta: dict[str, Any],
+) -> tuple[str, ...]:  # fmt: skip
+    """Return the command for the runs behind each finding, with what the call had changed.
+
+    `cases` are the sweep's, `found` the findings'. Where a finding is not of one case alone, it is
+    the command for all of them.
+    """
+    changes = Changes.described(name, meta)
+    call = f"python -m motsim.sweep {shlex.quote(file or split_table(name)[0])}"
+    known = sorted(cases, key=len, reverse=True)
+    commands = []
+    for finding in found:
+        one = next((c for c in known if re.fullmatch(rf"{re.escape(c)}([ :,].*)?", finding)), None)
+        mine = replace(changes, cases=(one,)) if one else changes
+        commands.append(f"{call}{mine.options} --tier {tier}")
+    return tuple(commands)
+
+
+def written(file: Path) -> str:
+    """Return when a file was written, in UTC."""
+    return f"{datetime.fromtimestamp(file.stat().st_mtime, UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def code_of(root: Path | None = None) -> str:
+    """Return the commit of the code that judges; its version alone where it is no checkout."""
+    root = root or Path(motsim.__file__).parent.parent
+    said = f"motsim {motsim.__version__}"
+    if not (root / ".git").exists():  # not that of a folder that an environment stands in
+        return said
+    try:
+        commit = _git(root, "rev-parse", "--short=12", "HEAD")
+        changed = _git(root, "status", "--porcelain", "--untracked-files=no")
+    except (OSError, subprocess.SubprocessError):
+        return said
+    return f"{said}, commit {commit}{' with uncommitted changes' if changed else ''}"
+
+
+def _git(root: Path, *words: str) -> str:
+    done = subprocess.run(
+        ["git", "-C", str(root), *words], capture_output=True, text=True, timeout=10, check=True
+    )
+    return done.stdout.strip()
+
+
+def machine() -> str:
+    """Return the kind of machine, not its name."""
+    return (
+        f"{platform.system()} on {platform.machine()}, {os.cpu_count()} processors,"
+        f" Python {platform.python_version()}"
     )
 
 

@@ -11,12 +11,21 @@ from typing import Any
 from urllib.parse import quote
 
 from motsim.claims import Claim, ClaimModule, Finding, claim_module, claim_names
+from motsim.claims._assumptions import assumptions
 from motsim.claims._recorded import judged
+from motsim.claims._sentence import sentence
 from motsim.claims._stored import claim_of_tables
 from motsim.plans.changes import Changes, sweep_words
 from motsim.plans.loading import load_sweep
 from motsim.plans.plan import SweepError
-from motsim.report.provenance import commands_of, source_of, sweep_file, versions_of
+from motsim.report.provenance import (
+    case_commands,
+    commands_of,
+    source_of,
+    sweep_file,
+    versions_of,
+    written,
+)
 from motsim.results.store import FAILED
 from motsim.results.tables import Tables, TablesError, load_tables
 from motsim.sweep import HEADLINE
@@ -46,6 +55,10 @@ class Section:
     claim : Claim, optional
         None for a user's own sweep.
     findings : tuple of Finding
+    outcome, assumptions : str
+        What came out in a sentence, and what was assumed.
+    again : tuple of str
+        The command for the runs behind each finding.
     pictures : tuple of Picture
     problems : tuple of str
         What is wrong with the tables, a line each; empty where all is well.
@@ -70,6 +83,9 @@ class Section:
     title: str
     claim: Claim | None = None
     findings: tuple[Finding, ...] = ()
+    outcome: str = ""
+    assumptions: str = ""
+    again: tuple[str, ...] = ()
     pictures: tuple[Picture, ...] = ()
     problems: tuple[str, ...] = ()
     missing: bool = False
@@ -141,7 +157,7 @@ def collect(name: str, folder: Path, page_folder: Path) -> Section:
         section = replace(section, claim=judge.CLAIM, commands=(*section.commands, verify))
     problems = list(section.problems)
     try:
-        section = replace(section, findings=judged(name, tables, judge))
+        section = _judged(section, tables, judge, folder)
     except TablesError as error:
         problems.append(_line(error))
     try:
@@ -149,6 +165,23 @@ def collect(name: str, folder: Path, page_folder: Path) -> Section:
     except TablesError as error:
         problems.append(_line(error))
     return replace(section, problems=tuple(problems))
+
+
+def _judged(section: Section, tables: Tables, judge: ClaimModule, folder: Path) -> Section:
+    """Add the findings, the sentence that they make, and the command for each."""
+    name, meta = tables.name, tables.meta
+    findings = judged(name, tables, judge)
+    cases = map(str, tables.main["case"].unique()) if "case" in tables.main else ()
+    source = source_of(name, meta, folder, None) if meta.get("file") else ""
+    return replace(
+        section,
+        findings=findings,
+        outcome=sentence(findings, getattr(judge, "WORDS", None)),
+        assumptions=assumptions(getattr(judge, "__doc__", "")),
+        again=case_commands(
+            name, str(meta.get("tier", "quick")), cases, (f.case for f in findings), source, meta
+        ),
+    )
 
 
 def _declared(name: str, meta: dict[str, Any], folder: Path) -> ClaimModule | None:
@@ -178,7 +211,8 @@ def _described(section: Section, tables: Tables, folder: Path, page_folder: Path
     runs = tables.runs if {"run", "status"} <= set(main) else main.assign(run="", status="?")[:0]
     counts = runs["status"].value_counts().sort_index()
     planned = int(meta.get("planned", len(runs)))
-    facts = {"tier": tier, "runs": f"{len(runs):,} of {planned:,} planned"}
+    facts = {"written": written(folder / f"{name}.json")}
+    facts |= {"tier": tier, "runs": f"{len(runs):,} of {planned:,} planned"}
     if len(counts):
         facts["runs"] += f" ({', '.join(f'{n:,} {status}' for status, n in counts.items())})"
     if "seed" in main:
