@@ -70,6 +70,36 @@ def test_every_case_is_in_the_table(made, capsys):
     assert set(lost.index.get_level_values("case")) == {"mot"}
 
 
+def test_rows_that_come_from_a_flow_are_marked(capsys):
+    """And said in words; where nothing flows there is no mark."""
+    frame = pd.DataFrame({"case": ["deep", "deep", "near", "near"], "seed": 0, "run": list("aabb"),
+                          "status": "reached", "epsilon": [0.1, 0.01] * 2, "step": [3, 8, 4, 9],
+                          "flow_rtol": [1e-6, 1e-6, None, None]})  # fmt: skip
+    both = Tables("x", {"labels": ["case", "seed"]}, frame, {})
+    print_hitting_times(both)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2] == "'~': along the gradient flow, its time counted in steps; others: descent"
+    assert [line.split() for line in lines[-2:]] == [["deep", "~", "3", "8"], ["near", "4", "9"]]
+    # control: by steps of descent alone
+    for other in (frame[2:], frame.drop(columns="flow_rtol")):
+        print_hitting_times(Tables("x", {"labels": ["case", "seed"]}, other, {}))
+        assert "~" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("decades", [5, 12, 20, 21])
+def test_as_many_decades_are_shown_as_there_is_room_for(decades, capsys):
+    name = "a-name-as-long-as-that-of-a-case-of-ours"
+    frame = pd.DataFrame({"case": name, "seed": 0, "run": "a", "status": "reached",
+                          "epsilon": [float(f"1e-{k}") for k in range(1, decades + 1)],
+                          "step": 1234567})  # fmt: skip
+    print_hitting_times(Tables("x", {"labels": ["case", "seed"]}, frame, {}))
+    lines = capsys.readouterr().out.splitlines()
+    shown = lines[2].split()
+    assert shown[-1] == f"1e-{decades:02d}"  # the last one always
+    assert len(shown) == {5: 3, 12: 4, 20: 4, 21: 4}[decades]
+    assert max(map(len, lines[2:])) <= 80
+
+
 def test_a_grid_without_a_decade_is_printed_even_so(capsys):
     frame = pd.DataFrame({"seed": [0, 0], "run": "a", "status": "reached",
                           "epsilon": [0.09, 0.05], "step": [3, 8]})  # fmt: skip

@@ -498,6 +498,25 @@ def test_settings_that_level_cases_are_said(write, tmp_path):
     assert not said({"converge_rate": 0.5}, ("a",)) + said({"a.converge_rate": 0.5})
 
 
+def test_settings_that_are_left_out_of_what_is_stored_level_cases_as_well(write, tmp_path):
+    """`--set dynamics=flow` of a sweep in which some cases flow and others descend."""
+    from motsim.experiments.mixture.settings import LATER
+
+    write("title = 'x'\n[case.a]\ndynamics = 'flow'\nflow_rtol = 1e-4\n[case.b]\n")
+
+    def said(key, value):
+        changes = Changes({key: value})
+        return list(levelled(load_sweep(str(tmp_path / "mine.toml"), changes=changes), "quick"))
+
+    (line,) = said("dynamics", "flow")
+    assert "(flow in a; descent in b)" in line
+    (line,) = said("flow_rtol", 1e-5)
+    assert "(0.0001 in a; 1e-06 in b)" in line
+    # control: every other one is the same default in both
+    for key in LATER.keys() - {"dynamics", "flow_rtol"}:
+        assert not said(key, LATER[key])
+
+
 @pytest.mark.parametrize("value", ["0.1", "1e-1"])
 def test_a_value_twice_in_a_grid_is_refused(write, value):
     text = f"title = 'x'\n[grid]\nconverge_rate = [0.1, 0.2, {value}]"

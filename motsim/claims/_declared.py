@@ -14,7 +14,7 @@ import pandas as pd
 
 from motsim.checks import nearest
 from motsim.claims import Claim, Finding, Interval, Kind, Verdict
-from motsim.claims._rates import case_decision
+from motsim.claims._rates import case_decision, range_text
 from motsim.claims._undecided import nothing, undecided
 from motsim.plans.claim_table import (
     Bound,
@@ -191,11 +191,12 @@ def _law_verdict(
 ) -> tuple[Verdict, str]:
     """Verdict and measurement of a law or its exponent."""
     exponent = Interval(decision.exponent, *decision.exponent_interval)
-    p = f"p = {exponent}" if np.isfinite(decision.exponent) else ""
+    where = range_text(decision)
+    p = f"p = {exponent}{where}" if np.isfinite(decision.exponent) else ""
     measured = f"{decision.law}: {p}" if p else "no law"
     if decision.law == "log":
         pace = Interval(decision.steps_per_decade, *decision.steps_per_decade_interval)
-        measured = f"log: {pace:.3g} steps a decade"
+        measured = f"log: {pace:.3g} steps a decade{where}"
     if criterion == "law":
         law = str(mine.law)
         return Verdict(supports(decision, LAWS.get(law, law))), measured

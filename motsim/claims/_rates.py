@@ -8,7 +8,15 @@ import pandas as pd
 from motsim.claims import Finding, Interval, Verdict
 from motsim.claims._outcomes import classes_to_cover, outcomes, specialized
 from motsim.claims._undecided import undecided
-from motsim.rates import MISSING, RateDecision, decide, fit_law, log_depth, supports
+from motsim.rates import (
+    MISSING,
+    RateDecision,
+    decide,
+    fit_law,
+    limit_exponent,
+    log_depth,
+    supports,
+)
 from motsim.rates.depth import SAME_ORDER
 from motsim.statistics.confidence import resolve
 from motsim.statistics.intervals import exact_share_interval
@@ -23,6 +31,7 @@ __all__ = [
     "exponent_text",
     "fitted_curve",
     "log_finding",
+    "range_text",
     "rate_finding",
 ]
 
@@ -86,21 +95,33 @@ def exponent_of(decision: RateDecision) -> Interval:
     return Interval(decision.exponent, *decision.exponent_interval)
 
 
-def rate_finding(case: str, rows: pd.DataFrame, law: str, num_classes: int = 4) -> Finding:
-    """Judge one case against the law that the claim predicts for it."""
+def rate_finding(
+    case: str, rows: pd.DataFrame, law: str, num_classes: int = 4, *, limit: bool = False
+) -> Finding:
+    """Judge one case against the law that the claim predicts for it.
+
+    `limit`: extrapolate the exponent of a power, by a form that theory has for the logistic loss.
+    """
     to_cover = classes_to_cover(rows, num_classes)
     decision = case_decision(rows, to_cover)
     found = exponent_of(decision)
     measured = exponent_text(decision)
     if decision.law == "log":
         found = Interval(decision.steps_per_decade, *decision.steps_per_decade_interval)
-        measured = f"log: {found.value:.0f} {found.ends('.0f')} steps a decade"
+        measured = (
+            f"log: {found.value:.0f} {found.ends('.0f')} steps a decade{range_text(decision)}"
+        )
     if not np.isfinite(decision.exponent):
         reached = rows.loc[rows["step"] >= 0, "epsilon"].min()
         measured = f"no law; smallest eps reached {reached:.1e}"
     depth = f"looked at down to {rows['epsilon'].min():.0e}{dynamics(rows)}"
     predicted = {"log": "T = a + b log(1/eps)", "power": "T = a + b eps^-p, p > 0"}[law]
     evidence = f"{outcomes(rows, to_cover)}. Of those, {depth}: {decision.reason}"
+    if limit and decision.law in ("power", "inverse"):
+        p = Interval(*limit_exponent(*curves(specialized(rows, to_cover))[:2], decision.eps_range))
+        evidence += (
+            f"; extrapolated to eps = 0 by p(eps) = p - c/log(1/eps): p = {p.value:.2f} {p.ends()}"
+        )
     return Finding(case, predicted, measured, Verdict(supports(decision, law)), evidence, found)
 
 
@@ -112,8 +133,15 @@ def log_finding(case: str, predicted: str, decision: RateDecision, became: str) 
 
 
 def exponent_text(decision: RateDecision) -> str:
-    """Law and exponent in two digits."""
-    return f"{decision.law}: p = {decision.exponent:.2f} {exponent_of(decision).ends()}"
+    """Law and exponent in two digits, and the range of eps that was judged."""
+    exponent = f"{decision.law}: p = {decision.exponent:.2f} {exponent_of(decision).ends()}"
+    return exponent + range_text(decision)
+
+
+def range_text(decision: RateDecision) -> str:
+    """Range of eps that was judged: a law says nothing outside of it."""
+    low, high = decision.eps_range
+    return f", {high:.0e} to {low:.0e}" if np.isfinite([low, high]).all() else ""
 
 
 def dynamics(rows: pd.DataFrame) -> str:

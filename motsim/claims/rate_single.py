@@ -79,6 +79,8 @@ def judge(tables: Tables) -> list[Finding]:
     """Judge the law of every case, and what comes below it."""
     cases = tables.main.groupby("case", sort=False)
     return [
-        tail_finding(str(case), rows) if case in TAILS else rate_finding(str(case), rows, "power")
-        for case, rows in cases
+        tail_finding(case, rows)
+        if case in TAILS
+        else rate_finding(case, rows, "power", limit=case.endswith("logistic"))
+        for case, rows in ((str(name), part) for name, part in cases)
     ]

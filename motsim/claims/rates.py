@@ -8,7 +8,7 @@ Kind: upper.
 Source: arXiv:2510.27004, abstract (quoted).
 """
 
-from motsim.claims import Claim, Finding
+from motsim.claims import Claim, Finding, Verdict
 from motsim.claims._rates import depth_finding, rate_finding
 from motsim.claims._undecided import needs
 from motsim.results.tables import Tables
@@ -50,7 +50,7 @@ LAWS = {
 
 
 def conclusion(findings: list[Finding]) -> list[str]:
-    """Say in three lines what was found, in words that need only the abstract."""
+    """Say what was found: three lines that need only the abstract, then how far each goes."""
     found = {finding.case: finding for finding in findings}
     if not set(LAWS) <= set(found):
         return []
@@ -59,9 +59,9 @@ def conclusion(findings: list[Finding]) -> list[str]:
     def rate(case: str, name: str) -> str:
         return f"{words[found[case].verdict]} for {name} ({found[case].measured})"
 
-    def end(case: str, name: str) -> str:
+    def end(case: str) -> str:
         value, verdict = found[case].interval.value, found[case].verdict
-        return f"{name} {value:.0e}" + (" at least" if verdict == "holds" else "")
+        return f"{value:.0e}" + (" at least" if verdict == "holds" else "")
 
     def heads(loss: str) -> str:
         return ", ".join(
@@ -71,14 +71,20 @@ def conclusion(findings: list[Finding]) -> list[str]:
             for finding in [found[f"single-{h}-{loss}"]]
         )
 
-    deep = "mot-linear-squared"
+    squared, logistic, linear = found["mot-squared"], found["mot-logistic"], "mot-linear-squared"
+    deep = f", to eps = {end('mot-squared-deep')}" if squared.verdict == "holds" else ""
+    power = f": like eps^-{logistic.interval.value:.2f}" if logistic.verdict == "fails" else ""
+    powers = [finding.verdict for case, finding in found.items() if case.startswith("single")]
+    single = f"{powers.count(Verdict.HOLDS)} of {len(powers)} settings"
     return [
-        f"Mixture, squared loss: O(log 1/eps) {rate('mot-squared', 'cubic experts')} and"
-        f" {rate(deep, 'linear experts')}. Down to which eps:"
-        f" {end('mot-squared-deep', 'cubic')}, {end(f'{deep}-deep', 'linear')}, linear with"
-        f" attention never trained {end(f'{deep}-untrained-attention', '').lstrip()}.",
-        f"Mixture, logistic loss: O(log 1/eps) {rate('mot-logistic', 'cubic experts')}.",
-        f"One transformer, a power of 1/eps. Logistic loss: {heads('logistic')}."
+        f"Mixture, squared loss: O(log 1/eps) {words[squared.verdict]}{deep}.",
+        f"Mixture, logistic loss: O(log 1/eps) {words[logistic.verdict]}{power}.",
+        f"One transformer: a power of 1/eps holds in {single}.",
+        f"Mixture, squared loss, in full: {rate('mot-squared', 'cubic experts')};"
+        f" {rate(linear, 'linear experts')}. The logarithm goes down to eps ="
+        f" {end('mot-squared-deep')} (cubic), {end(f'{linear}-deep')} (linear),"
+        f" {end(f'{linear}-untrained-attention')} (linear, attention never trained).",
+        f"One transformer, in full. Logistic loss: {heads('logistic')}."
         f" Squared loss: {heads('squared')}.",
     ]
 
@@ -90,5 +96,9 @@ def judge(tables: Tables) -> list[Finding]:
     for case, rows in tables.main.groupby("case", sort=False):
         name, law = str(case), LAWS.get(str(case), "log")
         deep = law == DEEP
-        findings.append(depth_finding(name, rows) if deep else rate_finding(name, rows, law))
+        findings.append(
+            depth_finding(name, rows)
+            if deep
+            else rate_finding(name, rows, law, limit=name.endswith("logistic"))
+        )
     return findings

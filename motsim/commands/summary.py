@@ -24,6 +24,7 @@ __all__ = [
 ]
 
 WIDTH, COLUMNS = 100, 80
+FLOW = "~"  # mark of what comes from a gradient flow, and name of its column
 
 
 def print_hitting_times(tables: Tables) -> None:
@@ -32,18 +33,21 @@ def print_hitting_times(tables: Tables) -> None:
     if text is None:
         return
     print("\nmedian steps T(eps) to expected loss eps, from the first step ('-': not reached)")
+    if FLOW in text.index.names:
+        print(f"'{FLOW}': along the gradient flow, its time counted in steps; others: descent")
     names = max(len(" ".join(map(str, np.atleast_1d(name)))) for name in text.index)
     places = max(int((COLUMNS - names - 2) / (max(text.map(len).max().max(), 5) + 2)), 3)
     if len(text.columns) > places:  # every second or third decade, and the last
-        last = len(text.columns) - 1
-        text = text.iloc[:, last % -(-last // (places - 1)) :: -(-last // (places - 1))]
+        each = -(-len(text.columns) // places)
+        text = text.iloc[:, (len(text.columns) - 1) % each :: each]
     print(text.to_string())
 
 
 def median_steps(tables: Tables) -> pd.DataFrame | None:
     """Return the median T(eps) of each setting as text, a column a decade; None without any.
 
-    Every setting has a row, in the order of the sweep; `-` also where it has no such axis.
+    Every setting has a row, in the order of the sweep; `-` also where it has no such axis. Where
+    some of them come from a gradient flow, a last level `FLOW` of the index marks these.
     """
     if "epsilon" not in tables.main:
         return None
@@ -57,6 +61,9 @@ def median_steps(tables: Tables) -> pd.DataFrame | None:
     )
     if rows.empty:
         return None
+    if "flow_rtol" in rows and rows["flow_rtol"].notna().any():
+        settings = [*settings, FLOW]
+        rows = rows.assign(**{FLOW: np.where(rows["flow_rtol"].notna(), FLOW, "")})
     wide = rows.groupby([*settings, "epsilon"])["step"].median().unstack("epsilon")
     order = rows[settings].drop_duplicates()
     wide = wide.loc[

@@ -83,7 +83,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _rows(tables: "Tables", folder: Path, asked: argparse.Namespace) -> list[list[str]]:
     """Header and rows, as text."""
     from motsim.claims._stored import claim_of_tables
-    from motsim.commands.summary import median_steps
+    from motsim.commands.summary import FLOW, median_steps
     from motsim.results.tables import TablesError
 
     if asked.columns:
@@ -97,6 +97,9 @@ def _rows(tables: "Tables", folder: Path, asked: argparse.Namespace) -> list[lis
     if steps is None:
         raise TablesError(f"{tables.name} has no claim and no T(eps); name results with --columns")
     flat = steps.reset_index()
+    if FLOW in flat:  # in words: a table for a paper has no line that explains a mark
+        flat[FLOW] = flat[FLOW].map({FLOW: "flow", "": "descent"})
+        flat = flat.rename(columns={FLOW: "dynamics"})
     return [
         [str(name) for name in flat.columns],
         *([str(v) for v in row] for row in flat.to_numpy()),

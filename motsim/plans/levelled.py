@@ -41,5 +41,7 @@ def _value(sweep: Sweep, plan: CasePlan, key: str) -> str:
     first = {axis: values[0] for axis, values in plan.grid.items() if values}
     found: Any = plan.base.get(key)
     with suppress(SweepError):  # right only with what the call sets
-        found = complete_settings(sweep.path, sweep.kind, {**plan.base, **first})[0][key]
+        complete = complete_settings(sweep.path, sweep.kind, {**plan.base, **first})[0]
+        # a setting that came later is left out of what is stored where it is its default
+        found = complete.get(key, sweep.kind.Settings.model_fields[key].default)
     return shown(list(found) if isinstance(found, tuple) else found)

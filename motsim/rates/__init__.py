@@ -27,6 +27,7 @@ from motsim.rates.depth import Depth, log_depth
 from motsim.rates.fitted import LawFit, fit_law
 from motsim.rates.groups import Rates
 from motsim.rates.laws import LAWS, Law
+from motsim.rates.local import LocalExponents, limit_exponent, local_exponents
 from motsim.rates.rate import Rate
 from motsim.rates.rating import rate
 from motsim.rates.regimes import Regime
@@ -38,9 +39,11 @@ __all__ = [
     "Depth",
     "Law",
     "LawFit",
+    "LocalExponents",
     "Rate",
     "RateDecision",
     "Rates",
     "Regime",
 ]
-__all__ += ["decide", "fit_law", "hitting_times", "log_depth", "rate", "supports"]
+__all__ += ["decide", "fit_law", "hitting_times", "limit_exponent", "local_exponents", "log_depth"]
+__all__ += ["rate", "supports"]

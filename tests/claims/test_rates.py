@@ -1,9 +1,11 @@
 """The headline comparison, on the quick tier, and settings that must turn its verdict."""
 
+import re
+
 import numpy as np
 import pytest
 
-from motsim.claims._rates import depth_finding
+from motsim.claims._rates import depth_finding, rate_finding
 from motsim.claims.rates import conclusion, judge
 
 
@@ -68,17 +70,37 @@ def test_the_conclusion_follows_the_verdicts(run_sweep):
     tables = run_sweep("rates")
     findings = judge(tables)
     lines = conclusion(findings)
-    assert len(lines) == 3
-    assert "1e-20 at least" in lines[0]
-    assert "p = 0.98" in lines[2]
+    assert all(len(line) <= 80 for line in lines[:3])  # lines, not paragraphs
+    assert lines[0].startswith("Mixture, squared loss: O(log 1/eps) holds, to eps = 7e-11")
+    assert lines[1] == "Mixture, logistic loss: O(log 1/eps) does not hold: like eps^-0.91."
+    assert lines[2] == "One transformer: a power of 1/eps holds in 5 of 6 settings."
+    assert "1e-20 at least" in lines[3]
+    assert "holds for cubic" in lines[3]
+    assert "p = 0.98" in lines[4]
     # control: other data, other words
     main = tables.main.copy()
     mixture = main["case"] == "mot-squared"
     main.loc[mixture & (main["epsilon"] < 1e-4), ["step", "stage_step"]] = -1
     other = conclusion(judge(type(tables)("rates", tables.meta, main, {})))
-    assert "O(log 1/eps) holds for cubic" in lines[0]
-    assert "O(log 1/eps) holds for cubic" not in other[0]
+    assert other[0].startswith("Mixture, squared loss: O(log 1/eps) ")
+    assert "holds" not in other[0]
+    assert "holds for cubic" not in other[3]
     assert conclusion(findings[:3]) == []
+
+
+def test_every_verdict_on_a_law_names_the_range_of_eps(run_sweep):
+    """In its own line, which tables and pages show without the evidence."""
+    tables = run_sweep("rates")
+    findings = {finding.case: finding for finding in judge(tables)}
+    ends = {"mot-squared": "6e-02 to 1e-07", "single-1-logistic": "6e-03 to 1e-12"}
+    for case, text in ends.items():
+        assert findings[case].measured.endswith(f", {text}")
+    for case, finding in findings.items():
+        assert re.search(r" to \de-\d\d|smallest eps reached|e-\d\d only", finding.measured), case
+    # control: it is the range that was judged, not the one of the sweep file
+    main = tables.main
+    rows = main[(main["case"] == "mot-squared") & (main["epsilon"] > 0.9e-5)]
+    assert rate_finding("mot-squared", rows, "log").measured.endswith("to 1e-05")
 
 
 def test_every_run_is_counted(run_sweep):
