@@ -101,7 +101,7 @@ def ends(curves: pd.DataFrame, ax: Axes) -> None:
         below = height
         ax.annotate(
             NAMES[model], (1.0, height), (4, 0), xycoords=ax.get_yaxis_transform(), va="center",
-            textcoords="offset points", fontsize=6.5, color=style.PALETTE[LOOK[model][1]],
+            textcoords="offset points", fontsize=6.5, color=style.ink(LOOK[model][1]),
         )  # fmt: skip
 
 

@@ -6,13 +6,15 @@ from typing import Any
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
+import numpy as np
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from motsim.figures import venue
+from motsim.figures.dark import contrast
 
-__all__ = ["COLUMN", "PAGE", "PALETTE", "context", "label_stages", "legend", "panels"]
+__all__ = ["COLUMN", "PAGE", "PALETTE", "context", "ink", "label_stages", "legend", "panels"]
 
 COLUMN = 3.4  # inches, one column of a two-column page
 PAGE = 7.0
@@ -47,6 +49,14 @@ def context() -> Iterator[None]:
     """Apply the look within a block."""
     with mpl.rc_context(sns.axes_style("ticks") | SETTINGS | venue.letters()):
         yield
+
+
+def ink(color: int) -> str:
+    """Return a color of the palette, dark enough for text on white."""
+    shade = np.array(PALETTE[color])
+    while contrast(mpl.colors.to_hex(tuple(shade)), "#ffffff") < 4.6:
+        shade *= 0.97
+    return mpl.colors.to_hex(tuple(shade))
 
 
 def panels(

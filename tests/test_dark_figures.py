@@ -33,6 +33,14 @@ def test_without_a_twin_some_colors_are_not():
     assert contrast("#000000", GROUND) < 1.5
 
 
+def test_text_in_a_color_is_legible_on_white_and_on_dark_ground():
+    inks = [style.ink(number) for number in range(len(style.PALETTE))]
+    for color in inks:
+        assert contrast(color, "#ffffff") >= 4.5
+        assert contrast(twin(color), GROUND) >= 4.5
+    assert min(contrast(to_hex(c), "#ffffff") for c in style.PALETTE) < 2  # control
+
+
 def test_twins_stay_apart():
     twins = {twin(color) for color in COLORS}
     assert len(twins) == len(COLORS)
