@@ -296,4 +296,5 @@ def _smallest_run() -> None:
     for tokens in (3, 4):
         mixture = Mixture(2, 4, tokens, noise_std=1.0)
         points = population(mixture, make_signals(mixture), num_nodes=1)
-        train(model, points, [Stage("all", 1, part, part, part), Stage("ffn", 1, part)], start)
+        stages = Stage("all", 1, part, part, part), Stage("ffn", 1, part)
+        train(model, points, [*stages, Stage("experts", 1, part, FROZEN, part)], start)
