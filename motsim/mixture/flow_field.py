@@ -6,17 +6,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motsim.mixture import kernels
-from motsim.mixture.flow_jacobian import FieldJacobian
+from motsim.mixture.flow_jacobian import FieldJacobian, laid_open
 
 __all__ = ["EngineField"]
 
 Floats = NDArray[np.float64]
 
 
+def together(points: kernels.Batch) -> NDArray[np.bool_]:
+    """Whether tokens of one point lie along both of two coordinates (r, r).
+
+    The gradient by an attention is a sum of products of tokens of one point, query and key.
+    """
+    along = (laid_open(points)[0] != 0.0).any(axis=1).astype(float)
+    return np.asarray(along.T @ along > 0.0)
+
+
 class EngineField:
     """The training field of a stage in the engine's own kernels and coordinates.
 
-    States are the coordinates of parts that train; those which an odd model keeps at zero are none.
+    States are the coordinates of parts that train; those which an odd model keeps at zero are none,
+    nor are numbers of an attention that meet in no point: a solver's matrices grow with them.
     `points` are those of `parts`, as they were before they were divided and mixed for the stage.
     """
 
@@ -30,12 +40,16 @@ class EngineField:
         points: kernels.Batch,
     ) -> None:
         self.value, self.gradient = value, gradient
-        self.arguments = (parts, rule, scratch, np.zeros((1, 0, 0)), gradient, -1.0, np.empty(1))
+        passes = kernels.passes_of(value, parts, rule, scratch, gradient)
+        none, losses = np.zeros((1, 0, 0)), np.empty(1)
+        self.arguments = (parts, rule, scratch, none, gradient, -1.0, losses, passes)
         rates = {"ffn": rule.ffn_rate, "attention": rule.attention_rate, "gate": rule.gate_rate}
         moves = kernels.Parameters(*(np.full(a.shape, True) for a in value))
         if (n := rule.class_axes) > 0:
             moves.ffn[:, :n] = moves.gate[:, n:] = False
             moves.attention[:, :n, n:] = moves.attention[:, n:, :n] = False
+        if not len(points.metric):  # which would mix coordinates
+            moves.attention[:] &= together(points)
         self.trained = [
             (name, np.flatnonzero(getattr(moves, name)), float(rate))
             for name, rate in rates.items()
@@ -65,8 +79,8 @@ class EngineField:
     def __call__(self, state: Floats) -> tuple[float, Floats]:
         """Return the noise-free loss and the velocity."""
         self.place(state)
-        parts, *_, losses = self.arguments
-        kernels.descend_in_parts(self.value, *self.arguments)
+        parts, *_, losses, _ = self.arguments
+        kernels.take_steps(self.value, *self.arguments)
         g = self.gradient
         if len(parts.metric):
             metric = parts.metric
