@@ -1,4 +1,4 @@
-"""Two processes that need one kernel at once: one compiles it, and the other loads what it wrote."""
+"""Two processes that need one kernel at once: one compiles it, the other loads what it wrote."""
 
 import os
 import signal
@@ -66,7 +66,8 @@ def start(tmp_path):
         begun.append(
             subprocess.Popen(
                 [sys.executable, str(tmp_path / "process.py"), str(tmp_path), name, *options],
-                env=environment(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                env=environment(tmp_path), text=True,
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             )
         )  # fmt: skip
         return begun[-1]

@@ -19,7 +19,7 @@ from motsim.mixture.diagnostics import (
     expert_classes,
     routing_accuracy,
 )
-from motsim.mixture.evaluation import Evaluation, evaluate
+from motsim.mixture.evaluation import Evaluation, evaluate, evaluate_in_reduction
 from motsim.mixture.model import Model, ModelParameters, Routing, initial_parameters
 from motsim.mixture.points import Points, population, sample, shared_draws
 from motsim.mixture.schedule import Stage
@@ -190,10 +190,15 @@ def _result(settings: Settings, model: Model, points: Points, trace: Trace) -> R
         metrics |= {f"flow_{name}": value for name, value in took.items()}
     tables = {"hits": _hits(trace), "curve": _curve(trace)}
     if trace.parameters.is_finite():
-        evaluation = evaluate(
-            model, trace.parameters, points, loss=settings.loss, with_attention=False
-        )
         if model.gated:
+            if points.tokens.shape[1] == 3:
+                evaluation = evaluate_in_reduction(
+                    model, trace.parameters, points, loss=settings.loss
+                )
+            else:
+                evaluation = evaluate(
+                    model, trace.parameters, points, loss=settings.loss, with_attention=False
+                )
             metrics |= _routing(evaluation, points, trace.parameters)
         metrics["specialized_experts"] = int(
             (expert_classes(expert_alignment(trace.parameters, points.signals)) >= 0).sum()

@@ -136,9 +136,7 @@ def differentiate(parameters, parts, rule, work, noise, gradient, passes):
             loss += number_from(passes.fused, (parameters, parts, place, rule, work, gradient))
         else:
             batch = part_of(parts, place)
-            loss += differentiate_part(
-                parameters, batch, rule, work, noise, gradient, passes.apart
-            )
+            loss += differentiate_part(parameters, batch, rule, work, noise, gradient, passes.apart)
     if rule.class_axes > 0:
         keep_odd(gradient, rule.class_axes)
     return loss
@@ -204,9 +202,7 @@ def descend_in_parts(parameters, parts, rule, work, noise, gradient, stop_loss, 
     routing draws none.
     """
     passes = passes_of(parameters, parts, rule, work, gradient)
-    return take_steps(
-        parameters, parts, rule, work, noise, gradient, stop_loss, losses, passes
-    )
+    return take_steps(parameters, parts, rule, work, noise, gradient, stop_loss, losses, passes)
 
 
 def descend(parameters, batch, rule, work, noise, gradient, stop_loss, losses):
