@@ -219,3 +219,20 @@ def test_a_perturbed_jacobian_costs_and_changes_no_time(monkeypatch, name):
         solver=Solver("BDF"), rates=field.rates, jacobian=field.jacobian,
     )  # fmt: skip
     assert np.abs(wrong.hitting_times[reached] / exact.hitting_times[reached] - 1).max() > 1e-3
+
+
+@pytest.mark.parametrize("tokens", [3, 4])
+def test_what_no_point_moves_is_no_state(monkeypatch, tokens):
+    """A number of an attention whose two coordinates meet in no point; tokens of noise meet all."""
+    settings = Settings(preset="single", num_experts=2, num_classes=3, dim=8, num_tokens=tokens)
+    points, start = prepare(settings)
+    field, state = field_of(monkeypatch, Model("single", 2), points, start, flowing(gate=False))
+    moves = np.zeros(field.step.gradient.attention.shape, bool)
+    moves.reshape(-1)[next(at for name, at, _ in field.trained if name == "attention")] = True
+    seen = np.zeros(moves.shape, bool)
+    for seed in range(3):
+        field(moved(field, state, seed=seed))
+        seen |= field.step.gradient.attention != 0.0
+    np.testing.assert_array_equal(seen, moves)
+    # Of 6 x 6 pairs in a head two classes never meet; tokens of noise have every coordinate.
+    assert (~moves).sum() == (2 * 6 if tokens == 3 else 0)

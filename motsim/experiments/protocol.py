@@ -104,6 +104,11 @@ class Kind:
         """Whether something is to be compiled before a run."""
         return hasattr(self.module, "compile_kernels")
 
+    @property
+    def compiles_in_workers(self) -> bool:
+        """Whether the workers compile what their runs need, each a share."""
+        return hasattr(self.module, "compile_ahead")
+
     def run(self, settings: Any) -> Result:
         """Compute one run; what a user's own kind hands back is checked."""
         result: Result = getattr(self.module, self.function)(settings)

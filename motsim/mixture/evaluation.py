@@ -14,10 +14,11 @@ from motsim.mixture.engine.layout import (
     kernel_workspace,
     positions,
 )
+from motsim.mixture.engine.reduction import reduce_problem
 from motsim.mixture.model import Loss, Model, ModelParameters, Routing, check_routing
 from motsim.mixture.points import Points
 
-__all__ = ["Evaluation", "evaluate", "evaluator", "loss_and_gradients"]
+__all__ = ["Evaluation", "evaluate", "evaluate_in_reduction", "evaluator", "loss_and_gradients"]
 
 Floats = NDArray[np.float64]
 MAX_WEIGHTS = 4_000_000  # attention weights computed at a time
@@ -170,6 +171,23 @@ def evaluator(
         )
 
     return over_parts
+
+
+def evaluate_in_reduction(
+    model: Model, parameters: ModelParameters, points: Points, *, loss: Loss = "squared"
+) -> Evaluation:
+    """`evaluate` without attention weights, in the coordinates of training.
+
+    The same but for rounding. Points of three signal tokens lie on axes there, so that it takes
+    the passes of training, which are compiled.
+    """
+    problem = reduce_problem(model, points, parameters, use_mirror=False)
+    value, batch = problem.project(parameters), problem.batch
+    shape = (*parameters.ffn.shape[:2], value.ffn.shape[1])
+    rule = kernel_rule(model, loss, Routing())
+    rule = rule._replace(trains_ffn=False, trains_attention=False, trains_gate=False)
+    reduced = ModelParameters(value.ffn.reshape(shape), value.attention, value.gate)
+    return _evaluate(reduced, batch, kernel_workspace(model, batch), rule, with_attention=False)
 
 
 def _evaluate(

@@ -7,17 +7,27 @@ from numpy.typing import NDArray
 
 from motsim.mixture import kernels
 from motsim.mixture.engine.stage import Step
-from motsim.mixture.flow_jacobian import FieldJacobian
+from motsim.mixture.flow_jacobian import FieldJacobian, laid_open
 
 __all__ = ["EngineField"]
 
 Floats = NDArray[np.float64]
 
 
+def together(points: kernels.Batch) -> NDArray[np.bool_]:
+    """Whether tokens of one point lie along both of two coordinates (r, r).
+
+    The gradient by an attention is a sum of products of tokens of one point, query and key.
+    """
+    along = (laid_open(points)[0] != 0.0).any(axis=1).astype(float)
+    return np.asarray(along.T @ along > 0.0)
+
+
 class EngineField:
     """The training field of a stage in the engine's own kernels and coordinates.
 
-    States are the coordinates of parts that train; those which an odd model keeps at zero are none.
+    States are the coordinates of parts that train; those which an odd model keeps at zero are none,
+    nor are numbers of an attention that meet in no point: a solver's matrices grow with them.
     `points` are those of the step, as they were before they were divided and mixed for it.
     """
 
@@ -33,6 +43,8 @@ class EngineField:
         if (n := rule.class_axes) > 0:
             moves.ffn[:, :n] = moves.gate[:, n:] = False
             moves.attention[:, :n, n:] = moves.attention[:, n:, :n] = False
+        if not len(points.metric):  # which would mix coordinates
+            moves.attention[:] &= together(points)
         self.trained = [
             (name, np.flatnonzero(getattr(moves, name)), float(rate))
             for name, (trains, rate) in rates.items()

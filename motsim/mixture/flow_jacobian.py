@@ -195,7 +195,8 @@ class FieldJacobian:
         for expert, at in zip(group, self.places, strict=True):
             whole[:, at], second = expert.derivatives(c, own)
             found[np.ix_(at, at)] += second
-        found += whole.T @ ((self.weights[some] * curvature)[:, None] * whole)
+        half = np.sqrt(self.weights[some] * curvature)[:, None] * whole  # losses are convex
+        found += half.T @ half  # the same matrix twice: NumPy takes half of the products
 
     def add_routed(
         self, group: list[Expert], pi: Floats, q: Floats, scale: Floats, some: slice, found: Floats

@@ -20,7 +20,7 @@ from motsim.mixture.model import (
 )
 from motsim.mixture.points import Points, population
 from motsim.mixture.record import Record
-from motsim.mixture.schedule import Descent, Stage, check_dynamics
+from motsim.mixture.schedule import FROZEN, Descent, Stage, check_dynamics
 from motsim.mixture.trace import Trace
 from motsim.randomness import generator
 from motsim.vectors.compiling import rebuild
@@ -159,4 +159,5 @@ def _smallest_run() -> None:
     for tokens in (3, 4):
         mixture = Mixture(2, 4, tokens, noise_std=1.0)
         points = population(mixture, make_signals(mixture), num_nodes=1)
-        train(model, points, [Stage("all", 1, part, part, part), Stage("ffn", 1, part)], start)
+        stages = Stage("all", 1, part, part, part), Stage("ffn", 1, part)
+        train(model, points, [*stages, Stage("experts", 1, part, FROZEN, part)], start)

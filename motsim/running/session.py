@@ -86,10 +86,12 @@ class Session:
             self.progress.stop()
 
     def _compile(self, kind: Kind) -> None:
-        """Compile before workers start, so that they all load one finished cache."""
+        """Compile before workers start what they do not compile together, each a share."""
+        first = not compiled_here()
+        if first and kind.compiles_in_workers:
+            self.progress.say("compiling the kernels, once on this machine, as runs need them ...")
         if not kind.compiles:
             return
-        first = not compiled_here()
         if first:
             self.progress.say("compiling the kernels, once on this machine: about 20 s ...")
         begin = time.perf_counter()

@@ -4,6 +4,7 @@ numba's own cache does not notice a change in a callee of another file, so the k
 kernel sources: a changed kernel gets a new folder and is compiled afresh. Its files are numbered,
 so that two processes that compile two signatures at once can write one file; here a file is named
 by its signature, and carries a checksum: a damaged one is compiled again, with one warning.
+Of several processes one compiles a signature, and the others load what it wrote.
 """
 
 import atexit
@@ -25,7 +26,11 @@ from typing import Any
 import numba
 from numba.core import caching, dispatcher, serialize
 
-__all__ = ["cache_folder", "compiled_here", "kernel", "kernel_cache", "rebuild"]
+from motsim.vectors.turns import Turn
+
+__all__ = [
+    "cache_folder", "compile_if_free", "compiled_here", "kernel", "kernel_cache", "rebuild",
+]  # fmt: skip
 
 PACKAGE = Path(__file__).parents[1]
 DIGEST_SIZE = 16
@@ -37,6 +42,12 @@ SOURCES = (
     "rehearsal/triangular.py",
 )  # fmt: skip
 log = logging.getLogger(__name__)
+#: Of each function turns of what is being compiled; only touched under numba's compiler lock.
+_turns: dict[Callable[..., Any], list[Turn]] = {}
+
+
+class _BusyError(Exception):
+    """Another process compiles it."""
 
 
 @cache
@@ -124,6 +135,15 @@ class _QuickCompiler(dispatcher._FunctionCompiler):  # type: ignore[name-defined
     and takes half as long again.
     """
 
+    def _compile_cached(self, *arguments: Any) -> Any:
+        done = False
+        try:
+            done, result = super()._compile_cached(*arguments)
+            return done, result
+        finally:
+            if not done:  # nothing will be saved
+                _end_turn(self.py_func, made=False)
+
     def _compile_core(self, *arguments: Any) -> Any:
         config: Any = numba.config
         before = config.OPT
@@ -142,6 +162,61 @@ class _SafeCache(caching.FunctionCache):
         theirs: Any = self._cache_file
         base = theirs._index_name.removesuffix(".nbi")
         self._cache_file: Any = _SafeFiles(self.cache_path, base, theirs._source_stamp)
+        self.waits = True
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """Return what is stored, now or when the process that compiles it has ended."""
+        found = super().load_overload(sig, target_context)
+        if found is not None or not self._enabled:
+            return found
+        turn = Turn(self._path(sig, target_context).with_suffix(".turn"))
+        if self.waits:
+            turn.wait()
+        elif not turn.taken():
+            raise _BusyError
+        found = super().load_overload(sig, target_context)
+        if found is None:
+            _turns.setdefault(self._py_func, []).append(turn)
+        else:
+            turn.end(made=True)
+        return found
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Store what was compiled, and end the turn."""
+        made = False
+        try:
+            super().save_overload(sig, data)
+            made = True
+        finally:
+            _end_turn(self._py_func, made=made)
+
+    def holds(self, sig: Any, target_context: Any) -> bool:
+        """Whether something is stored, sound or not."""
+        return self._path(sig, target_context).exists()
+
+    def _path(self, sig: Any, target_context: Any) -> Path:
+        found: Path = self._cache_file.path(self._index_key(sig, target_context.codegen()))
+        return found
+
+
+def _end_turn(function: Callable[..., Any], *, made: bool) -> None:
+    if turns := _turns.get(function):
+        turns.pop().end(made=made)
+
+
+def compile_if_free(function: Any, signature: tuple[Any, ...]) -> None:
+    """Compile a kernel unless that is done, or another process is about it."""
+    cache, context = function._cache, function.targetctx
+    context.refresh()
+    if signature in function.overloads or cache.holds(signature, context):
+        return
+    cache.waits = False
+    try:
+        function.compile(signature)
+    except _BusyError:
+        pass
+    finally:
+        cache.waits = True
 
 
 class _SafeFiles:
@@ -150,7 +225,8 @@ class _SafeFiles:
     def __init__(self, folder: str, base: str, stamp: object) -> None:
         self._folder, self._base, self._stamp = Path(folder), base, stamp
 
-    def _path(self, key: object) -> Path:
+    def path(self, key: object) -> Path:
+        """Return the file of a signature."""
         text = repr((numba.__version__, self._stamp, key))
         digest = hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
         return self._folder / f"{self._base}.{digest}.nbc"
@@ -163,14 +239,14 @@ class _SafeFiles:
             try:
                 with os.fdopen(handle, "wb") as stream:
                     stream.write(_checksum(content) + content)
-                os.replace(part, self._path(key))
+                os.replace(part, self.path(key))
             except BaseException:
                 Path(part).unlink(missing_ok=True)
                 raise
 
     def load(self, key: object) -> Any:
         """Return one compiled function; None if there is none that is sound."""
-        path = self._path(key)
+        path = self.path(key)
         try:
             content = path.read_bytes()
         except OSError:

@@ -9,6 +9,7 @@ from motsim.experiments.mixture.anew import train_anew
 from motsim.experiments.mixture.measures import measure, snapshot_steps
 from motsim.experiments.mixture.settings import Settings, build_model, mixture, stages
 from motsim.experiments.result import Result
+from motsim.mixture.ahead import compile_ahead
 from motsim.mixture.data import make_signals
 from motsim.mixture.diagnostics import (
     coverage,
@@ -18,16 +19,16 @@ from motsim.mixture.diagnostics import (
     expert_classes,
     routing_accuracy,
 )
-from motsim.mixture.evaluation import Evaluation, evaluate
+from motsim.mixture.evaluation import Evaluation, evaluate, evaluate_in_reduction
 from motsim.mixture.model import Model, ModelParameters, Routing, initial_parameters
 from motsim.mixture.points import Points, population, sample, shared_draws
 from motsim.mixture.schedule import Stage
 from motsim.mixture.trace import Trace
-from motsim.mixture.training import train, warm_up
+from motsim.mixture.training import train
 from motsim.randomness import generator
 
 __all__ = [
-    "Settings", "build_model", "compile_kernels", "cost", "epsilon_grid", "fresh_points",
+    "Settings", "build_model", "compile_ahead", "cost", "epsilon_grid", "fresh_points",
     "prepare", "run", "stages",
 ]  # fmt: skip
 
@@ -112,11 +113,6 @@ def fresh_points(settings: Settings) -> Points | None:
     )
 
 
-def compile_kernels() -> None:
-    """Compile what a run needs, or load it from the cache."""
-    warm_up()
-
-
 def cost(settings: Settings) -> float:
     """Return about how many seconds a run takes if it uses all its steps, on one core."""
     s = settings
@@ -145,6 +141,7 @@ def _passes(settings: Settings, stage: Stage) -> float:
 
 def run(settings: Settings) -> Result:
     """Train once and measure; the only thing that a worker executes."""
+    compile_ahead(only_signals=settings.num_tokens == 3)
     points, start = prepare(settings)
     model = build_model(settings)
     schedule = stages(settings)
@@ -193,10 +190,15 @@ def _result(settings: Settings, model: Model, points: Points, trace: Trace) -> R
         metrics |= {f"flow_{name}": value for name, value in took.items()}
     tables = {"hits": _hits(trace), "curve": _curve(trace)}
     if trace.parameters.is_finite():
-        evaluation = evaluate(
-            model, trace.parameters, points, loss=settings.loss, with_attention=False
-        )
         if model.gated:
+            if points.tokens.shape[1] == 3:
+                evaluation = evaluate_in_reduction(
+                    model, trace.parameters, points, loss=settings.loss
+                )
+            else:
+                evaluation = evaluate(
+                    model, trace.parameters, points, loss=settings.loss, with_attention=False
+                )
             metrics |= _routing(evaluation, points, trace.parameters)
         metrics["specialized_experts"] = int(
             (expert_classes(expert_alignment(trace.parameters, points.signals)) >= 0).sum()

@@ -49,6 +49,8 @@ class Step:
         Those of the problem, in the engine's coordinates.
     memories : sequence of Memory
         Of momentum and Adam; empty for plain descent.
+    passes : kernels.Passes
+        Where the compiled pass of the route is.
     """
 
     route: kernels.Route
@@ -58,6 +60,7 @@ class Step:
     value: kernels.Parameters
     gradient: kernels.Parameters
     memories: Sequence[Memory]
+    passes: kernels.Passes
 
     def gradients(self) -> float:
         """Fill the gradient of what trains, and return the noise-free loss; nothing moves."""
@@ -84,9 +87,10 @@ class Step:
         return len(losses)
 
     def _descend(self, noise: Floats, stop_loss: float, losses: Floats) -> int:
-        taken = kernels.descend_in_parts(
-            self.value, self.parts, self.rule, self.work, noise, self.gradient, stop_loss, losses
-        )
+        taken = kernels.take_steps(
+            self.value, self.parts, self.rule, self.work, noise, self.gradient, stop_loss, losses,
+            self.passes,
+        )  # fmt: skip
         return int(taken)
 
 
@@ -109,7 +113,8 @@ def make_step(
     if rule.routing_scale == 1.0 and not rule.sampled:  # q is pi
         work = work._replace(choice=work.gates)
     remembered = memories(stage, reduction, value, gradient)
-    return Step(route, rule, parts, work, value, gradient, remembered)
+    passes = kernels.passes_of(value, parts, rule, work, gradient)
+    return Step(route, rule, parts, work, value, gradient, remembered, passes)
 
 
 def stage_rule(model: Model, reduction: Reduction, loss: Loss, stage: Stage) -> kernels.Rule:

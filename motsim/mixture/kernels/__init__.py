@@ -9,7 +9,14 @@ from motsim.vectors.compiling import kernel_cache
 with kernel_cache():
     from motsim.mixture.kernels.adam import adam_step
     from motsim.mixture.kernels.arguments import Batch, Parameters, Rule, Workspace, only_signals
-    from motsim.mixture.kernels.descent import descend, descend_in_parts, gradients
+    from motsim.mixture.kernels.descent import (
+        Passes,
+        descend,
+        descend_in_parts,
+        gradients,
+        passes_of,
+        take_steps,
+    )
     from motsim.mixture.kernels.frozen import refresh_moments
     from motsim.mixture.kernels.passes import refresh_attention
     from motsim.mixture.kernels.routes import Route, choose_route
@@ -19,6 +26,7 @@ __all__ = [
     "WIDTH",
     "Batch",
     "Parameters",
+    "Passes",
     "Route",
     "Rule",
     "Workspace",
@@ -28,6 +36,8 @@ __all__ = [
     "descend_in_parts",
     "gradients",
     "only_signals",
+    "passes_of",
     "refresh_attention",
     "refresh_moments",
+    "take_steps",
 ]

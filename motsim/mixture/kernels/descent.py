@@ -1,17 +1,21 @@
 """Gradients of all parameters, and the loop of gradient steps over them.
 
 With expected routing and a frozen attention a step may go over the points in parts: all that it
-does for one part stays in the cache.
+does for one part stays in the cache. Passes are called by their addresses, so that only those are
+compiled that a run needs (`vectors.linking`).
 """
 
+from typing import NamedTuple
+
 import numpy as np
+from numba import types
 
 from motsim.mixture.kernels.arguments import Batch, only_signals, part_of
 from motsim.mixture.kernels.frozen import pass_frozen
 from motsim.mixture.kernels.fused import pass_fused
 from motsim.mixture.kernels.passes import pass_groups, refresh_attention
 from motsim.mixture.kernels.phases import BACKWARD, BOTH, DONE, FORWARD
-from motsim.mixture.kernels.routes import FROZEN, FUSED, SIGNALS, choose_route
+from motsim.mixture.kernels.routes import Route, choose_route
 from motsim.mixture.kernels.routing import (
     add_load_balance,
     gate_gradient,
@@ -28,6 +32,18 @@ from motsim.mixture.kernels.three import pass_three
 from motsim.mixture.kernels.updates import update
 from motsim.vectors.addresses import load, pointer, same_place, store
 from motsim.vectors.lanes import WIDTH, cached, internal, written_out
+from motsim.vectors.linking import address_of, caller
+
+#: The pass over points of a route that is not fused into one loop.
+APART = {Route.FROZEN: pass_frozen, Route.SIGNALS: pass_three, Route.GENERAL: pass_groups}
+nothing_from, number_from = caller(types.none), caller(types.float64)
+
+
+class Passes(NamedTuple):
+    """Addresses of the pass that a step takes; 0: not that."""
+
+    fused: int
+    apart: int
 
 
 @internal
@@ -78,35 +94,34 @@ def serves_all(batch, rule, work):
     return dense
 
 
-@written_out
-def pass_all(parameters, batch, rule, work, gradient, phase, dense):
-    """The pass over every group of experts, in sweeps: also what `pass_fused` does in one loop."""
-    if rule.route == FROZEN or rule.route == FUSED:
-        pass_frozen(parameters, batch, rule, work, gradient, phase, dense)
-    elif rule.route == SIGNALS:
-        pass_three(parameters, batch, rule, work, gradient, phase, dense)
-    else:
-        pass_groups(parameters, batch, rule, work, gradient, phase, dense)
+def passes_of(parameters, parts, rule, work, gradient):
+    """`Passes` of the steps of a rule, which holds their route; what they need is compiled."""
+    route = Route(rule.route)
+    if route == Route.FUSED:
+        place = np.int64(0)
+        return Passes(address_of(pass_fused, parameters, parts, place, rule, work, gradient), 0)
+    batch = part_of.py_func(parts, 0)
+    return Passes(0, address_of(APART[route], parameters, batch, rule, work, gradient, BOTH, True))
 
 
 @written_out
-def differentiate(parameters, parts, rule, work, noise, gradient):
+def differentiate(parameters, parts, rule, work, noise, gradient, passes):
     """Fill the gradients of what trains; return the noise-free expected loss."""
     count, loss = parts.axes.shape[0], 0.0
     for place in range(count):
         work.part[0], work.part[2] = place * parts.axes.shape[1], count - 1 - place
-        if rule.route == FUSED:
-            loss += pass_fused(parameters, parts, place, rule, work, gradient)
+        if passes.fused != 0:
+            loss += number_from(passes.fused, (parameters, parts, place, rule, work, gradient))
         else:
             batch = part_of(parts, place)
-            loss += differentiate_part(parameters, batch, rule, work, noise, gradient)
+            loss += differentiate_part(parameters, batch, rule, work, noise, gradient, passes.apart)
     if rule.class_axes > 0:
         keep_odd(gradient, rule.class_axes)
     return loss
 
 
 @written_out
-def differentiate_part(parameters, batch, rule, work, noise, gradient):
+def differentiate_part(parameters, batch, rule, work, noise, gradient, code):
     """Add what some of the points give; gradients are complete after the last part."""
     experts_train = rule.trains_ffn or rule.trains_attention
     gate_trains = rule.gated and rule.trains_gate
@@ -115,8 +130,8 @@ def differentiate_part(parameters, batch, rule, work, noise, gradient):
     route(parameters, batch, rule, work, noise)
     dense = serves_all(batch, rule, work)
     loss, phase = 0.0, BOTH if splits else FORWARD
-    while phase != DONE:  # one call of the pass: a compiler writes it into each
-        pass_all(parameters, batch, rule, work, gradient, phase, dense)
+    while phase != DONE:
+        nothing_from(code, (parameters, batch, rule, work, gradient, phase, dense))
         if phase == BACKWARD:
             break
         loss = noise_free_loss(batch, rule, work)
@@ -145,6 +160,17 @@ def keep_odd(gradient, class_axes):
 
 
 @cached
+def take_steps(parameters, parts, rule, work, noise, gradient, stop_loss, losses, passes):
+    """Do what `descend_in_parts` does, with the passes that such steps take."""
+    for t in range(losses.shape[0]):
+        drawn = noise[min(t, noise.shape[0] - 1)]
+        losses[t] = differentiate(parameters, parts, rule, work, drawn, gradient, passes)
+        if not (losses[t] > stop_loss and losses[t] < np.inf):
+            return t
+        update(parameters, gradient, parts.metric, rule, work)
+    return losses.shape[0]
+
+
 def descend_in_parts(parameters, parts, rule, work, noise, gradient, stop_loss, losses):
     """Take up to ``len(losses)`` steps in place; losses[t] is the loss before step t.
 
@@ -153,13 +179,8 @@ def descend_in_parts(parameters, parts, rule, work, noise, gradient, stop_loss, 
     not finite. Returns the number of steps taken. `noise` is (steps, M, B), or (1, 0, 0) where
     routing draws none.
     """
-    for t in range(losses.shape[0]):
-        drawn = noise[min(t, noise.shape[0] - 1)]
-        losses[t] = differentiate(parameters, parts, rule, work, drawn, gradient)
-        if not (losses[t] > stop_loss and losses[t] < np.inf):
-            return t
-        update(parameters, gradient, parts.metric, rule, work)
-    return losses.shape[0]
+    passes = passes_of(parameters, parts, rule, work, gradient)
+    return take_steps(parameters, parts, rule, work, noise, gradient, stop_loss, losses, passes)
 
 
 def descend(parameters, batch, rule, work, noise, gradient, stop_loss, losses):
