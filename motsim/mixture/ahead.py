@@ -12,7 +12,8 @@ from motsim.mixture.data import Mixture, make_signals
 from motsim.mixture.engine.layout import kernel_rule, kernel_workspace
 from motsim.mixture.engine.parts import in_parts
 from motsim.mixture.engine.reduction import reduce_problem
-from motsim.mixture.kernels import descent, passes
+from motsim.mixture.kernels import descent, frozen, fused, passes, three
+from motsim.mixture.kernels.phases import BOTH
 from motsim.mixture.model import Model, Routing, initial_parameters
 from motsim.mixture.points import population
 from motsim.vectors.compiling import compile_if_free
@@ -42,7 +43,7 @@ def _calls(tokens: int) -> Iterator[tuple[Any, tuple[Any, ...]]]:
     gradient = kernels.Parameters(*(np.zeros_like(array) for array in value))
     parts = in_parts(batch, 1)
     step, no_noise = (value, parts, rule, work), np.zeros((1, 0, 0))
-    each = value, batch, rule, work, gradient, descent.BOTH, True
+    each = value, batch, rule, work, gradient, BOTH, True
     if tokens > 3:
         yield passes.pass_groups, each
     yield (
@@ -52,7 +53,7 @@ def _calls(tokens: int) -> Iterator[tuple[Any, tuple[Any, ...]]]:
     if tokens > 3:
         yield kernels.refresh_attention, (value, batch, work)
         return
-    yield descent.pass_fused, (value, parts, np.int64(0), rule, work, gradient)
-    yield descent.pass_three, each
-    yield descent.pass_frozen, each
+    yield fused.pass_fused, (value, parts, np.int64(0), rule, work, gradient)
+    yield three.pass_three, each
+    yield frozen.pass_frozen, each
     yield kernels.refresh_moments, (value, batch, rule, work.moments)
