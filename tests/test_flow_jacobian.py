@@ -224,7 +224,10 @@ def test_a_perturbed_jacobian_costs_and_changes_no_time(monkeypatch, name):
 @pytest.mark.parametrize("tokens", [3, 4])
 def test_what_no_point_moves_is_no_state(monkeypatch, tokens):
     """A number of an attention whose two coordinates meet in no point; tokens of noise meet all."""
-    settings = Settings(preset="single", num_experts=2, num_classes=3, dim=8, num_tokens=tokens)
+    settings = Settings(
+        preset="single", num_experts=2, num_classes=3, dim=8, num_tokens=tokens,
+        noise_std=0.3 * (tokens > 3),
+    )  # fmt: skip
     points, start = prepare(settings)
     field, state = field_of(monkeypatch, Model("single", 2), points, start, flowing(gate=False))
     moves = np.zeros(field.step.gradient.attention.shape, bool)

@@ -10,6 +10,7 @@ from motsim.mixture.data import Mixture, make_signals
 from motsim.mixture.engine import reduction
 from motsim.mixture.engine.layout import kernel_batch
 from motsim.mixture.engine.reduction import reduce_problem
+from motsim.mixture.evaluation import evaluate, evaluate_in_reduction
 from motsim.mixture.model import Model, ModelParameters, Routing, initial_parameters
 from motsim.mixture.points import population, sample
 from motsim.mixture.schedule import FROZEN, Descent, Stage
@@ -326,3 +327,19 @@ def test_equal_tokens_of_unlike_labels_stay_two_points():
     np.testing.assert_array_equal(y, [1.0, -1.0])
     np.testing.assert_allclose(w, [2 / 3, 1 / 3])
     assert x.shape == (2, 3, 2)
+
+
+@pytest.mark.parametrize("correlation", [0.0, 0.3])
+@pytest.mark.parametrize("model", MODELS, ids=repr)
+def test_evaluation_in_reduced_coordinates_is_that_of_all(model, correlation):
+    """Point for point, in the order of the points; control: other parameters."""
+    points, start = problem(model, 0, odd=False, num_tokens=3, class_correlation=correlation)
+    want = evaluate(model, start, points, with_attention=False)
+    found = evaluate_in_reduction(model, start, points)
+    names = ("outputs", "logits", "gates", "routed", "prediction", "loss")
+    for name in names:
+        np.testing.assert_allclose(
+            getattr(found, name), getattr(want, name), rtol=1e-12, atol=1e-13, err_msg=name
+        )
+    other = evaluate_in_reduction(model, replace(start, ffn=start.ffn * (1 + 1e-9)), points)
+    assert np.abs(other.outputs - want.outputs).max() > 1e-11

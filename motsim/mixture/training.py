@@ -154,10 +154,9 @@ def warm_up() -> None:
 
 
 def _smallest_run() -> None:
-    model, part = Model("mot", 2), Descent(1e-3)
+    model, on = Model("mot", 2), Descent(1e-3)
     start = initial_parameters(model, 4, init_std=0.1, attention_scale=1.0)
     for tokens in (3, 4):
         mixture = Mixture(2, 4, tokens, noise_std=1.0)
         points = population(mixture, make_signals(mixture), num_nodes=1)
-        stages = Stage("all", 1, part, part, part), Stage("ffn", 1, part)
-        train(model, points, [*stages, Stage("experts", 1, part, FROZEN, part)], start)
+        train(model, points, [Stage("all", 1, on, on, on), Stage("ffn", 1, on, FROZEN, on)], start)
