@@ -1,6 +1,8 @@
 """Recorded verdicts: the tier of each claim gives its own, case by case, and nothing else."""
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -32,6 +34,49 @@ def test_the_quick_tier_gives_the_recorded_verdicts(run_quick, name):
         known = {case: v for case, v in known.items() if case.split()[0] in BOUNDED[name]}
     assert known
     assert other(judged(name, run_quick(name)), known) == {}
+
+
+#: A line of docs/verdicts.txt: case, verdict, what was measured.
+LINE = re.compile(r"  (\S.*?)  +(holds|fails|inconclusive) +(.*)")
+DOCUMENT = Path(__file__).parents[2] / "docs" / "verdicts.txt"
+
+
+def told(name, text):
+    """Case -> verdict and measurement, as the document has them."""
+    block = re.search(rf"^{re.escape(name)}  \(.*?(?=\n\n)", text, re.DOTALL | re.MULTILINE)
+    lines = block.group(0).splitlines()[1:] if block else []
+    return {m[1]: (m[2], m[3]) for m in map(LINE.fullmatch, lines) if m}
+
+
+def shape(measured):
+    """Words of a measurement and numbers of runs; other numbers end in digits of the machine."""
+    runs = re.findall(r"of (\d+)|/(\d+) \[", measured)
+    return re.sub(r"inf|-?\d+([.,]\d+)*(e[+-]?\d+)?", "#", measured), runs
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_document_has_every_recorded_verdict(name):
+    found = {case: verdict for case, (verdict, _) in told(name, DOCUMENT.read_text()).items()}
+    assert found == {case: str(verdict) for case, verdict in recorded(name, "quick").items()}
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in BOUNDED])
+def test_the_document_says_what_the_quick_tier_measures(run_quick, name):
+    document = told(name, DOCUMENT.read_text())
+    for finding in claim_module(name).judge(run_quick(name)):
+        assert shape(document[finding.case][1]) == shape(finding.measured), finding.case
+
+
+def test_a_document_of_other_runs_is_found():
+    """Control: as many seeds as there were before; a law without its range."""
+    line = "x  (tight)  y\n  a case  holds         8 of 8 runs within a factor 1.01\n\n"
+    (verdict, measured) = told("x", line)["a case"]
+    assert verdict == "holds"
+    assert shape(measured) == shape("7 of 8 runs within a factor 1.02")
+    assert shape(measured) != shape("12 of 12 runs within a factor 1.01")
+    assert shape("log: 54 [54, 54] steps a decade") != shape("log: 54 [54, 54], 6e-02 to 1e-07")
+    assert shape("17/24 [0.49, 0.87]") != shape("17/12 [0.49, 0.87]")
+    assert told("z", line) == {}
 
 
 @pytest.mark.slow
