@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from motsim.running.ray_address import PATIENCE
 from tests.ray_cluster import PATIENT, RayCluster
 
 pytestmark = [
