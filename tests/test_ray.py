@@ -5,12 +5,11 @@ import os
 import socket
 import subprocess
 import sys
-import tempfile
-from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from motsim.running.ray_address import PATIENCE
 from tests.ray_cluster import PATIENT, RayCluster
 
 pytestmark = [
@@ -59,13 +58,6 @@ def probe(kinds, tmp_path):
     return write
 
 
-@pytest.fixture
-def short():
-    """A folder with a short name, because ray's sockets lie below it."""
-    with tempfile.TemporaryDirectory(prefix="r") as name:
-        yield Path(name)
-
-
 def call(*words, program=("-m", "motsim.sweep"), timeout=240, **environment):
     """(exit code, lines on standard error) of a sweep."""
     done = subprocess.run(
@@ -100,10 +92,10 @@ def test_a_run_that_kills_its_ray_worker_is_given_up(probe, tmp_path):
     }  # fmt: skip
 
 
-def test_jobs_beside_a_known_cluster(probe, tmp_path, short):
+def test_jobs_beside_a_known_cluster(probe, tmp_path):
     """ray refuses a number of processors there; it is the number of runs handed out."""
     name = probe("[grid]\nlevel = [0, 1]")
-    with RayCluster(short) as cluster:
+    with RayCluster() as cluster:
         for place, words, known in (
             ("known", (), {"RAY_ADDRESS": cluster.address}),
             ("named", ("--scheduler", cluster.address), {}),
@@ -120,12 +112,12 @@ def test_jobs_beside_a_known_cluster(probe, tmp_path, short):
     ("program", "code"), [(("-m", "motsim.sweep"), 2), (("-c", WITHOUT_CAUSES), 1)],
     ids=["as it is", "control"],
 )  # fmt: skip
-def test_a_node_without_motsim_is_one_line_and_no_dying_run(probe, tmp_path, short, program, code):
+def test_a_node_without_motsim_is_one_line_and_no_dying_run(probe, tmp_path, program, code):
     site = tmp_path / "site"
     site.mkdir()
     (site / "sitecustomize.py").write_text(WITHOUT_MOTSIM)
     name = probe("")
-    with RayCluster(short, PYTHONPATH=str(site)) as cluster:
+    with RayCluster(PYTHONPATH=str(site)) as cluster:
         words = ("--backend", "ray", "--scheduler", cluster.address, "--out", tmp_path / "out")
         found, errors = call(name, *words, program=program)
     assert found == code, errors
