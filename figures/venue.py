@@ -44,7 +44,8 @@ VENUES = {
 }
 LEAST, MOST = 1.5, 20.0  # inches
 ROOM = 1.12  # of an axis, for words on top of it or below
-EDGE, INSETS = 0.005, 5  # inches that may be cut; how often more room is made
+EDGE, INSETS = 0.005, 7  # inches that may be cut; how often more room is made
+MOST_INSET = 0.12  # of the width
 PANEL = 1.6  # inches; where panels would be narrower, fewer stand in a row
 
 #: Times, as these styles set it; STIX comes with matplotlib, and has its mathematics.
@@ -109,19 +110,22 @@ def within(figure: Figure, engine: Any) -> None:
     than it, or those of a legend, may still stand over the edge.
     """
     left = right = 0.0
-    width, room = figure.get_figwidth(), ROOM
-    for _ in range(INSETS):
+    width = figure.get_figwidth()
+    for turn in range(INSETS):
         engine.execute(figure)
         box = figure.get_tightbbox()
-        if max(-box.x0, box.x1 - width) > EDGE and room > 1.0:  # first with narrower words
-            room = 1.0
-            fit(figure, FigureCanvasAgg(figure).get_renderer(), room)
-            continue
-        left += max(-box.x0, 0.0) / width
-        right += max(box.x1 - width, 0.0) / width
-        if max(-box.x0, box.x1 - width) <= EDGE or left + right > 0.5:
+        over = max(-box.x0, 0.0), max(box.x1 - width, 0.0)
+        if max(over) <= EDGE:
             return
+        fit(figure, FigureCanvasAgg(figure).get_renderer(), 1.0)  # narrower words first
+        if turn:
+            left, right = left + over[0] / width, right + over[1] / width
+        if left + right > MOST_INSET:  # too narrow for its words, whatever is done
+            left = right = 0.0
+            break
         engine.set(rect=(left, 0.0, 1.0 - left - right, 1.0))
+    engine.set(rect=(left, 0.0, 1.0 - left - right, 1.0))
+    engine.execute(figure)
 
 
 def fit(figure: Figure, renderer: RendererBase, room: float = ROOM) -> None:

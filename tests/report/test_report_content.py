@@ -36,7 +36,9 @@ def test_a_claim_has_all_its_parts(page, folder):
     assert '<a href="rates.curve.csv">rates.curve.csv</a>' in text
     assert text.count("<svg") == 2
     assert text.count('role="img"') == 2
-    assert "2 panels. Panel 1, squared loss, up: expected loss" in text  # text alternative
+    assert (
+        "3 panels. Panel 1, mixture, squared: log law, up: expected loss" in text
+    )  # text alternative
     assert str(folder) not in text
 
 
