@@ -4,7 +4,8 @@ import re
 
 import pytest
 from commands import refusal
-from matplotlib import font_manager
+from matplotlib import font_manager, rcParams
+from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from report_pages import headline, store_tables
 
@@ -88,22 +89,19 @@ def cut(figure):
     return max(-whole.x0, whole.x1 - figure.get_figwidth())
 
 
-def crowded(word):
-    """Words below axes that are wider than these, which layout makes no room for."""
-    figure, axes = style.panels(2)
-    for ax in axes:
-        ax.set_xlabel(word * 20)
-    return figure
-
-
 def edges(word):
-    """What is cut of figures with words of several lengths."""
+    """What is cut of figures whose words are a little wider than the axes above them."""
     found = []
-    with style.context(), venue.printed(venue.width_of(word)):
-        for words in ("of the ", "a ", "words that ", "in "):
-            figure = crowded(words)
+    width = venue.width_of(word)
+    with style.context(), venue.printed(width):
+        for words in ("of the " * 20, "x" * round(7.75 * width.page)):
+            figure, axes = style.panels(2)
+            for ax in axes:
+                ax.set_xlabel(words)
             laid_out(figure)
+            figure.set_dpi(rcParams["savefig.dpi"])  # letters are as wide as they are saved
             found.append(cut(figure))
+            plt.close(figure)
     return found
 
 
