@@ -1,6 +1,7 @@
 """Figures for print: the exact width of a page's column, and text that keeps its size in it."""
 
 import textwrap
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -44,7 +45,8 @@ VENUES = {
 }
 LEAST, MOST = 1.5, 20.0  # inches
 ROOM = 1.12  # of an axis, for words on top of it or below
-EDGE, INSETS = 0.005, 5  # inches that may be cut; how often more room is made
+EDGE, INSETS = 0.005, 7  # inches that may be cut; how often more room is made
+MOST_INSET = 0.12  # of the width
 PANEL = 1.6  # inches; where panels would be narrower, fewer stand in a row
 
 #: Times, as these styles set it; STIX comes with matplotlib, and has its mathematics.
@@ -106,25 +108,38 @@ def within(figure: Figure, engine: Any) -> None:
     """Lay a figure out so that nothing of it is cut at the sides of its page.
 
     Layout makes room for axes with their labels and ticks; words on top of an axis that are wider
-    than it, or those of a legend, may still stand over the edge.
+    than it, or those of a legend, may still stand over the edge. Where a page is too narrow for
+    all of them, they stay as they were.
     """
+    engine.execute(figure)
+    words = [(t, t.get_text()) for ax in figure.axes for t in (ax.title, ax.xaxis.label)]
+    places = [(ax, ax.get_position()) for ax in figure.axes]
     left = right = 0.0
-    width, room = figure.get_figwidth(), ROOM
-    for _ in range(INSETS):
-        engine.execute(figure)
-        box = figure.get_tightbbox()
-        if max(-box.x0, box.x1 - width) > EDGE and room > 1.0:  # first with narrower words
-            room = 1.0
-            fit(figure, FigureCanvasAgg(figure).get_renderer(), room)
-            continue
-        left += max(-box.x0, 0.0) / width
-        right += max(box.x1 - width, 0.0) / width
-        if max(-box.x0, box.x1 - width) <= EDGE or left + right > 0.5:
-            return
-        engine.set(rect=(left, 0.0, 1.0 - left - right, 1.0))
+    width = figure.get_figwidth()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)  # axes that collapse
+        for turn in range(INSETS):
+            box = figure.get_tightbbox()
+            over = max(-box.x0, 0.0), max(box.x1 - width, 0.0)
+            if max(over) <= EDGE:
+                return
+            _narrow(figure, FigureCanvasAgg(figure).get_renderer(), 1.0)  # narrower words first
+            if turn:
+                left, right = left + over[0] / width, right + over[1] / width
+            if left + right > MOST_INSET:
+                break
+            engine.set(rect=(left, 0.0, 1.0 - left - right, 1.0))
+            try:
+                engine.execute(figure)
+            except UserWarning:
+                break
+    for text, said in words:
+        text.set_text(said)
+    for ax, place in places:
+        ax.set_position(place)
 
 
-def fit(figure: Figure, renderer: RendererBase, room: float = ROOM) -> None:
+def fit(figure: Figure, renderer: RendererBase) -> None:
     """Break lines of text, and legends, that are wider than what they stand on."""
     whole = float(figure.bbox.width)
     for legend in list(figure.legends):
@@ -136,10 +151,16 @@ def fit(figure: Figure, renderer: RendererBase, room: float = ROOM) -> None:
     for text in (getattr(figure, "_supxlabel", None), getattr(figure, "_suptitle", None)):
         if text is not None:
             _break(text, whole, renderer)
+    _narrow(figure, renderer, ROOM)
+    for ax in figure.axes:
+        _break(ax.yaxis.label, float(ax.bbox.height) * 1.05, renderer, upright=True)
+
+
+def _narrow(figure: Figure, renderer: RendererBase, room: float) -> None:
+    """Break the words on top of axes and below that are wider than `room` times these."""
     for ax in figure.axes:
         for text in (ax.title, ax.xaxis.label):
             _break(text, float(ax.bbox.width) * room, renderer)
-        _break(ax.yaxis.label, float(ax.bbox.height) * 1.05, renderer, upright=True)
 
 
 def _columns(figure: Figure, legend: Legend, columns: int) -> Legend:
