@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # the same names for type checkers and editors, which run not
     from motsim.mixture.schedule import Descent, Stage
     from motsim.mixture.training import train
     from motsim.rates import decide, rate
+    from motsim.running.calling import sweep
 
 __version__ = "0.1.0"
 
@@ -38,6 +39,7 @@ _HOME = {
     "result_of_losses": "experiments.losses",
     "decide": "rates",
     "rate": "rates",
+    "sweep": "running.calling",
 }
 
 __all__ = [
@@ -57,6 +59,7 @@ __all__ = [
     "rate",
     "result_of_losses",
     "sample",
+    "sweep",
     "train",
 ]
 

@@ -1,12 +1,13 @@
-"""What commands print of strangers' words: nothing in it moves a cursor or changes colors."""
+"""What is printed: of strangers' words nothing that moves a cursor, of arrays their shapes."""
 
 import contextlib
 import re
 import sys
 from collections.abc import Iterator
+from dataclasses import fields
 from typing import Any, TextIO, cast
 
-__all__ = ["one_line", "printable", "printed"]
+__all__ = ["brief", "one_line", "printable", "printed"]
 
 #: Control characters but for tabs and line ends, what turns the direction of text, and halves of
 #: characters (in names of files), which most streams refuse.
@@ -29,6 +30,22 @@ def one_line(text: str) -> str:
     'a\\nb\t'
     """
     return printable(text).replace("\n", r"\n")
+
+
+def brief(thing: Any) -> str:
+    """Return a dataclass as its fields, arrays as their shapes: for ``__repr__``."""
+    parts = []
+    for field in fields(thing):
+        value = getattr(thing, field.name)
+        shape = getattr(value, "shape", None)
+        if shape is not None:
+            text = f"array{tuple(shape)}" if shape else repr(value)
+        elif isinstance(value, dict):
+            text = f"{{{', '.join(map(repr, value))}}}"
+        else:
+            text = repr(value)
+        parts.append(f"{field.name}={text}")
+    return f"{type(thing).__name__}({', '.join(parts)})"
 
 
 class _Printable:

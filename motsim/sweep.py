@@ -3,12 +3,14 @@
 import argparse
 import os
 import shlex
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from motsim.commands.answer import answer
-from motsim.commands.parser import CommandParser, add_run_options, positive_integer
+from motsim.commands.called import CalledModule
+from motsim.commands.parser import CommandParser, add_run_options, positive_integer, shard_name
 
 if TYPE_CHECKING:  # the command answers --help without loading numpy
     from motsim.plans.plan import Cell, Sweep
@@ -17,6 +19,8 @@ if TYPE_CHECKING:  # the command answers --help without loading numpy
     from motsim.running.session import Session
 
 __all__ = ["CommandParser", "main"]
+
+sys.modules[__name__].__class__ = CalledModule  # motsim.sweep("my.toml"), also once it is loaded
 
 PROGRAM = "python -m motsim.sweep"
 HEADLINE = "rates"
@@ -64,7 +68,7 @@ def parser() -> argparse.ArgumentParser:
     )
     options.add_argument("--retry-failed", action="store_true", help="run failed runs again")
     options.add_argument("--no-figure", action="store_true", help="tables and verdicts only")
-    options.add_argument("--shard", type=_shard, metavar="I/N", help="run one of N shares")
+    options.add_argument("--shard", type=shard_name, metavar="I/N", help="run one of N shares")
     tasks = options.add_argument_group("instead of running").add_mutually_exclusive_group()
     tasks.add_argument("--list", action="store_true", help="list the sweeps")
     tasks.add_argument("--dry-run", action="store_true", help="print the runs and their time")
@@ -75,12 +79,6 @@ def parser() -> argparse.ArgumentParser:
     tasks.add_argument("--free", metavar="HOLDER", help="take away the runs of one that has ended")
     tasks.add_argument("--schema", action="store_true", help="print the JSON schema of sweep files")
     return options
-
-
-def _shard(text: str) -> Any:
-    from motsim.running.shards import Shard
-
-    return Shard.parse(text)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -30,6 +30,7 @@ NAMES = [
     "rate",
     "result_of_losses",
     "sample",
+    "sweep",
     "train",
 ]
 
@@ -63,7 +64,10 @@ def raises_unsaid(thing):
     return bool(raises) and "\n    Raises\n    ------\n" not in (thing.__doc__ or "")
 
 
-PUBLIC = [f"{home.__name__}.{name}" for home in (motsim, motsim.testing) for name in home.__all__]
+PUBLIC = [
+    "motsim.running.calling.sweep" if name == "sweep" else f"{home.__name__}.{name}"
+    for home in (motsim, motsim.testing) for name in home.__all__
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", PUBLIC)

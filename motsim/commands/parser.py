@@ -4,12 +4,18 @@ import argparse
 import re
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from motsim.checks import did_you_mean
 from motsim.commands.door import spoken
 
-__all__ = ["CommandParser", "add_run_options", "first_seed", "folder_name", "positive_integer"]
+if TYPE_CHECKING:
+    from motsim.running.shards import Shard
+
+__all__ = [
+    "CommandParser", "add_run_options", "first_seed", "folder_name", "positive_integer",
+    "shard_name",
+]  # fmt: skip
 
 CHOICE = re.compile(r"invalid choice: '(.*)' \(choose from (.*)\)")
 
@@ -69,6 +75,13 @@ def first_seed(text: str) -> int:
             f"must be a whole number from 0 to {LAST_START}; got {text!r}"
         )
     return value
+
+
+def shard_name(text: str) -> "Shard":
+    """Read I/N, one of N shares."""
+    from motsim.running.shards import Shard
+
+    return Shard.parse(text)
 
 
 def add_run_options(options: argparse.ArgumentParser) -> None:

@@ -17,6 +17,7 @@ from motsim.mixture.engine.layout import (
 from motsim.mixture.engine.reduction import reduce_problem
 from motsim.mixture.model import Loss, Model, ModelParameters, Routing, check_routing
 from motsim.mixture.points import Points
+from motsim.printing import brief
 
 __all__ = ["Evaluation", "evaluate", "evaluate_in_reduction", "evaluator", "loss_and_gradients"]
 
@@ -24,7 +25,7 @@ Floats = NDArray[np.float64]
 MAX_WEIGHTS = 4_000_000  # attention weights computed at a time
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Evaluation:
     """Everything a model says about each point, noise-free.
 
@@ -51,6 +52,9 @@ class Evaluation:
     routed: NDArray[np.int64]
     prediction: Floats
     attention: Floats
+
+    def __repr__(self) -> str:
+        return brief(self)
 
 
 def loss_and_gradients(

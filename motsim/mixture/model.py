@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motsim.checks import check_choice, check_integer
+from motsim.printing import brief
 from motsim.randomness import generator
 
 __all__ = [
@@ -120,7 +121,7 @@ class Routing:
         return rng.gumbel(0.0, self.scale, shape)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ModelParameters:
     """Parameters, or their gradients.
 
@@ -136,6 +137,9 @@ class ModelParameters:
     ffn: Floats
     attention: Floats
     gate: Floats
+
+    def __repr__(self) -> str:
+        return brief(self)
 
     def is_finite(self) -> bool:
         """Whether every number is finite."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from motsim.checks import check_integer
 from motsim.mixture.data import GRAM_TOLERANCE, MAX_TOKEN_NUMBERS, Mixture, Signals
+from motsim.printing import brief
 from motsim.randomness import generator
 
 __all__ = ["Closed", "Points", "Sharing", "population", "sample", "shared_draws"]
@@ -21,7 +22,7 @@ Sharing = Literal["none", "mirror", "distractor"]
 Closed = Literal["none", "mirror", "distractor", "signs"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Points:
     """Weighted labeled points: the exact population, or a finite sample with equal weights.
 
@@ -50,6 +51,9 @@ class Points:
     signals: Signals
     mirrored: bool = False
     draws: NDArray[np.int64] | None = None
+
+    def __repr__(self) -> str:
+        return brief(self)
 
     @property
     def num_classes(self) -> int:

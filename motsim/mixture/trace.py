@@ -3,12 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from motsim.mixture.model import ModelParameters
 from motsim.mixture.status import Status
+from motsim.printing import brief
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+    from matplotlib.figure import Figure
 
 __all__ = ["FlowCost", "StageBounds", "Status", "Trace", "first_hits", "thinned_steps"]
 
@@ -43,7 +51,7 @@ class FlowCost:
     ended_by_rounding: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Trace:
     """Record of one run.
 
@@ -84,6 +92,34 @@ class Trace:
     final_loss: float
     flow: FlowCost | None = None
     flow_times: Floats | None = None
+
+    def frame(self) -> "pd.DataFrame":
+        """Return the loss curve as a table: stage, step, loss; a row a kept step."""
+        import pandas as pd
+
+        ends = np.array([stage.stop for stage in self.stages])
+        place = np.searchsorted(ends, self.trace_steps).clip(max=max(len(ends) - 1, 0))
+        names = [self.stages[i].name if self.stages else "" for i in place]
+        return pd.DataFrame({"stage": names, "step": self.trace_steps, "loss": self.trace_losses})
+
+    def plot(self, path: "str | Path | None" = None) -> "Figure":
+        """Draw the loss against steps, with the stages; save it if a path is given."""
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(5.0, 3.2), layout="constrained")
+        axes = figure.subplots()
+        axes.plot(self.trace_steps, self.trace_losses, color="black", linewidth=1.2)
+        axes.set(yscale="log", xlabel="steps", ylabel="expected loss (noise-free routing)")
+        for stage in self.stages:
+            axes.axvline(stage.start, color="0.8", linewidth=0.8, zorder=0)
+            axes.text(stage.start, 1.01, f" {stage.name}", fontsize=7, va="bottom",
+                      transform=axes.get_xaxis_transform())  # fmt: skip
+        if path is not None:
+            figure.savefig(path)
+        return figure
+
+    def __repr__(self) -> str:
+        return brief(self)
 
 
 def first_hits(curve: Floats, targets: Floats) -> NDArray[np.int64]:

@@ -46,7 +46,7 @@ class TablesError(ValueError):
     """A table is missing or stale; the message names the command that makes it."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Tables:
     """All tables of one sweep.
 
@@ -67,6 +67,17 @@ class Tables:
     meta: dict[str, Any]
     main: pd.DataFrame
     others: dict[str, pd.DataFrame]
+
+    def __repr__(self) -> str:
+        beside = f", {', '.join(self.others)}" if self.others else ""
+        size = f"{len(self.main)} rows of {self.meta.get('runs', '?')} runs"
+        return f"Tables({self.name}, {self.meta.get('tier', '?')} tier: {size}{beside})"
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        head = self.main.head(10).to_html(index=False, border=0)
+        return f"<p><strong>{escape(repr(self))}</strong></p>\n{head}"
 
     @property
     def labels(self) -> list[str]:
