@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from motsim.running.ray_address import PATIENCE
-from tests.ray_cluster import PATIENT, RayCluster
+from tests.ray_cluster import OPEN, PATIENT, RayCluster
 
 pytestmark = [
     pytest.mark.skipif(
@@ -102,7 +102,7 @@ def test_jobs_beside_a_known_cluster(probe, tmp_path):
         ):
             out = tmp_path / place
             code, errors = call(
-                name, "--backend", "ray", *words, "--jobs", 1, "--out", out, **known
+                name, "--backend", "ray", *words, "--jobs", 1, "--out", out, **OPEN, **known
             )
             assert (code, errors) == (0, [])
             assert len(pd.read_csv(out / "probe.csv")) == 4
@@ -119,7 +119,7 @@ def test_a_node_without_motsim_is_one_line_and_no_dying_run(probe, tmp_path, pro
     name = probe("")
     with RayCluster(PYTHONPATH=str(site)) as cluster:
         words = ("--backend", "ray", "--scheduler", cluster.address, "--out", tmp_path / "out")
-        found, errors = call(name, *words, program=program)
+        found, errors = call(name, *words, program=program, **OPEN)
     assert found == code, errors
     if code == 2:
         assert len(errors) == 1
