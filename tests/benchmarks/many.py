@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 MOST_MB = 400
 STEEPEST = 1.15  # exponent of time in the number of runs, that of a start taken off
 SWEEP = 'title = "Many"\nkind = "probe"\nseeds = {}\n[grid]\nlevel = {}\n'
-START = "import motsim.sweep, motsim.running.session, motsim.report.__main__, figures"
+START = "import motsim.sweep, motsim.running.session, motsim.report.__main__, motsim.figures"
 FILL = """
 import sys
 from pathlib import Path
