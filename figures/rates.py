@@ -31,9 +31,9 @@ POWERS = {
     "single-1-logistic": ("1 head", 7),
     "single-4-logistic": ("4 heads", 9),
     "single-16-logistic": ("16 heads", 0),
-    "single-1-squared": ("1 head, squared", 7),
-    "single-4-squared": ("4 heads, squared", 9),
-    "single-16-squared": ("16 heads, squared", 0),
+    "single-1-squared": ("1 head", 7),
+    "single-4-squared": ("4 heads", 9),
+    "single-16-squared": ("16 heads", 0),
 }
 #: What the panels of the loss show: a logarithm is straight on a linear axis of steps.
 TITLES = ("mixture, squared: log law", "single, squared: powers", "logistic: powers")
@@ -119,6 +119,8 @@ def logarithms(main: pd.DataFrame, ax: Axes) -> None:
 
 def powers(main: pd.DataFrame, ax: Axes) -> None:
     """Draw T(eps) of what is no logarithm on two logarithmic axes, with its exponent."""
+    ends: list[tuple[float, float, str, int]] = []
+    below_lines: list[tuple[str, int]] = []  # of the squared loss: they end among the others
     for case, (label, place) in POWERS.items():
         rows = main[main["case"] == case]
         gated = bool(rows["covered_classes"].notna().any()) if len(rows) else False
@@ -132,20 +134,39 @@ def powers(main: pd.DataFrame, ax: Axes) -> None:
         seen = (hits > 0).all(axis=0)
         if not seen.any():
             continue
-        ax.plot(1 / epsilons[seen], np.median(times[:, seen], axis=0), **look)
+        middle = np.median(times[:, seen], axis=0)
+        ax.plot(1 / epsilons[seen], middle, **look)
         decision = case_decision(rows, NUM_CLASSES if gated else None)
         text = f"{label}: "
         text += f"p = {decision.exponent:.2f}" if decision.law != "inconclusive" else "undecided"
-        ax.plot([], [], **look, label=text)
-    x = np.array([1e7, 1e12])
-    ax.plot(x, 0.02 * x, color="0.6", lw=0.8)
-    ax.annotate("slope 1", (1e10, 2e8), (2, -10), textcoords="offset points", fontsize=6.5,
-                color="0.4")  # fmt: skip
+        below = decision.eps_range[1]
+        if below < 0.99 * epsilons[seen].max():  # another regime above
+            at = int(np.abs(np.log(epsilons[seen] / below)).argmin())
+            ax.plot(1 / epsilons[seen][at], middle[at], "o", color=look["color"], ms=3.5, mfc="w")
+        if squared:
+            below_lines.append((text, place))
+        else:
+            ends.append((1 / epsilons[seen].min(), middle[epsilons[seen].argmin()], text, place))
     ax.set_xscale("log")
     ax.set_yscale("log")
-    bottom, top = ax.get_ylim()
-    ax.set_ylim(bottom, top**1.3)  # room for the legend
-    style.legend(ax, loc="upper left", fontsize=6.5)
+    ax.set_xlim(right=1e19)  # room for the labels
+    label_ends(ends, ax)
+    height = 0.29
+    for text, color in [("squared loss, dotted", "0.2"),
+                        *((text, style.ink(place)) for text, place in below_lines)]:  # fmt: skip
+        ax.text(0.98, height, text, transform=ax.transAxes, ha="right", fontsize=6.5, color=color)
+        height -= 0.06
+    ax.text(0.03, 0.97, "○ the power\n   begins", transform=ax.transAxes, fontsize=6.5, va="top")
+
+
+def label_ends(ends: list[tuple[float, float, str, int]], ax: Axes) -> None:
+    """Label lines (x, y, text, color) at their right ends, apart from each other."""
+    gap, height, before = 0.055 * np.ptp(np.log10(ax.get_ylim())), -np.inf, 0.0
+    for x, y, text, place in sorted(ends):
+        height = max(height + gap, np.log10(y)) if x == before else np.log10(y)
+        before = x
+        ax.annotate(text, (x, y), (2 * x, 10**height), textcoords="data", fontsize=6.5,
+                    va="center", color=style.ink(place))  # fmt: skip
 
 
 def loss_curves(curve: pd.DataFrame, loss: str, ax: Axes, *, straight: bool = False) -> None:
