@@ -67,6 +67,8 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'motsim' has no attribute {name!r}")
+    if name == "sweep":  # the command's module, which can be called: one thing, however imported
+        return import_module("motsim.sweep")
     return getattr(import_module(f"motsim.{_HOME[name]}"), name)
 
 

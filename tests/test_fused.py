@@ -18,6 +18,7 @@ from motsim.mixture.engine.layout import (
 from motsim.mixture.engine.parts import in_parts
 from motsim.mixture.kernels import descent, fused, routing
 from motsim.mixture.kernels.arguments import part_of
+from motsim.mixture.kernels.frozen import pass_frozen
 from motsim.mixture.kernels.phases import BOTH
 from motsim.mixture.kernels.routes import FUSED, Route
 from motsim.mixture.model import Model, ModelParameters, Routing
@@ -33,7 +34,7 @@ def step_in_sweeps(parameters, parts, place, rule, work, gradient):
     batch = part_of(parts, place)
     descent.route(parameters, batch, rule, work, np.zeros((0, 0)))
     dense = descent.serves_all(batch, rule, work)
-    descent.pass_all(parameters, batch, rule, work, gradient, BOTH, dense)
+    pass_frozen(parameters, batch, rule, work, gradient, BOTH, dense)
     loss = descent.noise_free_loss(batch, rule, work)
     routing.gate_gradient(work.gates, work.by_gate, batch, work, gradient.gate)
     return loss

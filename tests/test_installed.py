@@ -179,8 +179,10 @@ def test_figures_by_their_short_name_in_a_clone(places, tmp_path):
     """`python -m figures`, where the folder lies; an install has no such name."""
     clone = places["editable"]
     assert "WIDTH" in called(clone, clone, "-m", "figures", "--help").stdout
-    code = "import importlib.util as u; print(u.find_spec('figures'))"
-    assert called(places["wheel"], tmp_path, "-I", "-c", code).stdout == "None\n"
+    # Nothing else on the path: what runs the tests may itself be an editable install.
+    code = f"""import sys; sys.path.insert(0, {str(places["wheel"])!r}); import importlib.util as u
+print(u.find_spec("figures"), u.find_spec("motsim") is not None)"""
+    assert called(places["wheel"], tmp_path, "-I", "-S", "-c", code).stdout == "None True\n"
 
 
 @pytest.mark.slow

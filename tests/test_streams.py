@@ -89,7 +89,8 @@ def test_control_without_care_each_is_a_traceback(call):
 
 
 @pytest.mark.parametrize("pause", [0.0, 0.05, 0.3])
-def test_ctrl_c_twice_is_no_traceback(kinds, tmp_path, pause):
+@pytest.mark.parametrize("after", [0.3, 2.0])  # workers are starting, or run
+def test_ctrl_c_twice_is_no_traceback(kinds, tmp_path, pause, after):
     (tmp_path / "probe.toml").write_text(SWEEP.format(seconds=20.0))
     process = subprocess.Popen(
         [sys.executable, "-m", "motsim.sweep", "probe.toml", "--jobs", "2", "--progress", "plain"],
@@ -98,7 +99,7 @@ def test_ctrl_c_twice_is_no_traceback(kinds, tmp_path, pause):
     )  # fmt: skip
     try:
         process.stderr.readline()  # it has begun
-        time.sleep(2.0)
+        time.sleep(after)
         for _ in range(2):
             os.killpg(process.pid, signal.SIGINT)
             time.sleep(pause)

@@ -3,8 +3,10 @@
 import logging
 import math
 import os
+import signal
+import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -169,7 +171,9 @@ def _answers(tasks: Iterator[Any], backend: Backend) -> Generator[list[Done], No
             return_as="generator_unordered", batch_size=1, pre_dispatch=backend.ahead, **options
         )
         try:
-            for answers in workers(tasks):
+            with _unheard():
+                found = workers(tasks)
+            for answers in found:
                 yield answers or []  # None: its worker died
         except backend.died:
             return
@@ -181,6 +185,22 @@ def _answers(tasks: Iterator[Any], backend: Backend) -> Generator[list[Done], No
             raise BackendError(
                 f"the {backend.name} cluster failed: {type(error).__name__}: {error}"
             ) from error
+
+
+@contextmanager
+def _unheard() -> Iterator[None]:
+    """Ctrl-C is not heard by processes that start here: this one ends them, without tracebacks.
+
+    A terminal sends it to all of them, also to one that is still importing.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def grouped(cells: Sequence[Cell], jobs: int) -> Iterator[list[Cell]]:

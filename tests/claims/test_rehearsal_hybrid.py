@@ -52,7 +52,7 @@ def test_random_sets_are_the_same_for_each_strategy():
     np.testing.assert_array_equal(drawn[0].tasks.gram, drawn[1].tasks.gram)
     assert not np.array_equal(drawn[1].tasks.gram, drawn[3].tasks.gram)  # control: another seed
     cosines = drawn[1].tasks.cosines
-    joined = cosines[~np.eye(6, dtype=bool)] > drawn[1].options["threshold"]
+    joined = cosines[~np.eye(6, dtype=bool)] > drawn[1].threshold
     assert joined.any()
     assert not joined.all()
 
