@@ -37,7 +37,9 @@ def losses(kind, state, data):
     ffn, rest = state[: m * r].reshape(m, r), state[m * r :]
     weights = data.get("attention")
     if kind.trains_attention:
-        attention, rest = rest[: m * r * r].reshape(m, r, r), rest[m * r * r :]
+        places = data["places"].astype(int)  # of its states: other numbers meet in no point
+        attention = jnp.zeros(m * r * r).at[places].set(rest[: len(places)]).reshape(m, r, r)
+        rest = rest[len(places) :]
         moved = jnp.einsum("pke,ied->ipkd", tokens, attention)
         weights = jax.nn.softmax(jnp.einsum("ipkd,pld->iplk", moved, tokens), axis=-1)
     u = jnp.einsum("iplk,ipk->ipl", weights, jnp.einsum("pkd,id->ipk", tokens, ffn))

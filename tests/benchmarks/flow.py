@@ -75,10 +75,12 @@ def for_jax(field):
     """The same field for `diffrax_baseline`: what it is of, and its arrays."""
     own, rule = field.derivative, field.derivative.rule
     kind = Kind(len(field.value.ffn), own.tokens.shape[2], rule.cubic, rule.logistic, rule.gated,
-                rule.routing_scale, rule.attention_rate > 0.0)  # fmt: skip
+                rule.routing_scale, rule.trains_attention)  # fmt: skip
     data = {"tokens": own.tokens, "labels": own.labels, "weights": own.weights, "sums": own.sums}
     if not kind.trains_attention:
         data["attention"] = np.stack([attend(own.tokens, a) for a in field.value.attention])
+    else:
+        data["places"] = next(at for name, at, _ in field.trained if name == "attention")
     return kind, data
 
 
