@@ -23,8 +23,11 @@ from motsim.mixture.engine.parts import in_parts
 from motsim.mixture.engine.reduction import reduce_problem
 from motsim.mixture.engine.stage import keep_attention, stage_rule
 from motsim.mixture.kernels import WIDTH, Parameters, descent, fused, routing, updates
+from motsim.mixture.kernels.frozen import pass_frozen
+from motsim.mixture.kernels.passes import pass_groups
 from motsim.mixture.kernels.phases import BOTH
-from motsim.mixture.kernels.routes import FUSED, choose_route
+from motsim.mixture.kernels.routes import FROZEN, FUSED, SIGNALS, choose_route
+from motsim.mixture.kernels.three import pass_three
 
 CASES = {
     "cubic, M = 16": {"preset": "cubic"},
@@ -57,7 +60,12 @@ def route(count, value, batch, parts, rule, work, gradient, noise):
 @numba.njit(_nrt=False)
 def experts(count, value, batch, parts, rule, work, gradient, noise):
     for _ in range(count):
-        descent.pass_all(value, batch, rule, work, gradient, BOTH, True)
+        if rule.route == FROZEN or rule.route == FUSED:
+            pass_frozen(value, batch, rule, work, gradient, BOTH, True)
+        elif rule.route == SIGNALS:
+            pass_three(value, batch, rule, work, gradient, BOTH, True)
+        else:
+            pass_groups(value, batch, rule, work, gradient, BOTH, True)
 
 
 @numba.njit(_nrt=False)
