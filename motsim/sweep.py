@@ -158,8 +158,8 @@ def _collect(
     progress: "Progress",
 ) -> int:
     """Merge stores; export and report the named sweeps, as far as they are complete."""
+    from motsim.results.export import export
     from motsim.results.store import Store
-    from motsim.results.tables import export
     from motsim.running.shards import collect
 
     folder: Path = arguments.out
@@ -185,7 +185,9 @@ def _collect(
 def _run(
     sweep: "Sweep", cells: "Sequence[Cell]", arguments: argparse.Namespace, session: "Session"
 ) -> int:
-    print(f"{sweep.name}: {sweep.title}", flush=True)
+    from motsim.commands.summary import print_title
+
+    print_title(f"{sweep.name}: {sweep.title}")
     if arguments.shard:
         return _run_shard(sweep, cells, arguments, session)
     tables = session.tables(sweep, cells, arguments.tier)

@@ -1,5 +1,7 @@
 """What the commands print: tables of hitting times and of verdicts, in plain text."""
 
+import shutil
+import sys
 import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -20,6 +22,7 @@ __all__ = [
     "print_findings",
     "print_hitting_times",
     "print_reproduction",
+    "print_title",
     "print_verdicts",
 ]
 
@@ -95,6 +98,12 @@ def is_decade(epsilon: float) -> bool:
     return mantissa in ("1.000", "9.999")
 
 
+def print_title(line: str) -> None:
+    """Print what is run, at once."""
+    width = _too_wide([line])
+    print(textwrap.fill(line, width, subsequent_indent="  ") if width else line, flush=True)
+
+
 def print_conclusion(lines: Sequence[str]) -> None:
     """Print what was found in words, before any table."""
     for line in lines:
@@ -104,14 +113,34 @@ def print_conclusion(lines: Sequence[str]) -> None:
 def print_findings(findings: Sequence[Finding]) -> None:
     """Print verdicts, each with its evidence."""
     print()
-    width = max(len(finding.case) for finding in findings)
-    for finding in findings:
-        mark = "as expected" if finding.as_expected else f"EXPECTED {finding.expected or 'nothing'}"
-        print(f"{finding.case:<{width}}  {finding.verdict:<12}  {finding.measured}  ({mark})")
-        indent = " " * (width + 2)
-        print(
-            textwrap.fill(finding.evidence, WIDTH, initial_indent=indent, subsequent_indent=indent)
-        )
+    places = max(len(finding.case) for finding in findings)
+    heads = [f"{f.case:<{places}}  {f.verdict:<12}  {f.measured}  ({_as(f)})" for f in findings]
+    narrow = _too_wide(heads)
+    for head, finding in zip(heads, findings, strict=True):
+        if narrow:
+            print(f"{finding.case}  {finding.verdict}  ({_as(finding)})")
+            print(_indented(finding.measured, 4, narrow))
+            print(_indented(finding.evidence, 4, narrow))
+        else:
+            print(head)
+            print(_indented(finding.evidence, places + 2, WIDTH))
+
+
+def _as(finding: Finding) -> str:
+    return "as expected" if finding.as_expected else f"EXPECTED {finding.expected or 'nothing'}"
+
+
+def _indented(text: str, places: int, width: int) -> str:
+    indent = " " * places
+    return textwrap.fill(text, width, initial_indent=indent, subsequent_indent=indent)
+
+
+def _too_wide(lines: Sequence[str]) -> int:
+    """Return the width of the terminal if a line does not fit in it, else 0; files take any."""
+    if not sys.stdout.isatty():
+        return 0
+    width = max(shutil.get_terminal_size().columns, 40)
+    return width if any(len(line) > width for line in lines) else 0
 
 
 def print_claims(claims: Mapping[str, Claim]) -> None:
@@ -133,8 +162,11 @@ def print_verdicts(
     stand, alone = 0, 0
     for name, findings in verdicts.items():
         claim, joint = claims[name], together.get(name)
-        print(f"\n{name}  ({claim.kind})  {claim.prediction}")
         width = max(len(finding.case) for finding in findings)
+        first = f"{name}  ({claim.kind})  {claim.prediction}"
+        lines = [f"{'':<{width}}  {'':<14}  predicted: {f.predicted}" for f in findings]
+        narrow = _too_wide([first, *lines, *(f"{'':<{width + 18}}{f.measured}" for f in findings)])
+        print("\n" + (textwrap.fill(first, narrow, subsequent_indent="  ") if narrow else first))
         for finding in findings:
             mark = "" if finding.as_expected else f"   <- RECORDED: {finding.expected or 'nothing'}"
             verdict: str = finding.verdict
@@ -142,6 +174,11 @@ def print_verdicts(
                 stand += finding.case in joint
                 alone += finding.case not in joint
                 verdict += "" if finding.case in joint else " *"
+            if narrow:
+                print(f"  {finding.case}  {verdict}{mark}")
+                print(_indented(finding.measured, 6, narrow))
+                print(_indented(f"predicted: {finding.predicted}", 6, narrow))
+                continue
             print(f"  {finding.case:<{width}}  {verdict:<12}  {finding.measured}{mark}")
             print(f"  {'':<{width}}  {'':<12}  predicted: {finding.predicted}")
     everything = [finding for found in verdicts.values() for finding in found]
