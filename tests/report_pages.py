@@ -8,8 +8,8 @@ import numpy as np
 
 from motsim.experiments.result import Result
 from motsim.plans.loading import load_sweep
+from motsim.results.export import export
 from motsim.results.store import Store
-from motsim.results.tables import export
 
 HOSTILE = "<script>document.title = 'broken into'</script><img src=x onerror=alert(1)>"
 MINE = """

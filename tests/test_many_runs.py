@@ -7,7 +7,7 @@ import pytest
 
 from motsim.experiments.result import Result
 from motsim.plans.loading import load_sweep
-from motsim.results import tables
+from motsim.results import export
 from motsim.results.store import Store
 
 ROWS = 300
@@ -17,7 +17,7 @@ FEW, MANY = 20, 100
 @pytest.fixture
 def peak(kinds, tmp_path, monkeypatch):
     """peak(runs, kept): bytes at most while so many runs are exported; tables are not read back."""
-    monkeypatch.setattr(tables, "load_tables", lambda name, folder: None)
+    monkeypatch.setattr(export, "load_tables", lambda name, folder: None)
 
     def measured(runs, kept):
         folder = tmp_path / str(runs)
@@ -26,7 +26,7 @@ def peak(kinds, tmp_path, monkeypatch):
         file.write_text(f'title = "Many"\nkind = "probe"\nseeds = {runs}\n')
         sweep = load_sweep(str(file))
         cells = sweep.cells()
-        monkeypatch.setattr(tables, "KEPT_VALUES", kept)
+        monkeypatch.setattr(export, "KEPT_VALUES", kept)
         with Store(folder) as store:
             with store.together():
                 for cell in cells if not store.settled() else ():
@@ -38,7 +38,7 @@ def peak(kinds, tmp_path, monkeypatch):
             gc.collect()
             tracemalloc.start()
             try:
-                tables.export(store, sweep, "quick", cells, folder)
+                export.export(store, sweep, "quick", cells, folder)
                 return tracemalloc.get_traced_memory()[1]
             finally:
                 tracemalloc.stop()

@@ -12,8 +12,9 @@ from motsim.plans.loading import load_sweep
 from motsim.printing import CONTROL
 from motsim.rates.__main__ import main as rates
 from motsim.results.columns import guarded
+from motsim.results.export import export
 from motsim.results.store import Store
-from motsim.results.tables import export, load_tables
+from motsim.results.tables import load_tables
 from motsim.sweep import main
 
 ESCAPE = "\x1b[8mhidden\x1b[0m\x9b2J\x07\x08\u202egpj"

@@ -8,8 +8,9 @@ import pytest
 import motsim.results.tables
 from motsim.experiments.result import Result
 from motsim.plans.loading import load_sweep
+from motsim.results.export import export
 from motsim.results.store import Store
-from motsim.results.tables import export, load_tables
+from motsim.results.tables import load_tables
 
 
 @pytest.fixture

@@ -13,9 +13,10 @@ import pytest
 import motsim.results.tables
 from motsim.experiments.result import Result
 from motsim.plans.loading import load_sweep
+from motsim.results.export import export
 from motsim.results.ownership import myself
 from motsim.results.store import SCHEMA, Store
-from motsim.results.tables import Tables, TablesError, export, load_tables
+from motsim.results.tables import Tables, TablesError, load_tables
 
 TEXT = """
 title = "Two cases"

@@ -12,8 +12,8 @@ from motsim.claims._recorded import judged
 from motsim.claims._together import stands_together
 from motsim.plans.loading import load_sweep
 from motsim.plans.plan import SweepError, Tier
+from motsim.results.export import export
 from motsim.results.store import FAILED, Store
-from motsim.results.tables import export
 from motsim.running.backends import Backend
 from motsim.running.worker import prepare_worker
 from motsim.threads import one_thread

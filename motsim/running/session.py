@@ -7,8 +7,9 @@ from pathlib import Path
 
 from motsim.experiments.protocol import Kind
 from motsim.plans.plan import Cell, Sweep
+from motsim.results.export import export
 from motsim.results.store import FAILED, Store
-from motsim.results.tables import Tables, export
+from motsim.results.tables import Tables
 from motsim.running.backends import Backend
 from motsim.running.progress import Count, Progress
 from motsim.running.runner import run_cells

@@ -39,7 +39,7 @@ import sys
 from pathlib import Path
 from motsim.plans.loading import load_sweep
 from motsim.results.store import Store
-from motsim.results.tables import export
+from motsim.results.export import export
 sweep, folder = load_sweep(sys.argv[1]), Path(sys.argv[2])
 with Store(folder) as store:
     export(store, sweep, "quick", sweep.cells("quick"), folder)

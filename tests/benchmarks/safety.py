@@ -29,8 +29,8 @@ os.environ["PYTHONPATH"] = os.pathsep.join([str(FAULTS / "site"), str(ROOT)])
 from motsim.experiments import trial  # noqa: E402
 from motsim.experiments.result import Result  # noqa: E402
 from motsim.plans.loading import load_sweep  # noqa: E402
+from motsim.results.export import export  # noqa: E402
 from motsim.results.store import Store  # noqa: E402
-from motsim.results.tables import export  # noqa: E402
 from motsim.running.runner import run_cells  # noqa: E402
 
 SHORT = Result("done", {"total": 0.1, "first": 0.3}, {})

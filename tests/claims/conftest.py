@@ -7,8 +7,8 @@ import pytest
 
 from motsim.extras import MissingExtraError
 from motsim.plans.loading import load_sweep
+from motsim.results.export import export
 from motsim.results.store import Store
-from motsim.results.tables import export
 from motsim.running.runner import run_cells
 
 #: Networks take minutes: the tests train these cases, `-m slow` all.

@@ -6,6 +6,7 @@ import os
 import random
 import signal
 import sqlite3
+import string
 import subprocess
 import sys
 import time
@@ -22,6 +23,11 @@ ROOT = HERE.parents[1]
 
 #: Seed of every random choice of the suite: `MOTSIM_FAULT_SEED=7 pytest tests/faults`.
 SEED = int(os.environ.get("MOTSIM_FAULT_SEED", "0"))
+LETTERS = string.ascii_letters + string.digits + "-_/.\x1b\x07\u202e\n é"
+
+
+def word(rng):
+    return "x" + "".join(rng.choice(LETTERS) for _ in range(rng.randrange(1, 12)))
 
 
 def choices(name):

@@ -15,8 +15,9 @@ from motsim.plans.loading import load_sweep
 from motsim.realdata.source import _hashed, fingerprint
 from motsim.repair import main as repair
 from motsim.report.__main__ import main as report
+from motsim.results.export import export
 from motsim.results.store import Store
-from motsim.results.tables import TablesError, export, load_tables
+from motsim.results.tables import TablesError, load_tables
 from motsim.sweep import main as sweep
 from motsim.verify import main as verify
 from tests.commands import refusal

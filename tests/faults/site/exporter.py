@@ -9,8 +9,8 @@ if __name__ == "__main__":
     driver.install()
     from motsim.experiments import kind_module
     from motsim.plans.loading import load_sweep
+    from motsim.results.export import export
     from motsim.results.store import Store
-    from motsim.results.tables import export
 
     sweep, stores, folder = sys.argv[1], sys.argv[2:4], Path(sys.argv[4])
     found = load_sweep(sweep)

@@ -17,8 +17,8 @@ import numpy as np
 from motsim.claims import claim_module
 from motsim.experiments import kind_module
 from motsim.plans.loading import load_sweep
+from motsim.results.export import export
 from motsim.results.store import Store
-from motsim.results.tables import export
 from motsim.running.runner import run_cells
 
 
