@@ -4,6 +4,9 @@ import os
 import signal
 from pathlib import Path
 
+# Before NumPy: where tests fill the cores, threads of BLAS only wait for each other.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import pytest
 from joblib.externals.loky import get_reusable_executor
 

@@ -10,12 +10,7 @@ from motsim.plans.loading import load_sweep
 from motsim.results.export import export
 from motsim.results.store import Store
 from motsim.running.runner import run_cells
-
-#: Networks take minutes: the tests train these cases, `-m slow` all.
-BOUNDED = {
-    "rehearsal-deep": ["rotation", "pairs-labels", "gentle-rotation"],
-    "realdata": ["simple", "complex", "complex-large-batches"],
-}
+from tests.claims.bounded import bounded_cells
 
 
 @pytest.fixture(scope="session")
@@ -31,17 +26,18 @@ def results(tmp_path_factory) -> Path:
 def run_sweep(results):
     """run_sweep(name, seeds=None, cases=None, **overrides) -> Tables.
 
-    Overrides break a sweep on purpose; `cases` keeps some of its cases, "all" even of those that
-    are `BOUNDED`.
+    The runs within the claim's bound (`bounded.py`). Overrides break a sweep on purpose, `seeds`
+    and `cases` choose runs; with any of these there is no bound. `cases="all"`: the whole tier.
     """
 
     def run(name, seeds=None, cases=None, **overrides):
         sweep = load_sweep(name)
         cells = sweep.cells("quick", overrides, seeds)
-        kept = BOUNDED.get(name) if cases is None else cases
-        if kept not in (None, "all"):
-            cells = [cell for cell in cells if cell.labels["case"] in kept]
-            assert cells, f"no case of {name} is in {kept}"
+        if cases not in (None, "all"):
+            cells = [cell for cell in cells if cell.labels["case"] in cases]
+            assert cells, f"no case of {name} is in {cases}"
+        elif not overrides and not seeds and cases is None:
+            cells = bounded_cells(sweep, cells)
         folder = results
         if overrides or seeds or cases:  # no other process may export tables of this name here
             folder = results / "broken" / os.environ.get("PYTEST_XDIST_WORKER", "")
