@@ -12,7 +12,7 @@ from motsim.running.judging import judge_claims
 from motsim.running.runner import run_cells
 from motsim.verify import main
 
-NAMES = ["rehearsal-theory", "rehearsal-memory"]
+NAMES = ["label-noise", "simple-data"]
 
 
 @pytest.fixture(scope="module")

@@ -328,16 +328,16 @@ def test_control_a_wrong_record_fails_the_standing_check(tmp_path, capsys, monke
     """
     turned = tuple(replace(row, verdict=row.verdict.opposite) for row in _recorded.rows())
     monkeypatch.setattr(_recorded, "rows", lambda: turned)
-    lines, failed = standing_check(["rehearsal-memory"], 3000, tmp_path, capsys)
+    lines, failed = standing_check(["simple-data"], 3000, tmp_path, capsys)
     assert failed
     assert "a second block, seeds from 4000, repeats an opposite verdict" in lines
     there = {path.name for path in tmp_path.iterdir()} - {".motsim-alive"}  # a lock, kept
     assert {name.partition(".db")[0] for name in there} == {"results"}
     monkeypatch.undo()
-    words = ["rehearsal-memory", "--blocks", "2", "--seed-start", "3000", "--jobs", "1"]
+    words = ["simple-data", "--blocks", "2", "--seed-start", "3000", "--jobs", "1"]
     assert main([*words, "--out", str(tmp_path), "--progress", "plain"]) == 0
     errors = capsys.readouterr().err
-    runs = len({cell.key for cell in load_sweep("rehearsal-memory").cells()})
+    runs = len({cell.key for cell in load_sweep("simple-data").cells()})
     assert errors.count(f"{runs} runs, {runs} finished before") == 2
     assert "block 2 of 2: seeds from 4000" in errors
 

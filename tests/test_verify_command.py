@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from motsim.claims import Finding, Verdict, rehearsal_memory
+from motsim.claims import Finding, Verdict, simple_data
 from motsim.verify import main
 
 
@@ -53,13 +53,13 @@ def test_an_unknown_claim_is_one_line(tmp_path, capsys):
 
 def test_other_seeds_are_judged_against_the_record(tmp_path, capsys, monkeypatch):
     """Their tables stand beside; unlike in a sweep, another verdict is an error here."""
-    words = ["rehearsal-memory", "--seed-start", "70", "--out", str(tmp_path), "--jobs", "1"]
+    words = ["simple-data", "--seed-start", "70", "--out", str(tmp_path), "--jobs", "1"]
     assert main(words) == 0
     assert "0 not as recorded" in capsys.readouterr().out
-    assert (tmp_path / "rehearsal-memory@seed_start=70.csv").is_file()
-    assert not (tmp_path / "rehearsal-memory.csv").exists()
+    assert (tmp_path / "simple-data@seed_start=70.csv").is_file()
+    assert not (tmp_path / "simple-data.csv").exists()
     wrong = [Finding("x", "p", "m", Verdict.FAILS, "made up")]
-    monkeypatch.setattr(rehearsal_memory, "judge", lambda tables: wrong)
+    monkeypatch.setattr(simple_data, "judge", lambda tables: wrong)
     assert main(words) == 1
 
 

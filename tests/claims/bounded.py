@@ -33,42 +33,36 @@ class Bound:
 
 HEADS = ("single-16-squared", "single-16-logistic", "single-4-squared")
 BOUNDED = {
-    "approximation-error": Bound(("class-middle",), undecided=2),
     "attention-floor": Bound(seeds=4),
     "class-imbalance": Bound(("enough",), undecided=1),
-    "coverage": Bound(("linear-8",), seeds=20, undecided=3),
+    "coverage": Bound(seeds=20, undecided=3),
     "finite-samples": Bound(("anew",), seeds=16, undecided=2),
     "gradient-conflict": Bound(("single-16",), seeds=3, undecided=1),
     "load-balancing": Bound(("course-weak",), undecided=2),
     "optimizers": Bound(("single-adam",), seeds=6, undecided=3),
     "rate-matrix": Bound(("single-squared-gd",), seeds=12, undecided=1),
     "rate-mot": Bound(("curvature",), seeds=15, undecided=1),
-    "rate-single": Bound((*HEADS, "spread"), undecided=4),
+    "rate-single": Bound(HEADS, undecided=3),
     "rates": Bound(HEADS, undecided=3),
     "realdata": Bound(
         ("complex-large-batches", "complex", "complex-linear", "relabeled"), undecided=13
     ),
     "realdata-staging": Bound(("cubic",), undecided=4),
-    "realdata-synthetic": Bound(
-        ("single-cubic", "transformers-cubic", "single-linear"), undecided=4
-    ),
-    "rehearsal-crossover": Bound(
-        ("crowded-first", "phase-memory", "phases", "four-tasks"), undecided=6
-    ),
+    "realdata-synthetic": Bound(("single-cubic", "transformers-cubic"), undecided=2),
+    "rehearsal-crossover": Bound(("crowded-first", "four-tasks"), undecided=4),
     "rehearsal-deep": Bound(
         ("rotation", "pairs-rotation", "heads-pixels", "labels", "pixels", "heads-rotation",
          "gentle-pairs", "classes"),
         undecided=18,
     ),
     "rehearsal-effects": Bound(("tasks",), undecided=3),
-    "rehearsal-hybrid": Bound(("threshold", "odd-last", "drifting"), undecided=9),
+    "rehearsal-hybrid": Bound(("odd-last", "drifting", "alternating"), undecided=12),
     "rehearsal-memory": Bound(("dissimilar",), undecided=2),
     "rehearsal-schedule": Bound(("odd-inside", "drifting"), undecided=4),
     "rehearsal-theory": Bound(seeds=3),
     "sampled-routing": Bound(seeds=8),
     "schedule": Bound(seeds=6),
     "similarity": Bound(("cubic-n8", "linear-m32"), seeds=8, undecided=5),
-    "staging": Bound(seeds=8, undecided=3),
     "strong-convexity": Bound(("single-16",), seeds=3, undecided=1),
 }  # fmt: skip
 

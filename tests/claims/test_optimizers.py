@@ -85,10 +85,12 @@ def test_another_exponent_is_told(run_sweep):
     assert found["single-momentum speed"] == "fails"
 
 
-@pytest.mark.parametrize("case", ["single-adam", "mot-logistic-adam"])
+@pytest.mark.parametrize(
+    "case", [pytest.param("single-adam", marks=pytest.mark.slow), "mot-logistic-adam"]
+)
 def test_adam_without_its_memory_is_told(run_sweep, case):
     """Controls: plain descent's law at Adam's pace, and decades of 4,603 steps for any exponent."""
-    tables = run_sweep("optimizers")
+    tables = run_sweep("optimizers", cases="all" if case == "single-adam" else None)
     main = tables.main
     theirs = main[main["case"] == REFERENCE[case]].copy()
     pace = [

@@ -50,10 +50,10 @@ def test_the_rules_are_closer_than_rates_twenty_percent_off(run_sweep):
 
 
 def test_labels_without_meaning_leave_nothing_to_compare(run_sweep):
-    tables = run_sweep("rate-depth", seeds=6, cases=["linear-untrained"], shuffle_labels=True)
+    tables = run_sweep("rate-depth", seeds=3, cases=["linear-untrained"], shuffle_labels=True)
     found = {f.case: f for f in judge(tables)}["linear-untrained spectrum"]
     assert found.verdict == "inconclusive"
-    assert "0 of 6 runs specialize" in found.evidence
+    assert "0 of 3 runs specialize" in found.evidence
 
 
 def test_the_constant_of_the_other_activation_is_refused(run_sweep):

