@@ -116,15 +116,3 @@ def softmax(scores):
         found = 1.0 / found
         for k in range(length):
             scores[r, k] *= found
-
-
-@kernel
-def softmax_gradient(weights, gradient):
-    """gradient (R, L) by the weights becomes the gradient by the scores."""
-    for r in range(weights.shape[0]):
-        p, g = weights[r], gradient[r]
-        mean = 0.0
-        for k in range(p.size):
-            mean += p[k] * g[k]
-        for k in range(p.size):
-            g[k] = p[k] * (g[k] - mean)
