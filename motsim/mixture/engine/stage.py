@@ -15,13 +15,12 @@ from motsim.mixture.engine.layout import (
     kernel_rule,
     summed_over_queries,
 )
-from motsim.mixture.engine.parts import stage_parts
 from motsim.mixture.engine.reduction import Reduction
 from motsim.mixture.model import Loss, Model
-from motsim.mixture.optimizers import Memory, memories
+from motsim.mixture.optimizers import Memory
 from motsim.mixture.schedule import FROZEN, Stage
 
-__all__ = ["Step", "in_memory", "keep_attention", "make_step", "stage_rule"]
+__all__ = ["Step", "in_memory", "keep_attention", "stage_rule"]
 
 Floats = NDArray[np.float64]
 # Under plain descent an expert whose routing probability is below this at every point moves by
@@ -92,29 +91,6 @@ class Step:
             self.passes,
         )  # fmt: skip
         return int(taken)
-
-
-def make_step(
-    model: Model,
-    loss: Loss,
-    stage: Stage,
-    reduction: Reduction,
-    num_parts: int,
-    value: kernels.Parameters,
-    gradient: kernels.Parameters,
-    work: kernels.Workspace,
-) -> Step:
-    """Lay a stage out that begins at these parameters."""
-    batch = reduction.batch
-    rule = stage_rule(model, reduction, loss, stage)
-    work = keep_attention(rule, value, batch, work)
-    route = kernels.choose_route(value, batch, rule, work)
-    rule, parts, work = stage_parts(model, rule._replace(route=int(route)), batch, work, num_parts)
-    if rule.routing_scale == 1.0 and not rule.sampled:  # q is pi
-        work = work._replace(choice=work.gates)
-    remembered = memories(stage, reduction, value, gradient)
-    passes = kernels.passes_of(value, parts, rule, work, gradient)
-    return Step(route, rule, parts, work, value, gradient, remembered, passes)
 
 
 def stage_rule(model: Model, reduction: Reduction, loss: Loss, stage: Stage) -> kernels.Rule:
