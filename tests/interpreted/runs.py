@@ -26,7 +26,7 @@ from motsim.rehearsal import (
     optimal_schedule,
     simulate_errors,
 )
-from motsim.vectors.arithmetic import exponential
+from motsim.vectors.arithmetic import exp
 
 SMALL, GATE = Descent(0.02), Descent(0.5)
 NORMALIZED = Descent(0.02, "normalized_gd")
@@ -115,7 +115,7 @@ def edges():
     losses = [total_loss(outputs[k:], ones[k:], ones[k:], logistic=True) for k in range(2)]
     scores = np.array([[0.0, -800.0]])
     softmax(scores)
-    return [*losses, *scores[0], exponential(800.0)]
+    return [*losses, *scores[0], exp(800.0)]
 
 
 RUNS = {

@@ -47,11 +47,11 @@ def same_place(a, b):
     return a.numbers[a.at :].ctypes.data == b.numbers[b.at :].ctypes.data
 
 
-def number(place, offset):
+def load_scalar(place, offset):
     return place.numbers[place.span(offset, 1)][0]
 
 
-def put(place, offset, value):
+def store_scalar(place, offset, value):
     place.numbers[place.span(offset, 1)] = value
 
 
@@ -70,19 +70,19 @@ def store(place, offset, value):
         store(one, offset, part)
 
 
-def splat(value):
+def broadcast(value):
     return np.full(WIDTH, value, dtype=float)
 
 
-def splat_like(value, other):
+def broadcast_like(value, other):
     return np.full(other.shape, value, dtype=float)
 
 
-def where_greater(a, b, x, y):
+def select_greater(a, b, x, y):
     return np.where(a > b, x, y)
 
 
-def where_equal(a, b, x, y):
+def select_equal(a, b, x, y):
     return np.where(a == b, x, y)
 
 
@@ -101,11 +101,11 @@ def any_at_least(a, b):
     return bool((~(a < b)).any())
 
 
-def where_any(a, b, x):
+def select_any(a, b, x):
     return np.where((~(a < b)).any(axis=-1, keepdims=True), x, 0.0)
 
 
-def total(a):
+def reduce_add(a):
     while a.size > 1:
         a = a[: a.size // 2] + a[a.size // 2 :]
     return a[0]
@@ -149,13 +149,13 @@ def _replace(module, *functions, **others):
 
 
 _replace(
-    lanes, splat, splat_like, where_greater, where_equal, fma, sum_fma, any_at_least, where_any,
-    total, cached=plain, internal=plain, inlined=plain, written_out=plain,
+    lanes, broadcast, broadcast_like, select_greater, select_equal, select_any, any_at_least, fma,
+    sum_fma, reduce_add, cached=plain, internal=plain, inlined=plain, written_out=plain,
 )  # fmt: skip
 
 from motsim.vectors import addresses  # noqa: E402  (made of what was put in place above)
 
-_replace(addresses, pointer, advance, same_place, number, put, load, store)
+_replace(addresses, pointer, advance, same_place, load_scalar, store_scalar, load, store)
 
 from motsim.vectors import arithmetic, linking  # noqa: E402
 

@@ -14,9 +14,9 @@ from motsim.mixture.kernels.tiles import (
     move_tokens,
     weighted_tokens,
 )
-from motsim.vectors.addresses import advance, load, number, spread, store
+from motsim.vectors.addresses import advance, load, load_broadcast, load_scalar, store
 from motsim.vectors.arithmetic import softmax_over_keys
-from motsim.vectors.lanes import WIDTH, fma, inlined, internal, splat
+from motsim.vectors.lanes import WIDTH, broadcast, fma, inlined, internal
 
 
 @internal
@@ -35,10 +35,12 @@ def block_weights(matrix, points, pair, moved, scores, weights):
     for query in range(length):
         row = advance(scores, query * length * WIDTH)
         if query < signals:
-            axis = number(axes, query)
+            axis = load_scalar(axes, query)
             amplitude = load(amplitudes, query * WIDTH)
             for key in range(signals):
-                value = amplitude * spread(matrix, number(axes, key) * coordinates + axis)
+                value = amplitude * load_broadcast(
+                    matrix, load_scalar(axes, key) * coordinates + axis
+                )
                 store(row, key * WIDTH, value * load(amplitudes, key * WIDTH))
             column = advance(matrix, axis)
             for key in range(others):
@@ -48,7 +50,7 @@ def block_weights(matrix, points, pair, moved, scores, weights):
         else:
             other = advance(moved, (query - signals) * WIDTH)
             for key in range(signals):
-                value = load(other, number(axes, key) * step)
+                value = load(other, load_scalar(axes, key) * step)
                 store(row, key * WIDTH, value * load(amplitudes, key * WIDTH))
             for key in range(others):
                 token = advance(tokens, key * WIDTH)
@@ -65,7 +67,7 @@ def score_gradient(weights, length, by_score):
     """Gradient by the scores, in place, from that by the weights (L, L, 8), queries first."""
     for query in range(length):
         p, s = advance(weights, query * length * WIDTH), advance(by_score, query * length * WIDTH)
-        mean = splat(0.0)
+        mean = broadcast(0.0)
         for key in range(0, length * WIDTH, WIDTH):
             mean = fma(load(p, key), load(s, key), mean)
         for key in range(0, length * WIDTH, WIDTH):
@@ -85,11 +87,11 @@ def block_gradient(by_score, points, pair, moved, sums):
     amplitudes = advance(points.amplitudes, pair * points.images * signals * WIDTH)
     tokens = advance(points.tokens, pair * coordinates * step)
     for query in range(signals):
-        row, axis = advance(by_score, query * length * WIDTH), number(axes, query)
+        row, axis = advance(by_score, query * length * WIDTH), load_scalar(axes, query)
         amplitude = load(amplitudes, query * WIDTH)
         for key in range(signals):
             value = load(row, key * WIDTH) * amplitude * load(amplitudes, key * WIDTH)
-            add_to(sums, (number(axes, key) * coordinates + axis) * WIDTH, value)
+            add_to(sums, (load_scalar(axes, key) * coordinates + axis) * WIDTH, value)
         if others > 0:
             row = advance(row, signals * WIDTH)
             for a in range(coordinates):
@@ -103,4 +105,4 @@ def block_gradient(by_score, points, pair, moved, sums):
             store(out, a * step, weighted_tokens(advance(tokens, a * step), others, scores))
         for key in range(signals):
             value = load(row, key * WIDTH) * load(amplitudes, key * WIDTH)
-            add_to(out, number(axes, key) * step, value)
+            add_to(out, load_scalar(axes, key) * step, value)

@@ -13,8 +13,17 @@ from motsim.mixture.kernels.phases import BACKWARD, BOTH, FORWARD
 from motsim.mixture.kernels.routing import expected_coefficient
 from motsim.mixture.kernels.three import amplitude_products, dot3, query_weights
 from motsim.mixture.kernels.tiles import totals
-from motsim.vectors.addresses import advance, load, load3, number, pointer, spread, store, store3
-from motsim.vectors.lanes import WIDTH, cached, fma, inlined, internal, splat
+from motsim.vectors.addresses import (
+    advance,
+    load,
+    load3,
+    load_broadcast,
+    load_scalar,
+    pointer,
+    store,
+    store3,
+)
+from motsim.vectors.lanes import WIDTH, broadcast, cached, fma, inlined, internal
 
 
 @internal
@@ -25,7 +34,7 @@ def block_moments(matrix, mixed, cubic, points, block, out):
     the sums.
     """
     r, axes = points.coordinates, advance(points.axes, block * 3)
-    x0, x1, x2 = number(axes, 0), number(axes, 1), number(axes, 2)
+    x0, x1, x2 = load_scalar(axes, 0), load_scalar(axes, 1), load_scalar(axes, 2)
     a = load3(advance(points.amplitudes, block * 3 * WIDTH))
     if mixed:
         e, rows = amplitude_products(a), (x0 * r, x1 * r, x2 * r)
@@ -36,7 +45,7 @@ def block_moments(matrix, mixed, cubic, points, block, out):
         y = (p[1] * a[1], q[1] * a[1], s[1] * a[1])
         z = (p[2] * a[2], q[2] * a[2], s[2] * a[2])
     else:
-        zero = splat(0.0)
+        zero = broadcast(0.0)
         x, y, z = (a[0], zero, zero), (zero, a[1], zero), (zero, zero, a[2])
     if not cubic:
         store3(out, (x[0] + x[1] + x[2], y[0] + y[1] + y[2], z[0] + z[1] + z[2]))
@@ -95,11 +104,11 @@ def pass_frozen(parameters, batch, rule, scratch, gradient, phase, dense):
     anew = scratch.moments.shape[:2] == (1, 1)
     trains = phase != FORWARD and rule.trains_ffn
     matrix, own = pointer(parameters.attention), parameters.attention.shape[0] > 1
-    size, zero = work.terms * WIDTH, splat(0.0)
-    factor = splat(3.0 if cubic else 1.0)
+    size, zero = work.terms * WIDTH, broadcast(0.0)
+    factor = broadcast(3.0 if cubic else 1.0)
     for block in range(blocks):
         axes = advance(points.axes, block * 3)
-        x0, x1, x2 = number(axes, 0), number(axes, 1), number(axes, 2)
+        x0, x1, x2 = load_scalar(axes, 0), load_scalar(axes, 1), load_scalar(axes, 2)
         kept = advance(work.moments, 0 if anew else (work.first + block) * sets * size)
         for i in range(experts):
             place = (i * blocks + block) * WIDTH
@@ -117,7 +126,7 @@ def pass_frozen(parameters, batch, rule, scratch, gradient, phase, dense):
                 f = zero
                 for j in range(neurons):
                     row = advance(weights, j * r)
-                    w = (spread(row, x0), spread(row, x1), spread(row, x2))
+                    w = (load_broadcast(row, x0), load_broadcast(row, x1), load_broadcast(row, x2))
                     d = contracted(at, w, cubic)
                     f = f + dot3(w, d)
                 store(work.outputs, place, f)
@@ -133,7 +142,7 @@ def pass_frozen(parameters, batch, rule, scratch, gradient, phase, dense):
             for j in range(neurons):
                 if phase == BACKWARD or neurons > 1:
                     row = advance(weights, j * r)
-                    w = (spread(row, x0), spread(row, x1), spread(row, x2))
+                    w = (load_broadcast(row, x0), load_broadcast(row, x1), load_broadcast(row, x2))
                     d = contracted(at, w, cubic)
                 sums = advance(work.ffn_sums, (i * neurons + j) * r * WIDTH)
                 add_product(sums, x0, c, d[0])

@@ -9,7 +9,7 @@ from motsim.mixture.kernels.arguments import point_addresses, scratch_addresses
 from motsim.mixture.kernels.blocks import Block, Experts, take
 from motsim.mixture.kernels.routing import total_loss
 from motsim.mixture.kernels.tiles import totals
-from motsim.vectors.addresses import advance, number, pointer, put, two
+from motsim.vectors.addresses import advance, load_scalar, pointer, store_scalar, two
 from motsim.vectors.lanes import WIDTH, cached, inlined
 
 
@@ -19,7 +19,7 @@ def transpose(ffn, experts, r, out):
     for i in range(experts):
         place = (i // WIDTH) * r * WIDTH + i % WIDTH
         for a in range(r):
-            put(out, place + a * WIDTH, number(ffn, i * r + a))
+            store_scalar(out, place + a * WIDTH, load_scalar(ffn, i * r + a))
 
 
 @inlined
@@ -28,8 +28,8 @@ def same_axes(axes, blocks, place):
     if place + 1 == blocks:
         return False
     here, there = advance(axes, place * 3), advance(axes, place * 3 + 3)
-    a, b, c = number(here, 0), number(here, 1), number(here, 2)
-    same = number(there, 0) == a and number(there, 1) == b and number(there, 2) == c
+    a, b, c = load_scalar(here, 0), load_scalar(here, 1), load_scalar(here, 2)
+    same = load_scalar(there, 0) == a and load_scalar(there, 1) == b and load_scalar(there, 2) == c
     return same and a != b and b != c and c != a
 
 
@@ -56,11 +56,11 @@ def pass_fused(parameters, parts, part, rule, scratch, gradient):
     )  # fmt: skip
     transpose(pointer(parameters.ffn), count, r, columns)
     for i in range(count):
-        put(experts.listed, i, i)
+        store_scalar(experts.listed, i, i)
     place = 0
     while place < points.blocks:
         at = advance(points.axes, place * 3)
-        axes = number(at, 0), number(at, 1), number(at, 2)
+        axes = load_scalar(at, 0), load_scalar(at, 1), load_scalar(at, 2)
         block = Block(
             advance(points.amplitudes, place * 3 * WIDTH), advance(points.labels, place * WIDTH),
             advance(points.weights, place * WIDTH),

@@ -16,8 +16,8 @@ Of weights summed over queries there are the first row and the last.
 
 from motsim.mixture.kernels.experts import SECOND, THIRD
 from motsim.vectors.addresses import advance, load, load3, store, two
-from motsim.vectors.arithmetic import decay_lanes, softmax_over_keys
-from motsim.vectors.lanes import WIDTH, fma, inlined, splat, sum_fma, where_greater
+from motsim.vectors.arithmetic import exp_nonpositive, softmax_over_keys
+from motsim.vectors.lanes import WIDTH, broadcast, fma, inlined, select_greater, sum_fma
 
 #: Numbers of a row beside its keys.
 EXTRA = 3
@@ -32,16 +32,16 @@ def weights_row(weights, row, length):
 @inlined
 def relative_exponential(score, top):
     """e^(score - top), where it may be large: beyond e^700 what is not the first is 0 beside it."""
-    limit, zero, value = splat(700.0), splat(0.0), score - top
-    value = where_greater(value, limit, limit, value) + (value - value)  # infinite becomes NaN
-    e = decay_lanes(where_greater(value, zero, zero - value, value))
-    return where_greater(value, zero, splat(1.0) / e, e)
+    limit, zero, value = broadcast(700.0), broadcast(0.0), score - top
+    value = select_greater(value, limit, limit, value) + (value - value)  # infinite becomes NaN
+    e = exp_nonpositive(select_greater(value, zero, zero - value, value))
+    return select_greater(value, zero, broadcast(1.0) / e, e)
 
 
 @inlined
 def softmax_of_pair(scores, query, length, weights):
     """Weights of one query of a block and its image, from the block's `scores` (L, 8)."""
-    zero = splat(0.0)
+    zero = broadcast(0.0)
     if query == 0:
         softmax_over_keys(scores, length, weights)
         for key in range(WIDTH, length * WIDTH, WIDTH):
@@ -51,14 +51,14 @@ def softmax_of_pair(scores, query, length, weights):
     row, first, top = weights_row(weights, query, length), load(scores, 0), load(scores, WIDTH)
     for key in range(2 * WIDTH, length * WIDTH, WIDTH):
         value = load(scores, key)
-        top = where_greater(value, top, value, top)
+        top = select_greater(value, top, value, top)
     norm = zero
     for key in range(WIDTH, length * WIDTH, WIDTH):
-        value = decay_lanes(load(scores, key) - top)
+        value = exp_nonpositive(load(scores, key) - top)
         norm = norm + value
         store(row, key, value)
     own, image = relative_exponential(first, top), relative_exponential(zero - first, top)
-    by_own, by_image = splat(1.0) / (norm + own), splat(1.0) / (norm + image)
+    by_own, by_image = broadcast(1.0) / (norm + own), broadcast(1.0) / (norm + image)
     store(row, 0, own * by_own)
     extra = advance(row, length * WIDTH)
     store(extra, 0, image * by_image)
@@ -83,7 +83,7 @@ def add_outputs(u, v, place, apart, cubic, f, g):
     store(place, apart, v)
     if cubic:
         return sum_fma(u * u, u, f), sum_fma(v * v, v, g)
-    one = splat(1.0)
+    one = broadcast(1.0)
     return sum_fma(u, one, f), sum_fma(v, one, g)
 
 
@@ -99,7 +99,7 @@ def add_row(row, length, t, rest, place, apart, cubic, f, g):
 @inlined
 def pair_outputs(points, weights, queries, cubic, products, others, mixed):
     """Sums over l of phi(u_l) of block and image, from t of the block; keeps u (2, Q, 8)."""
-    length, zero = points.signals + points.others, splat(0.0)
+    length, zero = points.signals + points.others, broadcast(0.0)
     t = load3(products if points.signals > 0 else others)
     rest = others if points.signals > 0 else advance(others, 3 * WIDTH)
     row, apart = weights_row(weights, queries, length), queries * WIDTH
@@ -164,7 +164,7 @@ def score_gradient_of_pair(weights, length, by_score):
     """
     image = advance(by_score, length * length * WIDTH)
     last, end = weights_row(weights, length, length), length * WIDTH
-    mean, other_mean = splat(0.0), splat(0.0)
+    mean, other_mean = broadcast(0.0), broadcast(0.0)
     for key in range(0, end, WIDTH):
         mean = fma(load(weights, key), load(by_score, key), mean)
         other_mean = fma(load(last, key), load(image, key), other_mean)
@@ -177,7 +177,7 @@ def score_gradient_of_pair(weights, length, by_score):
         s, z = advance(by_score, at), advance(image, at)
         extra, p = advance(row, length * WIDTH), load(row, 0)
         q, by_own, by_image = load(extra, 0), load(extra, WIDTH), load(extra, 2 * WIDTH)
-        mean, other_mean = splat(0.0), splat(0.0)
+        mean, other_mean = broadcast(0.0), broadcast(0.0)
         for key in range(WIDTH, end, WIDTH):
             e = load(row, key)
             mean = fma(e, load(s, key), mean)

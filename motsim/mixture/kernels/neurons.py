@@ -15,7 +15,7 @@ from motsim.mixture.kernels.experts import (
 )
 from motsim.mixture.kernels.mirrors import pair_outputs, unmix_pair
 from motsim.vectors.addresses import advance, load, store
-from motsim.vectors.lanes import WIDTH, fma, inlined, splat, written_out
+from motsim.vectors.lanes import WIDTH, broadcast, fma, inlined, written_out
 
 
 @inlined
@@ -33,7 +33,7 @@ def mixed_place(points, work, slot):
 @inlined
 def sign_of(image):
     """By which the first token of an image is taken, and its results: 1 for a block itself."""
-    return splat(-1.0 if image > 0 else 1.0)
+    return broadcast(-1.0 if image > 0 else 1.0)
 
 
 @inlined
@@ -61,7 +61,7 @@ def forward(weight, points, rule, work, weights, pair, slot, others):
     t, and u where there is attention, are kept in row `slot` of the scratch; t of the other tokens
     in `others`.
     """
-    f, g, signals = splat(0.0), splat(0.0), points.signals
+    f, g, signals = broadcast(0.0), broadcast(0.0), points.signals
     products = advance(work.products, slot * (signals + points.others) * WIDTH)
     mixed = mixed_place(points, work, slot)
     token_products(weight, points, rule, work, pair, products, others)
@@ -71,7 +71,7 @@ def forward(weight, points, rule, work, weights, pair, slot, others):
         if points.images > 1:
             sign = sign_of(1)
             g = plain_output(signals, rule.cubic, sign, products)
-            sign = splat(1.0) if signals > 0 else sign
+            sign = broadcast(1.0) if signals > 0 else sign
             g = g + plain_output(points.others, rule.cubic, sign, others)
     elif points.images > 1:
         f, g = pair_outputs(points, weights, work.queries, rule.cubic, products, others, mixed)

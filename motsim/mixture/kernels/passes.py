@@ -14,7 +14,7 @@ from motsim.mixture.kernels.phases import BACKWARD, BOTH, FORWARD
 from motsim.mixture.kernels.routing import expected_coefficient
 from motsim.mixture.kernels.tiles import add_moved, move_tokens, totals
 from motsim.vectors.addresses import advance, load, pointer, store
-from motsim.vectors.lanes import WIDTH, any_at_least, cached, inlined, splat, written_out
+from motsim.vectors.lanes import WIDTH, any_at_least, broadcast, cached, inlined, written_out
 
 
 @inlined
@@ -33,12 +33,12 @@ def passed_over(points, rule, work, first, experts, block):
         return False
     for i in range(first, first + experts):
         place = (i * points.blocks + block) * WIDTH
-        if any_at_least(load(work.choice, place), splat(rule.negligible)):
+        if any_at_least(load(work.choice, place), broadcast(rule.negligible)):
             return False
     for i in range(first, first + experts):
         place = (i * points.blocks + block) * WIDTH
-        store(work.outputs, place, splat(0.0))
-        store(work.by_gate, place, splat(0.0))
+        store(work.outputs, place, broadcast(0.0))
+        store(work.by_gate, place, broadcast(0.0))
     return True
 
 
@@ -104,12 +104,12 @@ def pass_group(parameters, points, rule, work, sizes, gradient, group, some, pha
             block_weights(attention, points, pair, moved, work.by_score, weights)
         if trains and both_ways:
             for at in range(0, images * square, WIDTH):
-                store(work.by_score, at, splat(0.0))
+                store(work.by_score, at, broadcast(0.0))
         for e in range(experts):
             place = ((group * experts + e) * blocks + pair * images) * WIDTH
             if all_passed_over(points, rule, work, group * experts + e, np.int64(1), pair):
                 continue
-            own, image = splat(0.0), splat(0.0)
+            own, image = broadcast(0.0), broadcast(0.0)
             for row in range(e * neurons, (e + 1) * neurons):
                 weight = advance(ffn, (first + row) * coordinates)
                 others = advance(products, row * points.others * WIDTH)
@@ -123,7 +123,9 @@ def pass_group(parameters, points, rule, work, sizes, gradient, group, some, pha
             own = coefficient(points, rule, work, place, pair * images, phase)
             if images > 1:
                 at = place + WIDTH
-                image = splat(0.0) - coefficient(points, rule, work, at, pair * images + 1, phase)
+                image = broadcast(0.0) - coefficient(
+                    points, rule, work, at, pair * images + 1, phase
+                )
             for row in range(e * neurons, (e + 1) * neurons):
                 others = advance(products, row * points.others * WIDTH)
                 sums = advance(work.ffn_sums, (first + row) * coordinates * WIDTH)

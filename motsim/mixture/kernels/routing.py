@@ -9,18 +9,26 @@ import math
 from motsim.mixture.kernels.arguments import point_addresses
 from motsim.mixture.kernels.experts import FIRST, SECOND, THIRD, add_product
 from motsim.mixture.kernels.tiles import multiply_all
-from motsim.vectors.addresses import advance, load, number, pointer, put, spread, store
-from motsim.vectors.arithmetic import decay_lanes, exponential
+from motsim.vectors.addresses import (
+    advance,
+    load,
+    load_broadcast,
+    load_scalar,
+    pointer,
+    store,
+    store_scalar,
+)
+from motsim.vectors.arithmetic import exp, exp_nonpositive
 from motsim.vectors.lanes import (
     WIDTH,
     any_at_least,
+    broadcast,
     cached,
     fma,
     inlined,
     internal,
-    splat,
-    total,
-    where_greater,
+    reduce_add,
+    select_greater,
     written_out,
 )
 
@@ -39,17 +47,17 @@ def gate_logits(gate, batch, out):
         for block in range(points.blocks):
             axes = advance(points.axes, block * 3)
             amplitudes = advance(points.amplitudes, block * 3 * WIDTH)
-            value = load(logits, block * WIDTH) if points.others > 0 else splat(0.0)
-            value = fma(load(amplitudes, FIRST), spread(row, number(axes, 0)), value)
-            value = fma(load(amplitudes, SECOND), spread(row, number(axes, 1)), value)
-            value = fma(load(amplitudes, THIRD), spread(row, number(axes, 2)), value)
+            value = load(logits, block * WIDTH) if points.others > 0 else broadcast(0.0)
+            value = fma(load(amplitudes, FIRST), load_broadcast(row, load_scalar(axes, 0)), value)
+            value = fma(load(amplitudes, SECOND), load_broadcast(row, load_scalar(axes, 1)), value)
+            value = fma(load(amplitudes, THIRD), load_broadcast(row, load_scalar(axes, 2)), value)
             store(logits, block * WIDTH, value)
 
 
 @inlined
 def least_exponent(negligible):
     """Exponent below which e to it is negligible."""
-    return splat(min(math.log(negligible), 0.0) if negligible > 0.0 else -math.inf)
+    return broadcast(min(math.log(negligible), 0.0) if negligible > 0.0 else -math.inf)
 
 
 @cached
@@ -59,21 +67,21 @@ def softmax(logits, scale, out, negligible=0.0):
     Eight neighbors that would all be below `negligible` are 0; it is less than the rounding of 1.
     """
     experts, size = logits.shape
-    inverse, end = splat(1.0 / scale), experts * size
+    inverse, end = broadcast(1.0 / scale), experts * size
     least = least_exponent(negligible)
     for b in range(0, size, WIDTH):
         h, q = advance(pointer(logits), b), advance(pointer(out), b)
         top = load(h, 0)
         for i in range(size, end, size):
             value = load(h, i)
-            top = where_greater(value, top, value, top)
-        norm = splat(0.0)
+            top = select_greater(value, top, value, top)
+        norm = broadcast(0.0)
         for i in range(0, end, size):
             value = (load(h, i) - top) * inverse
-            value = decay_lanes(value) if any_at_least(value, least) else splat(0.0)
+            value = exp_nonpositive(value) if any_at_least(value, least) else broadcast(0.0)
             store(q, i, value)
             norm = norm + value
-        norm = splat(1.0) / norm
+        norm = broadcast(1.0) / norm
         for i in range(0, end, size):
             store(q, i, load(q, i) * norm)
 
@@ -81,7 +89,7 @@ def softmax(logits, scale, out, negligible=0.0):
 @internal
 def needed_blocks(choice, negligible):
     """Number of blocks of eight of q (M, B) in which it is at least `negligible` somewhere."""
-    count, limit = 0, splat(negligible)
+    count, limit = 0, broadcast(negligible)
     for place in range(0, choice.size, WIDTH):
         count += any_at_least(load(pointer(choice), place), limit)
     return count
@@ -124,8 +132,8 @@ def top_output(logits, gates, outputs, out):
         top, value = load(h, 0), load(p, 0) * load(f, 0)
         for i in range(size, experts * size, size):
             other = load(h, i)
-            value = where_greater(other, top, load(p, i) * load(f, i), value)
-            top = where_greater(other, top, other, top)
+            value = select_greater(other, top, load(p, i) * load(f, i), value)
+            top = select_greater(other, top, other, top)
         store(pointer(out), b, value)
 
 
@@ -136,7 +144,7 @@ def loss_slope(output, label, logistic):
         sign = 1.0 if label > 0 else -1.0
         margin = sign * output
         # e^-|m| / (1 + e^-|m|) or 1 / (1 + e^-|m|): never overflows
-        e = exponential(-abs(margin))
+        e = exp(-abs(margin))
         missed = (e if margin > 0 else 1.0) / (1.0 + e)
         return -sign * (missed - 0.5 * (1.0 - abs(label)))
     return output - label
@@ -164,11 +172,11 @@ def loss_slope_lanes(output, label, logistic):
     """The same for eight outputs."""
     if not logistic:
         return output - label
-    zero, half, one = splat(0.0), splat(0.5), splat(1.0)
-    sign = where_greater(label, zero, one, zero - one)
+    zero, half, one = broadcast(0.0), broadcast(0.5), broadcast(1.0)
+    sign = select_greater(label, zero, one, zero - one)
     margin = sign * output
-    e = decay_lanes(where_greater(margin, zero, zero - margin, margin))
-    missed = where_greater(margin, zero, e, one) / (one + e)
+    e = exp_nonpositive(select_greater(margin, zero, zero - margin, margin))
+    missed = select_greater(margin, zero, e, one) / (one + e)
     return (zero - sign) * (missed - half * (one - sign * label))
 
 
@@ -226,7 +234,7 @@ def gate_gradient(gates, by_gate, batch, work, out):
     span = coordinates * WIDTH
     for block in range(points.blocks):
         p, g = advance(pointer(gates), block * WIDTH), advance(pointer(by_gate), block * WIDTH)
-        mean = splat(0.0)
+        mean = broadcast(0.0)
         for i in range(0, end, size):
             mean = fma(load(p, i), load(g, i), mean)
         if points.signals == 0:
@@ -239,9 +247,9 @@ def gate_gradient(gates, by_gate, batch, work, out):
         for i in range(0, end, size):
             value = load(p, i) * (load(g, i) - mean)
             store(g, i, value)
-            add_product(sums, number(axes, 0), x, value)
-            add_product(sums, number(axes, 1), y, value)
-            add_product(sums, number(axes, 2), z, value)
+            add_product(sums, load_scalar(axes, 0), x, value)
+            add_product(sums, load_scalar(axes, 1), y, value)
+            add_product(sums, load_scalar(axes, 2), z, value)
             sums = advance(sums, span)
     if work.part[0] == 0:
         out[:] = 0.0
@@ -253,5 +261,5 @@ def gate_gradient(gates, by_gate, batch, work, out):
     if points.signals > 0 and work.part[2] == 0:
         row, sums = pointer(out), pointer(work.gate_sums)
         for a in range(experts * coordinates):
-            put(row, a, number(row, a) + total(load(sums, a * WIDTH)))
-            store(sums, a * WIDTH, splat(0.0))
+            store_scalar(row, a, load_scalar(row, a) + reduce_add(load(sums, a * WIDTH)))
+            store(sums, a * WIDTH, broadcast(0.0))

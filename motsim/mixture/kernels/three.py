@@ -10,16 +10,25 @@ from motsim.mixture.kernels.passes import passed_over
 from motsim.mixture.kernels.phases import BACKWARD, BOTH, FORWARD
 from motsim.mixture.kernels.routing import expected_coefficient
 from motsim.mixture.kernels.tiles import totals
-from motsim.vectors.addresses import advance, load, load3, number, pointer, spread, store, store3
-from motsim.vectors.arithmetic import decay_lanes
+from motsim.vectors.addresses import (
+    advance,
+    load,
+    load3,
+    load_broadcast,
+    load_scalar,
+    pointer,
+    store,
+    store3,
+)
+from motsim.vectors.arithmetic import exp_nonpositive
 from motsim.vectors.lanes import (
     WIDTH,
+    broadcast,
     cached,
     fma,
     inlined,
-    splat,
-    where_equal,
-    where_greater,
+    select_equal,
+    select_greater,
     written_out,
 )
 
@@ -33,12 +42,12 @@ def dot3(p, t):
 @inlined
 def softmax3(a, b, c):
     """Softmax of three scores with two exponentials: that of the largest is 1."""
-    one, larger = splat(1.0), where_greater(a, b, a, b)
-    top = where_greater(larger, c, larger, c)
-    first = decay_lanes(where_equal(a, top, b, a) - top)
-    last = decay_lanes(where_equal(c, top, b, c) - top)
-    p, r = where_equal(a, top, one, first), where_equal(c, top, one, last)
-    q = where_equal(a, top, first, where_equal(c, top, last, one))
+    one, larger = broadcast(1.0), select_greater(a, b, a, b)
+    top = select_greater(larger, c, larger, c)
+    first = exp_nonpositive(select_equal(a, top, b, a) - top)
+    last = exp_nonpositive(select_equal(c, top, b, c) - top)
+    p, r = select_equal(a, top, one, first), select_equal(c, top, one, last)
+    q = select_equal(a, top, first, select_equal(c, top, last, one))
     norm = one / (p + q + r)
     return p * norm, q * norm, r * norm
 
@@ -49,9 +58,9 @@ def query_weights(matrix, rows, axis, e):
 
     `rows` are offsets of the keys' rows of A, `e` the products of two amplitudes.
     """
-    a = e[0] * spread(matrix, rows[0] + axis)
-    b = e[1] * spread(matrix, rows[1] + axis)
-    c = e[2] * spread(matrix, rows[2] + axis)
+    a = e[0] * load_broadcast(matrix, rows[0] + axis)
+    b = e[1] * load_broadcast(matrix, rows[1] + axis)
+    c = e[2] * load_broadcast(matrix, rows[2] + axis)
     return softmax3(a, b, c)
 
 
@@ -73,7 +82,7 @@ def activated(u, cubic):
 @inlined
 def slope_of(c, u, cubic):
     """c phi'(u)."""
-    return splat(3.0) * c * u * u if cubic else c
+    return broadcast(3.0) * c * u * u if cubic else c
 
 
 @inlined
@@ -96,13 +105,13 @@ def pass_expert(parameters, points, rule, work, keeps, gradient, expert, phase):
     trains_ffn = rule.trains_ffn
     weights = advance(work.weights, expert * blocks * 9 * WIDTH)
     all_sums, sums = advance(work.ffn_sums, expert * neurons * r * WIDTH), work.attention_sums
-    zero = splat(0.0)
+    zero = broadcast(0.0)
     for block in range(blocks):
         place = (expert * blocks + block) * WIDTH
         if passed_over(points, rule, work, expert, 1, block):
             continue
         axes = advance(points.axes, block * 3)
-        x0, x1, x2 = number(axes, 0), number(axes, 1), number(axes, 2)
+        x0, x1, x2 = load_scalar(axes, 0), load_scalar(axes, 1), load_scalar(axes, 2)
         rows = (x0 * r, x1 * r, x2 * r)
         a = load3(advance(points.amplitudes, block * 3 * WIDTH))
         e0, e1, e2 = amplitude_products(a)
@@ -123,7 +132,11 @@ def pass_expert(parameters, points, rule, work, keeps, gradient, expert, phase):
             f = zero
             for j in range(neurons):
                 w = advance(ffn, j * r)
-                t = (a[0] * spread(w, x0), a[1] * spread(w, x1), a[2] * spread(w, x2))
+                t = (
+                    a[0] * load_broadcast(w, x0),
+                    a[1] * load_broadcast(w, x1),
+                    a[2] * load_broadcast(w, x2),
+                )
                 u = (dot3(p0, t), dot3(p1, t), dot3(p2, t))
                 f = f + activated(u, cubic)
             store(work.outputs, place, f)
@@ -136,7 +149,11 @@ def pass_expert(parameters, points, rule, work, keeps, gradient, expert, phase):
         for j in range(neurons):
             if phase == BACKWARD or neurons > 1:
                 w = advance(ffn, j * r)
-                t = (a[0] * spread(w, x0), a[1] * spread(w, x1), a[2] * spread(w, x2))
+                t = (
+                    a[0] * load_broadcast(w, x0),
+                    a[1] * load_broadcast(w, x1),
+                    a[2] * load_broadcast(w, x2),
+                )
                 u = (dot3(p0, t), dot3(p1, t), dot3(p2, t))
             g0, g1, g2 = (
                 slope_of(c, u[0], cubic),

@@ -2,7 +2,7 @@
 
 import math
 
-from motsim.vectors.addresses import advance, number, pointer, put
+from motsim.vectors.addresses import advance, load_scalar, pointer, store_scalar
 from motsim.vectors.lanes import internal
 
 
@@ -13,8 +13,8 @@ def multiply(left, rows, right, size, out):
         for k in range(size):
             value = 0.0
             for a in range(size):
-                value += number(left, i * size + a) * number(right, a * size + k)
-            put(out, i * size + k, value)
+                value += load_scalar(left, i * size + a) * load_scalar(right, a * size + k)
+            store_scalar(out, i * size + k, value)
 
 
 @internal
@@ -30,12 +30,12 @@ def move(value, gradient, direction, size, parts, rate, normalized):
         if normalized:
             square = 0.0
             for a in range(first, first + each):
-                square += number(gradient, a) * number(direction, a)
+                square += load_scalar(gradient, a) * load_scalar(direction, a)
             if square == 0.0:
                 continue
             scale = rate / math.sqrt(square)
         for a in range(first, first + each):
-            put(value, a, number(value, a) - scale * number(direction, a))
+            store_scalar(value, a, load_scalar(value, a) - scale * load_scalar(direction, a))
 
 
 @internal
