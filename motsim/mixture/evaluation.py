@@ -181,22 +181,22 @@ def evaluate_in_reduction(
 def _evaluate(problem: Problem, parameters: ModelParameters, with_attention: bool) -> Evaluation:
     """Some of the points; their part of the loss."""
     problem.place(parameters)
-    expected, work, batch = problem.run(), problem.work, problem.reduction.batch
+    expected, buffers, batch = problem.run(), problem.buffers, problem.reduction.batch
     at = positions(batch)
-    length = work.weights.shape[3]
-    attention = np.zeros((len(work.weights), length, length, 0))
+    length = buffers.attention_probs.shape[3]
+    attention = np.zeros((len(buffers.attention_probs), length, length, 0))
     if with_attention:
         if kernels.only_signals(batch):  # whose outputs are computed without
-            kernels.refresh_attention(problem.value, batch, work)
+            kernels.refresh_attention(problem.value, batch, buffers)
         shape = (*attention.shape[:3], len(batch.labels))
-        attention = work.weights.transpose(0, 3, 2, 1, 4).reshape(shape)[..., at]
-    logits = work.logits[:, at].T
+        attention = buffers.attention_probs.transpose(0, 3, 2, 1, 4).reshape(shape)[..., at]
+    logits = buffers.logits[:, at].T
     return Evaluation(
         expected,
-        work.outputs[:, at].T.copy(),
+        buffers.outputs[:, at].T.copy(),
         logits.copy(),
-        work.gates[:, at].T.copy(),
+        buffers.gates[:, at].T.copy(),
         logits.argmax(axis=1),
-        work.final[at].copy(),
+        buffers.final[at].copy(),
         attention,
     )

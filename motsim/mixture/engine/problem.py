@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motsim.mixture import kernels
-from motsim.mixture.engine.layout import kernel_rule, kernel_workspace
+from motsim.mixture.engine.layout import kernel_buffers, kernel_rule
 from motsim.mixture.engine.parts import count_parts, padded, stage_parts
 from motsim.mixture.engine.reduction import Reduction, problem_of, whole_problem
 from motsim.mixture.engine.stage import Step, in_memory, keep_attention, stage_rule
@@ -42,7 +42,7 @@ class Problem:
         The start in the engine's coordinates.
     value, gradient : kernels.Parameters
         Where training is, and the last gradient there.
-    work : kernels.Workspace
+    buffers : kernels.Buffers
     """
 
     model: Model
@@ -54,7 +54,7 @@ class Problem:
     origin: kernels.Parameters
     value: kernels.Parameters
     gradient: kernels.Parameters
-    work: kernels.Workspace
+    buffers: kernels.Buffers
 
     @classmethod
     def of(
@@ -104,22 +104,22 @@ class Problem:
             origin=origin,
             value=kernels.Parameters(*(a.copy() for a in origin)),
             gradient=kernels.Parameters(*(np.zeros_like(a) for a in origin)),
-            work=kernel_workspace(model, found.batch),
+            buffers=kernel_buffers(model, found.batch),
         )  # fmt: skip
 
     def stage(self, stage: Stage) -> Step:
         """Return the step of a stage that begins where training is now."""
         batch, value, gradient = self.reduction.batch, self.value, self.gradient
         rule = stage_rule(self.model, self.reduction, self.loss, stage)
-        work = keep_attention(rule, value, batch, self.work)
-        route = kernels.choose_route(value, batch, rule, work)
+        buffers = keep_attention(rule, value, batch, self.buffers)
+        route = kernels.choose_route(value, batch, rule, buffers)
         rule = rule._replace(route=int(route))
-        rule, parts, work = stage_parts(self.model, rule, batch, work, self.num_parts)
+        rule, parts, buffers = stage_parts(self.model, rule, batch, buffers, self.num_parts)
         if rule.routing_scale == 1.0 and not rule.sampled:  # q is pi
-            work = work._replace(choice=work.gates)
+            buffers = buffers._replace(choice=buffers.gates)
         remembered = memories(stage, self.reduction, value, gradient)
-        passes = kernels.passes_of(value, parts, rule, work, gradient)
-        return Step(route, rule, parts, work, value, gradient, remembered, passes)
+        passes = kernels.passes_of(value, parts, rule, buffers, gradient)
+        return Step(route, rule, parts, buffers, value, gradient, remembered, passes)
 
     def place(self, parameters: ModelParameters) -> None:
         """Stand at parameters in the data's own coordinates."""
@@ -133,13 +133,13 @@ class Problem:
     def noise_free_loss(self) -> float:
         """Return the expected loss where training is."""
         rule = stage_rule(self.model, self.reduction, self.loss, Stage("end", 0))
-        return self._pass(rule, in_memory(self.reduction.batch, self.work), NO_NOISE)
+        return self._pass(rule, in_memory(self.reduction.batch, self.buffers), NO_NOISE)
 
     def run(self) -> float:
         """Fill the workspace with what every expert and the gate say; return the expected loss."""
         rule = kernel_rule(self.model, self.loss, Routing())
         rule = rule._replace(trains_ffn=False, trains_attention=False, trains_gate=False)
-        return self._pass(rule, self.work, NO_NOISE)
+        return self._pass(rule, self.buffers, NO_NOISE)
 
     def differentiate(self, routing: Routing, noise: Floats | None) -> float:
         """Fill the gradient of the training loss by every part; return the expected loss.
@@ -149,8 +149,8 @@ class Problem:
         drawn = NO_NOISE
         if noise is not None:
             drawn = np.ascontiguousarray(noise.T[:, self.reduction.batch.order])
-        return self._pass(kernel_rule(self.model, self.loss, routing), self.work, drawn)
+        return self._pass(kernel_rule(self.model, self.loss, routing), self.buffers, drawn)
 
-    def _pass(self, rule: kernels.Rule, work: kernels.Workspace, noise: Floats) -> float:
+    def _pass(self, rule: kernels.Rule, buffers: kernels.Buffers, noise: Floats) -> float:
         batch, gradient = self.reduction.batch, self.gradient
-        return float(kernels.gradients(self.value, batch, rule, work, noise, gradient))
+        return float(kernels.gradients(self.value, batch, rule, buffers, noise, gradient))

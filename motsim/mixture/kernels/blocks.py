@@ -40,7 +40,7 @@ class Block(NamedTuple):
 
     amplitudes: Any  # (3, 8)
     labels: Any  # (8,)
-    weights: Any  # (8,)
+    point_weights: Any  # (8,)
     moments: Any  # (M or 1, 10 or 3, 8)
     final: Any  # (8,): F with noise-free routing, filled here like the rest
     logits: Any  # (M, 8): h
@@ -132,7 +132,7 @@ def serve(rule, axes, block, experts, top, norms, count):
     Returns the mean over experts of the gradient by pi, and F with noise-free routing.
     """
     factor, negligible = broadcast(3.0 if rule.cubic else 1.0), broadcast(rule.negligible)
-    labels, weights = load(block.labels, 0), load(block.weights, 0)
+    labels, point_weights = load(block.labels, 0), load(block.point_weights, 0)
     scaled, span = rule.routing_scale != 1.0, experts.coordinates * WIDTH
     mean = broadcast_like(0.0, top)
     final = norms[0] - norms[0]  # 0, or NaN where a logit is
@@ -161,7 +161,7 @@ def serve(rule, axes, block, experts, top, norms, count):
             )
             d = cubic_form(at, squares, mixed)
         f = dot3((load_broadcast(w, 0), load_broadcast(w, WIDTH), load_broadcast(w, 2 * WIDTH)), d)
-        slope = weights * q * loss_slope_lanes(p * f, labels, rule.logistic)
+        slope = point_weights * q * loss_slope_lanes(p * f, labels, rule.logistic)
         by_gate, c = slope * f, slope * p * factor
         sums = advance(experts.ffn_sums, i * span)
         add_product(sums, axes[0], c, d[0])

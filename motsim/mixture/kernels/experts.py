@@ -45,23 +45,23 @@ def other_products(weight, tokens, others, coordinates, out):
 
 
 @inlined
-def neuron_output(points, weights, queries, cubic, t, others, mixed):
+def neuron_output(batch_ptrs, attention_probs, queries, cubic, t, others, mixed):
     """Sum over l of phi(u_l), from t of the signal tokens and of the `others`; keeps u (Q, 8)."""
-    length = points.signals + points.others
+    length = batch_ptrs.signals + batch_ptrs.others
     f = broadcast(0.0)
-    if points.signals > 0:
+    if batch_ptrs.signals > 0:
         t0, t1, t2 = load(t, FIRST), load(t, SECOND), load(t, THIRD)
     else:
         t0, t1, t2 = broadcast(0.0), broadcast(0.0), broadcast(0.0)
     for query in range(queries):
-        p = advance(weights, query * length * WIDTH)
+        p = advance(attention_probs, query * length * WIDTH)
         u = broadcast(0.0)
-        if points.signals > 0:
+        if batch_ptrs.signals > 0:
             u = load(p, FIRST) * t0
             u = fma(load(p, SECOND), t1, u)
             u = fma(load(p, THIRD), t2, u)
             p = advance(p, 3 * WIDTH)
-        for k in range(0, points.others * WIDTH, WIDTH):
+        for k in range(0, batch_ptrs.others * WIDTH, WIDTH):
             u = fma(load(p, k), load(others, k), u)
         store(mixed, query * WIDTH, u)
         f = fma(u * u, u, f) if cubic else f + u
@@ -92,21 +92,21 @@ def activation_gradient(first, coefficient, mixed, count, cubic):
 
 
 @inlined
-def unmix(points, weights, queries, mixed, by_product, others):
+def unmix(batch_ptrs, attention_probs, queries, mixed, by_product, others):
     """Gradient by t from the gradient by u, the transpose of mixing."""
-    span = (points.signals + points.others) * WIDTH
-    if points.signals > 0:
+    span = (batch_ptrs.signals + batch_ptrs.others) * WIDTH
+    if batch_ptrs.signals > 0:
         g0, g1, g2 = broadcast(0.0), broadcast(0.0), broadcast(0.0)
         for query in range(queries):
-            p, g = advance(weights, query * span), load(mixed, query * WIDTH)
+            p, g = advance(attention_probs, query * span), load(mixed, query * WIDTH)
             g0 = fma(load(p, FIRST), g, g0)
             g1 = fma(load(p, SECOND), g, g1)
             g2 = fma(load(p, THIRD), g, g2)
         store(by_product, FIRST, g0)
         store(by_product, SECOND, g1)
         store(by_product, THIRD, g2)
-    for k in range(0, points.others * WIDTH, WIDTH):
-        column = advance(weights, points.signals * WIDTH + k)
+    for k in range(0, batch_ptrs.others * WIDTH, WIDTH):
+        column = advance(attention_probs, batch_ptrs.signals * WIDTH + k)
         value = broadcast(0.0)
         for query in range(queries):
             value = fma(load(column, query * span), load(mixed, query * WIDTH), value)

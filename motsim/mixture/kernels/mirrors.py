@@ -24,9 +24,9 @@ EXTRA = 3
 
 
 @inlined
-def weights_row(weights, row, length):
+def probs_row(attention_probs, row, length):
     """Address of a row of weights."""
-    return advance(weights, row * (length + EXTRA) * WIDTH)
+    return advance(attention_probs, row * (length + EXTRA) * WIDTH)
 
 
 @inlined
@@ -39,16 +39,20 @@ def relative_exponential(score, top):
 
 
 @inlined
-def softmax_of_pair(scores, query, length, weights):
+def softmax_of_pair(scores, query, length, attention_probs):
     """Weights of one query of a block and its image, from the block's `scores` (L, 8)."""
     zero = broadcast(0.0)
     if query == 0:
-        softmax_over_keys(scores, length, weights)
+        softmax_over_keys(scores, length, attention_probs)
         for key in range(WIDTH, length * WIDTH, WIDTH):
             store(scores, key, zero - load(scores, key))
-        softmax_over_keys(scores, length, weights_row(weights, length, length))
+        softmax_over_keys(scores, length, probs_row(attention_probs, length, length))
         return
-    row, first, top = weights_row(weights, query, length), load(scores, 0), load(scores, WIDTH)
+    row, first, top = (
+        probs_row(attention_probs, query, length),
+        load(scores, 0),
+        load(scores, WIDTH),
+    )
     for key in range(2 * WIDTH, length * WIDTH, WIDTH):
         value = load(scores, key)
         top = select_greater(value, top, value, top)
@@ -97,18 +101,18 @@ def add_row(row, length, t, rest, place, apart, cubic, f, g):
 
 
 @inlined
-def pair_outputs(points, weights, queries, cubic, products, others, mixed):
+def pair_outputs(batch_ptrs, attention_probs, queries, cubic, products, others, mixed):
     """Sums over l of phi(u_l) of block and image, from t of the block; keeps u (2, Q, 8)."""
-    length, zero = points.signals + points.others, broadcast(0.0)
-    t = load3(products if points.signals > 0 else others)
-    rest = others if points.signals > 0 else advance(others, 3 * WIDTH)
-    row, apart = weights_row(weights, queries, length), queries * WIDTH
-    u = fma(load(weights, 0), t[0], mixed_rest(weights, t, rest, length - 3))
+    length, zero = batch_ptrs.signals + batch_ptrs.others, broadcast(0.0)
+    t = load3(products if batch_ptrs.signals > 0 else others)
+    rest = others if batch_ptrs.signals > 0 else advance(others, 3 * WIDTH)
+    row, apart = probs_row(attention_probs, queries, length), queries * WIDTH
+    u = fma(load(attention_probs, 0), t[0], mixed_rest(attention_probs, t, rest, length - 3))
     v = mixed_rest(row, t, rest, length - 3) - load(row, 0) * t[0]
     f, g = add_outputs(u, v, mixed, apart, cubic, zero, zero)
     span, query = (length + EXTRA) * WIDTH, 1
     while query < queries:
-        row, place = advance(weights, query * span), advance(mixed, query * WIDTH)
+        row, place = advance(attention_probs, query * span), advance(mixed, query * WIDTH)
         if query + 1 < queries:
             rows, places = two(row, span), two(place, WIDTH)
             f, g = add_row(rows, length, t, rest, places, apart, cubic, f, g)
@@ -128,26 +132,26 @@ def transposed(column, slopes, rows, span):
 
 
 @inlined
-def unmix_pair(points, weights, queries, mixed, by_product, others):
+def unmix_pair(batch_ptrs, attention_probs, queries, mixed, by_product, others):
     """Gradient by t from the gradients by u (2, Q, 8) of both, which are overwritten."""
-    length, image = points.signals + points.others, advance(mixed, queries * WIDTH)
-    last = weights_row(weights, queries, length)
-    first = load(weights, 0) * load(mixed, 0) - load(last, 0) * load(image, 0)
+    length, image = batch_ptrs.signals + batch_ptrs.others, advance(mixed, queries * WIDTH)
+    last = probs_row(attention_probs, queries, length)
+    first = load(attention_probs, 0) * load(mixed, 0) - load(last, 0) * load(image, 0)
     for query in range(1, queries):  # one slope for the keys that both share
-        row, at = weights_row(weights, query, length), query * WIDTH
+        row, at = probs_row(attention_probs, query, length), query * WIDTH
         extra, own, other = advance(row, length * WIDTH), load(mixed, at), load(image, at)
         first = fma(load(row, 0), own, first) - load(extra, 0) * other
         store(mixed, at, fma(load(extra, WIDTH), own, load(extra, 2 * WIDTH) * other))
     # Now `mixed` has the slopes of all rows: the last is that of the image's first query.
     rows, span = queries + 1, (length + EXTRA) * WIDTH
-    head = by_product if points.signals > 0 else others
-    rest = others if points.signals > 0 else advance(others, 3 * WIDTH)
+    head = by_product if batch_ptrs.signals > 0 else others
+    rest = others if batch_ptrs.signals > 0 else advance(others, 3 * WIDTH)
     store(head, 0, first)
-    value = transposed(two(advance(weights, WIDTH), WIDTH), mixed, rows, span)
+    value = transposed(two(advance(attention_probs, WIDTH), WIDTH), mixed, rows, span)
     store(two(advance(head, WIDTH), WIDTH), 0, value)
     key = 3
     while key < length:
-        column, to = advance(weights, key * WIDTH), advance(rest, (key - 3) * WIDTH)
+        column, to = advance(attention_probs, key * WIDTH), advance(rest, (key - 3) * WIDTH)
         if key + 1 < length:
             value = transposed(two(column, WIDTH), mixed, rows, span)
             store(two(to, WIDTH), 0, value)
@@ -157,23 +161,23 @@ def unmix_pair(points, weights, queries, mixed, by_product, others):
 
 
 @inlined
-def score_gradient_of_pair(weights, length, by_score):
+def score_gradient_of_pair(attention_probs, length, by_score):
     """Gradient by the block's scores (L, L, 8), from those by the weights of both, in place.
 
     A score of the first token and another one has the other sign in the image.
     """
     image = advance(by_score, length * length * WIDTH)
-    last, end = weights_row(weights, length, length), length * WIDTH
+    last, end = probs_row(attention_probs, length, length), length * WIDTH
     mean, other_mean = broadcast(0.0), broadcast(0.0)
     for key in range(0, end, WIDTH):
-        mean = fma(load(weights, key), load(by_score, key), mean)
+        mean = fma(load(attention_probs, key), load(by_score, key), mean)
         other_mean = fma(load(last, key), load(image, key), other_mean)
     for key in range(0, end, WIDTH):
-        own = load(weights, key) * (load(by_score, key) - mean)
+        own = load(attention_probs, key) * (load(by_score, key) - mean)
         other = load(last, key) * (load(image, key) - other_mean)
         store(by_score, key, own + other if key == 0 else own - other)
     for query in range(1, length):
-        row, at = weights_row(weights, query, length), query * length * WIDTH
+        row, at = probs_row(attention_probs, query, length), query * length * WIDTH
         s, z = advance(by_score, at), advance(image, at)
         extra, p = advance(row, length * WIDTH), load(row, 0)
         q, by_own, by_image = load(extra, 0), load(extra, WIDTH), load(extra, 2 * WIDTH)

@@ -4,7 +4,7 @@ This is the population without noise tokens, where most runs spend their time: a
 does for eight points stays in registers. Same mathematics, same interface, one expert a group.
 """
 
-from motsim.mixture.kernels.arguments import point_addresses, scratch_addresses
+from motsim.mixture.kernels.arguments import batch_addresses, buffer_addresses
 from motsim.mixture.kernels.experts import add_product
 from motsim.mixture.kernels.passes import passed_over
 from motsim.mixture.kernels.phases import BACKWARD, BOTH, FORWARD
@@ -53,7 +53,7 @@ def softmax3(a, b, c):
 
 
 @inlined
-def query_weights(matrix, rows, axis, e):
+def query_probs(matrix, rows, axis, e):
     """Attention weights of one query over the three keys.
 
     `rows` are offsets of the keys' rows of A, `e` the products of two amplitudes.
@@ -97,29 +97,32 @@ def add_scores(sums, rows, axis, e, p, g, t, u):
 
 
 @written_out
-def pass_expert(parameters, points, rule, work, keeps, gradient, expert, phase):
+def pass_expert(parameters, batch_ptrs, rule, buffer_ptrs, keeps, gradient, expert, phase):
     """What `pass_three` does for one expert; `keeps`: its weights, from one phase to the next."""
-    blocks, r, neurons, cubic = points.blocks, points.coordinates, rule.neurons, rule.cubic
+    blocks, r, neurons, cubic = batch_ptrs.blocks, batch_ptrs.coordinates, rule.neurons, rule.cubic
     ffn = advance(pointer(parameters.ffn), expert * neurons * r)
     matrix = advance(pointer(parameters.attention), expert * r * r)
     trains_ffn = rule.trains_ffn
-    weights = advance(work.weights, expert * blocks * 9 * WIDTH)
-    all_sums, sums = advance(work.ffn_sums, expert * neurons * r * WIDTH), work.attention_sums
+    attention_probs = advance(buffer_ptrs.attention_probs, expert * blocks * 9 * WIDTH)
+    all_sums, sums = (
+        advance(buffer_ptrs.ffn_sums, expert * neurons * r * WIDTH),
+        buffer_ptrs.attention_sums,
+    )
     zero = broadcast(0.0)
     for block in range(blocks):
         place = (expert * blocks + block) * WIDTH
-        if passed_over(points, rule, work, expert, 1, block):
+        if passed_over(batch_ptrs, rule, buffer_ptrs, expert, 1, block):
             continue
-        axes = advance(points.axes, block * 3)
+        axes = advance(batch_ptrs.axes, block * 3)
         x0, x1, x2 = load_scalar(axes, 0), load_scalar(axes, 1), load_scalar(axes, 2)
         rows = (x0 * r, x1 * r, x2 * r)
-        a = load3(advance(points.amplitudes, block * 3 * WIDTH))
+        a = load3(advance(batch_ptrs.amplitudes, block * 3 * WIDTH))
         e0, e1, e2 = amplitude_products(a)
-        kept = advance(weights, block * 9 * WIDTH)
+        kept = advance(attention_probs, block * 9 * WIDTH)
         if phase != BACKWARD or not keeps:
-            p0 = query_weights(matrix, rows, x0, e0)
-            p1 = query_weights(matrix, rows, x1, e1)
-            p2 = query_weights(matrix, rows, x2, e2)
+            p0 = query_probs(matrix, rows, x0, e0)
+            p1 = query_probs(matrix, rows, x1, e1)
+            p2 = query_probs(matrix, rows, x2, e2)
             if keeps and phase == FORWARD:
                 store3(kept, p0)
                 store3(advance(kept, 3 * WIDTH), p1)
@@ -139,13 +142,13 @@ def pass_expert(parameters, points, rule, work, keeps, gradient, expert, phase):
                 )
                 u = (dot3(p0, t), dot3(p1, t), dot3(p2, t))
                 f = f + activated(u, cubic)
-            store(work.outputs, place, f)
+            store(buffer_ptrs.outputs, place, f)
         if phase == FORWARD:
             continue
         if phase == BOTH:
-            c = expected_coefficient(points, rule.logistic, work, place, block * WIDTH)
+            c = expected_coefficient(batch_ptrs, rule.logistic, buffer_ptrs, place, block * WIDTH)
         else:
-            c = load(work.by_output, place)
+            c = load(buffer_ptrs.by_output, place)
         for j in range(neurons):
             if phase == BACKWARD or neurons > 1:
                 w = advance(ffn, j * r)
@@ -178,9 +181,9 @@ def pass_expert(parameters, points, rule, work, keeps, gradient, expert, phase):
 
 
 @cached
-def pass_three(parameters, batch, rule, scratch, gradient, phase, dense):
+def pass_three(parameters, batch, rule, buffers, gradient, phase, dense):
     """Outputs, and gradients unless FORWARD, of all experts; see `passes.pass_groups`."""
-    points, work = point_addresses(batch), scratch_addresses(scratch, dense)
-    keeps = scratch.weights.shape[0] > 0
-    for expert in range(scratch.outputs.shape[0]):
-        pass_expert(parameters, points, rule, work, keeps, gradient, expert, phase)
+    batch_ptrs, buffer_ptrs = batch_addresses(batch), buffer_addresses(buffers, dense)
+    keeps = buffers.attention_probs.shape[0] > 0
+    for expert in range(buffers.outputs.shape[0]):
+        pass_expert(parameters, batch_ptrs, rule, buffer_ptrs, keeps, gradient, expert, phase)

@@ -39,13 +39,13 @@ def move(value, gradient, direction, size, parts, rate, normalized):
 
 
 @internal
-def update(parameters, gradient, metric, rule, work):
+def update(parameters, gradient, metric, rule, buffers):
     """Move every part that trains; experts and attention normalize one by one.
 
     Coordinates that are products with directions of Gram matrix G move along g G, a matrix of
     them along G g G (docs/theory.md §3).
     """
-    skewed, g, room = metric.shape[0] > 0, pointer(metric), pointer(work.direction)
+    skewed, g, room = metric.shape[0] > 0, pointer(metric), pointer(buffers.direction)
     rows, r = parameters.ffn.shape
     if rule.trains_ffn:
         by_ffn = direction = pointer(gradient.ffn)
