@@ -163,6 +163,34 @@ class BufferPtrs(NamedTuple):
     dense: bool  # no expert is passed over
 
 
+class Pair(NamedTuple):
+    """A block, with its image where there is one."""
+
+    number: int  # of the block among those that are no images
+    attention_probs: Any
+
+
+class Neuron(NamedTuple):
+    """Addresses of one neuron, and the slot of the buffers that is its own."""
+
+    weight: Any  # (r,)
+    others: Any  # (K, 8): t of the other tokens, then the gradient by it
+    sums: Any  # (r, 8) of the gradient by its weight
+    slot: int
+
+
+class Group(NamedTuple):
+    """The experts that share one attention, and what is done with them in one pass."""
+
+    number: int
+    experts: int
+    sets: int  # attentions that are kept
+    at_a_time: int  # blocks that may wait
+    begin: int  # first pair
+    end: int  # pair after the last
+    phase: int
+
+
 @inlined
 def batch_addresses(batch, part=0):
     """`BatchPtrs` of a `Batch`, or of one part where its arrays have an axis of parts in front."""

@@ -126,11 +126,13 @@ def weigh(rule, block, experts, top):
 
 
 @inlined
-def serve(rule, axes, block, experts, top, norms, count):
+def serve(rule, axes, block, experts, top, weighed):
     """Fill `by_gate` of listed experts, and add to the sums of the gradient by the weights.
 
-    Returns the mean over experts of the gradient by pi, and F with noise-free routing.
+    `weighed` is what `weigh` returns. Returns the mean over experts of the gradient by pi, and F
+    with noise-free routing.
     """
+    norms, count = weighed
     factor, negligible = broadcast(3.0 if rule.cubic else 1.0), broadcast(rule.negligible)
     labels, point_weights = load(block.labels, 0), load(block.point_weights, 0)
     scaled, span = rule.routing_scale != 1.0, experts.coordinates * WIDTH
@@ -192,7 +194,7 @@ def take(rule, axes, block, experts):
     """Add what a block, or two, give to the sums of both gradients; fill F."""
     fill_ffn(axes, rule.cubic, experts)
     top = fill_logits(axes, block, experts)
-    norms, count = weigh(rule, block, experts, top)
-    mean, final = serve(rule, axes, block, experts, top, norms, count)
+    weighed = weigh(rule, block, experts, top)
+    mean, final = serve(rule, axes, block, experts, top, weighed)
     store(block.final, 0, final)
-    add_gate(axes, block, experts, norms[0], mean)
+    add_gate(axes, block, experts, weighed[0][0], mean)

@@ -145,7 +145,7 @@ def differentiate_part(parameters, batch, rule, buffers, noise, gradient, code):
         if phase == FORWARD and (experts_train or gate_trains):
             selected_coefficients(
                 (batch.labels, batch.weights), rule.logistic, buffers.gates, buffers.choice,
-                buffers.outputs, buffers.by_output, buffers.by_gate,
+                buffers.outputs, (buffers.by_output, buffers.by_gate),
             )  # fmt: skip
         phase = BACKWARD if phase == FORWARD and experts_train else DONE
     if gate_trains:

@@ -45,8 +45,9 @@ def other_products(weight, tokens, others, coordinates, out):
 
 
 @inlined
-def neuron_output(batch_ptrs, attention_probs, queries, cubic, t, others, mixed):
-    """Sum over l of phi(u_l), from t of the signal tokens and of the `others`; keeps u (Q, 8)."""
+def neuron_output(batch_ptrs, attention_probs, queries, cubic, t_ptrs, mixed):
+    """Sum over l of phi(u_l), from t of the signal tokens and of the others; keeps u (Q, 8)."""
+    t, others = t_ptrs
     length = batch_ptrs.signals + batch_ptrs.others
     f = broadcast(0.0)
     if batch_ptrs.signals > 0:

@@ -81,8 +81,9 @@ def mixed_rest(row, t, rest, count):
 
 
 @inlined
-def add_outputs(u, v, place, apart, cubic, f, g):
-    """Add phi(u) and phi(v), and keep both, v `apart` numbers on."""
+def add_outputs(values, place, apart, cubic, sums):
+    """Add phi of u and v to two sums, and keep both, v `apart` numbers on."""
+    (u, v), (f, g) = values, sums
     store(place, 0, u)
     store(place, apart, v)
     if cubic:
@@ -92,34 +93,40 @@ def add_outputs(u, v, place, apart, cubic, f, g):
 
 
 @inlined
-def add_row(row, length, t, rest, place, apart, cubic, f, g):
-    """Mix by a row that block and image share, or by two rows."""
+def add_row(row, tokens, place, apart, cubic, sums):
+    """Mix by a row that block and image share, or by two rows.
+
+    `tokens` are L, t of the first three, and the address of t from the fourth.
+    """
+    length, t, rest = tokens
     value, extra = mixed_rest(row, t, rest, length - 3), advance(row, length * WIDTH)
     u = fma(value, load(extra, WIDTH), load(row, 0) * t[0])
     v = value * load(extra, 2 * WIDTH) - load(extra, 0) * t[0]
-    return add_outputs(u, v, place, apart, cubic, f, g)
+    return add_outputs((u, v), place, apart, cubic, sums)
 
 
 @inlined
-def pair_outputs(batch_ptrs, attention_probs, queries, cubic, products, others, mixed):
+def pair_outputs(batch_ptrs, attention_probs, queries, cubic, t_ptrs, mixed):
     """Sums over l of phi(u_l) of block and image, from t of the block; keeps u (2, Q, 8)."""
+    products, others = t_ptrs
     length, zero = batch_ptrs.signals + batch_ptrs.others, broadcast(0.0)
     t = load3(products if batch_ptrs.signals > 0 else others)
     rest = others if batch_ptrs.signals > 0 else advance(others, 3 * WIDTH)
     row, apart = probs_row(attention_probs, queries, length), queries * WIDTH
     u = fma(load(attention_probs, 0), t[0], mixed_rest(attention_probs, t, rest, length - 3))
     v = mixed_rest(row, t, rest, length - 3) - load(row, 0) * t[0]
-    f, g = add_outputs(u, v, mixed, apart, cubic, zero, zero)
+    sums = add_outputs((u, v), mixed, apart, cubic, (zero, zero))
+    tokens = length, t, rest
     span, query = (length + EXTRA) * WIDTH, 1
     while query < queries:
         row, place = advance(attention_probs, query * span), advance(mixed, query * WIDTH)
         if query + 1 < queries:
             rows, places = two(row, span), two(place, WIDTH)
-            f, g = add_row(rows, length, t, rest, places, apart, cubic, f, g)
+            sums = add_row(rows, tokens, places, apart, cubic, sums)
         else:
-            f, g = add_row(row, length, t, rest, place, apart, cubic, f, g)
+            sums = add_row(row, tokens, place, apart, cubic, sums)
         query += 2
-    return f, g
+    return sums
 
 
 @inlined

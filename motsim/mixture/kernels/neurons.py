@@ -40,11 +40,12 @@ def sign_of(image):
 
 
 @inlined
-def token_products(weight, batch_ptrs, rule, buffer_ptrs, pair, products, others):
+def token_products(neuron, pair, batch_ptrs, rule, buffer_ptrs, products):
     """Fill t of one neuron, of the other tokens unless it is there."""
     signals, coordinates = batch_ptrs.signals, batch_ptrs.coordinates
+    weight, i_pair = neuron.weight, pair.number
     if signals > 0:
-        block = pair * batch_ptrs.images
+        block = i_pair * batch_ptrs.images
         axes = advance(batch_ptrs.axes, block * signals)
         t0, t1, t2 = signal_products(
             weight, axes, advance(batch_ptrs.amplitudes, block * signals * WIDTH)
@@ -53,21 +54,22 @@ def token_products(weight, batch_ptrs, rule, buffer_ptrs, pair, products, others
         store(products, SECOND, t1)
         store(products, THIRD, t2)
     if batch_ptrs.others > 0 and not at_once(rule, buffer_ptrs):
-        tokens = advance(batch_ptrs.tokens, pair * coordinates * batch_ptrs.others * WIDTH)
-        other_products(weight, tokens, batch_ptrs.others, coordinates, others)
+        tokens = advance(batch_ptrs.tokens, i_pair * coordinates * batch_ptrs.others * WIDTH)
+        other_products(weight, tokens, batch_ptrs.others, coordinates, neuron.others)
 
 
 @written_out
-def forward(weight, batch_ptrs, rule, buffer_ptrs, attention_probs, pair, slot, others):
+def forward(neuron, pair, batch_ptrs, rule, buffer_ptrs):
     """Sums over l of phi(u_l) of a neuron for a block and its image, 0 where there is none.
 
-    t, and u where there is attention, are kept in row `slot` of the scratch; t of the other tokens
-    in `others`.
+    t, and u where there is attention, are kept in the neuron's slot of the buffers; t of the other
+    tokens in its `others`.
     """
+    slot, others = neuron.slot, neuron.others
     f, g, signals = broadcast(0.0), broadcast(0.0), batch_ptrs.signals
     products = advance(buffer_ptrs.products, slot * (signals + batch_ptrs.others) * WIDTH)
     mixed = mixed_place(batch_ptrs, buffer_ptrs, slot)
-    token_products(weight, batch_ptrs, rule, buffer_ptrs, pair, products, others)
+    token_products(neuron, pair, batch_ptrs, rule, buffer_ptrs, products)
     if not rule.mixed:
         f = plain_output(signals, rule.cubic, sign_of(0), products)
         f = f + plain_output(batch_ptrs.others, rule.cubic, sign_of(0), others)
@@ -78,12 +80,14 @@ def forward(weight, batch_ptrs, rule, buffer_ptrs, attention_probs, pair, slot, 
             g = g + plain_output(batch_ptrs.others, rule.cubic, sign, others)
     elif batch_ptrs.images > 1:
         f, g = pair_outputs(
-            batch_ptrs, attention_probs, buffer_ptrs.queries, rule.cubic, products, others, mixed
-        )
+            batch_ptrs, pair.attention_probs, buffer_ptrs.queries, rule.cubic, (products, others),
+            mixed,
+        )  # fmt: skip
     else:
         f = neuron_output(
-            batch_ptrs, attention_probs, buffer_ptrs.queries, rule.cubic, products, others, mixed
-        )
+            batch_ptrs, pair.attention_probs, buffer_ptrs.queries, rule.cubic, (products, others),
+            mixed,
+        )  # fmt: skip
     return f, g
 
 
@@ -116,14 +120,13 @@ def plain_gradient(coefficients, batch_ptrs, cubic, products, others):
 
 
 @written_out
-def backward(
-    coefficients, batch_ptrs, rule, buffer_ptrs, attention_probs, pair, slot, others, sums
-):
-    """Add a neuron's part of the gradients by its weights, to `sums` (r, 8), and by the scores.
+def backward(coefficients, neuron, pair, batch_ptrs, rule, buffer_ptrs):
+    """Add a neuron's part of the gradients by its weights, to its sums, and by the scores.
 
     From those by f of the block and of the image, the latter's negative. The gradient by t of the
     other tokens overwrites t in `others`.
     """
+    slot, others, attention_probs = neuron.slot, neuron.others, pair.attention_probs
     signals, coordinates = batch_ptrs.signals, batch_ptrs.coordinates
     length = signals + batch_ptrs.others
     products = advance(buffer_ptrs.products, slot * length * WIDTH)
@@ -146,10 +149,10 @@ def backward(
     if not rule.trains_ffn:
         return
     if signals > 0:
-        block = pair * batch_ptrs.images
+        block = pair.number * batch_ptrs.images
         axes = advance(batch_ptrs.axes, block * signals)
         amplitudes = advance(batch_ptrs.amplitudes, block * signals * WIDTH)
-        add_signal_gradient(slopes, axes, amplitudes, sums)
+        add_signal_gradient(slopes, axes, amplitudes, neuron.sums)
     if batch_ptrs.others > 0 and not at_once(rule, buffer_ptrs):
-        tokens = advance(batch_ptrs.tokens, pair * coordinates * batch_ptrs.others * WIDTH)
-        add_other_gradient(others, tokens, batch_ptrs.others, coordinates, sums)
+        tokens = advance(batch_ptrs.tokens, pair.number * coordinates * batch_ptrs.others * WIDTH)
+        add_other_gradient(others, tokens, batch_ptrs.others, coordinates, neuron.sums)

@@ -6,7 +6,13 @@ the loss of a point splits over experts (expected routing), one pass does both d
 
 import numpy as np
 
-from motsim.mixture.kernels.arguments import batch_addresses, buffer_addresses
+from motsim.mixture.kernels.arguments import (
+    Group,
+    Neuron,
+    Pair,
+    batch_addresses,
+    buffer_addresses,
+)
 from motsim.mixture.kernels.attention import block_gradient, block_probs, score_gradient
 from motsim.mixture.kernels.mirrors import EXTRA, score_gradient_of_pair
 from motsim.mixture.kernels.neurons import at_once, backward, forward
@@ -66,31 +72,39 @@ def add_waiting(batch_ptrs, buffer_ptrs, count, pair):
         span = batch_ptrs.coordinates * batch_ptrs.others * WIDTH
         tokens = advance(batch_ptrs.tokens, (pair - count) * span)
         r = batch_ptrs.coordinates
-        add_moved(
-            buffer_ptrs.moved, r, count, tokens, batch_ptrs.others, r, buffer_ptrs.attention_sums
-        )
+        sizes = r, batch_ptrs.others, r
+        add_moved(buffer_ptrs.moved, tokens, count, sizes, buffer_ptrs.attention_sums)
     return np.int64(0)
 
 
-@written_out
-def pass_group(parameters, batch_ptrs, rule, buffer_ptrs, sizes, gradient, group, some, phase):
-    """What `pass_groups` does for one group, with the first and last of some pairs.
+@inlined
+def neuron_at(ffn, products, batch_ptrs, buffer_ptrs, first, row):
+    """`Neuron` of a row of a group, whose first row is `first` of all."""
+    r = batch_ptrs.coordinates
+    return Neuron(
+        advance(ffn, (first + row) * r),
+        advance(products, row * batch_ptrs.others * WIDTH),
+        advance(buffer_ptrs.ffn_sums, (first + row) * r * WIDTH),
+        row,
+    )
 
-    `sizes` are the experts of a group, the attentions that are kept, and the blocks that may wait.
-    """
-    experts, sets, at_a_time = sizes
-    begin, end = some
+
+@written_out
+def pass_group(parameters, batch_ptrs, rule, buffer_ptrs, gradient, group):
+    """What `pass_groups` does for one group, over some pairs."""
+    experts, begin, end, phase = group.experts, group.begin, group.end, group.phase
     ffn, attention = pointer(parameters.ffn), pointer(parameters.attention)
     blocks, coordinates, neurons = batch_ptrs.blocks, batch_ptrs.coordinates, rule.neurons
     length, images = batch_ptrs.signals + batch_ptrs.others, batch_ptrs.images
     span, square = coordinates * batch_ptrs.others * WIDTH, length * length * WIDTH
-    attention = advance(attention, group * coordinates * coordinates)
-    matrix = group if sets > 1 else 0
+    attention = advance(attention, group.number * coordinates * coordinates)
+    matrix = group.number if group.sets > 1 else 0
     trains, both_ways = rule.trains_attention, phase != FORWARD
     waiting = np.int64(0)  # no constant: see `phases`
-    first = group * experts * neurons
+    first_expert = group.number * experts
+    first = first_expert * neurons
     for pair in range(begin, end):
-        if all_passed_over(batch_ptrs, rule, buffer_ptrs, group * experts, experts, pair):
+        if all_passed_over(batch_ptrs, rule, buffer_ptrs, first_expert, experts, pair):
             waiting = add_waiting(batch_ptrs, buffer_ptrs, waiting, pair)
             continue
         place = matrix * (buffer_ptrs.all_blocks // images) + buffer_ptrs.first // images + pair
@@ -109,19 +123,15 @@ def pass_group(parameters, batch_ptrs, rule, buffer_ptrs, sizes, gradient, group
         if trains and both_ways:
             for at in range(0, images * square, WIDTH):
                 store(buffer_ptrs.by_score, at, broadcast(0.0))
+        at_work = Pair(pair, attention_probs)
         for e in range(experts):
-            place = ((group * experts + e) * blocks + pair * images) * WIDTH
-            if all_passed_over(
-                batch_ptrs, rule, buffer_ptrs, group * experts + e, np.int64(1), pair
-            ):
+            place = ((first_expert + e) * blocks + pair * images) * WIDTH
+            if all_passed_over(batch_ptrs, rule, buffer_ptrs, first_expert + e, np.int64(1), pair):
                 continue
             own, image = broadcast(0.0), broadcast(0.0)
             for row in range(e * neurons, (e + 1) * neurons):
-                weight = advance(ffn, (first + row) * coordinates)
-                others = advance(products, row * batch_ptrs.others * WIDTH)
-                f, g = forward(
-                    weight, batch_ptrs, rule, buffer_ptrs, attention_probs, pair, row, others
-                )
+                neuron = neuron_at(ffn, products, batch_ptrs, buffer_ptrs, first, row)
+                f, g = forward(neuron, at_work, batch_ptrs, rule, buffer_ptrs)
                 own, image = own + f, image - g
             store(buffer_ptrs.outputs, place, own)
             if images > 1:
@@ -135,19 +145,8 @@ def pass_group(parameters, batch_ptrs, rule, buffer_ptrs, sizes, gradient, group
                     batch_ptrs, rule, buffer_ptrs, at, pair * images + 1, phase
                 )
             for row in range(e * neurons, (e + 1) * neurons):
-                others = advance(products, row * batch_ptrs.others * WIDTH)
-                sums = advance(buffer_ptrs.ffn_sums, (first + row) * coordinates * WIDTH)
-                backward(
-                    (own, image),
-                    batch_ptrs,
-                    rule,
-                    buffer_ptrs,
-                    attention_probs,
-                    pair,
-                    row,
-                    others,
-                    sums,
-                )
+                neuron = neuron_at(ffn, products, batch_ptrs, buffer_ptrs, first, row)
+                backward((own, image), neuron, at_work, batch_ptrs, rule, buffer_ptrs)
         if trains and both_ways:
             if images > 1:
                 score_gradient_of_pair(attention_probs, length, buffer_ptrs.by_score)
@@ -157,12 +156,16 @@ def pass_group(parameters, batch_ptrs, rule, buffer_ptrs, sizes, gradient, group
                 buffer_ptrs.by_score, batch_ptrs, pair, moved, buffer_ptrs.attention_sums
             )
             waiting += 1
-            if waiting == at_a_time:
+            if waiting == group.at_a_time:
                 waiting = add_waiting(batch_ptrs, buffer_ptrs, waiting, pair + 1)
     add_waiting(batch_ptrs, buffer_ptrs, waiting, end)
     if both_ways and trains:
         size = coordinates * coordinates
-        totals(buffer_ptrs.attention_sums, size, advance(pointer(gradient.attention), group * size))
+        totals(
+            buffer_ptrs.attention_sums,
+            size,
+            advance(pointer(gradient.attention), group.number * size),
+        )
 
 
 @cached
@@ -175,7 +178,7 @@ def pass_groups(parameters, batch, rule, buffers, gradient, phase, dense):
     batch_ptrs, buffer_ptrs = batch_addresses(batch), buffer_addresses(buffers, dense)
     experts, neurons = buffers.outputs.shape[0], parameters.ffn.shape[0]
     groups = parameters.attention.shape[0] if rule.mixed else experts
-    sizes = experts // groups, buffers.attention_probs.shape[0], buffers.moved.shape[0]
+    sets, may_wait = buffers.attention_probs.shape[0], buffers.moved.shape[0]
     others, r, pairs = (
         batch_ptrs.others,
         batch_ptrs.coordinates,
@@ -192,14 +195,12 @@ def pass_groups(parameters, batch, rule, buffers, gradient, phase, dense):
                 x = advance(tokens, i * r * others * WIDTH)
                 t = advance(buffer_ptrs.other_products, i * neurons * others * WIDTH)
                 move_tokens(pointer(parameters.ffn), neurons, x, others, r, t)
-        for group in range(groups):
-            some = begin, end
-            pass_group(
-                parameters, batch_ptrs, rule, buffer_ptrs, sizes, gradient, group, some, phase
-            )
+        for i in range(groups):
+            group = Group(i, experts // groups, sets, may_wait, begin, end, phase)
+            pass_group(parameters, batch_ptrs, rule, buffer_ptrs, gradient, group)
         if multiplies and trains:
             count, t = end - begin, buffer_ptrs.other_products
-            add_moved(t, neurons, count, tokens, others, r, buffer_ptrs.ffn_sums)
+            add_moved(t, tokens, count, (neurons, others, r), buffer_ptrs.ffn_sums)
     if trains and buffer_ptrs.ends:
         totals(buffer_ptrs.ffn_sums, neurons * r, pointer(gradient.ffn))
 

@@ -195,9 +195,9 @@ def expected_coefficient(batch_ptrs, logistic, buffer_ptrs, place, b):
 
 
 @cached
-def selected_coefficients(points, logistic, gates, mask, outputs, by_output, by_gate):
+def selected_coefficients(points, logistic, gates, mask, outputs, slopes):
     """The same for sum_b w_b loss(sum over the selected experts of pi_i f_i)."""
-    labels, point_weights = points
+    (labels, point_weights), (by_output, by_gate) = points, slopes
     slope = by_gate[-1]  # its own gradient is written last
     selected_output(mask, gates, outputs, slope)
     for b in range(labels.shape[0]):

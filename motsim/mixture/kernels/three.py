@@ -86,19 +86,25 @@ def slope_of(c, u, cubic):
 
 
 @inlined
-def add_scores(sums, rows, axis, e, p, g, t, u):
+def add_scores(sums, rows, query, g, t, u):
     """Add S'[l, k] x_k x_l^T of one query to the sums of the gradient by A.
 
+    `query` has its axis, its products of two amplitudes, and its attention weights p.
     g is the gradient by u = sum_k p_k t_k, so that by the score of key k is g p_k (t_k - u).
     """
+    axis, e, p = query
     add_product(sums, rows[0] + axis, e[0], p[0] * g * (t[0] - u))
     add_product(sums, rows[1] + axis, e[1], p[1] * g * (t[1] - u))
     add_product(sums, rows[2] + axis, e[2], p[2] * g * (t[2] - u))
 
 
 @written_out
-def pass_expert(parameters, batch_ptrs, rule, buffer_ptrs, keeps, gradient, expert, phase):
-    """What `pass_three` does for one expert; `keeps`: its weights, from one phase to the next."""
+def pass_expert(parameters, batch_ptrs, rule, buffer_ptrs, gradient, at_work):
+    """What `pass_three` does for one expert.
+
+    `at_work`: which, whether it keeps its weights from one phase to the next, and the phase.
+    """
+    expert, keeps, phase = at_work
     blocks, r, neurons, cubic = batch_ptrs.blocks, batch_ptrs.coordinates, rule.neurons, rule.cubic
     ffn = advance(pointer(parameters.ffn), expert * neurons * r)
     matrix = advance(pointer(parameters.attention), expert * r * r)
@@ -163,9 +169,9 @@ def pass_expert(parameters, batch_ptrs, rule, buffer_ptrs, keeps, gradient, expe
                 slope_of(c, u[1], cubic),
                 slope_of(c, u[2], cubic),
             )
-            add_scores(sums, rows, x0, e0, p0, g0, t, u[0])
-            add_scores(sums, rows, x1, e1, p1, g1, t, u[1])
-            add_scores(sums, rows, x2, e2, p2, g2, t, u[2])
+            add_scores(sums, rows, (x0, e0, p0), g0, t, u[0])
+            add_scores(sums, rows, (x1, e1, p1), g1, t, u[1])
+            add_scores(sums, rows, (x2, e2, p2), g2, t, u[2])
             if trains_ffn:
                 own = advance(all_sums, j * r * WIDTH)
                 g = fma(p2[0], g2, fma(p1[0], g1, p0[0] * g0))
@@ -186,4 +192,4 @@ def pass_three(parameters, batch, rule, buffers, gradient, phase, dense):
     batch_ptrs, buffer_ptrs = batch_addresses(batch), buffer_addresses(buffers, dense)
     keeps = buffers.attention_probs.shape[0] > 0
     for expert in range(buffers.outputs.shape[0]):
-        pass_expert(parameters, batch_ptrs, rule, buffer_ptrs, keeps, gradient, expert, phase)
+        pass_expert(parameters, batch_ptrs, rule, buffer_ptrs, gradient, (expert, keeps, phase))

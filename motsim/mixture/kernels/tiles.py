@@ -118,8 +118,13 @@ def weighted_tokens(tokens, others, scores):
 
 
 @inlined
-def add_four(left, right, count, spans, step, next_row, out):
-    """Add products of four rows of `left` and one of `right` over `count` blocks to `out`."""
+def add_four(left, right, count, steps, out):
+    """Add products of four rows of `left` and one of `right` over `count` blocks to `out`.
+
+    `steps` are the numbers from one block to the next on either side, from one row to the next,
+    and from one row of `out` to the next.
+    """
+    spans, step, next_row = steps
     v0, v1, v2, v3 = load_four(out, next_row)
     for _ in range(count):
         for k in range(0, step, WIDTH):
@@ -133,8 +138,9 @@ def add_four(left, right, count, spans, step, next_row, out):
 
 
 @inlined
-def add_four_by_four(left, right, count, spans, step, next_row, out):
+def add_four_by_four(left, right, count, steps, out):
     """The same with four rows of `right`: sixteen sums in registers."""
+    spans, step, next_row = steps
     v0, v1, v2, v3 = load_four(out, WIDTH)
     w0, w1, w2, w3 = load_four(advance(out, next_row), WIDTH)
     x0, x1, x2, x3 = load_four(advance(out, 2 * next_row), WIDTH)
@@ -158,22 +164,24 @@ def add_four_by_four(left, right, count, spans, step, next_row, out):
 
 
 @internal
-def add_moved(moved, rows, count, tokens, others, coordinates, sums):
+def add_moved(moved, tokens, count, sizes, sums):
     """Add sum of moved[a] x[c] over the other tokens of `count` blocks to `sums` (rows, r, 8).
 
-    `moved` is (count, rows, K, 8), `tokens` (count, r, K, 8).
+    `moved` is (count, rows, K, 8), `tokens` (count, r, K, 8); `sizes` are rows, K, r.
     """
+    rows, others, coordinates = sizes
     step, next_row = others * WIDTH, coordinates * WIDTH
     spans = rows * step, coordinates * step
+    steps = spans, step, next_row
     tiled, columns = rows - rows % 4, coordinates - coordinates % 4
     for a in range(0, tiled, 4):
         left, out = advance(moved, a * step), advance(sums, a * next_row)
         for c in range(0, columns, 4):
             right, place = advance(tokens, c * step), advance(out, c * WIDTH)
-            add_four_by_four(left, right, count, spans, step, next_row, place)
+            add_four_by_four(left, right, count, steps, place)
         for c in range(columns, coordinates):
             right, place = advance(tokens, c * step), advance(out, c * WIDTH)
-            add_four(left, right, count, spans, step, next_row, place)
+            add_four(left, right, count, steps, place)
     for a in range(tiled, rows):
         for c in range(coordinates):
             value = broadcast(0.0)

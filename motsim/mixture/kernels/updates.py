@@ -18,12 +18,13 @@ def multiply(left, rows, right, size, out):
 
 
 @internal
-def move(value, gradient, direction, size, parts, rate, normalized):
-    """One descent step of `size` numbers; `parts` of them are normalized one by one.
+def move(value, gradient, direction, sizes, rate, normalized):
+    """One descent step of some numbers, in parts that are normalized one by one: `sizes` of both.
 
     The product of gradient and direction is the square of the gradient's length in d dimensions.
     A zero gradient moves nothing.
     """
+    size, parts = sizes
     each = size // parts if normalized else size
     for first in range(0, size, each):
         scale = rate
@@ -53,7 +54,7 @@ def update(parameters, gradient, metric, rule, buffers):
             direction = room
             multiply(by_ffn, rows, g, r, room)
         value, experts = pointer(parameters.ffn), rows // rule.neurons
-        move(value, by_ffn, direction, rows * r, experts, rule.ffn_rate, rule.ffn_normalized)
+        move(value, by_ffn, direction, (rows * r, experts), rule.ffn_rate, rule.ffn_normalized)
     if rule.trains_attention:
         by_attention = direction = pointer(gradient.attention)
         matrices = parameters.attention.shape[0]
@@ -64,7 +65,7 @@ def update(parameters, gradient, metric, rule, buffers):
                 multiply(advance(by_attention, place), r, g, r, half)
                 multiply(g, r, half, r, advance(room, place))
         move(
-            pointer(parameters.attention), by_attention, direction, size, matrices,
+            pointer(parameters.attention), by_attention, direction, (size, matrices),
             rule.attention_rate, rule.attention_normalized,
         )  # fmt: skip
     if rule.gated and rule.trains_gate:
@@ -74,4 +75,4 @@ def update(parameters, gradient, metric, rule, buffers):
             direction = room
             multiply(by_gate, rows, g, r, room)
         value = pointer(parameters.gate)
-        move(value, by_gate, direction, rows * r, 1, rule.gate_rate, rule.gate_normalized)
+        move(value, by_gate, direction, (rows * r, 1), rule.gate_rate, rule.gate_normalized)
