@@ -10,7 +10,7 @@ DECORATORS = {
 }  # fmt: skip
 
 
-def _is_kernel(function):
+def is_kernel(function):
     for decorator in function.decorator_list:
         if isinstance(decorator, ast.Call):
             decorator = decorator.func
@@ -29,7 +29,7 @@ def kernel_lines(path):
     text = path.read_text("utf-8")
     heads = {
         node.name: node for node in ast.parse(text).body
-        if isinstance(node, ast.FunctionDef) and _is_kernel(node)
+        if isinstance(node, ast.FunctionDef) and is_kernel(node)
     }  # fmt: skip
     whole = compile(text, str(path), "exec")
     codes = {code.co_name: code for code in whole.co_consts if hasattr(code, "co_lines")}
