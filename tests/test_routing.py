@@ -8,7 +8,7 @@ from kernel_cases import IDS, SHAPES, Case
 
 from motsim.mixture.engine.layout import kernel_batch, kernel_buffers
 from motsim.mixture.evaluation import evaluate
-from motsim.mixture.kernels.arguments import point_addresses, scratch_addresses
+from motsim.mixture.kernels.arguments import batch_addresses, buffer_addresses
 from motsim.mixture.kernels.routing import (
     add_load_balance,
     expected_coefficient,
@@ -159,7 +159,7 @@ def test_total_loss(case, loss):
 @numba.njit(error_model="numpy")
 def expected_coefficients(batch, logistic, buffers):
     """`expected_coefficient` of every expert and block, into `by_output`."""
-    points, scratch = point_addresses(batch), scratch_addresses(buffers, True)
+    points, scratch = batch_addresses(batch), buffer_addresses(buffers, True)
     for i in range(buffers.outputs.shape[0]):
         for b in range(0, points.blocks * WIDTH, WIDTH):
             place = i * points.blocks * WIDTH + b
