@@ -74,9 +74,11 @@ def test_what_does_not_run_is_found(tmp_path):
     assert missed([path], seen) == {(path, "halved"): [7], (path, "of_nobody"): [12]}
 
 
-@pytest.mark.parametrize("reads", ["load(p, 1)", "load(advance(p, -1), 0)", "number(p, 8)"])
+@pytest.mark.parametrize("reads", ["load(p, 1)", "load(advance(p, -1), 0)", "load_scalar(p, 8)"])
 def test_plain_python_sees_addresses_outside_their_array(reads):
     text = "import numpy as np\nfrom interpreted.vectors import *\np = pointer(np.zeros(8))\n"
-    done = without_compilation("-c", text + "load(p, 0), number(p, 7)\nprint('inside')\n" + reads)
+    done = without_compilation(
+        "-c", text + "load(p, 0), load_scalar(p, 7)\nprint('inside')\n" + reads
+    )
     assert done.stdout == "inside\n"
     assert "IndexError" in done.stderr
