@@ -11,9 +11,9 @@ from motsim.mixture import kernels
 from motsim.mixture.engine.layout import (
     aligned_zeros,
     kernel_batch,
+    kernel_buffers,
     kernel_parameters,
     kernel_rule,
-    kernel_workspace,
 )
 from motsim.mixture.engine.parts import in_parts
 from motsim.mixture.kernels import descent, fused, routing
@@ -29,23 +29,23 @@ GATES = {"equal": 0.0, "soft": 1.0, "sharp": 60.0}
 
 
 @numba.njit
-def step_in_sweeps(parameters, parts, place, rule, work, gradient):
+def step_in_sweeps(parameters, parts, place, rule, buffers, gradient):
     """What `descent.differentiate_part` does where it cannot fuse."""
     batch = part_of(parts, place)
-    descent.route(parameters, batch, rule, work, np.zeros((0, 0)))
-    dense = descent.serves_all(batch, rule, work)
-    pass_frozen(parameters, batch, rule, work, gradient, BOTH, dense)
-    loss = descent.noise_free_loss(batch, rule, work)
-    routing.gate_gradient(work.gates, work.by_gate, batch, work, gradient.gate)
+    descent.route(parameters, batch, rule, buffers, np.zeros((0, 0)))
+    dense = descent.serves_all(batch, rule, buffers)
+    pass_frozen(parameters, batch, rule, buffers, gradient, BOTH, dense)
+    loss = descent.noise_free_loss(batch, rule, buffers)
+    routing.gate_gradient(buffers.gates, buffers.by_gate, batch, buffers, gradient.gate)
     return loss
 
 
 @numba.njit
-def step_fused(parameters, parts, place, rule, work, gradient):
+def step_fused(parameters, parts, place, rule, buffers, gradient):
     """The same fused, NaN where it is not."""
     if rule.route != FUSED:
         return np.nan
-    return fused.pass_fused(parameters, parts, place, rule, work, gradient)
+    return fused.pass_fused(parameters, parts, place, rule, buffers, gradient)
 
 
 class Case:
@@ -72,18 +72,18 @@ class Case:
         rule = kernel_rule(self.model, "logistic" if logistic else "squared", self.routing)
         return rule._replace(trains_attention=False, negligible=negligible)
 
-    def route(self, rule, work):
-        return kernels.choose_route(self.parameters, self.batch, rule, work)
+    def route(self, rule, buffers):
+        return kernels.choose_route(self.parameters, self.batch, rule, buffers)
 
     def workspace(self, batch, blocks):
         """Scratch, not empty, with the moments of `blocks` blocks."""
-        work = kernel_workspace(self.model, batch)
-        shape = (blocks, self.sets, *work.moments.shape[2:])
-        work = work._replace(moments=aligned_zeros(shape))
-        kernels.refresh_moments(self.parameters, self.batch, self.rule(), work.moments)
+        buffers = kernel_buffers(self.model, batch)
+        shape = (blocks, self.sets, *buffers.moments.shape[2:])
+        buffers = buffers._replace(moments=aligned_zeros(shape))
+        kernels.refresh_moments(self.parameters, self.batch, self.rule(), buffers.moments)
         for name in ("logits", "gates", "choice", "by_gate", "outputs", "final", "ffn_across"):
-            getattr(work, name)[:] = np.nan
-        return work
+            getattr(buffers, name)[:] = np.nan
+        return buffers
 
     def results(self, step, rule, parts=1):
         """Losses of the parts, outputs, gradients by weights and gate, and the sums left."""
@@ -92,18 +92,18 @@ class Case:
         one = self.batch._replace(
             **{n: getattr(batches, n)[0] for n in self.batch._fields if n != "metric"}
         )
-        work = self.workspace(one, whole)
-        rule = rule._replace(route=int(self.route(rule, work)))
+        buffers = self.workspace(one, whole)
+        rule = rule._replace(route=int(self.route(rule, buffers)))
         gradient = kernels.Parameters(*(np.full_like(a, np.nan) for a in self.parameters))
-        work.part[1] = whole
+        buffers.part[1] = whole
         for k in range(parts):
-            work.part[0], work.part[2] = k * (whole // parts), parts - 1 - k
-            losses.append(step(self.parameters, batches, k, rule, work, gradient))
-            outputs.append(work.final.copy())
+            buffers.part[0], buffers.part[2] = k * (whole // parts), parts - 1 - k
+            losses.append(step(self.parameters, batches, k, rule, buffers, gradient))
+            outputs.append(buffers.final.copy())
         return {
             "losses": np.array(losses), "outputs": np.concatenate(outputs),
             "ffn": gradient.ffn, "gate": gradient.gate,
-            "sums left": np.append(work.ffn_sums.ravel(), work.gate_sums),
+            "sums left": np.append(buffers.ffn_sums.ravel(), buffers.gate_sums),
         }  # fmt: skip
 
 
@@ -180,9 +180,9 @@ def test_gates_that_are_no_numbers_show_in_the_loss(scale, which):
 def test_what_is_not_fused(change):
     """Any of these needs the sweeps; `test_passes` and `test_training` show what they give."""
     case = Case()
-    work = case.workspace(case.batch, len(case.batch.axes))
+    buffers = case.workspace(case.batch, len(case.batch.axes))
     rule = case.rule()
-    assert case.route(rule, work) == Route.FUSED
+    assert case.route(rule, buffers) == Route.FUSED
     other = Route.SIGNALS if "trains_attention" in change else Route.FROZEN
-    assert case.route(rule._replace(**change), work) == other
-    assert case.route(rule, kernel_workspace(case.model, case.batch)) == Route.FROZEN
+    assert case.route(rule._replace(**change), buffers) == other
+    assert case.route(rule, kernel_buffers(case.model, case.batch)) == Route.FROZEN

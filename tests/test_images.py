@@ -11,9 +11,9 @@ from motsim.mixture.data import Mixture, make_signals
 from motsim.mixture.engine.layout import (
     count_tokens,
     kernel_batch,
+    kernel_buffers,
     kernel_parameters,
     kernel_rule,
-    kernel_workspace,
     summed_over_queries,
     without_images,
 )
@@ -67,16 +67,18 @@ class Problem:
     def results(self, batch, *, logistic=False, routing="expected", summed=False, **changes):
         """Loss and gradients of a step."""
         rule = kernel_rule(self.model, "logistic" if logistic else "squared", Routing(routing))
-        rule, work = rule._replace(**changes), kernel_workspace(self.model, batch)
-        kernels.refresh_attention(self.parameters, batch, work)
+        rule, buffers = rule._replace(**changes), kernel_buffers(self.model, batch)
+        kernels.refresh_attention(self.parameters, batch, buffers)
         if summed:
-            work = work._replace(weights=summed_over_queries(work.weights, count_tokens(batch)))
+            buffers = buffers._replace(
+                attention_probs=summed_over_queries(buffers.attention_probs, count_tokens(batch))
+            )
         for name in ("products", "mixed", "other_products", "by_product", "by_score", "outputs"):
-            getattr(work, name)[:] = np.nan
+            getattr(buffers, name)[:] = np.nan
         value, gradient = (kernels.Parameters(*(a.copy() for a in self.parameters)) for _ in "ab")
         noise = np.ascontiguousarray(self.noise[:, batch.order])[np.newaxis]
         losses = np.empty(1)
-        kernels.descend(value, batch, rule, work, noise, gradient, -1.0, losses)
+        kernels.descend(value, batch, rule, buffers, noise, gradient, -1.0, losses)
         return [losses, *gradient]
 
 
@@ -153,7 +155,7 @@ def test_a_block_and_its_image_stay_in_one_part(count):
     batch = padded(case.paired, count)
     assert len(batch.tokens) % count == 0
     parts = in_parts(batch, count)
-    one = kernel_workspace(case.model, kernels.Batch(*(a[0] for a in parts[:-1]), batch.metric))
+    one = kernel_buffers(case.model, kernels.Batch(*(a[0] for a in parts[:-1]), batch.metric))
     rule = kernel_rule(case.model, "squared", Routing())
     value, gradient = (kernels.Parameters(*(a.copy() for a in case.parameters)) for _ in "ab")
     losses, noise = np.empty(1), np.zeros((1, 0, 0))
@@ -166,9 +168,9 @@ def test_tokens_mixed_once_are_those_of_every_point():
     case = Problem(MODELS["linear"], "distinct")
     sums = []
     for batch in (case.alone, case.paired):
-        work = kernel_workspace(case.model, batch)
-        kernels.refresh_attention(case.parameters, batch, work)
-        weights = summed_over_queries(work.weights, count_tokens(batch))[0]
+        buffers = kernel_buffers(case.model, batch)
+        kernels.refresh_attention(case.parameters, batch, buffers)
+        weights = summed_over_queries(buffers.attention_probs, count_tokens(batch))[0]
         mixed = mixed_batch(batch, weights).tokens[:, :, 0].transpose(0, 2, 1)
         of_points = mixed.reshape(-1, COORDINATES)[batch.weights > 0.0]
         sums.append(of_points[np.argsort(batch.order[batch.weights > 0.0])])
@@ -193,9 +195,9 @@ def test_attention_of_a_block_and_its_image(tokens, scale):
     case.parameters.attention[:] *= scale
     kept = []
     for batch in (case.alone, case.paired):
-        work = kernel_workspace(case.model, batch)
-        kernels.refresh_attention(case.parameters, batch, work)
-        kept.append(work.weights)
+        buffers = kernel_buffers(case.model, batch)
+        kernels.refresh_attention(case.parameters, batch, buffers)
+        kept.append(buffers.attention_probs)
     alone, paired = kept
     places = {point: place for place, point in enumerate(case.alone.order)}
     blocks, width = len(case.paired.axes), kernels.WIDTH
@@ -213,14 +215,14 @@ def test_attention_of_a_block_and_its_image(tokens, scale):
 def test_what_is_not_finite_stays_in_its_lane(bad):
     case = Problem(MODELS["cubic"])
     rule = kernel_rule(case.model, "squared", Routing())
-    clean, work = (kernel_workspace(case.model, case.paired) for _ in "ab")
+    clean, buffers = (kernel_buffers(case.model, case.paired) for _ in "ab")
     pass_groups(case.parameters, case.paired, rule, clean, case.parameters, FORWARD, False)
     case.paired.tokens[1, 2, 0, 4] = bad
-    pass_groups(case.parameters, case.paired, rule, work, case.parameters, FORWARD, False)
+    pass_groups(case.parameters, case.paired, rule, buffers, case.parameters, FORWARD, False)
     lane = np.zeros(len(case.paired.labels), dtype=bool)
     lane[[2 * kernels.WIDTH + 4, 3 * kernels.WIDTH + 4]] = True
-    assert not np.isfinite(work.outputs[:, lane]).any()
-    np.testing.assert_array_equal(work.outputs[:, ~lane], clean.outputs[:, ~lane])
+    assert not np.isfinite(buffers.outputs[:, lane]).any()
+    np.testing.assert_array_equal(buffers.outputs[:, ~lane], clean.outputs[:, ~lane])
 
 
 # --- populations ----------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import pytest
 from kernel_cases import IDS, SHAPES, Case
 
 from motsim.mixture import kernels
-from motsim.mixture.engine.layout import kernel_parameters, kernel_rule, kernel_workspace
+from motsim.mixture.engine.layout import kernel_buffers, kernel_parameters, kernel_rule
 from motsim.mixture.engine.parts import in_parts
 from motsim.mixture.evaluation import evaluate, loss_and_gradients
 from motsim.mixture.model import ModelParameters, Routing
@@ -194,17 +194,17 @@ def test_arrays_have_as_many_references_after_a_run_as_before(case):
     model = case.model()
     value = kernel_parameters(case.parameters(model))
     gradient = kernels.Parameters(*(np.zeros_like(a) for a in value))
-    work, rule = kernel_workspace(model, case.batch), kernel_rule(model, "squared", Routing())
+    buffers, rule = kernel_buffers(model, case.batch), kernel_rule(model, "squared", Routing())
     noise, losses = np.zeros((1, 0, 0)), np.empty(20)
     parts = in_parts(case.batch, 1)
-    arrays = [*value, *gradient, *work, *parts, noise, losses]
+    arrays = [*value, *gradient, *buffers, *parts, noise, losses]
 
     def references():
         return [sys.getrefcount(array) for array in arrays]
 
     def run(rule, noise):
-        rule = rule._replace(route=int(kernels.choose_route(value, case.batch, rule, work)))
-        kernels.descend_in_parts(value, parts, rule, work, noise, gradient, -1.0, losses)
+        rule = rule._replace(route=int(kernels.choose_route(value, case.batch, rule, buffers)))
+        kernels.descend_in_parts(value, parts, rule, buffers, noise, gradient, -1.0, losses)
 
     before = references()
     kept = arrays[0]  # one more

@@ -4,32 +4,41 @@ import numba
 import numpy as np
 import pytest
 
-from motsim.vectors.addresses import advance, load, number, pointer, put, spread, store, two
-from motsim.vectors.arithmetic import decay_lanes, exponential
+from motsim.vectors.addresses import (
+    advance,
+    load,
+    load_broadcast,
+    load_scalar,
+    pointer,
+    store,
+    store_scalar,
+    two,
+)
+from motsim.vectors.arithmetic import exp, exp_nonpositive
 from motsim.vectors.lanes import (
     WIDTH,
     any_at_least,
+    broadcast,
+    broadcast_like,
     fma,
-    splat,
-    splat_like,
+    reduce_add,
+    select_any,
+    select_equal,
+    select_greater,
     sum_fma,
-    total,
-    where_any,
-    where_equal,
-    where_greater,
 )
 
 
 @numba.njit(error_model="numpy")
 def one_at_a_time(values, out):
     for a in range(len(values)):
-        out[a] = exponential(values[a])
+        out[a] = exp(values[a])
 
 
 @numba.njit(error_model="numpy")
 def eight_at_a_time(values, out):
     for a in range(0, len(values), WIDTH):
-        store(pointer(out), a, decay_lanes(load(pointer(values), a)))
+        store(pointer(out), a, exp_nonpositive(load(pointer(values), a)))
 
 
 def exponential_of(kernel, values):
@@ -100,8 +109,8 @@ def operations(a, b, c, out):
     store(to, 16, x * y)
     store(to, 24, x / y)
     store(to, 32, fma(x, y, z))
-    store(to, 40, where_greater(x, y, x, z))
-    store(to, 48, where_equal(x, y, x, z))
+    store(to, 40, select_greater(x, y, x, z))
+    store(to, 48, select_equal(x, y, x, z))
 
 
 def test_operations_are_those_of_numpy_lane_by_lane():
@@ -133,9 +142,9 @@ def test_fma_rounds_once():
 def addresses(values, out):
     place = advance(pointer(values), 3)
     store(pointer(out), 0, load(place, 2))
-    store(pointer(out), 8, spread(place, -1))
-    store(pointer(out), 16, splat(number(place, 1)))
-    put(advance(pointer(out), 20), 3, 77.0)
+    store(pointer(out), 8, load_broadcast(place, -1))
+    store(pointer(out), 16, broadcast(load_scalar(place, 1)))
+    store_scalar(advance(pointer(out), 20), 3, 77.0)
 
 
 def test_addresses_count_in_numbers():
@@ -149,7 +158,7 @@ def test_addresses_count_in_numbers():
 
 @numba.njit(error_model="numpy")
 def total_of(values):
-    return total(load(pointer(values), 0))
+    return reduce_add(load(pointer(values), 0))
 
 
 def test_total_has_a_fixed_order():
@@ -165,7 +174,7 @@ def test_total_has_a_fixed_order():
 
 @numba.njit(error_model="numpy")
 def any_of(a, b):
-    return any_at_least(load(pointer(a), 0), splat(b))
+    return any_at_least(load(pointer(a), 0), broadcast(b))
 
 
 def test_any_at_least():
@@ -202,11 +211,11 @@ def of_one_block(values, block, out):
 def combine(at_x, at_y, at_z, to):
     x, y, z = load(at_x, 0), load(at_y, 0), load(at_z, 0)
     store(to, 0, fma(x, y, z) / (x - y * z))
-    store(to, 8, where_greater(x, y, decay_lanes(x), splat(2.0)))
-    store(to, 16, where_equal(x, splat_like(0.5, x), y, z))
-    store(to, 24, where_any(x, splat(1.5), y))
-    store(to, 32, splat(7.0))
-    store(to, 40, splat_like(1.0 if any_at_least(x, splat(1.5)) else 0.0, x))
+    store(to, 8, select_greater(x, y, exp_nonpositive(x), broadcast(2.0)))
+    store(to, 16, select_equal(x, broadcast_like(0.5, x), y, z))
+    store(to, 24, select_any(x, broadcast(1.5), y))
+    store(to, 32, broadcast(7.0))
+    store(to, 40, broadcast_like(1.0 if any_at_least(x, broadcast(1.5)) else 0.0, x))
 
 
 def test_two_blocks_are_each_what_one_is():
@@ -228,7 +237,11 @@ def test_two_blocks_are_each_what_one_is():
 @numba.njit(error_model="numpy")
 def sum_of_two(values, apart, out):
     place, by = pointer(values), advance(pointer(values), 2 * apart)
-    store(pointer(out), 0, sum_fma(load(two(place, apart), 0), load(two(by, apart), 0), splat(1.0)))
+    store(
+        pointer(out),
+        0,
+        sum_fma(load(two(place, apart), 0), load(two(by, apart), 0), broadcast(1.0)),
+    )
 
 
 def test_the_second_block_is_added_after_the_first():

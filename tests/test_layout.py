@@ -5,7 +5,7 @@ import pytest
 from kernel_cases import as_points, random_tokens
 
 from motsim.mixture.data import Mixture, make_signals
-from motsim.mixture.engine.layout import aligned, kernel_batch, kernel_workspace, positions
+from motsim.mixture.engine.layout import aligned, kernel_batch, kernel_buffers, positions
 from motsim.mixture.engine.reduction import reduce_problem
 from motsim.mixture.evaluation import loss_and_gradients
 from motsim.mixture.kernels import WIDTH
@@ -145,8 +145,8 @@ def test_arrays_start_at_a_line():
     assert aligned(np.zeros((3, 0, 2))).shape == (3, 0, 2)
     points = drawn(50, 0, **NOISE)
     batch = kernel_batch(points.tokens, points.labels, points.weights)
-    work = kernel_workspace(Model("mot", 3, num_neurons=2), batch)
-    for name, array in work._asdict().items():
+    buffers = kernel_buffers(Model("mot", 3, num_neurons=2), batch)
+    for name, array in buffers._asdict().items():
         assert array.ctypes.data % 64 == 0, name
 
 

@@ -12,9 +12,9 @@ from motsim.mixture.engine.layout import (
     aligned,
     aligned_zeros,
     kernel_batch,
+    kernel_buffers,
     kernel_parameters,
     kernel_rule,
-    kernel_workspace,
 )
 from motsim.mixture.kernels.frozen import pass_frozen
 from motsim.mixture.kernels.passes import pass_groups
@@ -71,46 +71,46 @@ class Problem:
 
     def workspace(self):
         """Scratch with what a stage keeps of its attention."""
-        work = kernel_workspace(self.model, self.batch)
+        buffers = kernel_buffers(self.model, self.batch)
         if self.attention == "trained":
-            work.weights[:] = np.nan  # to be computed
+            buffers.attention_probs[:] = np.nan  # to be computed
         else:
-            kernels.refresh_attention(self.parameters, self.batch, work)
-            weights = work.weights
+            kernels.refresh_attention(self.parameters, self.batch, buffers)
+            weights = buffers.attention_probs
             if "equal" in self.attention:
                 weights = weights[:1]
             if "summed" in self.attention:
                 weights = aligned(weights.sum(axis=2, keepdims=True))
-            work = work._replace(weights=weights)
+            buffers = buffers._replace(attention_probs=weights)
         if self.attention != "trained" and "not kept" not in self.attention:
             sets = 1 if self.attention in ("equal", "equal, summed", "none") else EXPERTS
-            blocks, (terms, width) = len(self.batch.axes), work.moments.shape[2:]
-            work = work._replace(moments=aligned_zeros((blocks, sets, terms, width)))
-            kernels.refresh_moments(self.parameters, self.batch, self.rule(), work.moments)
-        work.gates[:], work.choice[:] = self.gates, self.choice
-        return work
+            blocks, (terms, width) = len(self.batch.axes), buffers.moments.shape[2:]
+            buffers = buffers._replace(moments=aligned_zeros((blocks, sets, terms, width)))
+            kernels.refresh_moments(self.parameters, self.batch, self.rule(), buffers.moments)
+        buffers.gates[:], buffers.choice[:] = self.gates, self.choice
+        return buffers
 
-    def call(self, one_pass, rule, work, gradient, phase, dense):
+    def call(self, one_pass, rule, buffers, gradient, phase, dense):
         """One phase for all experts."""
-        one_pass(self.parameters, self.batch, rule, work, gradient, phase, dense)
+        one_pass(self.parameters, self.batch, rule, buffers, gradient, phase, dense)
 
     def run(self, one_pass, phases, *, logistic=False, trains_ffn=True, negligible=0.0):
         """What a pass leaves behind: results and gradients by name."""
         rule = self.rule("logistic" if logistic else "squared")
         rule = rule._replace(trains_ffn=trains_ffn, negligible=negligible)
-        work = self.workspace()
+        buffers = self.workspace()
         gradient = kernels.Parameters(*(np.full_like(a, np.nan) for a in self.parameters))
         for phase in phases:
             if phase == BACKWARD:
-                work.by_output[:] = self.by_output
-            self.call(one_pass, rule, work, gradient, phase, negligible == 0.0)
-        assert (work.ffn_sums == 0.0).all()  # ready for the next step
-        assert (work.attention_sums == 0.0).all()
-        found = {"outputs": work.outputs}
+                buffers.by_output[:] = self.by_output
+            self.call(one_pass, rule, buffers, gradient, phase, negligible == 0.0)
+        assert (buffers.ffn_sums == 0.0).all()  # ready for the next step
+        assert (buffers.attention_sums == 0.0).all()
+        found = {"outputs": buffers.outputs}
         if phases == [BOTH]:
-            found["by_gate"] = work.by_gate
+            found["by_gate"] = buffers.by_gate
         if phases == [FORWARD] and self.attention == "trained":
-            found["weights"] = work.weights
+            found["weights"] = buffers.attention_probs
         if phases != [FORWARD] and trains_ffn:
             found["by_ffn"] = gradient.ffn
         if phases != [FORWARD] and self.attention == "trained":
@@ -222,11 +222,11 @@ def test_what_is_not_finite_stays_in_its_lane(one_pass, attention, bad):
     clean = case.run(one_pass, [FORWARD])["outputs"]
     for token in range(3):
         case.batch.amplitudes[1, token, 4] = bad
-        work = case.workspace()
-        case.call(one_pass, case.rule(), work, case.parameters, FORWARD, True)
+        buffers = case.workspace()
+        case.call(one_pass, case.rule(), buffers, case.parameters, FORWARD, True)
         lane = np.zeros(len(case.batch.labels), dtype=bool)
         lane[kernels.WIDTH + 4] = True
-        assert not np.isfinite(work.outputs[:, lane]).any()
-        np.testing.assert_array_equal(work.outputs[:, ~lane], clean[:, ~lane])
+        assert not np.isfinite(buffers.outputs[:, lane]).any()
+        np.testing.assert_array_equal(buffers.outputs[:, ~lane], clean[:, ~lane])
         case.batch.amplitudes[1, token, 4] = 0.5
         clean = case.run(one_pass, [FORWARD])["outputs"]

@@ -82,7 +82,12 @@ def test_the_kernels_gradients_move_nothing():
     whole, step, _ = laid_out(Model("mot", 4), ALL, NOISE)
     before = [array.copy() for array in whole.value]
     kernels.gradients(
-        whole.value, whole.reduction.batch, step.rule, whole.work, np.zeros((0, 0)), whole.gradient
+        whole.value,
+        whole.reduction.batch,
+        step.rule,
+        whole.buffers,
+        np.zeros((0, 0)),
+        whole.gradient,
     )
     for array, old in zip(whole.value, before, strict=True):
         np.testing.assert_array_equal(array, old)
@@ -97,7 +102,7 @@ def test_frozen_is_a_flag_and_the_rate_of_what_is_frozen_is_not_read():
     before = whole.value.attention.copy()
     rule = step.rule._replace(attention_rate=np.inf)  # would be seen
     losses, noise = np.empty(3), np.zeros((1, 0, 0))
-    arguments = (whole.value, step.parts, rule, step.work, noise, whole.gradient, -1.0, losses)
+    arguments = (whole.value, step.parts, rule, step.buffers, noise, whole.gradient, -1.0, losses)
     assert kernels.descend_in_parts(*arguments) == 3
     np.testing.assert_array_equal(whole.value.attention, before)
 

@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from doc_calls import broken_blocks, broken_spans
 
 import motsim
 from motsim.claims import claim_names
@@ -153,6 +154,23 @@ def test_sections_files_and_commands_of_a_page_are_there(page):
     assert broken_files(text, names(page)) == []
     if page.name != "own-claims.md":  # its sweeps are the reader's
         assert list(broken_commands(text)) == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=names)
+def test_calls_in_pages_have_the_parameters_they_are_given(page):
+    text = page.read_text("utf-8")
+    assert [*broken_spans(text), *broken_blocks(text)] == []
+
+
+def test_calls_that_do_not_fit_are_seen():
+    """The controls."""
+    spans = "`expected_errors(..., memory='fresh')` `Model('mot', experts=3)` `nothing(1)` `T(eps)`"
+    assert len(list(broken_spans(spans))) == 3
+    assert list(broken_spans("`Model('mot', num_experts=3)`, `Settings(preset=..., seed=1)`")) == []
+    block = "```python\nfrom motsim import Model, Modell\nimport motsim\n{}\n```"
+    assert list(broken_blocks(block.format("Model('mot', 3)"))) == ["motsim.Modell"]
+    assert len(list(broken_blocks(block.format("Model('mot', M=3)")))) == 2
+    assert len(list(broken_blocks(block.format("motsim.sweeep('rates')")))) == 2
 
 
 def test_sections_files_and_commands_of_code_are_there():

@@ -6,9 +6,9 @@ import numpy_reference as reference
 import pytest
 from kernel_cases import IDS, SHAPES, Case
 
-from motsim.mixture.engine.layout import kernel_batch, kernel_workspace
+from motsim.mixture.engine.layout import kernel_batch, kernel_buffers
 from motsim.mixture.evaluation import evaluate
-from motsim.mixture.kernels.arguments import point_addresses, scratch_addresses
+from motsim.mixture.kernels.arguments import batch_addresses, buffer_addresses
 from motsim.mixture.kernels.routing import (
     add_load_balance,
     expected_coefficient,
@@ -97,14 +97,14 @@ def test_load_balance_and_gate_gradient(case):
     want = by_gate + balance
     add_load_balance(weights, choice, 0.7, 1, by_gate)
     np.testing.assert_allclose(by_gate, want, **TIGHT)
-    work = kernel_workspace(case.model(), case.batch)
+    buffers = kernel_buffers(case.model(), case.batch)
     out = np.full((case.experts, case.coordinates), np.nan)
-    gate_gradient(gates, by_gate, case.batch, work, out)
+    gate_gradient(gates, by_gate, case.batch, buffers, out)
     by_h = gates * (want - (gates * want).sum(axis=0))
     np.testing.assert_allclose(by_gate, by_h, rtol=1e-11, atol=1e-14)
     token_sums = case.tokens.sum(axis=1)[case.batch.order]
     np.testing.assert_allclose(out, by_h @ token_sums, rtol=1e-11, atol=1e-12)
-    assert (work.gate_sums == 0.0).all()  # ready for the next step
+    assert (buffers.gate_sums == 0.0).all()  # ready for the next step
 
 
 # --- routing --------------------------------------------------------------------------------------
@@ -157,10 +157,10 @@ def test_total_loss(case, loss):
 
 
 @numba.njit(error_model="numpy")
-def expected_coefficients(batch, logistic, work):
+def expected_coefficients(batch, logistic, buffers):
     """`expected_coefficient` of every expert and block, into `by_output`."""
-    points, scratch = point_addresses(batch), scratch_addresses(work, True)
-    for i in range(work.outputs.shape[0]):
+    points, scratch = batch_addresses(batch), buffer_addresses(buffers, True)
+    for i in range(buffers.outputs.shape[0]):
         for b in range(0, points.blocks * WIDTH, WIDTH):
             place = i * points.blocks * WIDTH + b
             value = expected_coefficient(points, logistic, scratch, place, b)
@@ -170,18 +170,18 @@ def expected_coefficients(batch, logistic, work):
 @pytest.mark.parametrize("loss", ["squared", "logistic"])
 def test_coefficients(case, loss):
     batch, logistic = case.batch, loss == "logistic"
-    work = kernel_workspace(case.model(), batch)
-    gates, choice, f = work.gates, work.choice, work.outputs
+    buffers = kernel_buffers(case.model(), batch)
+    gates, choice, f = buffers.gates, buffers.choice, buffers.outputs
     gates[:], choice[:] = case.rng.random((2, *case.by_expert))
     f[:] = case.rng.normal(size=case.by_expert)
-    expected_coefficients(batch, logistic, work)
+    expected_coefficients(batch, logistic, buffers)
     slope = batch.weights * choice * reference.loss_slope(loss, batch.labels, gates * f)
-    np.testing.assert_allclose(work.by_output, slope * gates, **TIGHT)
-    np.testing.assert_allclose(work.by_gate, slope * f, **TIGHT)
+    np.testing.assert_allclose(buffers.by_output, slope * gates, **TIGHT)
+    np.testing.assert_allclose(buffers.by_gate, slope * f, **TIGHT)
     mask = np.round(choice)
     by_output, by_gate = np.full((2, *case.by_expert), np.nan)
     points = (batch.labels, batch.weights)
-    selected_coefficients(points, logistic, gates, mask, f, by_output, by_gate)
+    selected_coefficients(points, logistic, gates, mask, f, (by_output, by_gate))
     total = (mask * gates * f).sum(axis=0)
     slope = batch.weights * mask * reference.loss_slope(loss, batch.labels, total)
     np.testing.assert_allclose(by_output, slope * gates, **TIGHT)
@@ -208,13 +208,13 @@ def test_hand_examples_of_the_losses(loss, label, output, value, slope):
     got = total_loss(f[0], labels, one[0], logistic)
     assert got == pytest.approx(value, **near)
     by_output, by_gate = np.empty((2, 1, 1))
-    selected_coefficients((labels, one[0]), logistic, one, one, f, by_output, by_gate)
+    selected_coefficients((labels, one[0]), logistic, one, one, f, (by_output, by_gate))
     assert by_output[0, 0] == pytest.approx(slope, **near)
     batch = kernel_batch(np.eye(3)[None], labels, one[0])
-    work = kernel_workspace(Model("mot", 1), batch)
-    work.gates[:], work.choice[:], work.outputs[:] = 1.0, 1.0, output
-    expected_coefficients(batch, logistic, work)
-    assert work.by_output[0, 0] == pytest.approx(slope, **near)
+    buffers = kernel_buffers(Model("mot", 1), batch)
+    buffers.gates[:], buffers.choice[:], buffers.outputs[:] = 1.0, 1.0, output
+    expected_coefficients(batch, logistic, buffers)
+    assert buffers.by_output[0, 0] == pytest.approx(slope, **near)
     if abs(output) < 100:
         assert reference.loss_of(loss, label, output) == pytest.approx(value, rel=1e-15)
         assert reference.loss_slope(loss, label, output) == pytest.approx(slope, rel=2e-15)

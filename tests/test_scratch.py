@@ -9,9 +9,9 @@ from motsim.mixture.engine.layout import (
     aligned,
     aligned_zeros,
     kernel_batch,
+    kernel_buffers,
     kernel_parameters,
     kernel_rule,
-    kernel_workspace,
 )
 from motsim.mixture.model import Model, ModelParameters, Routing
 
@@ -35,17 +35,17 @@ def test_blocks_at_a_time_do_not_matter(tokens, kind):
             rng.standard_normal((EXPERTS, 6)),
         )
     )
-    rule, work = kernel_rule(model, "squared", Routing()), kernel_workspace(model, batch)
-    assert len(work.moved) == len(batch.axes) >= 8
+    rule, buffers = kernel_rule(model, "squared", Routing()), kernel_buffers(model, batch)
+    assert len(buffers.moved) == len(batch.axes) >= 8
 
     def by_attention(scratch):
         value, gradient = (kernels.Parameters(*(a.copy() for a in start)) for _ in range(2))
         kernels.gradients(value, batch, rule, scratch, np.zeros((0, 0)), gradient)
         return gradient.attention
 
-    want = by_attention(work)
+    want = by_attention(buffers)
     for count in (1, 3):
-        got = by_attention(work._replace(moved=aligned(work.moved[:count])))
+        got = by_attention(buffers._replace(moved=aligned(buffers.moved[:count])))
         np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-13 * np.abs(want).max())
 
 
@@ -78,13 +78,13 @@ def test_weights_that_are_not_kept_are_computed_in_each_pass(activation, routing
         loss = kernels.gradients(value, batch, rule, scratch, noise, gradient)
         return [np.array(loss), *gradient]
 
-    kept = bare = kernel_workspace(model, batch)
+    kept = bare = kernel_buffers(model, batch)
     if not trains_attention:
         shape = (len(batch.axes), EXPERTS, *kept.moments.shape[2:])
         kept = kept._replace(moments=aligned_zeros(shape))
         kernels.refresh_moments(start, batch, rule, kept.moments)
     else:
-        bare = bare._replace(weights=bare.weights[:0])
+        bare = bare._replace(attention_probs=bare.attention_probs[:0])
     for a, b in zip(found(kept), found(bare), strict=True):
         np.testing.assert_allclose(b, a, rtol=1e-12, atol=1e-13 * np.abs(a).max())
     if not trains_attention:  # what is kept is read: other moments, another loss

@@ -11,9 +11,9 @@ from motsim.mixture import kernels
 from motsim.mixture.data import Mixture, make_signals
 from motsim.mixture.engine.layout import (
     kernel_batch,
+    kernel_buffers,
     kernel_parameters,
     kernel_rule,
-    kernel_workspace,
 )
 from motsim.mixture.model import Model, ModelParameters, Routing, initial_parameters
 from motsim.mixture.points import population
@@ -51,9 +51,9 @@ class Problem:
         gradient = kernels.Parameters(*(np.full_like(a, np.nan) for a in value))
         rule = kernel_rule(self.model, "squared", Routing())
         rule = rule._replace(negligible=negligible, dense_above=dense_above)
-        work = kernel_workspace(self.model, self.batch)
-        loss = kernels.gradients(value, self.batch, rule, work, np.zeros((0, 0)), gradient)
-        return loss, gradient, work
+        buffers = kernel_buffers(self.model, self.batch)
+        loss = kernels.gradients(value, self.batch, rule, buffers, np.zeros((0, 0)), gradient)
+        return loss, gradient, buffers
 
     def bounds(self, passed_over):
         """Largest change of (ffn, attention, gate) if q were THRESHOLD in what is passed over.
@@ -89,13 +89,13 @@ def test_what_is_passed_over_changes_gradients_within_the_bound(kind, length, ac
     problem = Problem(Model(kind, EXPERTS, activation, 2), length)
     loss, whole, full = problem.run(0.0)
     assert (full.outputs != 0.0).all()  # nothing is passed over
-    skipped_loss, skipped, work = problem.run(THRESHOLD)
+    skipped_loss, skipped, buffers = problem.run(THRESHOLD)
     assert skipped_loss == loss  # the loss asks only the expert that a point is routed to
 
     by_block = full.choice.reshape(EXPERTS, -1, kernels.WIDTH).max(axis=2) < THRESHOLD
     out = np.repeat(by_block, kernels.WIDTH, axis=1)
     assert 0.1 < out.mean() < 0.9
-    np.testing.assert_array_equal(work.outputs, np.where(out, 0.0, full.outputs))
+    np.testing.assert_array_equal(buffers.outputs, np.where(out, 0.0, full.outputs))
 
     passed_over = np.zeros((EXPERTS, POINTS), dtype=bool)
     passed_over[:, problem.batch.order] = out
@@ -113,10 +113,10 @@ def test_what_is_passed_over_changes_gradients_within_the_bound(kind, length, ac
 @pytest.mark.parametrize(("kind", "length"), PROBLEMS)
 def test_a_threshold_below_every_choice_changes_no_bit(kind, length, negligible):
     problem = Problem(Model(kind, EXPERTS, "cubic", 2), length)
-    (loss, whole, full), (again, same, work) = problem.run(0.0), problem.run(negligible, 0.25)
+    (loss, whole, full), (again, same, buffers) = problem.run(0.0), problem.run(negligible, 0.25)
     assert full.choice.min() > 1e-40
     assert again == loss
-    np.testing.assert_array_equal(work.outputs, full.outputs)
+    np.testing.assert_array_equal(buffers.outputs, full.outputs)
     for ours, want in zip(same, whole, strict=True):
         np.testing.assert_array_equal(ours, want)
 
@@ -131,10 +131,10 @@ def test_dense_passes_take_every_expert(kind):
         gradient = kernels.Parameters(*(np.full_like(a, np.nan) for a in value))
         rule = kernel_rule(problem.model, "squared", Routing())
         rule = rule._replace(negligible=THRESHOLD, dense_above=share)
-        work = kernel_workspace(problem.model, batch)
+        buffers = kernel_buffers(problem.model, batch)
         start = kernel_parameters(problem.parameters)
-        kernels.gradients(start, batch, rule, work, np.zeros((0, 0)), gradient)
-        found.append((work.outputs, gradient))
+        kernels.gradients(start, batch, rule, buffers, np.zeros((0, 0)), gradient)
+        found.append((buffers.outputs, gradient))
     (all_of_them, dense), (some, _) = found
     assert (all_of_them != 0.0).all()
     assert (some == 0.0).any()
@@ -146,9 +146,9 @@ def test_dense_passes_take_every_expert(kind):
 def test_choices_that_are_not_numbers_are_not_passed_over():
     problem = Problem(Model("mot", EXPERTS, "linear", 2), 3)
     problem.parameters.gate[1] = np.nan
-    loss, gradient, work = problem.run(THRESHOLD)
-    assert np.isnan(work.choice).all()
-    assert (work.outputs != 0.0).all()
+    loss, gradient, buffers = problem.run(THRESHOLD)
+    assert np.isnan(buffers.choice).all()
+    assert (buffers.outputs != 0.0).all()
     assert np.isnan(loss)
     assert np.isnan(gradient.gate).any()
 

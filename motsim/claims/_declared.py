@@ -16,6 +16,7 @@ from motsim.checks import nearest
 from motsim.claims import Claim, Finding, Interval, Kind, Verdict
 from motsim.claims._rates import case_decision, range_text
 from motsim.claims._undecided import nothing, undecided
+from motsim.mixture.status import Status
 from motsim.plans.claim_table import (
     Bound,
     CaseClaim,
@@ -178,7 +179,7 @@ def _decision(rows: pd.DataFrame, mine: CaseClaim) -> RateDecision:
         rows = rows.assign(stage_step=rows["step"])
     if "stage_length" not in rows:
         rows = rows.assign(stage_length=rows["num_steps"])
-    rows = rows[rows["epsilon"].notna() | (rows["status"] == "diverged")]
+    rows = rows[rows["epsilon"].notna() | (rows["status"] == Status.DIVERGED)]
     if mine.range is not None:
         low, high = mine.range
         kept = rows["epsilon"].between(low * (1 - SAME_EPSILON), high * (1 + SAME_EPSILON))

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from motsim.claims import Interval
+from motsim.mixture.status import Status
 from motsim.statistics.intervals import exact_share_interval
 
 __all__ = ["Outcomes", "at_epsilon", "classes_to_cover", "outcomes", "specialized"]
@@ -98,6 +99,6 @@ def _outcome(rows: pd.DataFrame, num_classes: int | None) -> pd.Series:
     found = pd.Series(DONE, index=rows.index, dtype=object)
     if num_classes is not None:
         found[rows["covered_classes"] != num_classes] = UNCOVERED
-    found[(rows["status"] == "error") | rows["stage_length"].isna()] = FAILED
-    found[rows["status"] == "diverged"] = DIVERGED
+    found[(rows["status"] == Status.ERROR) | rows["stage_length"].isna()] = FAILED
+    found[rows["status"] == Status.DIVERGED] = DIVERGED
     return found

@@ -8,6 +8,7 @@ import pandas as pd
 from motsim.claims import Finding, Interval, Verdict
 from motsim.claims._outcomes import classes_to_cover, outcomes, specialized
 from motsim.claims._undecided import undecided
+from motsim.mixture.status import Status
 from motsim.rates import (
     MISSING,
     RateDecision,
@@ -44,7 +45,7 @@ def case_decision(rows: pd.DataFrame, num_classes: int | None = None) -> RateDec
     Steps count from the start of the last stage. The law is that of the runs that specialize; with
     `num_classes` they have to cover every class (motsim/claims/_outcomes.py).
     """
-    diverged = rows.loc[rows["status"] == "diverged", "run"].nunique()
+    diverged = rows.loc[rows["status"] == Status.DIVERGED, "run"].nunique()
     epsilons, hits, budgets = curves(specialized(rows, num_classes))
     contents = epsilons.tobytes(), hits.tobytes(), budgets.tobytes()
     return _decided(*contents, int(diverged), resolve(None))

@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from motsim.claims import Finding
+from motsim.statistics.interval import Verdict
 
 __all__ = ["sentence", "topic"]
 
 NAMED = 3  # cases named of each verdict, where a claim has no words for them
-VERBS = {"holds": "holds", "fails": "fails", "inconclusive": "stays undecided"}
+VERBS = {Verdict.HOLDS: "holds", Verdict.FAILS: "fails", Verdict.INCONCLUSIVE: "stays undecided"}
 
 
 def sentence(findings: Sequence[Finding], words: Mapping[str, str] | None = None) -> str:
@@ -42,7 +43,7 @@ def sentence(findings: Sequence[Finding], words: Mapping[str, str] | None = None
             continue
         of = f" of {total} cases" if not parts else ""
         named = ""
-        if word != "holds":
+        if word != Verdict.HOLDS:
             more = len(cases) - NAMED
             last = f"; and {more} more" if more > 0 else ""
             named = f" ({'; '.join(cases[:NAMED])}{last})"

@@ -17,6 +17,7 @@ import pandas as pd
 
 from motsim.claims import Finding, Interval, Verdict
 from motsim.claims._undecided import undecided
+from motsim.mixture.status import Status
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import MIN_SEEDS
 
@@ -38,7 +39,7 @@ def usable(tables: Tables) -> pd.DataFrame:
     if runs.empty or not set(needed) <= set(runs.columns):
         return pd.DataFrame({name: pd.Series(dtype=float) for name in needed})
     errors = runs[[f"{name}_se" for name in QUANTITIES]].to_numpy(float)
-    good = (runs["status"] == "done").to_numpy() & np.isfinite(errors).all(axis=1)
+    good = (runs["status"] == Status.DONE).to_numpy() & np.isfinite(errors).all(axis=1)
     return runs[good]
 
 

@@ -26,6 +26,7 @@ import numpy as np
 import pandas as pd
 
 from motsim.claims import Claim, Finding, Verdict
+from motsim.mixture.status import Status
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import least_interval, mean_interval
 
@@ -74,7 +75,7 @@ def floors(tables: Tables, case: str) -> pd.DataFrame:
     columns = [*CELL, "seed", "floor", "fresh", "fall"]
     if runs.empty or curve.empty or not {"case", *CELL} <= set(runs.columns):
         return pd.DataFrame(columns=columns)
-    runs = runs[(runs["case"] == case) & runs["status"].isin(["reached", "max_steps"])]
+    runs = runs[(runs["case"] == case) & runs["status"].isin([Status.REACHED, Status.MAX_STEPS])]
     late = curve[(curve["case"] == case) & (curve["stage"] == "converge")]
     place = late.groupby([*CELL, "seed"])["step"]
     late = late[late["step"] >= (place.transform("min") + place.transform("max")) / 2]

@@ -103,7 +103,7 @@ def _choice(experts: pd.DataFrame) -> Finding:
     share = exact_share_interval(right["named"], n)
     verdict = share.above(PREDICTED)
     rivals = [exact_share_interval(right[name], n).high for name in ("sealed", "blind")]
-    if verdict == "holds" and max(rivals) >= share.low:
+    if verdict == Verdict.HOLDS and max(rivals) >= share.low:
         verdict = Verdict.INCONCLUSIVE
     return Finding(
         case, predicted, f"{right['named']} of {n} {share.ends('.3f')}", verdict,

@@ -49,6 +49,7 @@ from motsim.claims._counted import (
     too_few,
 )
 from motsim.mixture.occupancy import coupon_collector, distinct_choices
+from motsim.mixture.status import Status
 from motsim.results.tables import Tables
 from motsim.statistics.confidence import resolve
 from motsim.statistics.intervals import mean_interval, mean_share_interval
@@ -109,7 +110,7 @@ def _measured(runs: pd.DataFrame) -> pd.DataFrame:
     if any(name not in runs for name in needed):
         columns = ["regime", "num_classes", "num_experts", "seed", "success"]
         return pd.DataFrame({name: [] for name in columns})
-    good = runs[(runs["status"] != "diverged") & runs["covered_classes"].notna()]
+    good = runs[(runs["status"] != Status.DIVERGED) & runs["covered_classes"].notna()]
     regime = good["case"].astype(str).str.rsplit("-", n=1).str[0]
     counted = good["covered_classes"].where(regime != "first-choice", good["used_experts"])
     return good.assign(regime=regime, success=(counted == good["num_classes"]).astype(int))

@@ -54,26 +54,32 @@ def conclusion(findings: list[Finding]) -> list[str]:
     found = {finding.case: finding for finding in findings}
     if not set(LAWS) <= set(found):
         return []
-    words = {"holds": "holds", "fails": "does not hold", "inconclusive": "is undecided"}
+    words = {
+        Verdict.HOLDS: "holds",
+        Verdict.FAILS: "does not hold",
+        Verdict.INCONCLUSIVE: "is undecided",
+    }
 
     def rate(case: str, name: str) -> str:
         return f"{words[found[case].verdict]} for {name} ({found[case].measured})"
 
     def end(case: str) -> str:
         value, verdict = found[case].interval.value, found[case].verdict
-        return f"{value:.0e}" + (" at least" if verdict == "holds" else "")
+        return f"{value:.0e}" + (" at least" if verdict == Verdict.HOLDS else "")
 
     def heads(loss: str) -> str:
         return ", ".join(
             f"{h} head{'s' * (h > 1)} {words[finding.verdict]}"
-            + (f" (p = {finding.interval.value:.2f})" if finding.verdict != "inconclusive" else "")
+            + f" (p = {finding.interval.value:.2f})" * (finding.verdict != Verdict.INCONCLUSIVE)
             for h in (1, 4, 16)
             for finding in [found[f"single-{h}-{loss}"]]
         )
 
     squared, logistic, linear = found["mot-squared"], found["mot-logistic"], "mot-linear-squared"
-    deep = f", to eps = {end('mot-squared-deep')}" if squared.verdict == "holds" else ""
-    power = f": like eps^-{logistic.interval.value:.2f}" if logistic.verdict == "fails" else ""
+    deep = f", to eps = {end('mot-squared-deep')}" if squared.verdict == Verdict.HOLDS else ""
+    power = (
+        f": like eps^-{logistic.interval.value:.2f}" if logistic.verdict == Verdict.FAILS else ""
+    )
     powers = [finding.verdict for case, finding in found.items() if case.startswith("single")]
     single = f"{powers.count(Verdict.HOLDS)} of {len(powers)} settings"
     return [

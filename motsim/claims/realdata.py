@@ -35,6 +35,7 @@ import pandas as pd
 from motsim.claims import Claim, Finding
 from motsim.claims._compared import paired
 from motsim.claims._undecided import needs
+from motsim.mixture.status import Status
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import mean_interval
 
@@ -72,7 +73,7 @@ MARGIN = 1.0  # percentage point: as good
 
 def differences(rows: pd.DataFrame, rival: str) -> np.ndarray:
     """Test error of the rival minus that of the mixture, percentage points, one a seed."""
-    return 100 * paired(rows[rows["status"] == "done"], "test_error", "model", rival, "mot")
+    return 100 * paired(rows[rows["status"] == Status.DONE], "test_error", "model", rival, "mot")
 
 
 @needs(CLAIM, "case model seed status test_error")
@@ -93,7 +94,7 @@ def judge(tables: Tables) -> list[Finding]:
 def _compare(case: str, rows: pd.DataFrame, rival: str) -> Finding:
     gaps = differences(rows, rival)
     gap = mean_interval(gaps)
-    errors = rows[rows["status"] == "done"].groupby("model")["test_error"].mean()
+    errors = rows[rows["status"] == Status.DONE].groupby("model")["test_error"].mean()
     if case == "simple":
         verdict, predicted = gap.below(MARGIN), f"{rival} − mot < {MARGIN:g} point"
     else:

@@ -25,6 +25,7 @@ import pandas as pd
 
 from motsim.claims import Claim, Finding
 from motsim.claims._undecided import needs
+from motsim.mixture.status import Status
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import mean_interval
 
@@ -64,7 +65,7 @@ def mixtures(tables: Tables) -> pd.DataFrame:
     rows = tables.main
     if not set(rows.columns) >= NEEDED:
         return pd.DataFrame()
-    return rows[(rows["status"] == "done") & (rows["model"] == "mot")]
+    return rows[(rows["status"] == Status.DONE) & (rows["model"] == "mot")]
 
 
 def relative_entropy(rows: pd.DataFrame) -> pd.Series:
@@ -75,7 +76,7 @@ def relative_entropy(rows: pd.DataFrame) -> pd.Series:
 
 def gains(tables: Tables) -> pd.DataFrame:
     """Test error of one transformer minus that of the mixture, points; seeds by number of tasks."""
-    rows = tables.main[tables.main["status"] == "done"]
+    rows = tables.main[tables.main["status"] == Status.DONE]
     wide = rows.pivot_table(index=["seed", "num_tasks"], columns="model", values="test_error")
     if not {"one", "mot"} <= set(wide.columns):
         return pd.DataFrame()

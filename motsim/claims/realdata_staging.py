@@ -25,6 +25,7 @@ import pandas as pd
 from motsim.claims import Claim, Finding
 from motsim.claims._compared import paired
 from motsim.claims._undecided import needs
+from motsim.mixture.status import Status
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import mean_interval
 
@@ -52,7 +53,7 @@ def settings(tables: Tables) -> list[tuple[str, pd.DataFrame]]:
     rows = tables.main
     axes = [a for a in tables.labels if a not in ("seed", "schedule")]
     found = []
-    for values, part in rows[rows["status"] == "done"].groupby(axes, sort=False):
+    for values, part in rows[rows["status"] == Status.DONE].groupby(axes, sort=False):
         name = " ".join(
             str(value) if axis == "case" else f"{axis} {value:g}"
             for axis, value in zip(axes, values, strict=True)

@@ -28,6 +28,7 @@ import pandas as pd
 
 from motsim.claims import Claim, Finding
 from motsim.claims._undecided import needs
+from motsim.mixture.status import Status
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import mean_interval
 
@@ -69,7 +70,7 @@ ORDER = (
 
 def _of_case(tables: Tables, case: str) -> pd.DataFrame:
     rows = tables.main
-    return rows[(rows["case"] == case) & (rows["status"] == "done")].set_index("seed")
+    return rows[(rows["case"] == case) & (rows["status"] == Status.DONE)].set_index("seed")
 
 
 def accuracies(tables: Tables, case: str) -> pd.Series:

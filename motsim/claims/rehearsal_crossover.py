@@ -172,7 +172,9 @@ def _no_crossing(case: str, quantity: str, points: pd.DataFrame) -> Finding:
     worst = _worst(ordered)
     found = [side(row) for _, row in ordered.iterrows()]
     verdict = gap.above(0.0)
-    if verdict == "holds" and (worst > LIMIT or ("concurrent" in found and not np.isfinite(root))):
+    if verdict == Verdict.HOLDS and (
+        worst > LIMIT or ("concurrent" in found and not np.isfinite(root))
+    ):
         verdict = Verdict.FAILS
     evidence = (
         "; ".join(f"cosine {c:.2f}: {who}" for c, who in zip(ordered["cosine"], found, strict=True))

@@ -24,6 +24,7 @@ import pandas as pd
 from motsim.claims import Claim, Finding
 from motsim.claims._compared import paired
 from motsim.claims._undecided import undecided
+from motsim.mixture.status import Status
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import mean_interval
 
@@ -73,7 +74,7 @@ def settings(tables: Tables) -> list[tuple[str, str, pd.DataFrame]]:
 
 def differences(part: pd.DataFrame, column: str) -> np.ndarray:
     """Hybrid minus concurrent of each network of one setting, in percentage points."""
-    healthy = part[part["status"] == "done"]
+    healthy = part[part["status"] == Status.DONE]
     return 100 * paired(healthy, column, "strategy", "hybrid", "concurrent", unit="network")
 
 

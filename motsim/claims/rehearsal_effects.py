@@ -143,7 +143,7 @@ def _direction(case: str, want: Direction, strategy: str, points: pd.DataFrame) 
             words = f"from {at[i[k]]:g} to {at[j[k]]:g} at cosine {cosine:g}"
     verdict = Verdict.of(holds=decided, fails=worst > LIMIT)
     measured = f"no step against it by 4 standard errors (largest {worst:+.1f})"
-    if verdict == "fails":
+    if verdict == Verdict.FAILS:
         measured = f"{letter} {step.value:+.3f} {step.ends('+.3f')} {words}"
     evidence = f"{'; '.join(parts)}; {WHY[case]}."
     return Finding(name, predicted, measured, verdict, evidence, step)

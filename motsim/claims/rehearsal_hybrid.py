@@ -33,6 +33,7 @@ from motsim.claims._simulation import (
     pooled,
     usable,
 )
+from motsim.mixture.status import Status
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import MIN_SEEDS, exact_share_interval
 
@@ -108,7 +109,7 @@ def random_sets(tables: Tables, quantity: str) -> pd.DataFrame:
     runs, name = tables.main, f"{quantity}_predicted"
     if runs.empty or not {"case", "strategy", "seed", "status", name} <= set(runs.columns):
         return pd.DataFrame(columns=list(STRATEGIES), dtype=float)
-    own = runs[(runs["case"] == "random-sets") & (runs["status"] == "done")]
+    own = runs[(runs["case"] == "random-sets") & (runs["status"] == Status.DONE)]
     sets = own.pivot_table(index="seed", columns="strategy", values=name)
     return sets.reindex(columns=list(STRATEGIES)).dropna()
 

@@ -86,7 +86,7 @@ def _planned(name: str, quantity: str, found: pd.DataFrame) -> Finding:
     )
     show = (lambda x: f"{100 * x:+.2f} %") if relative else (lambda x: f"{x:+.4f}")
     reason = ""
-    if relative and verdict == "fails":
+    if relative and verdict == Verdict.FAILS:
         reason = f"; {best} is within {100 * told:.2f} % of the proven optimum"
     evidence = (
         f"best named strategy {best}, {rival[quantity]:.3f}; planned {plan[quantity]:.3f}, with"

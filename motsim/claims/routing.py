@@ -28,6 +28,7 @@ import pandas as pd
 from motsim.claims import Claim, Finding
 from motsim.claims._undecided import undecided
 from motsim.mixture.diagnostics import expert_classes
+from motsim.mixture.status import Status
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import MIN_SEEDS, share_interval
 
@@ -121,7 +122,7 @@ def judge(tables: Tables) -> list[Finding]:
         return [_finding(case, pd.Series([], dtype=float), 0) for case in WHY]
     findings = []
     for case, rows in tables.runs.groupby("case", sort=False):
-        good = rows[rows["routing_accuracy"].notna() & (rows["status"] != "diverged")]
+        good = rows[rows["routing_accuracy"].notna() & (rows["status"] != Status.DIVERGED)]
         findings.append(_finding(str(case), good["routing_accuracy"], len(rows)))
     return findings
 

@@ -46,6 +46,7 @@ from motsim.claims import Claim, Finding, Interval, Verdict
 from motsim.claims._outcomes import outcomes
 from motsim.claims._rates import rate_finding
 from motsim.claims._undecided import needs, undecided
+from motsim.mixture.status import Status
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import MIN_SEEDS, exact_share_interval, mean_interval
 
@@ -97,7 +98,7 @@ SLOW = {"strong": "none", "mirror": "mirror"}
 def routed(rows: pd.DataFrame) -> pd.Series:
     """Which rows are of runs that cover every class and send each expert one class."""
     sharp = rows["dispatch_entropy"] <= ENTROPY_SHARE * log(CLASSES)
-    finite = ~rows["status"].isin(["error", "diverged"])
+    finite = ~rows["status"].isin([Status.ERROR, Status.DIVERGED])
     return finite & sharp & (rows["covered_classes"] == CLASSES)
 
 

@@ -23,6 +23,7 @@ import pandas as pd
 
 from motsim.claims import Claim, Finding, Interval, Verdict
 from motsim.claims._undecided import needs
+from motsim.mixture.status import Status
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import MIN_SEEDS, mean_interval
 
@@ -52,7 +53,7 @@ GAIN = 0.3  # decades of final loss: a factor of two
 def log_loss(runs: pd.DataFrame, case: str) -> pd.DataFrame:
     """Final losses of a case in decades, one row (T1, T2), one column a seed; diverged: NaN."""
     part = runs[runs["case"] == case]
-    loss = np.log10(part["final_loss"].where(part["status"] != "diverged").astype(float))
+    loss = np.log10(part["final_loss"].where(part["status"] != Status.DIVERGED).astype(float))
     wide = part.assign(loss=loss)
     return wide.pivot_table(
         index=["specialize_steps", "align_steps"], columns="seed", values="loss", dropna=False

@@ -41,6 +41,7 @@ import pandas as pd
 from motsim.claims import Claim, Finding, Interval, Verdict
 from motsim.claims._excess import last_stage_curve
 from motsim.claims._rates import case_decision, exponent_of, exponent_text
+from motsim.mixture.status import Status
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import MIN_SEEDS, jackknife_interval, mean_interval
 from motsim.statistics.transitions import area, crossing, cubic_transition, race
@@ -84,7 +85,7 @@ def shares(tables: Tables, case: str) -> pd.DataFrame:
     runs = tables.runs
     if runs.empty or not {"case", "similarity", "specialized_experts"} <= set(runs.columns):
         return pd.DataFrame()
-    runs = runs[(runs["case"] == case) & (runs["status"] != "diverged")]
+    runs = runs[(runs["case"] == case) & (runs["status"] != Status.DIVERGED)]
     if case.startswith("cubic"):
         share = runs["specialized_experts"] / CASES[case][1]
     else:
@@ -190,7 +191,7 @@ def _linear_loss(tables: Tables, case: str) -> Finding:
     logs = np.array([])
     if {"case", "dispatch_entropy"} <= set(runs.columns):
         good = (runs["case"] == case) & (runs["dispatch_entropy"] < SPECIALIZED_ENTROPY)
-        good &= runs["status"] != "diverged"
+        good &= runs["status"] != Status.DIVERGED
         logs = np.log10(runs[good].groupby("seed")["final_loss"].max().to_numpy())
     worst = mean_interval(logs)
     why = "similar tasks cost linear experts their classes, not their rate"

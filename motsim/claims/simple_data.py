@@ -27,6 +27,7 @@ import pandas as pd
 
 from motsim.claims import Claim, Finding
 from motsim.claims._undecided import undecided
+from motsim.mixture.status import Status
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import MIN_SEEDS, mean_interval, share_interval
 
@@ -79,7 +80,7 @@ def labeled(tables: Tables) -> pd.DataFrame:
     runs = tables.runs if len(tables.main) else pd.DataFrame()
     if not {"case", "final_loss", "used_experts"} <= set(runs.columns):
         return pd.DataFrame()
-    good = runs[(runs["status"] != "diverged") & np.isfinite(runs["final_loss"].astype(float))]
+    good = runs[(runs["status"] != Status.DIVERGED) & np.isfinite(runs["final_loss"].astype(float))]
     parts = good["case"].astype(str).str.rsplit("-", n=1, expand=True)
     if good.empty:
         return good

@@ -28,6 +28,7 @@ import pandas as pd
 from motsim.claims import Claim, Finding
 from motsim.claims._undecided import undecided
 from motsim.mixture.diagnostics import expert_classes
+from motsim.mixture.status import Status
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import MIN_SEEDS, share_interval
 
@@ -116,7 +117,7 @@ def judge(tables: Tables) -> list[Finding]:
     if "dispatch_entropy" not in tables.main or experts.empty:
         return [_nothing(case) for case in WHY]
     runs = tables.runs
-    runs = runs[runs["dispatch_entropy"].notna() & (runs["status"] != "diverged")]
+    runs = runs[runs["dispatch_entropy"].notna() & (runs["status"] != Status.DIVERGED)]
     return [
         _finding(str(c), runs[runs["case"] == c], experts) for c in tables.main["case"].unique()
     ]

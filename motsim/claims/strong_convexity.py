@@ -130,7 +130,7 @@ def _finding(tables: Tables, name: str) -> Finding:
         close = mu.within(value * (1 - VALUE_TOLERANCE), value * (1 + VALUE_TOLERANCE))
         verdict = close.both(q.within(-EXPONENT_TOLERANCE, EXPONENT_TOLERANCE))
         why = f"the curvature neither vanishes nor drifts ({where})"
-        if verdict != "holds":
+        if verdict != Verdict.HOLDS:
             why = f"the curvature is not the predicted constant ({where})"
     if decades < MIN_DECADES:
         verdict = Verdict.INCONCLUSIVE

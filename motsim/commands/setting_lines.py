@@ -13,6 +13,7 @@ from motsim.claims._rates import case_decision
 from motsim.commands.summary import is_decade, label_text
 from motsim.experiments import load_kind
 from motsim.experiments.mixture.settings import Settings, build_model
+from motsim.mixture.status import Status
 from motsim.plans.plan import Cell, Sweep
 from motsim.rates.words import short_answer
 from motsim.results.tables import Tables
@@ -83,7 +84,7 @@ def _parts(rows: pd.DataFrame, cell: Cell, labels: Sequence[str], *, law: bool) 
         num_classes = settings.num_classes if build_model(settings).gated else None
         yield str(outcomes(rows, num_classes))
     else:
-        diverged = int((runs["status"] == "diverged").sum())
+        diverged = int((runs["status"] == Status.DIVERGED).sum())
         yield f"{len(runs)} runs" + (f", {diverged} diverged" if diverged else "")
     for name in measures or _measured(runs, labels):
         yield f"median {name.replace('_', ' ')} {runs[name].median():.3g}"

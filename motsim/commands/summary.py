@@ -12,6 +12,7 @@ import pandas as pd
 from motsim.claims import Claim, Finding
 from motsim.results.tables import Tables
 from motsim.running.reproduction import STRIDE, Recorded, totals
+from motsim.statistics.interval import Verdict
 
 __all__ = [
     "is_decade",
@@ -170,7 +171,7 @@ def print_verdicts(
         for finding in findings:
             mark = "" if finding.as_expected else f"   <- RECORDED: {finding.expected or 'nothing'}"
             verdict: str = finding.verdict
-            if joint is not None and finding.verdict != "inconclusive":
+            if joint is not None and finding.verdict != Verdict.INCONCLUSIVE:
                 stand += finding.case in joint
                 alone += finding.case not in joint
                 verdict += "" if finding.case in joint else " *"
@@ -182,14 +183,14 @@ def print_verdicts(
             print(f"  {finding.case:<{width}}  {verdict:<12}  {finding.measured}{mark}")
             print(f"  {'':<{width}}  {'':<12}  predicted: {finding.predicted}")
     everything = [finding for found in verdicts.values() for finding in found]
-    count = {v: sum(f.verdict == v for f in everything) for v in ("holds", "fails", "inconclusive")}
+    count = {v: sum(f.verdict == v for f in everything) for v in Verdict}
     other = sum(not finding.as_expected for finding in everything)
     print(
-        f"\n{len(verdicts)} claims, {len(everything)} verdicts: {count['holds']} hold,"
-        f" {count['fails']} fail, {count['inconclusive']} inconclusive;"
+        f"\n{len(verdicts)} claims, {len(everything)} verdicts: {count[Verdict.HOLDS]} hold,"
+        f" {count[Verdict.FAILS]} fail, {count[Verdict.INCONCLUSIVE]} inconclusive;"
         f" {other} not as recorded"
     )
-    decided = count["holds"] + count["fails"]
+    decided = count[Verdict.HOLDS] + count[Verdict.FAILS]
     if any(cases is not None for cases in together.values()):
         print(
             f"of {decided} decisions, each at 95 % (up to {0.05 * decided:.0f} may be false),"

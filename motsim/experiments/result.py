@@ -47,7 +47,7 @@ def plain_result(result: Any) -> Result:
     TypeError, ValueError
         If it is no result, or holds what no table can.
 
-    >>> plain_result(Result("done", {"loss": 0.5})).metrics
+    >>> plain_result(Result(Status.DONE, {"loss": 0.5})).metrics
     {'loss': 0.5}
     """
     if not isinstance(result, Result):

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +12,7 @@ from motsim.minibatch.network import Network
 from motsim.minibatch.stretches import Descent
 from motsim.minibatch.updates import Update
 from motsim.mixture.model import ModelParameters, Routing
+from motsim.mixture.status import Status
 from motsim.realdata.tasks import Samples
 
 __all__ = ["Fit", "Phase", "fit"]
@@ -35,9 +35,10 @@ class Fit:
 
     Attributes
     ----------
-    status : {"done", "stopped", "diverged"}
-        `stopped`: no better validation error for `patience` looks. `diverged`: the loss was not
-        finite; what was best before is kept.
+    status : Status
+        `done`, or `diverged`: the loss was not finite; what was best before is kept.
+    stopped : bool
+        Whether it is done early: no better validation error for `patience` looks.
     steps : (K,) array
         Steps at which the validation split was looked at.
     phases : tuple of str
@@ -49,7 +50,8 @@ class Fit:
         Place of the least validation error, then of the least validation loss.
     """
 
-    status: Literal["done", "stopped", "diverged"]
+    status: Status
+    stopped: bool
     steps: NDArray[np.int64]
     phases: tuple[str, ...]
     validation_loss: NDArray[np.float64]
@@ -104,7 +106,7 @@ def fit(
     wanted = sorted({0, total, *(step for step in looks if 0 < step < total)})
     record: list[tuple[int, str, float, float, ModelParameters]] = []
     descent = Descent(network, train, start, loss, routing, min(batch_size, len(train)), seed)
-    step, best, status = 0, 0, "done"
+    step, best, status, stopped = 0, 0, Status.DONE, False
     for place, phase in enumerate(phases):
         descent.begin(phase.ffn, phase.attention, phase.gate)
         end, last = step + phase.steps, place == len(phases) - 1
@@ -114,19 +116,22 @@ def fit(
                 seen = evaluate(network, kept, validation, loss=loss)
                 record.append((step, phase.name, seen.loss, seen.error, kept))
                 if not np.isfinite(seen.loss):
-                    status = "diverged"
+                    status = Status.DIVERGED
                 elif (seen.error, seen.loss) < (record[best][3], record[best][2]):
                     best = len(record) - 1
                 first = sum(1 for row in record if row[1] != phase.name)
                 waited = len(record) - 1 - max(best, first)
-                if status == "done" and last and patience and waited >= patience and step < total:
-                    status = "stopped"
-            if status != "done" or step == total:
+                healthy = status is Status.DONE
+                stopped = bool(healthy and last and patience and waited >= patience)
+            if status is not Status.DONE or stopped or step == total:
                 break
             stretch = min(wanted[len(record)], end) - step
             descent.run(stretch)
             step += stretch
-        if status != "done":
+        if status is not Status.DONE or stopped:
             break
     steps, stages, losses, errors, snapshots = zip(*record, strict=True)
-    return Fit(status, np.array(steps), stages, np.array(losses), np.array(errors), snapshots, best)  # type: ignore[arg-type]
+    return Fit(
+        status, stopped and step < total, np.array(steps), stages, np.array(losses),
+        np.array(errors), snapshots, best,
+    )  # fmt: skip

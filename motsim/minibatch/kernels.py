@@ -3,10 +3,10 @@
 Rows are padded to whole groups of eight (`tiles.padded`); what pads is zero or is not used.
 """
 
-from motsim.vectors.addresses import advance, load, number, pointer, put, store
-from motsim.vectors.arithmetic import decay_lanes, exponential
+from motsim.vectors.addresses import advance, load, load_scalar, pointer, store, store_scalar
+from motsim.vectors.arithmetic import exp, exp_nonpositive
 from motsim.vectors.compiling import kernel
-from motsim.vectors.lanes import WIDTH, fma, inlined, splat, total, where_greater
+from motsim.vectors.lanes import WIDTH, broadcast, fma, inlined, reduce_add, select_greater
 
 __all__ = [
     "by_activation",
@@ -25,17 +25,17 @@ def products(a, b, out, length, width, step):
         x = advance(a, q * width)
         for k in range(length):
             y = advance(b, k * width)
-            lanes = splat(0.0)
+            lanes = broadcast(0.0)
             for j in range(0, width, WIDTH):
                 lanes = fma(load(x, j), load(y, j), lanes)
-            put(out, q * step + k, total(lanes))
+            store_scalar(out, q * step + k, reduce_add(lanes))
 
 
 @inlined
 def sum_outputs(activations, length, width, each, cubic, sums, out):
     """Sum over tokens of phi(u), then over the `each` neurons of each output (C,)."""
     for k in range(0, width, WIDTH):
-        lanes = splat(0.0)
+        lanes = broadcast(0.0)
         for query in range(length):
             u = load(activations, query * width + k)
             lanes = fma(u * u, u, lanes) if cubic else lanes + u
@@ -43,7 +43,7 @@ def sum_outputs(activations, length, width, each, cubic, sums, out):
     for c in range(out.size):
         found = 0.0
         for k in range(c * each, (c + 1) * each):
-            found += number(sums, k)
+            found += load_scalar(sums, k)
         out[c] = found
 
 
@@ -55,11 +55,11 @@ def by_activation(activations, length, width, each, cubic, by_output, by_neuron,
     """
     for c in range(by_output.size):
         for k in range(c * each, (c + 1) * each):
-            put(by_neuron, k, by_output[c] * 3.0 if cubic else by_output[c])
+            store_scalar(by_neuron, k, by_output[c] * 3.0 if cubic else by_output[c])
     for k in range(0, width, WIDTH):
         slope = load(by_neuron, k)
         for query in range(length):
-            u = load(activations, query * width + k) if cubic else splat(1.0)
+            u = load(activations, query * width + k) if cubic else broadcast(1.0)
             store(out, query * width + k, slope * (u * u))
 
 
@@ -71,13 +71,13 @@ def softmax_columns(scores, length, step):
         largest = load(column, 0)
         for k in range(1, length):
             x = load(column, k * step)
-            largest = where_greater(x, largest, x, largest)
-        found = splat(0.0)
+            largest = select_greater(x, largest, x, largest)
+        found = broadcast(0.0)
         for k in range(length):
-            x = decay_lanes(load(column, k * step) - largest)
+            x = exp_nonpositive(load(column, k * step) - largest)
             found = found + x
             store(column, k * step, x)
-        found = splat(1.0) / found
+        found = broadcast(1.0) / found
         for k in range(length):
             store(column, k * step, load(column, k * step) * found)
 
@@ -87,7 +87,7 @@ def softmax_columns_gradient(weights, gradient, length, step):
     """Gradient (L, step) by the weights, columns of a softmax, becomes that by the scores."""
     for j in range(0, step, WIDTH):
         p, g = advance(weights, j), advance(gradient, j)
-        mean = splat(0.0)
+        mean = broadcast(0.0)
         for k in range(length):
             mean = fma(load(p, k * step), load(g, k * step), mean)
         for k in range(length):
@@ -106,9 +106,9 @@ def softmax(scores):
             scores[r, k] -= largest
     place, tiled = pointer(scores), scores.size - scores.size % WIDTH
     for k in range(0, tiled, WIDTH):
-        store(place, k, decay_lanes(load(place, k)))
+        store(place, k, exp_nonpositive(load(place, k)))
     for k in range(tiled, scores.size):
-        put(place, k, exponential(number(place, k)))
+        store_scalar(place, k, exp(load_scalar(place, k)))
     for r in range(rows):
         found = 0.0
         for k in range(length):
@@ -116,15 +116,3 @@ def softmax(scores):
         found = 1.0 / found
         for k in range(length):
             scores[r, k] *= found
-
-
-@kernel
-def softmax_gradient(weights, gradient):
-    """gradient (R, L) by the weights becomes the gradient by the scores."""
-    for r in range(weights.shape[0]):
-        p, g = weights[r], gradient[r]
-        mean = 0.0
-        for k in range(p.size):
-            mean += p[k] * g[k]
-        for k in range(p.size):
-            g[k] = p[k] * (g[k] - mean)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from motsim.vectors.arithmetic import exponential
+from motsim.vectors.arithmetic import exp
 from motsim.vectors.lanes import internal
 
 __all__ = ["LOSSES", "OutputLoss", "check_loss", "loss_and_gradient", "output_loss", "wrong"]
@@ -53,7 +53,7 @@ def output_loss(outputs: Any, target: int, kind: int) -> float:
         return 0.5 * outputs[0] * outputs[0]
     if kind == 1:
         margin = target * outputs[0]
-        small = exponential(-abs(margin))
+        small = exp(-abs(margin))
         outputs[0] = -target * (small if margin > 0.0 else 1.0) / (1.0 + small)
         return max(-margin, 0.0) + np.log1p(small)
     largest = outputs[0]
@@ -61,7 +61,7 @@ def output_loss(outputs: Any, target: int, kind: int) -> float:
         largest = max(largest, outputs[c])
     total, chosen = 0.0, outputs[target] - largest
     for c in range(outputs.size):
-        outputs[c] = exponential(outputs[c] - largest)
+        outputs[c] = exp(outputs[c] - largest)
         total += outputs[c]
     for c in range(outputs.size):
         outputs[c] /= total

@@ -15,7 +15,7 @@ from motsim.minibatch.kernels import (
     sum_outputs,
 )
 from motsim.minibatch.tiles import inlined_whole, multiply
-from motsim.vectors.addresses import advance, load, number, pointer, put, store
+from motsim.vectors.addresses import advance, load, load_scalar, pointer, store, store_scalar
 from motsim.vectors.lanes import WIDTH, inlined, internal
 
 __all__ = [
@@ -93,7 +93,7 @@ def gather(data, rule, members, first, n, transposed, work):
             across = advance(pointer(work.columns), s * wide * step)
             for q in range(length):
                 for k in range(dim):
-                    put(across, k * step + q, number(to, q * wide + k))
+                    store_scalar(across, k * step + q, load_scalar(to, q * wide + k))
 
 
 @inlined
@@ -103,7 +103,7 @@ def copy(row, to, size):
     for k in range(0, tiled, WIDTH):
         store(to, k, load(row, k))
     for k in range(tiled, size):
-        put(to, k, number(row, k))
+        store_scalar(to, k, load_scalar(row, k))
 
 
 @internal

@@ -6,8 +6,8 @@ A call of BLAS on matrices of a few dozen rows and columns costs as much as its 
 import numba
 import numpy as np
 
-from motsim.vectors.addresses import advance, load, spread, store
-from motsim.vectors.lanes import WIDTH, fma, inlined, internal, splat
+from motsim.vectors.addresses import advance, load, load_broadcast, store
+from motsim.vectors.lanes import WIDTH, broadcast, fma, inlined, internal
 
 __all__ = ["multiply", "padded"]
 
@@ -64,7 +64,7 @@ def in_tiles(a, across, along, b, out, rows, depth, columns, add):
 @inlined
 def before(out, offset, add):
     """What a sum of products starts from."""
-    return load(out, offset) if add else splat(0.0)
+    return load(out, offset) if add else broadcast(0.0)
 
 
 @inlined
@@ -77,13 +77,13 @@ def four_rows_twice(a, across, along, b, out, depth, columns, add):
     s3, t3 = before(out, 3 * columns, add), before(out, 3 * columns + WIDTH, add)
     for k in range(depth):
         x, y, place = load(b, k * columns), load(b, k * columns + WIDTH), k * along
-        v = spread(a, place)
+        v = load_broadcast(a, place)
         s0, t0 = fma(v, x, s0), fma(v, y, t0)
-        v = spread(a, place + across)
+        v = load_broadcast(a, place + across)
         s1, t1 = fma(v, x, s1), fma(v, y, t1)
-        v = spread(a, place + second)
+        v = load_broadcast(a, place + second)
         s2, t2 = fma(v, x, s2), fma(v, y, t2)
-        v = spread(a, place + third)
+        v = load_broadcast(a, place + third)
         s3, t3 = fma(v, x, s3), fma(v, y, t3)
     store(out, 0, s0)
     store(out, WIDTH, t0)
@@ -100,7 +100,7 @@ def one_row_twice(a, along, b, out, depth, columns, add):
     """One row of sixteen columns."""
     s, t = before(out, 0, add), before(out, WIDTH, add)
     for k in range(depth):
-        v = spread(a, k * along)
+        v = load_broadcast(a, k * along)
         s, t = fma(v, load(b, k * columns), s), fma(v, load(b, k * columns + WIDTH), t)
     store(out, 0, s)
     store(out, WIDTH, t)
@@ -114,9 +114,9 @@ def four_rows(a, across, along, b, out, depth, columns, add):
     s2, s3 = before(out, 2 * columns, add), before(out, 3 * columns, add)
     for k in range(depth):
         x, place = load(b, k * columns), k * along
-        s0, s1 = fma(spread(a, place), x, s0), fma(spread(a, place + across), x, s1)
-        s2 = fma(spread(a, place + second), x, s2)
-        s3 = fma(spread(a, place + third), x, s3)
+        s0, s1 = fma(load_broadcast(a, place), x, s0), fma(load_broadcast(a, place + across), x, s1)
+        s2 = fma(load_broadcast(a, place + second), x, s2)
+        s3 = fma(load_broadcast(a, place + third), x, s3)
     store(out, 0, s0)
     store(out, columns, s1)
     store(out, 2 * columns, s2)
@@ -128,5 +128,5 @@ def one_row(a, along, b, out, depth, columns, add):
     """One row of eight columns."""
     s = before(out, 0, add)
     for k in range(depth):
-        s = fma(spread(a, k * along), load(b, k * columns), s)
+        s = fma(load_broadcast(a, k * along), load(b, k * columns), s)
     store(out, 0, s)

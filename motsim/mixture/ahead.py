@@ -9,7 +9,7 @@ from numba.core.typing.typeof import typeof
 
 from motsim.mixture import kernels
 from motsim.mixture.data import Mixture, make_signals
-from motsim.mixture.engine.layout import kernel_rule, kernel_workspace
+from motsim.mixture.engine.layout import kernel_buffers, kernel_rule
 from motsim.mixture.engine.parts import in_parts
 from motsim.mixture.engine.reduction import reduce_problem
 from motsim.mixture.kernels.frozen import pass_frozen
@@ -42,11 +42,11 @@ def _calls(tokens: int) -> Iterator[tuple[Any, tuple[Any, ...]]]:
     start = initial_parameters(model, 4, init_std=0.1, attention_scale=1.0)
     problem = reduce_problem(model, points, start)
     value, batch = problem.project(start), problem.batch
-    rule, work = kernel_rule(model, "squared", Routing()), kernel_workspace(model, batch)
+    rule, buffers = kernel_rule(model, "squared", Routing()), kernel_buffers(model, batch)
     gradient = kernels.Parameters(*(np.zeros_like(array) for array in value))
     parts = in_parts(batch, 1)
-    step, no_noise = (value, parts, rule, work), np.zeros((1, 0, 0))
-    each = value, batch, rule, work, gradient, BOTH, True
+    step, no_noise = (value, parts, rule, buffers), np.zeros((1, 0, 0))
+    each = value, batch, rule, buffers, gradient, BOTH, True
     if tokens > 3:
         yield pass_groups, each
     yield (
@@ -54,9 +54,9 @@ def _calls(tokens: int) -> Iterator[tuple[Any, tuple[Any, ...]]]:
         (*step, no_noise, gradient, -1.0, np.empty(1), kernels.Passes(0, 0)),
     )
     if tokens > 3:
-        yield kernels.refresh_attention, (value, batch, work)
+        yield kernels.refresh_attention, (value, batch, buffers)
         return
-    yield pass_fused, (value, parts, np.int64(0), rule, work, gradient)
+    yield pass_fused, (value, parts, np.int64(0), rule, buffers, gradient)
     yield pass_three, each
     yield pass_frozen, each
-    yield kernels.refresh_moments, (value, batch, rule, work.moments)
+    yield kernels.refresh_moments, (value, batch, rule, buffers.moments)

@@ -1,20 +1,14 @@
 """What a model does at given parameters: its loss and gradients, and everything it says."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from motsim.mixture import kernels
-from motsim.mixture.engine.layout import (
-    kernel_batch,
-    kernel_parameters,
-    kernel_rule,
-    kernel_workspace,
-    positions,
-)
-from motsim.mixture.engine.reduction import reduce_problem
+from motsim.mixture.engine.layout import positions
+from motsim.mixture.engine.problem import Problem
 from motsim.mixture.model import Loss, Model, ModelParameters, Routing, check_routing
 from motsim.mixture.points import Points
 from motsim.printing import brief
@@ -101,19 +95,13 @@ def loss_and_gradients(
     """
     routing = routing or Routing()
     check_routing(model, routing)
-    rule = kernel_rule(model, loss, routing)
-    if rule.sampled and model.gated and routing_noise is None:
+    if routing.mode == "sampled" and model.gated and routing_noise is None:
         raise ValueError("routing 'sampled' needs routing_noise of shape (P, M)")
-    batch = kernel_batch(points.tokens, points.labels, points.weights)
-    value = kernel_parameters(parameters)
-    gradient = kernels.Parameters(*(np.zeros_like(a) for a in value))
-    noise = np.zeros((0, 0))
-    if routing_noise is not None:
-        noise = np.ascontiguousarray(routing_noise.T[:, batch.order])
-    work = kernel_workspace(model, batch)
-    expected = kernels.gradients(value, batch, rule, work, noise, gradient)
+    problem = Problem.whole(model, points, loss=loss)
+    problem.place(parameters)
+    expected, gradient = problem.differentiate(routing, routing_noise), problem.gradient
     shaped = gradient.ffn.reshape(parameters.ffn.shape)
-    return float(expected), ModelParameters(shaped, gradient.attention, gradient.gate)
+    return expected, ModelParameters(shaped, gradient.attention, gradient.gate)
 
 
 def evaluate(
@@ -154,19 +142,20 @@ def evaluator(
     pairs = model.num_experts * points.tokens.shape[1] ** 2
     at_a_time = max(64, MAX_WEIGHTS // pairs)
     parts = [slice(first, first + at_a_time) for first in range(0, len(points.labels), at_a_time)]
-    rule = kernel_rule(model, loss, Routing())
-    rule = rule._replace(trains_ffn=False, trains_attention=False, trains_gate=False)
 
-    def laid_out(part: slice) -> tuple[kernels.Batch, kernels.Workspace]:
-        batch = kernel_batch(points.tokens[part], points.labels[part], points.weights[part])
-        return batch, kernel_workspace(model, batch)
+    def laid_out(part: slice) -> Problem:
+        some = replace(
+            points, tokens=points.tokens[part], labels=points.labels[part],
+            weights=points.weights[part], draws=None,
+        )  # fmt: skip
+        return Problem.whole(model, some, loss=loss)
 
     if len(parts) == 1:
         kept = laid_out(parts[0])
-        return lambda parameters: _evaluate(parameters, *kept, rule, with_attention)
+        return lambda parameters: _evaluate(kept, parameters, with_attention)
 
     def over_parts(parameters: ModelParameters) -> Evaluation:
-        found = [_evaluate(parameters, *laid_out(part), rule, with_attention) for part in parts]
+        found = [_evaluate(laid_out(part), parameters, with_attention) for part in parts]
         rows = ("outputs", "logits", "gates", "routed", "prediction")
         return Evaluation(
             loss=sum(part.loss for part in found),
@@ -185,41 +174,29 @@ def evaluate_in_reduction(
     The same but for rounding. Points of three signal tokens lie on axes there, so that it takes
     the passes of training, which are compiled.
     """
-    problem = reduce_problem(model, points, parameters, use_mirror=False)
-    value, batch = problem.project(parameters), problem.batch
-    shape = (*parameters.ffn.shape[:2], value.ffn.shape[1])
-    rule = kernel_rule(model, loss, Routing())
-    rule = rule._replace(trains_ffn=False, trains_attention=False, trains_gate=False)
-    reduced = ModelParameters(value.ffn.reshape(shape), value.attention, value.gate)
-    return _evaluate(reduced, batch, kernel_workspace(model, batch), rule, with_attention=False)
+    problem = Problem.of(model, points, (), parameters, loss=loss, use_mirror=False)
+    return _evaluate(problem, parameters, with_attention=False)
 
 
-def _evaluate(
-    parameters: ModelParameters,
-    batch: kernels.Batch,
-    work: kernels.Workspace,
-    rule: kernels.Rule,
-    with_attention: bool,
-) -> Evaluation:
+def _evaluate(problem: Problem, parameters: ModelParameters, with_attention: bool) -> Evaluation:
     """Some of the points; their part of the loss."""
-    value = kernel_parameters(parameters)
-    gradient = kernels.Parameters(*(np.zeros((0, *a.shape[1:])) for a in value))
-    expected = kernels.gradients(value, batch, rule, work, np.zeros((0, 0)), gradient)
+    problem.place(parameters)
+    expected, buffers, batch = problem.run(), problem.buffers, problem.reduction.batch
     at = positions(batch)
-    length = work.weights.shape[3]
-    attention = np.zeros((len(work.weights), length, length, 0))
+    length = buffers.attention_probs.shape[3]
+    attention = np.zeros((len(buffers.attention_probs), length, length, 0))
     if with_attention:
         if kernels.only_signals(batch):  # whose outputs are computed without
-            kernels.refresh_attention(value, batch, work)
+            kernels.refresh_attention(problem.value, batch, buffers)
         shape = (*attention.shape[:3], len(batch.labels))
-        attention = work.weights.transpose(0, 3, 2, 1, 4).reshape(shape)[..., at]
-    logits = work.logits[:, at].T
+        attention = buffers.attention_probs.transpose(0, 3, 2, 1, 4).reshape(shape)[..., at]
+    logits = buffers.logits[:, at].T
     return Evaluation(
-        float(expected),
-        work.outputs[:, at].T.copy(),
+        expected,
+        buffers.outputs[:, at].T.copy(),
         logits.copy(),
-        work.gates[:, at].T.copy(),
+        buffers.gates[:, at].T.copy(),
         logits.argmax(axis=1),
-        work.final[at].copy(),
+        buffers.final[at].copy(),
         attention,
     )

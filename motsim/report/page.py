@@ -19,6 +19,7 @@ from motsim.report.formulas import formulas
 from motsim.report.papers import grouped, linked
 from motsim.report.provenance import code_of, machine
 from motsim.report.sections import Section
+from motsim.statistics.interval import Verdict
 
 __all__ = ["interval", "render"]
 
@@ -60,10 +61,7 @@ def render(sections: Sequence[Section]) -> str:
     filters = (formulas, interval, linked, marked, sortable)
     environment.filters |= {each.__name__: each for each in filters}
     claims = [section for section in sections if section.claim]
-    counts = {
-        verdict: sum(section.counts[verdict] for section in sections)
-        for verdict in ("holds", "fails", "inconclusive")
-    }
+    counts = {verdict: sum(section.counts[verdict] for section in sections) for verdict in Verdict}
     return environment.get_template("page.html").render(
         groups=grouped(sections),
         topics=_glossary(),

@@ -28,6 +28,7 @@ from motsim.report.provenance import (
 )
 from motsim.results.store import FAILED
 from motsim.results.tables import Tables, TablesError, load_tables
+from motsim.statistics.interval import Verdict
 from motsim.sweep import HEADLINE
 
 __all__ = ["Picture", "Section", "collect", "stored_names", "valid_names"]
@@ -103,7 +104,7 @@ class Section:
         """Number of findings of each verdict."""
         return {
             verdict: sum(finding.verdict == verdict for finding in self.findings)
-            for verdict in ("holds", "fails", "inconclusive")
+            for verdict in Verdict
         }
 
     @property

@@ -16,6 +16,7 @@ from joblib.externals.loky import process_executor
 from motsim.experiments import load_kind
 from motsim.experiments.protocol import Kind
 from motsim.experiments.result import Result, readable
+from motsim.mixture.status import Status
 from motsim.plans.keys import kind_key
 from motsim.plans.plan import Cell
 from motsim.results.store import Store, WorkerDiedError, versions_here
@@ -82,7 +83,7 @@ def execute_away(cells: Sequence[Cell]) -> list[Done]:
         for cell in cells:
             begin = time.perf_counter()
             settings, result = compute(cell)
-            known = bool(cell.science) or result.status == "error"
+            known = bool(cell.science) or result.status == Status.ERROR
             if not known and kind_key(load_kind(cell.kind), settings) != cell.key:
                 raise BackendError(
                     "a worker has another version of motsim than this command; install the same"
@@ -122,7 +123,7 @@ def compute(cell: Cell) -> tuple[dict[str, Any], Result]:
     except Exception as error:
         text = readable(" ".join(f"{type(error).__name__}: {error}".split()))
         trace = readable(traceback.format_exc())
-        failed = Result("error", {"error": text, "traceback": trace})
+        failed = Result(Status.ERROR, {"error": text, "traceback": trace})
         return dict(cell.values), failed
 
 
@@ -157,7 +158,7 @@ def _check_imports(kind: Kind) -> None:
 
 def worker_died(reason: object) -> Result:
     """Return the result of a run that is given up because its workers died."""
-    return Result("worker_died", {"error": readable(str(reason))})
+    return Result(Status.WORKER_DIED, {"error": readable(str(reason))})
 
 
 def prepare_worker(parent: int) -> None:

@@ -7,7 +7,7 @@ addresses is two blocks, taken together.
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from motsim.vectors.lanes import WIDTH, halves, inlined, lanes, picked, splat, twins, vector
+from motsim.vectors.lanes import WIDTH, broadcast, halves, inlined, lanes, picked, twins, vector
 
 
 @intrinsic
@@ -44,7 +44,7 @@ def same_place(typing_context, a, b):
 
 
 @intrinsic
-def number(typing_context, place, offset):
+def load_scalar(typing_context, place, offset):
     """The number at `offset`."""
 
     def codegen(context, builder, signature, args):
@@ -54,7 +54,7 @@ def number(typing_context, place, offset):
 
 
 @intrinsic
-def put(typing_context, place, offset, value):
+def store_scalar(typing_context, place, offset, value):
     """Write one number to `offset`."""
 
     def codegen(context, builder, signature, args):
@@ -116,9 +116,9 @@ def store3(place, values):
 
 
 @inlined
-def spread(place, offset):
+def load_broadcast(place, offset):
     """The number at `offset`, eight times."""
-    return splat(number(place, offset))
+    return broadcast(load_scalar(place, offset))
 
 
 @inlined

@@ -5,7 +5,7 @@ from numba.core import types
 from numba.extending import intrinsic
 
 from motsim.vectors.addresses import load, store
-from motsim.vectors.lanes import WIDTH, fma, inlined, splat, where_greater, written_out
+from motsim.vectors.lanes import WIDTH, broadcast, fma, inlined, select_greater, written_out
 
 LOG2_E = 1.4426950408889634
 LN2_HIGH = 6.93147180369123816490e-01
@@ -33,7 +33,7 @@ def float_from_bits(typing_context, bits):
 
 
 @written_out
-def exponential(x):
+def exp(x):
     """e^x to about 1 ulp for x <= 709; exactly 0 below -708; NaN and +inf pass through.
 
     x = k ln 2 + t with |t| <= ln 2 / 2, then a Taylor polynomial of degree 13 (its remainder is
@@ -99,25 +99,25 @@ SHIFT = 6755399441055744.0  # 1.5 * 2^52: adding it rounds to an integer, kept i
 
 
 @inlined
-def decay_lanes(x):
+def exp_nonpositive(x):
     """e^x to about 1 ulp for x <= 0, as softmax and losses need it; 0 below -708; NaN stays NaN."""
-    low = splat(-708.0)
-    clipped = where_greater(low, x, low, x)  # NaN is not below: it passes
-    shifted = clipped * splat(LOG2_E) + splat(SHIFT)
-    k = splat(SHIFT) - shifted
-    t = fma(k, splat(LN2_HIGH), clipped)
-    t = fma(k, splat(LN2_LOW), t)
-    p = fma(splat(Q9), t, splat(Q8))
-    p = fma(p, t, splat(Q7))
-    p = fma(p, t, splat(Q6))
-    p = fma(p, t, splat(Q5))
-    p = fma(p, t, splat(Q4))
-    p = fma(p, t, splat(Q3))
-    p = fma(p, t, splat(Q2))
-    p = fma(p, t, splat(Q1))
-    p = fma(p, t, splat(Q0))
-    p = fma(p * t, t, t) + splat(1.0)
-    return where_greater(low, x, splat(0.0), times_power_of_two(p, shifted))
+    low = broadcast(-708.0)
+    clipped = select_greater(low, x, low, x)  # NaN is not below: it passes
+    shifted = clipped * broadcast(LOG2_E) + broadcast(SHIFT)
+    k = broadcast(SHIFT) - shifted
+    t = fma(k, broadcast(LN2_HIGH), clipped)
+    t = fma(k, broadcast(LN2_LOW), t)
+    p = fma(broadcast(Q9), t, broadcast(Q8))
+    p = fma(p, t, broadcast(Q7))
+    p = fma(p, t, broadcast(Q6))
+    p = fma(p, t, broadcast(Q5))
+    p = fma(p, t, broadcast(Q4))
+    p = fma(p, t, broadcast(Q3))
+    p = fma(p, t, broadcast(Q2))
+    p = fma(p, t, broadcast(Q1))
+    p = fma(p, t, broadcast(Q0))
+    p = fma(p * t, t, t) + broadcast(1.0)
+    return select_greater(low, x, broadcast(0.0), times_power_of_two(p, shifted))
 
 
 @inlined
@@ -126,12 +126,12 @@ def softmax_over_keys(scores, length, out):
     top = load(scores, 0)
     for k in range(WIDTH, length * WIDTH, WIDTH):
         value = load(scores, k)
-        top = where_greater(value, top, value, top)
-    norm = splat(0.0)
+        top = select_greater(value, top, value, top)
+    norm = broadcast(0.0)
     for k in range(0, length * WIDTH, WIDTH):
-        value = decay_lanes(load(scores, k) - top)
+        value = exp_nonpositive(load(scores, k) - top)
         norm = norm + value
         store(out, k, value)
-    norm = splat(1.0) / norm
+    norm = broadcast(1.0) / norm
     for k in range(0, length * WIDTH, WIDTH):
         store(out, k, load(out, k) * norm)

@@ -78,7 +78,7 @@ def _widest(*kinds):
 
 
 @intrinsic
-def splat(typing_context, number):
+def broadcast(typing_context, number):
     """The same number eight times."""
 
     def codegen(context, builder, signature, args):
@@ -89,7 +89,7 @@ def splat(typing_context, number):
 
 
 @intrinsic
-def splat_like(typing_context, number, other):
+def broadcast_like(typing_context, number, other):
     """The same number as often as `other` has numbers."""
 
     def codegen(context, builder, signature, args):
@@ -125,8 +125,8 @@ def _comparison(operation, one):
 
 
 _add, _subtract, _multiply, _divide = (_binary(name) for name in ("fadd", "fsub", "fmul", "fdiv"))
-where_greater = _comparison(">", "x where a > b, else y; y where one is NaN.")
-where_equal = _comparison("==", "x where a == b, else y.")
+select_greater = _comparison(">", "x where a > b, else y; y where one is NaN.")
+select_equal = _comparison("==", "x where a == b, else y.")
 
 
 def _operator(function, implementation):
@@ -194,7 +194,7 @@ def any_at_least(typing_context, a, b):
 
 
 @intrinsic
-def where_any(typing_context, a, b, x):
+def select_any(typing_context, a, b, x):
     """For each eight: x where a >= b somewhere, or one is NaN; else 0."""
 
     def codegen(context, builder, signature, args):
@@ -211,7 +211,7 @@ def where_any(typing_context, a, b, x):
 
 
 @intrinsic
-def total(typing_context, a):
+def reduce_add(typing_context, a):
     """Sum of the eight, always in the same order."""
 
     def codegen(context, builder, signature, args):

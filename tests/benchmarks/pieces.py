@@ -18,7 +18,7 @@ from step import STAGES, motsim_seconds, step_counts, step_seconds
 
 from motsim.experiments.mixture.run import Settings, build_model, prepare, stages
 from motsim.mixture import training
-from motsim.mixture.engine.layout import kernel_workspace
+from motsim.mixture.engine.layout import kernel_buffers
 from motsim.mixture.engine.parts import in_parts
 from motsim.mixture.engine.reduction import reduce_problem
 from motsim.mixture.engine.stage import keep_attention, stage_rule
@@ -46,44 +46,44 @@ REPEATS, CALLS = 20, 300
 
 
 @numba.njit(_nrt=False)
-def whole(count, value, batch, parts, rule, work, gradient, noise):
+def whole(count, value, batch, parts, rule, buffers, gradient, noise):
     for _ in range(count):
-        fused.pass_fused(value, parts, 0, rule, work, gradient)
+        fused.pass_fused(value, parts, 0, rule, buffers, gradient)
 
 
 @numba.njit(_nrt=False)
-def route(count, value, batch, parts, rule, work, gradient, noise):
+def route(count, value, batch, parts, rule, buffers, gradient, noise):
     for _ in range(count):
-        descent.route(value, batch, rule, work, noise)
+        descent.route(value, batch, rule, buffers, noise)
 
 
 @numba.njit(_nrt=False)
-def experts(count, value, batch, parts, rule, work, gradient, noise):
+def experts(count, value, batch, parts, rule, buffers, gradient, noise):
     for _ in range(count):
         if rule.route == FROZEN or rule.route == FUSED:
-            pass_frozen(value, batch, rule, work, gradient, BOTH, True)
+            pass_frozen(value, batch, rule, buffers, gradient, BOTH, True)
         elif rule.route == SIGNALS:
-            pass_three(value, batch, rule, work, gradient, BOTH, True)
+            pass_three(value, batch, rule, buffers, gradient, BOTH, True)
         else:
-            pass_groups(value, batch, rule, work, gradient, BOTH, True)
+            pass_groups(value, batch, rule, buffers, gradient, BOTH, True)
 
 
 @numba.njit(_nrt=False)
-def loss(count, value, batch, parts, rule, work, gradient, noise):
+def loss(count, value, batch, parts, rule, buffers, gradient, noise):
     for _ in range(count):
-        descent.noise_free_loss(batch, rule, work)
+        descent.noise_free_loss(batch, rule, buffers)
 
 
 @numba.njit(_nrt=False)
-def gate(count, value, batch, parts, rule, work, gradient, noise):
+def gate(count, value, batch, parts, rule, buffers, gradient, noise):
     for _ in range(count):
-        routing.gate_gradient(work.gates, work.by_gate, batch, work, gradient.gate)
+        routing.gate_gradient(buffers.gates, buffers.by_gate, batch, buffers, gradient.gate)
 
 
 @numba.njit(_nrt=False)
-def update(count, value, batch, parts, rule, work, gradient, noise):
+def update(count, value, batch, parts, rule, buffers, gradient, noise):
     for _ in range(count):
-        updates.update(value, gradient, batch.metric, rule, work)
+        updates.update(value, gradient, batch.metric, rule, buffers)
 
 
 def kernels_of_a_step(settings, last):
@@ -97,14 +97,14 @@ def kernels_of_a_step(settings, last):
     problem = reduce_problem(model, points, end)
     value, batch = problem.project(end), problem.batch
     rule = stage_rule(model, problem, "squared", schedule[last])
-    work = keep_attention(rule, value, batch, kernel_workspace(model, batch))
-    rule = rule._replace(route=int(choose_route(value, batch, rule, work)))
+    buffers = keep_attention(rule, value, batch, kernel_buffers(model, batch))
+    rule = rule._replace(route=int(choose_route(value, batch, rule, buffers)))
     gradient = Parameters(*(0.0 * array for array in value))
     found = {}
     for kernel in (whole, route, experts, loss, gate, update):
         if kernel is whole and rule.route != FUSED:
             continue
-        arguments = value, batch, in_parts(batch, 1), rule, work, gradient, value.gate[:0]
+        arguments = value, batch, in_parts(batch, 1), rule, buffers, gradient, value.gate[:0]
         kernel(1, *arguments)
         taken = []
         for _ in range(REPEATS):
@@ -113,7 +113,7 @@ def kernels_of_a_step(settings, last):
             taken.append(time.perf_counter() - begin)
         found[kernel.__name__] = 1e6 * min(taken) / CALLS
         if kernel is route:
-            most = work.choice.reshape(len(work.choice), -1, WIDTH).max(axis=2)
+            most = buffers.choice.reshape(len(buffers.choice), -1, WIDTH).max(axis=2)
             share = float((most >= rule.negligible).mean())
     return found, share
 

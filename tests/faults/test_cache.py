@@ -90,7 +90,7 @@ def test_f18_real_kernels_recomputed(tmp_path, record):
     assert "2 finished before" in tables()[1]
     place = tmp_path / "motsim" / "mixture" / "kernels" / "three.py"
     text = place.read_text()
-    changed = text.replace("splat(3.0)", "splat(3.25)", 1)
+    changed = text.replace("broadcast(3.0)", "broadcast(3.25)", 1)
     assert changed != text
     place.write_text(changed)
     after, errors = tables()

@@ -82,11 +82,11 @@ def test_the_best_look_is_kept_and_patience_stops():
     best = int(np.lexsort((long.validation_loss, long.validation_error))[0])
     assert long.best == best
     _, short = trained(joint, looks=range(0, 400, 20), patience=2)
-    assert (short.status, len(short.steps)) == ("stopped", short.best + 3)
+    assert (short.status, short.stopped, len(short.steps)) == ("done", True, short.best + 3)
     np.testing.assert_array_equal(
         short.validation_loss, long.validation_loss[: len(short.validation_loss)]
     )
-    assert long.status == "done"
+    assert (long.status, long.stopped) == ("done", False)
 
 
 def test_a_diverging_rate_is_said_and_the_best_before_is_kept():

@@ -165,7 +165,7 @@ def run(settings: Settings) -> Result:
             s, network, best.parameters, test, loss, routing
         )
         tables["dispatch"] = _dispatch(shares[best.best])
-    healthy = any(f.status != "diverged" for f in fits) and np.isfinite(final.loss)
+    healthy = any(f.status != Status.DIVERGED for f in fits) and np.isfinite(final.loss)
     return Result(Status.DONE if healthy else Status.DIVERGED, metrics, tables)
 
 

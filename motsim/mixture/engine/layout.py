@@ -13,9 +13,9 @@ from motsim.mixture.model import Loss, Model, ModelParameters, Routing
 __all__ = [
     "count_tokens",
     "kernel_batch",
+    "kernel_buffers",
     "kernel_parameters",
     "kernel_rule",
-    "kernel_workspace",
     "positions",
     "summed_over_queries",
     "without_images",
@@ -178,7 +178,7 @@ def summed_over_queries(weights: Floats, length: int) -> Floats:
     return sums
 
 
-def kernel_workspace(model: Model, batch: kernels.Batch) -> kernels.Workspace:
+def kernel_buffers(model: Model, batch: kernels.Batch) -> kernels.Buffers:
     """Allocate the scratch of a step, once."""
     width = kernels.WIDTH
     tokens, r, others, _ = batch.tokens.shape
@@ -195,8 +195,8 @@ def kernel_workspace(model: Model, batch: kernels.Batch) -> kernels.Workspace:
     some = max(1, min(tokens, 2048 // max(1, neurons * others)))  # 128 KiB
     part = aligned_zeros(3).view(np.int64)
     part[1] = blocks
-    return kernels.Workspace(
-        weights=aligned_zeros((model.num_attentions, *weights_shape)),
+    return kernels.Buffers(
+        attention_probs=aligned_zeros((model.num_attentions, *weights_shape)),
         moments=aligned_zeros((1, 1, 10 if model.activation == "cubic" else 3, width)),
         products=aligned_zeros((rows, length, width)),
         mixed=aligned_zeros((rows, images, length, width)),

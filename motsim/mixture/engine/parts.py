@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motsim.mixture import kernels
-from motsim.mixture.engine.layout import aligned, kernel_workspace, without_images
+from motsim.mixture.engine.layout import aligned, kernel_buffers, without_images
 from motsim.mixture.model import Model
 
 __all__ = ["count_parts", "in_parts", "padded", "stage_parts"]
@@ -66,8 +66,8 @@ def in_parts(batch: kernels.Batch, count: int) -> kernels.Batch:
 
 
 def stage_parts(
-    model: Model, rule: kernels.Rule, batch: kernels.Batch, scratch: kernels.Workspace, count: int
-) -> tuple[kernels.Rule, kernels.Batch, kernels.Workspace]:
+    model: Model, rule: kernels.Rule, batch: kernels.Batch, buffers: kernels.Buffers, count: int
+) -> tuple[kernels.Rule, kernels.Batch, kernels.Buffers]:
     """Return what a stage needs to take the points in parts, of which there may be but one.
 
     Parts need the loss to be a sum over points and experts (expected routing, without load
@@ -78,15 +78,17 @@ def stage_parts(
     divides = frozen and rule.gated and not rule.sampled and rule.load_balance == 0.0
     count = count if divides and (rule.trains_ffn or rule.trains_gate) else 1
     linear = rule.mixed and not rule.cubic
-    alike = frozen and linear and len(scratch.weights) == 1 and batch.axes.shape[1] == 0
+    alike = frozen and linear and len(buffers.attention_probs) == 1 and batch.axes.shape[1] == 0
     if alike:
-        rule, batch = rule._replace(mixed=False), mixed_batch(batch, scratch.weights[0])
+        rule, batch = rule._replace(mixed=False), mixed_batch(batch, buffers.attention_probs[0])
     parts = in_parts(batch, count)
     if alike or count > 1:
         one = parts._replace(**{name: getattr(parts, name)[0] for name in POINTS})
-        own = kernel_workspace(model, one)
-        scratch = own._replace(weights=scratch.weights, moments=scratch.moments, part=scratch.part)
-    return rule, parts, scratch
+        own = kernel_buffers(model, one)
+        buffers = own._replace(
+            attention_probs=buffers.attention_probs, moments=buffers.moments, part=buffers.part
+        )
+    return rule, parts, buffers
 
 
 def mixed_batch(batch: kernels.Batch, weights: Floats) -> kernels.Batch:

@@ -68,6 +68,8 @@ class Reduction:
     @np.errstate(over="ignore", invalid="ignore")  # a diverged run is recorded, not warned of
     def project(self, parameters: ModelParameters) -> kernels.Parameters:
         """Return the parameters in reduced coordinates; exactly odd ones if `odd`."""
+        if self.whole:  # not only faster: what is not finite stays where it is
+            return kernel_parameters(parameters)
         e, n = self.directions, self.class_coordinates
         small = kernel_parameters(
             ModelParameters(parameters.ffn @ e, e.T @ parameters.attention @ e, parameters.gate @ e)

@@ -15,13 +15,12 @@ from motsim.mixture.engine.layout import (
     kernel_rule,
     summed_over_queries,
 )
-from motsim.mixture.engine.parts import stage_parts
 from motsim.mixture.engine.reduction import Reduction
 from motsim.mixture.model import Loss, Model
-from motsim.mixture.optimizers import Memory, memories
+from motsim.mixture.optimizers import Memory
 from motsim.mixture.schedule import FROZEN, Stage
 
-__all__ = ["Step", "in_memory", "keep_attention", "make_step", "stage_rule"]
+__all__ = ["Step", "in_memory", "keep_attention", "stage_rule"]
 
 Floats = NDArray[np.float64]
 # Under plain descent an expert whose routing probability is below this at every point moves by
@@ -43,7 +42,7 @@ class Step:
         What trains, how, with what routing; it holds the route.
     parts : kernels.Batch
         The points, with an axis of parts in front.
-    work : kernels.Workspace
+    buffers : kernels.Buffers
         With what the stage keeps of a frozen attention.
     value, gradient : kernels.Parameters
         Those of the problem, in the engine's coordinates.
@@ -56,7 +55,7 @@ class Step:
     route: kernels.Route
     rule: kernels.Rule
     parts: kernels.Batch
-    work: kernels.Workspace
+    buffers: kernels.Buffers
     value: kernels.Parameters
     gradient: kernels.Parameters
     memories: Sequence[Memory]
@@ -88,33 +87,10 @@ class Step:
 
     def _descend(self, noise: Floats, stop_loss: float, losses: Floats) -> int:
         taken = kernels.take_steps(
-            self.value, self.parts, self.rule, self.work, noise, self.gradient, stop_loss, losses,
-            self.passes,
+            self.value, self.parts, self.rule, self.buffers, noise, self.gradient, stop_loss,
+            losses, self.passes,
         )  # fmt: skip
         return int(taken)
-
-
-def make_step(
-    model: Model,
-    loss: Loss,
-    stage: Stage,
-    reduction: Reduction,
-    num_parts: int,
-    value: kernels.Parameters,
-    gradient: kernels.Parameters,
-    work: kernels.Workspace,
-) -> Step:
-    """Lay a stage out that begins at these parameters."""
-    batch = reduction.batch
-    rule = stage_rule(model, reduction, loss, stage)
-    work = keep_attention(rule, value, batch, work)
-    route = kernels.choose_route(value, batch, rule, work)
-    rule, parts, work = stage_parts(model, rule._replace(route=int(route)), batch, work, num_parts)
-    if rule.routing_scale == 1.0 and not rule.sampled:  # q is pi
-        work = work._replace(choice=work.gates)
-    remembered = memories(stage, reduction, value, gradient)
-    passes = kernels.passes_of(value, parts, rule, work, gradient)
-    return Step(route, rule, parts, work, value, gradient, remembered, passes)
 
 
 def stage_rule(model: Model, reduction: Reduction, loss: Loss, stage: Stage) -> kernels.Rule:
@@ -141,56 +117,58 @@ def stage_rule(model: Model, reduction: Reduction, loss: Loss, stage: Stage) -> 
 
 
 def keep_attention(
-    rule: kernels.Rule, value: kernels.Parameters, batch: kernels.Batch, work: kernels.Workspace
-) -> kernels.Workspace:
-    """Workspace with what a stage needs of its attention: where it is frozen, computed here, once.
+    rule: kernels.Rule, value: kernels.Parameters, batch: kernels.Batch, buffers: kernels.Buffers
+) -> kernels.Buffers:
+    """Buffers with what a stage needs of its attention: where it is frozen, computed here, once.
 
     Equal attentions are kept once; for linear experts the sum over queries is all that is needed.
     Points of three signal tokens need the moments of what they attend to.
     """
     if rule.trains_attention:
-        return in_memory(batch, work)
+        return in_memory(batch, buffers)
     if kernels.only_signals(batch):
-        return _keep_moments(rule, value, batch, work)
+        return _keep_moments(rule, value, batch, buffers)
     if not rule.mixed:
-        return work
+        return buffers
     if (value.attention == value.attention[0]).all():
-        work = work._replace(weights=work.weights[:1])
+        buffers = buffers._replace(attention_probs=buffers.attention_probs[:1])
     elif not rule.cubic:
-        return work._replace(weights=_summed_attention(value, batch, work))
-    kernels.refresh_attention(value, batch, work)
+        return buffers._replace(attention_probs=_summed_attention(value, batch, buffers))
+    kernels.refresh_attention(value, batch, buffers)
     if not rule.cubic:
-        work = work._replace(weights=summed_over_queries(work.weights, count_tokens(batch)))
-    return work
+        buffers = buffers._replace(
+            attention_probs=summed_over_queries(buffers.attention_probs, count_tokens(batch))
+        )
+    return buffers
 
 
 def _keep_moments(
-    rule: kernels.Rule, value: kernels.Parameters, batch: kernels.Batch, work: kernels.Workspace
-) -> kernels.Workspace:
-    """Workspace with the moments of a stage, unless they are too many."""
+    rule: kernels.Rule, value: kernels.Parameters, batch: kernels.Batch, buffers: kernels.Buffers
+) -> kernels.Buffers:
+    """Buffers with the moments of a stage, unless they are too many."""
     alike = (value.attention == value.attention[:1]).all()
-    shape = (len(batch.axes), 1 if alike else len(value.attention), *work.moments.shape[2:])
+    shape = (len(batch.axes), 1 if alike else len(value.attention), *buffers.moments.shape[2:])
     if 8 * math.prod(shape) > MAX_KEPT:
-        return work
-    work = work._replace(moments=aligned_zeros(shape))
-    kernels.refresh_moments(value, batch, rule, work.moments)
-    return work
+        return buffers
+    buffers = buffers._replace(moments=aligned_zeros(shape))
+    kernels.refresh_moments(value, batch, rule, buffers.moments)
+    return buffers
 
 
-def in_memory(batch: kernels.Batch, work: kernels.Workspace) -> kernels.Workspace:
-    """Workspace without attention weights where they are too many and a pass can do without."""
-    own = len(work.weights) == len(work.outputs)
-    if own and kernels.only_signals(batch) and work.weights.nbytes > MAX_KEPT:
-        return work._replace(weights=work.weights[:0])
-    return work
+def in_memory(batch: kernels.Batch, buffers: kernels.Buffers) -> kernels.Buffers:
+    """Buffers without attention weights where they are too many and a pass can do without."""
+    own = len(buffers.attention_probs) == len(buffers.outputs)
+    if own and kernels.only_signals(batch) and buffers.attention_probs.nbytes > MAX_KEPT:
+        return buffers._replace(attention_probs=buffers.attention_probs[:0])
+    return buffers
 
 
 def _summed_attention(
-    value: kernels.Parameters, batch: kernels.Batch, work: kernels.Workspace
+    value: kernels.Parameters, batch: kernels.Batch, buffers: kernels.Buffers
 ) -> Floats:
     """Attention weights summed over queries; those of one expert are computed at a time."""
-    one, sums = work._replace(weights=work.weights[:1]), []
+    one, sums = buffers._replace(attention_probs=buffers.attention_probs[:1]), []
     for i in range(len(value.attention)):
         kernels.refresh_attention(value._replace(attention=value.attention[i : i + 1]), batch, one)
-        sums.append(summed_over_queries(one.weights, count_tokens(batch)))
+        sums.append(summed_over_queries(one.attention_probs, count_tokens(batch)))
     return aligned(np.concatenate(sums))

@@ -8,7 +8,7 @@ from motsim.vectors.compiling import kernel_cache
 
 with kernel_cache():
     from motsim.mixture.kernels.adam import adam_step
-    from motsim.mixture.kernels.arguments import Batch, Parameters, Rule, Workspace, only_signals
+    from motsim.mixture.kernels.arguments import Batch, Buffers, Parameters, Rule, only_signals
     from motsim.mixture.kernels.descent import (
         Passes,
         descend,
@@ -25,11 +25,11 @@ with kernel_cache():
 __all__ = [
     "WIDTH",
     "Batch",
+    "Buffers",
     "Parameters",
     "Passes",
     "Route",
     "Rule",
-    "Workspace",
     "adam_step",
     "choose_route",
     "descend",

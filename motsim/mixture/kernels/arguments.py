@@ -19,6 +19,9 @@ from numba.extending import register_jitable
 from motsim.vectors.addresses import advance, pointer
 from motsim.vectors.lanes import WIDTH, inlined, written_out
 
+#: Where `Buffers.part` has what it says.
+FIRST_BLOCK, NUM_BLOCKS, PARTS_LEFT = 0, 1, 2
+
 
 class Parameters(NamedTuple):
     """Parameters, or their gradients, in r coordinates."""
@@ -42,11 +45,11 @@ class Batch(NamedTuple):
 
 
 @written_out  # it returns arrays: whoever counts references counts these
-def part_of(parts, place):
+def part_of(parts, i_part):
     """One part of points whose arrays have an axis of parts in front."""
     return Batch(
-        parts.axes[place], parts.amplitudes[place], parts.tokens[place],
-        parts.token_sums[place], parts.labels[place], parts.weights[place], parts.order[place],
+        parts.axes[i_part], parts.amplitudes[i_part], parts.tokens[i_part],
+        parts.token_sums[i_part], parts.labels[i_part], parts.weights[i_part], parts.order[i_part],
         parts.metric,
     )  # fmt: skip
 
@@ -78,15 +81,15 @@ class Rule(NamedTuple):
     route: int  # a `Route`, by which kernels go
 
 
-class Workspace(NamedTuple):
-    """Scratch of a step; `weights` holds the frozen attention between steps.
+class Buffers(NamedTuple):
+    """BufferPtrs of a step; `attention_probs` holds the frozen attention between steps.
 
-    B and B / 8 are of one part, but in `weights`. What sums over points is 0 between steps.
+    B and B / 8 are of one part, but in `attention_probs`. What sums over points is 0 between steps.
     """
 
     # (M or 1 or 0, T, Q, L, 8): queries, keys; Q = L, or 1 where summed. 0: `three` takes them anew
     # in each pass. With images (M or 1, T, Q + 1, L + 3, 8), see `mirrors`
-    weights: np.ndarray
+    attention_probs: np.ndarray
     # (B / 8, M or 1, 10 or 3, 8) for `frozen`; (1, 1, 10 or 3, 8): it takes them anew in each pass
     moments: np.ndarray
     products: np.ndarray  # (rows of a group, L, 8): t
@@ -110,7 +113,7 @@ class Workspace(NamedTuple):
     by_output: np.ndarray  # (M, B)
     by_gate: np.ndarray  # (M, B)
     final: np.ndarray  # (B,): F with noise-free routing
-    part: np.ndarray  # (3,): first block of the part at work, blocks of all, parts to come
+    part: np.ndarray  # (3,): FIRST_BLOCK of the part at work, NUM_BLOCKS of all, PARTS_LEFT
 
 
 @register_jitable
@@ -119,14 +122,14 @@ def only_signals(batch):
     return batch.axes.shape[-1] == 3 and batch.tokens.shape[-2] == 0
 
 
-class Points(NamedTuple):
+class BatchPtrs(NamedTuple):
     """Addresses and sizes of a `Batch`, for the innermost kernels."""
 
     axes: Any
     amplitudes: Any
     tokens: Any
     labels: Any
-    weights: Any
+    point_weights: Any
     blocks: int  # B / 8
     images: int  # 2 where the mirror of a block follows it, else 1
     signals: int  # S
@@ -134,10 +137,10 @@ class Points(NamedTuple):
     coordinates: int  # r
 
 
-class Scratch(NamedTuple):
-    """Addresses of a `Workspace`, and the number of queries it keeps of each point."""
+class BufferPtrs(NamedTuple):
+    """Addresses of a `Buffers`, and the number of queries it keeps of each point."""
 
-    weights: Any
+    attention_probs: Any
     moments: Any
     products: Any
     other_products: Any
@@ -160,13 +163,41 @@ class Scratch(NamedTuple):
     dense: bool  # no expert is passed over
 
 
+class Pair(NamedTuple):
+    """A block, with its image where there is one."""
+
+    number: int  # of the block among those that are no images
+    attention_probs: Any
+
+
+class Neuron(NamedTuple):
+    """Addresses of one neuron, and the slot of the buffers that is its own."""
+
+    weight: Any  # (r,)
+    others: Any  # (K, 8): t of the other tokens, then the gradient by it
+    sums: Any  # (r, 8) of the gradient by its weight
+    slot: int
+
+
+class Group(NamedTuple):
+    """The experts that share one attention, and what is done with them in one pass."""
+
+    number: int
+    experts: int
+    sets: int  # attentions that are kept
+    at_a_time: int  # blocks that may wait
+    begin: int  # first pair
+    end: int  # pair after the last
+    phase: int
+
+
 @inlined
-def point_addresses(batch, part=0):
-    """`Points` of a `Batch`, or of one part where its arrays have an axis of parts in front."""
+def batch_addresses(batch, part=0):
+    """`BatchPtrs` of a `Batch`, or of one part where its arrays have an axis of parts in front."""
     tokens, coordinates, others, _ = batch.tokens.shape[-4:]
     blocks, signals = batch.axes.shape[-2:]
     first = part * blocks
-    return Points(
+    return BatchPtrs(
         advance(pointer(batch.axes), first * signals),
         advance(pointer(batch.amplitudes), first * signals * WIDTH),
         advance(pointer(batch.tokens), part * tokens * coordinates * others * WIDTH),
@@ -177,14 +208,14 @@ def point_addresses(batch, part=0):
 
 
 @inlined
-def scratch_addresses(work, dense):
-    """`Scratch` of a `Workspace`."""
-    return Scratch(
-        pointer(work.weights), pointer(work.moments), pointer(work.products),
-        pointer(work.other_products), pointer(work.mixed),
-        pointer(work.by_product), pointer(work.by_score), pointer(work.moved),
-        pointer(work.ffn_sums), pointer(work.attention_sums), pointer(work.outputs),
-        pointer(work.gates), pointer(work.choice), pointer(work.by_output), pointer(work.by_gate),
-        work.weights.shape[2] - work.by_score.shape[0] + 1, work.moments.shape[2],
-        work.part[0], work.part[1], work.part[2] == 0, dense,
+def buffer_addresses(buffers, dense):
+    """`BufferPtrs` of a `Buffers`."""
+    return BufferPtrs(
+        pointer(buffers.attention_probs), pointer(buffers.moments), pointer(buffers.products),
+        pointer(buffers.other_products), pointer(buffers.mixed), pointer(buffers.by_product),
+        pointer(buffers.by_score), pointer(buffers.moved), pointer(buffers.ffn_sums),
+        pointer(buffers.attention_sums), pointer(buffers.outputs), pointer(buffers.gates),
+        pointer(buffers.choice), pointer(buffers.by_output), pointer(buffers.by_gate),
+        buffers.attention_probs.shape[2] - buffers.by_score.shape[0] + 1, buffers.moments.shape[2],
+        buffers.part[FIRST_BLOCK], buffers.part[NUM_BLOCKS], buffers.part[PARTS_LEFT] == 0, dense,
     )  # fmt: skip

@@ -11,18 +11,27 @@ from motsim.mixture.kernels.experts import add_product
 from motsim.mixture.kernels.frozen import cubic_form, products_of_two
 from motsim.mixture.kernels.routing import least_exponent, loss_slope_lanes
 from motsim.mixture.kernels.three import dot3
-from motsim.vectors.addresses import advance, load, load3, number, put, spread, store, store3
-from motsim.vectors.arithmetic import decay_lanes
+from motsim.vectors.addresses import (
+    advance,
+    load,
+    load3,
+    load_broadcast,
+    load_scalar,
+    store,
+    store3,
+    store_scalar,
+)
+from motsim.vectors.arithmetic import exp_nonpositive
 from motsim.vectors.lanes import (
     WIDTH,
     any_at_least,
+    broadcast,
+    broadcast_like,
     fma,
     inlined,
-    splat,
-    splat_like,
-    where_any,
-    where_equal,
-    where_greater,
+    select_any,
+    select_equal,
+    select_greater,
 )
 
 
@@ -31,7 +40,7 @@ class Block(NamedTuple):
 
     amplitudes: Any  # (3, 8)
     labels: Any  # (8,)
-    weights: Any  # (8,)
+    point_weights: Any  # (8,)
     moments: Any  # (M or 1, 10 or 3, 8)
     final: Any  # (8,): F with noise-free routing, filled here like the rest
     logits: Any  # (M, 8): h
@@ -73,13 +82,13 @@ def fill_ffn(axes, cubic, experts):
 def fill_logits(axes, block, experts):
     """Fill h; returns the largest."""
     x, gate = load3(block.amplitudes), experts.gate
-    top = splat_like(-math.inf, x[0])
+    top = broadcast_like(-math.inf, x[0])
     for place in range(0, experts.count * WIDTH, WIDTH):
-        value = fma(x[0], spread(gate, axes[0]), splat(0.0))
-        value = fma(x[1], spread(gate, axes[1]), value)
-        value = fma(x[2], spread(gate, axes[2]), value)
+        value = fma(x[0], load_broadcast(gate, axes[0]), broadcast(0.0))
+        value = fma(x[1], load_broadcast(gate, axes[1]), value)
+        value = fma(x[2], load_broadcast(gate, axes[2]), value)
         store(block.logits, place, value)
-        top = where_greater(value, top, value, top)
+        top = select_greater(value, top, value, top)
         gate = advance(gate, experts.coordinates)
     return top
 
@@ -90,61 +99,71 @@ def weigh(rule, block, experts, top):
 
     Returns what normalizes pi and q, and how many are listed; `by_gate` of the others is 0.
     """
-    scaled, inverse = rule.routing_scale != 1.0, splat(1.0 / rule.routing_scale)
-    least, norm = least_exponent(rule.negligible), splat_like(0.0, top)
+    scaled, inverse = rule.routing_scale != 1.0, broadcast(1.0 / rule.routing_scale)
+    least, norm = least_exponent(rule.negligible), broadcast_like(0.0, top)
     count = 0 if scaled else experts.count
     for i in range(experts.count):
         place = i * WIDTH
         value = load(block.logits, place) - top
-        e = decay_lanes(value)
+        e = exp_nonpositive(value)
         store(block.gates, place, e)
         norm = norm + e
         if scaled:
-            put(experts.listed, count, i)
-            store(block.by_gate, place, splat(0.0))
+            store_scalar(experts.listed, count, i)
+            store(block.by_gate, place, broadcast(0.0))
             count += any_at_least(value * inverse, least)
-    by_sum = splat(1.0) / norm
+    by_sum = broadcast(1.0) / norm
     if not scaled:
         return (by_sum, by_sum), count
-    norm = splat_like(0.0, top)
+    norm = broadcast_like(0.0, top)
     for j in range(count):
-        place = number(experts.listed, j) * WIDTH
+        place = load_scalar(experts.listed, j) * WIDTH
         value = (load(block.logits, place) - top) * inverse
-        e = where_any(value, least, decay_lanes(value))
+        e = select_any(value, least, exp_nonpositive(value))
         store(block.choice, place, e)
         norm = norm + e
-    return (by_sum, splat(1.0) / norm), count
+    return (by_sum, broadcast(1.0) / norm), count
 
 
 @inlined
-def serve(rule, axes, block, experts, top, norms, count):
+def serve(rule, axes, block, experts, top, weighed):
     """Fill `by_gate` of listed experts, and add to the sums of the gradient by the weights.
 
-    Returns the mean over experts of the gradient by pi, and F with noise-free routing.
+    `weighed` is what `weigh` returns. Returns the mean over experts of the gradient by pi, and F
+    with noise-free routing.
     """
-    factor, negligible = splat(3.0 if rule.cubic else 1.0), splat(rule.negligible)
-    labels, weights = load(block.labels, 0), load(block.weights, 0)
+    norms, count = weighed
+    factor, negligible = broadcast(3.0 if rule.cubic else 1.0), broadcast(rule.negligible)
+    labels, point_weights = load(block.labels, 0), load(block.point_weights, 0)
     scaled, span = rule.routing_scale != 1.0, experts.coordinates * WIDTH
-    mean = splat_like(0.0, top)
+    mean = broadcast_like(0.0, top)
     final = norms[0] - norms[0]  # 0, or NaN where a logit is
     for j in range(count):
-        i = number(experts.listed, j)
+        i = load_scalar(experts.listed, j)
         place = i * WIDTH
         p = load(block.gates, place) * norms[0]
         q = load(block.choice, place) * norms[1] if scaled else p
         if not any_at_least(q, negligible):
-            store(block.by_gate, place, splat(0.0))
+            store(block.by_gate, place, broadcast(0.0))
             continue
-        q = where_any(q, negligible, q)
+        q = select_any(q, negligible, q)
         w = advance(experts.across, (i // WIDTH) * (9 * WIDTH) + i % WIDTH)
         at = advance(block.moments, i * experts.apart)
         d = load3(at)
         if rule.cubic:
-            squares = spread(w, 3 * WIDTH), spread(w, 4 * WIDTH), spread(w, 5 * WIDTH)
-            mixed = spread(w, 6 * WIDTH), spread(w, 7 * WIDTH), spread(w, 8 * WIDTH)
+            squares = (
+                load_broadcast(w, 3 * WIDTH),
+                load_broadcast(w, 4 * WIDTH),
+                load_broadcast(w, 5 * WIDTH),
+            )
+            mixed = (
+                load_broadcast(w, 6 * WIDTH),
+                load_broadcast(w, 7 * WIDTH),
+                load_broadcast(w, 8 * WIDTH),
+            )
             d = cubic_form(at, squares, mixed)
-        f = dot3((spread(w, 0), spread(w, WIDTH), spread(w, 2 * WIDTH)), d)
-        slope = weights * q * loss_slope_lanes(p * f, labels, rule.logistic)
+        f = dot3((load_broadcast(w, 0), load_broadcast(w, WIDTH), load_broadcast(w, 2 * WIDTH)), d)
+        slope = point_weights * q * loss_slope_lanes(p * f, labels, rule.logistic)
         by_gate, c = slope * f, slope * p * factor
         sums = advance(experts.ffn_sums, i * span)
         add_product(sums, axes[0], c, d[0])
@@ -153,8 +172,8 @@ def serve(rule, axes, block, experts, top, norms, count):
         store(block.by_gate, place, by_gate)
         mean = fma(p, by_gate, mean)
         h = load(block.logits, place)
-        final = where_equal(h, top, p * f, final)
-        top = where_equal(h, top, splat(math.inf), top)  # ties go to the lowest
+        final = select_equal(h, top, p * f, final)
+        top = select_equal(h, top, broadcast(math.inf), top)  # ties go to the lowest
     return mean, final
 
 
@@ -175,7 +194,7 @@ def take(rule, axes, block, experts):
     """Add what a block, or two, give to the sums of both gradients; fill F."""
     fill_ffn(axes, rule.cubic, experts)
     top = fill_logits(axes, block, experts)
-    norms, count = weigh(rule, block, experts, top)
-    mean, final = serve(rule, axes, block, experts, top, norms, count)
+    weighed = weigh(rule, block, experts, top)
+    mean, final = serve(rule, axes, block, experts, top, weighed)
     store(block.final, 0, final)
-    add_gate(axes, block, experts, norms[0], mean)
+    add_gate(axes, block, experts, weighed[0][0], mean)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import types
 
-from motsim.mixture.kernels.arguments import Batch, only_signals, part_of
+from motsim.mixture.kernels.arguments import FIRST_BLOCK, PARTS_LEFT, Batch, only_signals, part_of
 from motsim.mixture.kernels.frozen import pass_frozen
 from motsim.mixture.kernels.fused import pass_fused
 from motsim.mixture.kernels.passes import pass_groups, refresh_attention
@@ -47,106 +47,113 @@ class Passes(NamedTuple):
 
 
 @internal
-def route(parameters, batch, rule, work, noise):
+def route(parameters, batch, rule, buffers, noise):
     """Fill h, pi and the training choice q of experts."""
     if not rule.gated:
-        work.gates[:] = 1.0
-        work.choice[:] = 1.0
+        buffers.gates[:] = 1.0
+        buffers.choice[:] = 1.0
         return
-    gate_logits(parameters.gate, batch, work.logits)
-    softmax(work.logits, 1.0, work.gates, 0.0)
+    gate_logits(parameters.gate, batch, buffers.logits)
+    softmax(buffers.logits, 1.0, buffers.gates, 0.0)
     if rule.sampled:
         for i in range(noise.shape[0]):
             for b in range(noise.shape[1]):
-                work.by_gate[i, b] = work.logits[i, b] + noise[i, b]
-        top_mask(work.by_gate, rule.top_k, work.choice)
+                buffers.by_gate[i, b] = buffers.logits[i, b] + noise[i, b]
+        top_mask(buffers.by_gate, rule.top_k, buffers.choice)
     elif rule.routing_scale == 1.0:
-        if not same_place(pointer(work.gates), pointer(work.choice)):
-            for place in range(0, work.gates.size, WIDTH):
-                store(pointer(work.choice), place, load(pointer(work.gates), place))
+        if not same_place(pointer(buffers.gates), pointer(buffers.choice)):
+            for place in range(0, buffers.gates.size, WIDTH):
+                store(pointer(buffers.choice), place, load(pointer(buffers.gates), place))
     else:
-        softmax(work.logits, rule.routing_scale, work.choice, rule.negligible)
+        softmax(buffers.logits, rule.routing_scale, buffers.choice, rule.negligible)
 
 
 @internal
-def noise_free_loss(batch, rule, work):
+def noise_free_loss(batch, rule, buffers):
     """Fill F, and return the noise-free expected loss."""
     if rule.gated and rule.top_k == 1:
-        top_output(work.logits, work.gates, work.outputs, work.final)
+        top_output(buffers.logits, buffers.gates, buffers.outputs, buffers.final)
     elif rule.gated:
-        top_mask(work.logits, rule.top_k, work.by_output)
-        selected_output(work.by_output, work.gates, work.outputs, work.final)
+        top_mask(buffers.logits, rule.top_k, buffers.by_output)
+        selected_output(buffers.by_output, buffers.gates, buffers.outputs, buffers.final)
     else:
-        selected_output(work.choice, work.gates, work.outputs, work.final)
-    return total_loss(work.final, batch.labels, batch.weights, rule.logistic)
+        selected_output(buffers.choice, buffers.gates, buffers.outputs, buffers.final)
+    return total_loss(buffers.final, batch.labels, batch.weights, rule.logistic)
 
 
 @written_out
-def serves_all(batch, rule, work):
+def serves_all(batch, rule, buffers):
     """Whether a pass takes every expert in every block, instead of passing over negligible ones.
 
     With tokens off the axes one product of matrices for all is faster unless few are needed.
     """
     dense = rule.negligible == 0.0
     if not dense and batch.tokens.shape[2] > 0:
-        needed = needed_blocks(work.choice, rule.negligible)
-        dense = needed > rule.dense_above * (work.choice.size // WIDTH)
+        needed = needed_blocks(buffers.choice, rule.negligible)
+        dense = needed > rule.dense_above * (buffers.choice.size // WIDTH)
     return dense
 
 
-def passes_of(parameters, parts, rule, work, gradient):
+def passes_of(parameters, parts, rule, buffers, gradient):
     """`Passes` of the steps of a rule, which holds their route; what they need is compiled."""
     route = Route(rule.route)
     if route == Route.FUSED:
-        place = np.int64(0)
-        return Passes(address_of(pass_fused, parameters, parts, place, rule, work, gradient), 0)
+        i_part = np.int64(0)
+        return Passes(address_of(pass_fused, parameters, parts, i_part, rule, buffers, gradient), 0)
     batch = part_of.py_func(parts, 0)
-    return Passes(0, address_of(APART[route], parameters, batch, rule, work, gradient, BOTH, True))
+    return Passes(
+        0, address_of(APART[route], parameters, batch, rule, buffers, gradient, BOTH, True)
+    )
 
 
 @written_out
-def differentiate(parameters, parts, rule, work, noise, gradient, passes):
+def differentiate(parameters, parts, rule, buffers, noise, gradient, passes):
     """Fill the gradients of what trains; return the noise-free expected loss."""
     count, loss = parts.axes.shape[0], 0.0
-    for place in range(count):
-        work.part[0], work.part[2] = place * parts.axes.shape[1], count - 1 - place
+    for i_part in range(count):
+        buffers.part[FIRST_BLOCK], buffers.part[PARTS_LEFT] = (
+            i_part * parts.axes.shape[1],
+            count - 1 - i_part,
+        )
         if passes.fused != 0:
-            loss += number_from(passes.fused, (parameters, parts, place, rule, work, gradient))
+            loss += number_from(passes.fused, (parameters, parts, i_part, rule, buffers, gradient))
         else:
-            batch = part_of(parts, place)
-            loss += differentiate_part(parameters, batch, rule, work, noise, gradient, passes.apart)
+            batch = part_of(parts, i_part)
+            loss += differentiate_part(
+                parameters, batch, rule, buffers, noise, gradient, passes.apart
+            )
     if rule.class_axes > 0:
         keep_odd(gradient, rule.class_axes)
     return loss
 
 
 @written_out
-def differentiate_part(parameters, batch, rule, work, noise, gradient, code):
+def differentiate_part(parameters, batch, rule, buffers, noise, gradient, code):
     """Add what some of the points give; gradients are complete after the last part."""
     experts_train = rule.trains_ffn or rule.trains_attention
     gate_trains = rule.gated and rule.trains_gate
     # With expected routing the loss of a point is a sum over experts: one pass is enough.
     splits = rule.gated and not rule.sampled and (experts_train or gate_trains)
-    route(parameters, batch, rule, work, noise)
-    dense = serves_all(batch, rule, work)
+    route(parameters, batch, rule, buffers, noise)
+    dense = serves_all(batch, rule, buffers)
     loss, phase = 0.0, BOTH if splits else FORWARD
     while phase != DONE:
-        nothing_from(code, (parameters, batch, rule, work, gradient, phase, dense))
+        nothing_from(code, (parameters, batch, rule, buffers, gradient, phase, dense))
         if phase == BACKWARD:
             break
-        loss = noise_free_loss(batch, rule, work)
+        loss = noise_free_loss(batch, rule, buffers)
         if phase == FORWARD and (experts_train or gate_trains):
             selected_coefficients(
-                (batch.labels, batch.weights), rule.logistic, work.gates, work.choice,
-                work.outputs, work.by_output, work.by_gate,
+                (batch.labels, batch.weights), rule.logistic, buffers.gates, buffers.choice,
+                buffers.outputs, (buffers.by_output, buffers.by_gate),
             )  # fmt: skip
         phase = BACKWARD if phase == FORWARD and experts_train else DONE
     if gate_trains:
         if rule.load_balance > 0.0:
             add_load_balance(
-                batch.weights, work.choice, rule.load_balance, rule.top_k, work.by_gate
+                batch.weights, buffers.choice, rule.load_balance, rule.top_k, buffers.by_gate
             )
-        gate_gradient(work.gates, work.by_gate, batch, work, gradient.gate)
+        gate_gradient(buffers.gates, buffers.by_gate, batch, buffers, gradient.gate)
     return loss
 
 
@@ -160,18 +167,18 @@ def keep_odd(gradient, class_axes):
 
 
 @cached
-def take_steps(parameters, parts, rule, work, noise, gradient, stop_loss, losses, passes):
+def take_steps(parameters, parts, rule, buffers, noise, gradient, stop_loss, losses, passes):
     """Do what `descend_in_parts` does, with the passes that such steps take."""
     for t in range(losses.shape[0]):
         drawn = noise[min(t, noise.shape[0] - 1)]
-        losses[t] = differentiate(parameters, parts, rule, work, drawn, gradient, passes)
+        losses[t] = differentiate(parameters, parts, rule, buffers, drawn, gradient, passes)
         if not (losses[t] > stop_loss and losses[t] < np.inf):
             return t
-        update(parameters, gradient, parts.metric, rule, work)
+        update(parameters, gradient, parts.metric, rule, buffers)
     return losses.shape[0]
 
 
-def descend_in_parts(parameters, parts, rule, work, noise, gradient, stop_loss, losses):
+def descend_in_parts(parameters, parts, rule, buffers, noise, gradient, stop_loss, losses):
     """Take up to ``len(losses)`` steps in place; losses[t] is the loss before step t.
 
     The points are in parts, of which there is one unless routing is expected, without load
@@ -179,25 +186,25 @@ def descend_in_parts(parameters, parts, rule, work, noise, gradient, stop_loss, 
     not finite. Returns the number of steps taken. `noise` is (steps, M, B), or (1, 0, 0) where
     routing draws none.
     """
-    passes = passes_of(parameters, parts, rule, work, gradient)
-    return take_steps(parameters, parts, rule, work, noise, gradient, stop_loss, losses, passes)
+    passes = passes_of(parameters, parts, rule, buffers, gradient)
+    return take_steps(parameters, parts, rule, buffers, noise, gradient, stop_loss, losses, passes)
 
 
-def descend(parameters, batch, rule, work, noise, gradient, stop_loss, losses):
+def descend(parameters, batch, rule, buffers, noise, gradient, stop_loss, losses):
     """The same over points in one part, by the route that `choose_route` finds; plain Python."""
-    rule = rule._replace(route=int(choose_route(parameters, batch, rule, work)))
+    rule = rule._replace(route=int(choose_route(parameters, batch, rule, buffers)))
     parts = Batch(*(array[np.newaxis] for array in batch[:-1]), batch.metric)
-    return descend_in_parts(parameters, parts, rule, work, noise, gradient, stop_loss, losses)
+    return descend_in_parts(parameters, parts, rule, buffers, noise, gradient, stop_loss, losses)
 
 
-def gradients(parameters, batch, rule, work, noise, gradient):
+def gradients(parameters, batch, rule, buffers, noise, gradient):
     """Fill the gradients at one place; return the noise-free expected loss there. Nothing moves.
 
     By the loop of `descend`, so that it is compiled once for both: at any loss it stops before its
     first step.
     """
     if rule.mixed and not only_signals(batch):
-        refresh_attention(parameters, batch, work)
+        refresh_attention(parameters, batch, buffers)
     losses = np.empty(1)
-    descend(parameters, batch, rule, work, noise[np.newaxis], gradient, np.inf, losses)
+    descend(parameters, batch, rule, buffers, noise[np.newaxis], gradient, np.inf, losses)
     return losses[0]

@@ -4,8 +4,8 @@ f_i = sum_l sum_j phi(u_ijl), u_l = sum_k P[l, k] t_k, t_k = w . x_k; phi is u^3
 The three signal tokens are written out, the others are loops.
 """
 
-from motsim.vectors.addresses import advance, load, number, spread, store, two
-from motsim.vectors.lanes import WIDTH, fma, inlined, splat, sum_fma
+from motsim.vectors.addresses import advance, load, load_broadcast, load_scalar, store, two
+from motsim.vectors.lanes import WIDTH, broadcast, fma, inlined, sum_fma
 
 FIRST, SECOND, THIRD = 0, WIDTH, 2 * WIDTH
 
@@ -14,9 +14,9 @@ FIRST, SECOND, THIRD = 0, WIDTH, 2 * WIDTH
 def signal_products(weight, axes, amplitudes):
     """t of the three signal tokens of one neuron, `weight` (r,)."""
     return (
-        load(amplitudes, FIRST) * spread(weight, number(axes, 0)),
-        load(amplitudes, SECOND) * spread(weight, number(axes, 1)),
-        load(amplitudes, THIRD) * spread(weight, number(axes, 2)),
+        load(amplitudes, FIRST) * load_broadcast(weight, load_scalar(axes, 0)),
+        load(amplitudes, SECOND) * load_broadcast(weight, load_scalar(axes, 1)),
+        load(amplitudes, THIRD) * load_broadcast(weight, load_scalar(axes, 2)),
     )
 
 
@@ -26,9 +26,9 @@ def other_products(weight, tokens, others, coordinates, out):
     step = others * WIDTH
     tiled = step - step % (4 * WIDTH)
     for k in range(0, tiled, 4 * WIDTH):
-        v0, v1, v2, v3 = splat(0.0), splat(0.0), splat(0.0), splat(0.0)
+        v0, v1, v2, v3 = broadcast(0.0), broadcast(0.0), broadcast(0.0), broadcast(0.0)
         for a in range(coordinates):
-            w, x = spread(weight, a), advance(tokens, a * step + k)
+            w, x = load_broadcast(weight, a), advance(tokens, a * step + k)
             v0 = fma(load(x, 0), w, v0)
             v1 = fma(load(x, WIDTH), w, v1)
             v2 = fma(load(x, 2 * WIDTH), w, v2)
@@ -38,30 +38,31 @@ def other_products(weight, tokens, others, coordinates, out):
         store(out, k + 2 * WIDTH, v2)
         store(out, k + 3 * WIDTH, v3)
     for k in range(tiled, step, WIDTH):
-        v0 = splat(0.0)
+        v0 = broadcast(0.0)
         for a in range(coordinates):
-            v0 = fma(load(tokens, a * step + k), spread(weight, a), v0)
+            v0 = fma(load(tokens, a * step + k), load_broadcast(weight, a), v0)
         store(out, k, v0)
 
 
 @inlined
-def neuron_output(points, weights, queries, cubic, t, others, mixed):
-    """Sum over l of phi(u_l), from t of the signal tokens and of the `others`; keeps u (Q, 8)."""
-    length = points.signals + points.others
-    f = splat(0.0)
-    if points.signals > 0:
+def neuron_output(batch_ptrs, attention_probs, queries, cubic, t_ptrs, mixed):
+    """Sum over l of phi(u_l), from t of the signal tokens and of the others; keeps u (Q, 8)."""
+    t, others = t_ptrs
+    length = batch_ptrs.signals + batch_ptrs.others
+    f = broadcast(0.0)
+    if batch_ptrs.signals > 0:
         t0, t1, t2 = load(t, FIRST), load(t, SECOND), load(t, THIRD)
     else:
-        t0, t1, t2 = splat(0.0), splat(0.0), splat(0.0)
+        t0, t1, t2 = broadcast(0.0), broadcast(0.0), broadcast(0.0)
     for query in range(queries):
-        p = advance(weights, query * length * WIDTH)
-        u = splat(0.0)
-        if points.signals > 0:
+        p = advance(attention_probs, query * length * WIDTH)
+        u = broadcast(0.0)
+        if batch_ptrs.signals > 0:
             u = load(p, FIRST) * t0
             u = fma(load(p, SECOND), t1, u)
             u = fma(load(p, THIRD), t2, u)
             p = advance(p, 3 * WIDTH)
-        for k in range(0, points.others * WIDTH, WIDTH):
+        for k in range(0, batch_ptrs.others * WIDTH, WIDTH):
             u = fma(load(p, k), load(others, k), u)
         store(mixed, query * WIDTH, u)
         f = fma(u * u, u, f) if cubic else f + u
@@ -71,7 +72,7 @@ def neuron_output(points, weights, queries, cubic, t, others, mixed):
 @inlined
 def plain_output(count, cubic, sign, t):
     """Sum over `count` tokens of phi(t), where there is no attention; the first times `sign`."""
-    f = splat(0.0)
+    f = broadcast(0.0)
     for at in range(0, count * WIDTH, WIDTH):
         u = load(t, at)
         if at == 0:
@@ -87,27 +88,27 @@ def activation_gradient(first, coefficient, mixed, count, cubic):
         c = first if at == 0 else coefficient
         if cubic:
             u = load(mixed, at)
-            c = c * splat(3.0) * u * u
+            c = c * broadcast(3.0) * u * u
         store(mixed, at, c)
 
 
 @inlined
-def unmix(points, weights, queries, mixed, by_product, others):
+def unmix(batch_ptrs, attention_probs, queries, mixed, by_product, others):
     """Gradient by t from the gradient by u, the transpose of mixing."""
-    span = (points.signals + points.others) * WIDTH
-    if points.signals > 0:
-        g0, g1, g2 = splat(0.0), splat(0.0), splat(0.0)
+    span = (batch_ptrs.signals + batch_ptrs.others) * WIDTH
+    if batch_ptrs.signals > 0:
+        g0, g1, g2 = broadcast(0.0), broadcast(0.0), broadcast(0.0)
         for query in range(queries):
-            p, g = advance(weights, query * span), load(mixed, query * WIDTH)
+            p, g = advance(attention_probs, query * span), load(mixed, query * WIDTH)
             g0 = fma(load(p, FIRST), g, g0)
             g1 = fma(load(p, SECOND), g, g1)
             g2 = fma(load(p, THIRD), g, g2)
         store(by_product, FIRST, g0)
         store(by_product, SECOND, g1)
         store(by_product, THIRD, g2)
-    for k in range(0, points.others * WIDTH, WIDTH):
-        column = advance(weights, points.signals * WIDTH + k)
-        value = splat(0.0)
+    for k in range(0, batch_ptrs.others * WIDTH, WIDTH):
+        column = advance(attention_probs, batch_ptrs.signals * WIDTH + k)
+        value = broadcast(0.0)
         for query in range(queries):
             value = fma(load(column, query * span), load(mixed, query * WIDTH), value)
         store(others, k, value)
@@ -123,9 +124,9 @@ def add_product(sums, axis, amplitude, slope):
 @inlined
 def add_signal_gradient(by_product, axes, amplitudes, sums):
     """Add sum_k t'_k x_k over the signal tokens of a block to `sums` (r, 8)."""
-    add_product(sums, number(axes, 0), load(amplitudes, FIRST), load(by_product, FIRST))
-    add_product(sums, number(axes, 1), load(amplitudes, SECOND), load(by_product, SECOND))
-    add_product(sums, number(axes, 2), load(amplitudes, THIRD), load(by_product, THIRD))
+    add_product(sums, load_scalar(axes, 0), load(amplitudes, FIRST), load(by_product, FIRST))
+    add_product(sums, load_scalar(axes, 1), load(amplitudes, SECOND), load(by_product, SECOND))
+    add_product(sums, load_scalar(axes, 2), load(amplitudes, THIRD), load(by_product, THIRD))
 
 
 @inlined

@@ -6,37 +6,46 @@ ten numbers sum_l z_la z_lb z_lc depend on the point alone and are computed once
 experts need D = sum_l z_l only, which is their gradient (docs/theory.md §3).
 """
 
-from motsim.mixture.kernels.arguments import point_addresses, scratch_addresses
+from motsim.mixture.kernels.arguments import batch_addresses, buffer_addresses
 from motsim.mixture.kernels.experts import add_product
 from motsim.mixture.kernels.passes import passed_over
 from motsim.mixture.kernels.phases import BACKWARD, BOTH, FORWARD
 from motsim.mixture.kernels.routing import expected_coefficient
-from motsim.mixture.kernels.three import amplitude_products, dot3, query_weights
+from motsim.mixture.kernels.three import amplitude_products, dot3, query_probs
 from motsim.mixture.kernels.tiles import totals
-from motsim.vectors.addresses import advance, load, load3, number, pointer, spread, store, store3
-from motsim.vectors.lanes import WIDTH, cached, fma, inlined, internal, splat
+from motsim.vectors.addresses import (
+    advance,
+    load,
+    load3,
+    load_broadcast,
+    load_scalar,
+    pointer,
+    store,
+    store3,
+)
+from motsim.vectors.lanes import WIDTH, broadcast, cached, fma, inlined, internal
 
 
 @internal
-def block_moments(matrix, mixed, cubic, points, block, out):
+def block_moments(matrix, mixed, cubic, batch_ptrs, block, out):
     """Moments of z (10 or 3, 8) of one block; `matrix` (r, r) is A, if there is attention.
 
     Of cubic experts those of order three, 000 001 002 011 012 022 111 112 122 222; of linear ones
     the sums.
     """
-    r, axes = points.coordinates, advance(points.axes, block * 3)
-    x0, x1, x2 = number(axes, 0), number(axes, 1), number(axes, 2)
-    a = load3(advance(points.amplitudes, block * 3 * WIDTH))
+    r, axes = batch_ptrs.coordinates, advance(batch_ptrs.axes, block * 3)
+    x0, x1, x2 = load_scalar(axes, 0), load_scalar(axes, 1), load_scalar(axes, 2)
+    a = load3(advance(batch_ptrs.amplitudes, block * 3 * WIDTH))
     if mixed:
         e, rows = amplitude_products(a), (x0 * r, x1 * r, x2 * r)
-        p = query_weights(matrix, rows, x0, e[0])
-        q = query_weights(matrix, rows, x1, e[1])
-        s = query_weights(matrix, rows, x2, e[2])
+        p = query_probs(matrix, rows, x0, e[0])
+        q = query_probs(matrix, rows, x1, e[1])
+        s = query_probs(matrix, rows, x2, e[2])
         x = (p[0] * a[0], q[0] * a[0], s[0] * a[0])  # z of the three queries, by axes
         y = (p[1] * a[1], q[1] * a[1], s[1] * a[1])
         z = (p[2] * a[2], q[2] * a[2], s[2] * a[2])
     else:
-        zero = splat(0.0)
+        zero = broadcast(0.0)
         x, y, z = (a[0], zero, zero), (zero, a[1], zero), (zero, zero, a[2])
     if not cubic:
         store3(out, (x[0] + x[1] + x[2], y[0] + y[1] + y[2], z[0] + z[1] + z[2]))
@@ -87,70 +96,74 @@ def contracted(moments, w, cubic):
 
 
 @cached
-def pass_frozen(parameters, batch, rule, scratch, gradient, phase, dense):
+def pass_frozen(parameters, batch, rule, buffers, gradient, phase, dense):
     """Outputs, and gradients unless FORWARD, of all experts; see `passes.pass_groups`."""
-    points, work = point_addresses(batch), scratch_addresses(scratch, dense)
-    blocks, r, neurons, cubic = points.blocks, points.coordinates, rule.neurons, rule.cubic
-    experts, sets = scratch.outputs.shape[0], scratch.moments.shape[1]
-    anew = scratch.moments.shape[:2] == (1, 1)
+    batch_ptrs, buffer_ptrs = batch_addresses(batch), buffer_addresses(buffers, dense)
+    blocks, r, neurons, cubic = batch_ptrs.blocks, batch_ptrs.coordinates, rule.neurons, rule.cubic
+    experts, sets = buffers.outputs.shape[0], buffers.moments.shape[1]
+    anew = buffers.moments.shape[:2] == (1, 1)
     trains = phase != FORWARD and rule.trains_ffn
     matrix, own = pointer(parameters.attention), parameters.attention.shape[0] > 1
-    size, zero = work.terms * WIDTH, splat(0.0)
-    factor = splat(3.0 if cubic else 1.0)
+    size, zero = buffer_ptrs.terms * WIDTH, broadcast(0.0)
+    factor = broadcast(3.0 if cubic else 1.0)
     for block in range(blocks):
-        axes = advance(points.axes, block * 3)
-        x0, x1, x2 = number(axes, 0), number(axes, 1), number(axes, 2)
-        kept = advance(work.moments, 0 if anew else (work.first + block) * sets * size)
+        axes = advance(batch_ptrs.axes, block * 3)
+        x0, x1, x2 = load_scalar(axes, 0), load_scalar(axes, 1), load_scalar(axes, 2)
+        kept = advance(
+            buffer_ptrs.moments, 0 if anew else (buffer_ptrs.first + block) * sets * size
+        )
         for i in range(experts):
             place = (i * blocks + block) * WIDTH
-            if passed_over(points, rule, work, i, 1, block):
+            if passed_over(batch_ptrs, rule, buffer_ptrs, i, 1, block):
                 continue
             if anew:
                 block_moments(
-                    advance(matrix, i * r * r if own else 0), rule.mixed, cubic, points, block,
+                    advance(matrix, i * r * r if own else 0), rule.mixed, cubic, batch_ptrs, block,
                     kept,
                 )  # fmt: skip
             at = advance(kept, i * size if sets > 1 else 0)
-            weights = advance(pointer(parameters.ffn), i * neurons * r)
+            ffn = advance(pointer(parameters.ffn), i * neurons * r)
             d = (zero, zero, zero)
             if phase != BACKWARD:
                 f = zero
                 for j in range(neurons):
-                    row = advance(weights, j * r)
-                    w = (spread(row, x0), spread(row, x1), spread(row, x2))
+                    row = advance(ffn, j * r)
+                    w = (load_broadcast(row, x0), load_broadcast(row, x1), load_broadcast(row, x2))
                     d = contracted(at, w, cubic)
                     f = f + dot3(w, d)
-                store(work.outputs, place, f)
+                store(buffer_ptrs.outputs, place, f)
             if phase == FORWARD:
                 continue
             if phase == BOTH:
-                c = expected_coefficient(points, rule.logistic, work, place, block * WIDTH)
+                c = expected_coefficient(
+                    batch_ptrs, rule.logistic, buffer_ptrs, place, block * WIDTH
+                )
             else:
-                c = load(work.by_output, place)
+                c = load(buffer_ptrs.by_output, place)
             if not trains:
                 continue
             c = c * factor
             for j in range(neurons):
                 if phase == BACKWARD or neurons > 1:
-                    row = advance(weights, j * r)
-                    w = (spread(row, x0), spread(row, x1), spread(row, x2))
+                    row = advance(ffn, j * r)
+                    w = (load_broadcast(row, x0), load_broadcast(row, x1), load_broadcast(row, x2))
                     d = contracted(at, w, cubic)
-                sums = advance(work.ffn_sums, (i * neurons + j) * r * WIDTH)
+                sums = advance(buffer_ptrs.ffn_sums, (i * neurons + j) * r * WIDTH)
                 add_product(sums, x0, c, d[0])
                 add_product(sums, x1, c, d[1])
                 add_product(sums, x2, c, d[2])
-    if trains and work.ends:
-        totals(work.ffn_sums, experts * neurons * r, pointer(gradient.ffn))
+    if trains and buffer_ptrs.ends:
+        totals(buffer_ptrs.ffn_sums, experts * neurons * r, pointer(gradient.ffn))
 
 
 @cached
 def refresh_moments(parameters, batch, rule, moments):
     """Fill the moments (B / 8, M or 1, 10 or 3, 8) of frozen attention."""
-    points = point_addresses(batch)
+    batch_ptrs = batch_addresses(batch)
     blocks, sets, terms, _ = moments.shape
-    r, out = points.coordinates, pointer(moments)
+    r, out = batch_ptrs.coordinates, pointer(moments)
     for block in range(blocks):
         for i in range(sets):
             matrix = advance(pointer(parameters.attention), i * r * r if sets > 1 else 0)
-            block_moments(matrix, rule.mixed, rule.cubic, points, block, out)
+            block_moments(matrix, rule.mixed, rule.cubic, batch_ptrs, block, out)
             out = advance(out, terms * WIDTH)

@@ -5,11 +5,11 @@ For three signal tokens under frozen attention, one neuron an expert, and expect
 in the nearest cache here (`blocks`). The same operations in the same order: the same bits.
 """
 
-from motsim.mixture.kernels.arguments import point_addresses, scratch_addresses
+from motsim.mixture.kernels.arguments import batch_addresses, buffer_addresses
 from motsim.mixture.kernels.blocks import Block, Experts, take
 from motsim.mixture.kernels.routing import total_loss
 from motsim.mixture.kernels.tiles import totals
-from motsim.vectors.addresses import advance, number, pointer, put, two
+from motsim.vectors.addresses import advance, load_scalar, pointer, store_scalar, two
 from motsim.vectors.lanes import WIDTH, cached, inlined
 
 
@@ -19,17 +19,17 @@ def transpose(ffn, experts, r, out):
     for i in range(experts):
         place = (i // WIDTH) * r * WIDTH + i % WIDTH
         for a in range(r):
-            put(out, place + a * WIDTH, number(ffn, i * r + a))
+            store_scalar(out, place + a * WIDTH, load_scalar(ffn, i * r + a))
 
 
 @inlined
-def same_axes(axes, blocks, place):
+def same_axes(axes, blocks, i_block):
     """Whether the next block has the axes of this one, three different ones."""
-    if place + 1 == blocks:
+    if i_block + 1 == blocks:
         return False
-    here, there = advance(axes, place * 3), advance(axes, place * 3 + 3)
-    a, b, c = number(here, 0), number(here, 1), number(here, 2)
-    same = number(there, 0) == a and number(there, 1) == b and number(there, 2) == c
+    here, there = advance(axes, i_block * 3), advance(axes, i_block * 3 + 3)
+    a, b, c = load_scalar(here, 0), load_scalar(here, 1), load_scalar(here, 2)
+    same = load_scalar(there, 0) == a and load_scalar(there, 1) == b and load_scalar(there, 2) == c
     return same and a != b and b != c and c != a
 
 
@@ -37,44 +37,45 @@ def same_axes(axes, blocks, place):
 def two_blocks(block, moments, row):
     """A block and the next, whose moments and rows are that many numbers on."""
     return Block(
-        two(block.amplitudes, 3 * WIDTH), two(block.labels, WIDTH), two(block.weights, WIDTH),
+        two(block.amplitudes, 3 * WIDTH), two(block.labels, WIDTH), two(block.point_weights, WIDTH),
         two(block.moments, moments), two(block.final, WIDTH), two(block.logits, row),
         two(block.gates, row), two(block.choice, row), two(block.by_gate, row),
     )  # fmt: skip
 
 
 @cached
-def pass_fused(parameters, parts, part, rule, scratch, gradient):
+def pass_fused(parameters, parts, part, rule, buffers, gradient):
     """Add what a part of the points gives to gradients by weights and gate; return its loss."""
-    points, work = point_addresses(parts, part), scratch_addresses(scratch, False)
-    count, sets, r = scratch.outputs.shape[0], scratch.moments.shape[1], points.coordinates
-    terms, columns = work.terms * WIDTH, pointer(scratch.ffn_across)
+    batch_ptrs, buffer_ptrs = batch_addresses(parts, part), buffer_addresses(buffers, False)
+    count, sets, r = buffers.outputs.shape[0], buffers.moments.shape[1], batch_ptrs.coordinates
+    terms, columns = buffer_ptrs.terms * WIDTH, pointer(buffers.ffn_across)
     experts = Experts(
-        columns, advance(columns, scratch.ffn_across.shape[0] * r * WIDTH),
-        pointer(parameters.gate), work.ffn_sums, pointer(scratch.gate_sums),
-        pointer(scratch.listed), count, r, terms if sets > 1 else 0,
+        columns, advance(columns, buffers.ffn_across.shape[0] * r * WIDTH),
+        pointer(parameters.gate), buffer_ptrs.ffn_sums, pointer(buffers.gate_sums),
+        pointer(buffers.listed), count, r, terms if sets > 1 else 0,
     )  # fmt: skip
     transpose(pointer(parameters.ffn), count, r, columns)
     for i in range(count):
-        put(experts.listed, i, i)
-    place = 0
-    while place < points.blocks:
-        at = advance(points.axes, place * 3)
-        axes = number(at, 0), number(at, 1), number(at, 2)
+        store_scalar(experts.listed, i, i)
+    i_block = 0
+    while i_block < batch_ptrs.blocks:
+        at = advance(batch_ptrs.axes, i_block * 3)
+        axes = load_scalar(at, 0), load_scalar(at, 1), load_scalar(at, 2)
         block = Block(
-            advance(points.amplitudes, place * 3 * WIDTH), advance(points.labels, place * WIDTH),
-            advance(points.weights, place * WIDTH),
-            advance(work.moments, (work.first + place) * sets * terms),
-            advance(pointer(scratch.final), place * WIDTH),
-            pointer(scratch.logits), work.gates, work.choice, work.by_gate,
+            advance(batch_ptrs.amplitudes, i_block * 3 * WIDTH),
+            advance(batch_ptrs.labels, i_block * WIDTH),
+            advance(batch_ptrs.point_weights, i_block * WIDTH),
+            advance(buffer_ptrs.moments, (buffer_ptrs.first + i_block) * sets * terms),
+            advance(pointer(buffers.final), i_block * WIDTH),
+            pointer(buffers.logits), buffer_ptrs.gates, buffer_ptrs.choice, buffer_ptrs.by_gate,
         )  # fmt: skip
-        if same_axes(points.axes, points.blocks, place):
+        if same_axes(batch_ptrs.axes, batch_ptrs.blocks, i_block):
             take(rule, axes, two_blocks(block, sets * terms, count * WIDTH), experts)
-            place += 2
+            i_block += 2
         else:
             take(rule, axes, block, experts)
-            place += 1
-    if work.ends:
-        totals(work.ffn_sums, count * r, pointer(gradient.ffn))
+            i_block += 1
+    if buffer_ptrs.ends:
+        totals(buffer_ptrs.ffn_sums, count * r, pointer(gradient.ffn))
         totals(experts.gate_sums, count * r, pointer(gradient.gate))
-    return total_loss(scratch.final, parts.labels[part], parts.weights[part], rule.logistic)
+    return total_loss(buffers.final, parts.labels[part], parts.weights[part], rule.logistic)

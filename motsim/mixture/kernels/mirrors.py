@@ -16,49 +16,53 @@ Of weights summed over queries there are the first row and the last.
 
 from motsim.mixture.kernels.experts import SECOND, THIRD
 from motsim.vectors.addresses import advance, load, load3, store, two
-from motsim.vectors.arithmetic import decay_lanes, softmax_over_keys
-from motsim.vectors.lanes import WIDTH, fma, inlined, splat, sum_fma, where_greater
+from motsim.vectors.arithmetic import exp_nonpositive, softmax_over_keys
+from motsim.vectors.lanes import WIDTH, broadcast, fma, inlined, select_greater, sum_fma
 
 #: Numbers of a row beside its keys.
 EXTRA = 3
 
 
 @inlined
-def weights_row(weights, row, length):
+def probs_row(attention_probs, row, length):
     """Address of a row of weights."""
-    return advance(weights, row * (length + EXTRA) * WIDTH)
+    return advance(attention_probs, row * (length + EXTRA) * WIDTH)
 
 
 @inlined
 def relative_exponential(score, top):
     """e^(score - top), where it may be large: beyond e^700 what is not the first is 0 beside it."""
-    limit, zero, value = splat(700.0), splat(0.0), score - top
-    value = where_greater(value, limit, limit, value) + (value - value)  # infinite becomes NaN
-    e = decay_lanes(where_greater(value, zero, zero - value, value))
-    return where_greater(value, zero, splat(1.0) / e, e)
+    limit, zero, value = broadcast(700.0), broadcast(0.0), score - top
+    value = select_greater(value, limit, limit, value) + (value - value)  # infinite becomes NaN
+    e = exp_nonpositive(select_greater(value, zero, zero - value, value))
+    return select_greater(value, zero, broadcast(1.0) / e, e)
 
 
 @inlined
-def softmax_of_pair(scores, query, length, weights):
+def softmax_of_pair(scores, query, length, attention_probs):
     """Weights of one query of a block and its image, from the block's `scores` (L, 8)."""
-    zero = splat(0.0)
+    zero = broadcast(0.0)
     if query == 0:
-        softmax_over_keys(scores, length, weights)
+        softmax_over_keys(scores, length, attention_probs)
         for key in range(WIDTH, length * WIDTH, WIDTH):
             store(scores, key, zero - load(scores, key))
-        softmax_over_keys(scores, length, weights_row(weights, length, length))
+        softmax_over_keys(scores, length, probs_row(attention_probs, length, length))
         return
-    row, first, top = weights_row(weights, query, length), load(scores, 0), load(scores, WIDTH)
+    row, first, top = (
+        probs_row(attention_probs, query, length),
+        load(scores, 0),
+        load(scores, WIDTH),
+    )
     for key in range(2 * WIDTH, length * WIDTH, WIDTH):
         value = load(scores, key)
-        top = where_greater(value, top, value, top)
+        top = select_greater(value, top, value, top)
     norm = zero
     for key in range(WIDTH, length * WIDTH, WIDTH):
-        value = decay_lanes(load(scores, key) - top)
+        value = exp_nonpositive(load(scores, key) - top)
         norm = norm + value
         store(row, key, value)
     own, image = relative_exponential(first, top), relative_exponential(zero - first, top)
-    by_own, by_image = splat(1.0) / (norm + own), splat(1.0) / (norm + image)
+    by_own, by_image = broadcast(1.0) / (norm + own), broadcast(1.0) / (norm + image)
     store(row, 0, own * by_own)
     extra = advance(row, length * WIDTH)
     store(extra, 0, image * by_image)
@@ -77,45 +81,52 @@ def mixed_rest(row, t, rest, count):
 
 
 @inlined
-def add_outputs(u, v, place, apart, cubic, f, g):
-    """Add phi(u) and phi(v), and keep both, v `apart` numbers on."""
+def add_outputs(values, place, apart, cubic, sums):
+    """Add phi of u and v to two sums, and keep both, v `apart` numbers on."""
+    (u, v), (f, g) = values, sums
     store(place, 0, u)
     store(place, apart, v)
     if cubic:
         return sum_fma(u * u, u, f), sum_fma(v * v, v, g)
-    one = splat(1.0)
+    one = broadcast(1.0)
     return sum_fma(u, one, f), sum_fma(v, one, g)
 
 
 @inlined
-def add_row(row, length, t, rest, place, apart, cubic, f, g):
-    """Mix by a row that block and image share, or by two rows."""
+def add_row(row, tokens, place, apart, cubic, sums):
+    """Mix by a row that block and image share, or by two rows.
+
+    `tokens` are L, t of the first three, and the address of t from the fourth.
+    """
+    length, t, rest = tokens
     value, extra = mixed_rest(row, t, rest, length - 3), advance(row, length * WIDTH)
     u = fma(value, load(extra, WIDTH), load(row, 0) * t[0])
     v = value * load(extra, 2 * WIDTH) - load(extra, 0) * t[0]
-    return add_outputs(u, v, place, apart, cubic, f, g)
+    return add_outputs((u, v), place, apart, cubic, sums)
 
 
 @inlined
-def pair_outputs(points, weights, queries, cubic, products, others, mixed):
+def pair_outputs(batch_ptrs, attention_probs, queries, cubic, t_ptrs, mixed):
     """Sums over l of phi(u_l) of block and image, from t of the block; keeps u (2, Q, 8)."""
-    length, zero = points.signals + points.others, splat(0.0)
-    t = load3(products if points.signals > 0 else others)
-    rest = others if points.signals > 0 else advance(others, 3 * WIDTH)
-    row, apart = weights_row(weights, queries, length), queries * WIDTH
-    u = fma(load(weights, 0), t[0], mixed_rest(weights, t, rest, length - 3))
+    products, others = t_ptrs
+    length, zero = batch_ptrs.signals + batch_ptrs.others, broadcast(0.0)
+    t = load3(products if batch_ptrs.signals > 0 else others)
+    rest = others if batch_ptrs.signals > 0 else advance(others, 3 * WIDTH)
+    row, apart = probs_row(attention_probs, queries, length), queries * WIDTH
+    u = fma(load(attention_probs, 0), t[0], mixed_rest(attention_probs, t, rest, length - 3))
     v = mixed_rest(row, t, rest, length - 3) - load(row, 0) * t[0]
-    f, g = add_outputs(u, v, mixed, apart, cubic, zero, zero)
+    sums = add_outputs((u, v), mixed, apart, cubic, (zero, zero))
+    tokens = length, t, rest
     span, query = (length + EXTRA) * WIDTH, 1
     while query < queries:
-        row, place = advance(weights, query * span), advance(mixed, query * WIDTH)
+        row, place = advance(attention_probs, query * span), advance(mixed, query * WIDTH)
         if query + 1 < queries:
             rows, places = two(row, span), two(place, WIDTH)
-            f, g = add_row(rows, length, t, rest, places, apart, cubic, f, g)
+            sums = add_row(rows, tokens, places, apart, cubic, sums)
         else:
-            f, g = add_row(row, length, t, rest, place, apart, cubic, f, g)
+            sums = add_row(row, tokens, place, apart, cubic, sums)
         query += 2
-    return f, g
+    return sums
 
 
 @inlined
@@ -128,26 +139,26 @@ def transposed(column, slopes, rows, span):
 
 
 @inlined
-def unmix_pair(points, weights, queries, mixed, by_product, others):
+def unmix_pair(batch_ptrs, attention_probs, queries, mixed, by_product, others):
     """Gradient by t from the gradients by u (2, Q, 8) of both, which are overwritten."""
-    length, image = points.signals + points.others, advance(mixed, queries * WIDTH)
-    last = weights_row(weights, queries, length)
-    first = load(weights, 0) * load(mixed, 0) - load(last, 0) * load(image, 0)
+    length, image = batch_ptrs.signals + batch_ptrs.others, advance(mixed, queries * WIDTH)
+    last = probs_row(attention_probs, queries, length)
+    first = load(attention_probs, 0) * load(mixed, 0) - load(last, 0) * load(image, 0)
     for query in range(1, queries):  # one slope for the keys that both share
-        row, at = weights_row(weights, query, length), query * WIDTH
+        row, at = probs_row(attention_probs, query, length), query * WIDTH
         extra, own, other = advance(row, length * WIDTH), load(mixed, at), load(image, at)
         first = fma(load(row, 0), own, first) - load(extra, 0) * other
         store(mixed, at, fma(load(extra, WIDTH), own, load(extra, 2 * WIDTH) * other))
     # Now `mixed` has the slopes of all rows: the last is that of the image's first query.
     rows, span = queries + 1, (length + EXTRA) * WIDTH
-    head = by_product if points.signals > 0 else others
-    rest = others if points.signals > 0 else advance(others, 3 * WIDTH)
+    head = by_product if batch_ptrs.signals > 0 else others
+    rest = others if batch_ptrs.signals > 0 else advance(others, 3 * WIDTH)
     store(head, 0, first)
-    value = transposed(two(advance(weights, WIDTH), WIDTH), mixed, rows, span)
+    value = transposed(two(advance(attention_probs, WIDTH), WIDTH), mixed, rows, span)
     store(two(advance(head, WIDTH), WIDTH), 0, value)
     key = 3
     while key < length:
-        column, to = advance(weights, key * WIDTH), advance(rest, (key - 3) * WIDTH)
+        column, to = advance(attention_probs, key * WIDTH), advance(rest, (key - 3) * WIDTH)
         if key + 1 < length:
             value = transposed(two(column, WIDTH), mixed, rows, span)
             store(two(to, WIDTH), 0, value)
@@ -157,27 +168,27 @@ def unmix_pair(points, weights, queries, mixed, by_product, others):
 
 
 @inlined
-def score_gradient_of_pair(weights, length, by_score):
+def score_gradient_of_pair(attention_probs, length, by_score):
     """Gradient by the block's scores (L, L, 8), from those by the weights of both, in place.
 
     A score of the first token and another one has the other sign in the image.
     """
     image = advance(by_score, length * length * WIDTH)
-    last, end = weights_row(weights, length, length), length * WIDTH
-    mean, other_mean = splat(0.0), splat(0.0)
+    last, end = probs_row(attention_probs, length, length), length * WIDTH
+    mean, other_mean = broadcast(0.0), broadcast(0.0)
     for key in range(0, end, WIDTH):
-        mean = fma(load(weights, key), load(by_score, key), mean)
+        mean = fma(load(attention_probs, key), load(by_score, key), mean)
         other_mean = fma(load(last, key), load(image, key), other_mean)
     for key in range(0, end, WIDTH):
-        own = load(weights, key) * (load(by_score, key) - mean)
+        own = load(attention_probs, key) * (load(by_score, key) - mean)
         other = load(last, key) * (load(image, key) - other_mean)
         store(by_score, key, own + other if key == 0 else own - other)
     for query in range(1, length):
-        row, at = weights_row(weights, query, length), query * length * WIDTH
+        row, at = probs_row(attention_probs, query, length), query * length * WIDTH
         s, z = advance(by_score, at), advance(image, at)
         extra, p = advance(row, length * WIDTH), load(row, 0)
         q, by_own, by_image = load(extra, 0), load(extra, WIDTH), load(extra, 2 * WIDTH)
-        mean, other_mean = splat(0.0), splat(0.0)
+        mean, other_mean = broadcast(0.0), broadcast(0.0)
         for key in range(WIDTH, end, WIDTH):
             e = load(row, key)
             mean = fma(e, load(s, key), mean)

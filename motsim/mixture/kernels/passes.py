@@ -6,185 +6,222 @@ the loss of a point splits over experts (expected routing), one pass does both d
 
 import numpy as np
 
-from motsim.mixture.kernels.arguments import point_addresses, scratch_addresses
-from motsim.mixture.kernels.attention import block_gradient, block_weights, score_gradient
+from motsim.mixture.kernels.arguments import (
+    Group,
+    Neuron,
+    Pair,
+    batch_addresses,
+    buffer_addresses,
+)
+from motsim.mixture.kernels.attention import block_gradient, block_probs, score_gradient
 from motsim.mixture.kernels.mirrors import EXTRA, score_gradient_of_pair
 from motsim.mixture.kernels.neurons import at_once, backward, forward
 from motsim.mixture.kernels.phases import BACKWARD, BOTH, FORWARD
 from motsim.mixture.kernels.routing import expected_coefficient
 from motsim.mixture.kernels.tiles import add_moved, move_tokens, totals
 from motsim.vectors.addresses import advance, load, pointer, store
-from motsim.vectors.lanes import WIDTH, any_at_least, cached, inlined, splat, written_out
+from motsim.vectors.lanes import WIDTH, any_at_least, broadcast, cached, inlined, written_out
 
 
 @inlined
-def weights_span(points, queries):
+def probs_span(batch_ptrs, queries):
     """Numbers of attention weights of a block, and its image."""
-    length = points.signals + points.others
-    if points.images > 1:
+    length = batch_ptrs.signals + batch_ptrs.others
+    if batch_ptrs.images > 1:
         return (queries + 1) * (length + EXTRA) * WIDTH
     return queries * length * WIDTH
 
 
 @inlined
-def passed_over(points, rule, work, first, experts, block):
+def passed_over(batch_ptrs, rule, buffer_ptrs, first, experts, block):
     """Whether routing makes all of some experts negligible for a block; clears their results."""
-    if work.dense:
+    if buffer_ptrs.dense:
         return False
     for i in range(first, first + experts):
-        place = (i * points.blocks + block) * WIDTH
-        if any_at_least(load(work.choice, place), splat(rule.negligible)):
+        place = (i * batch_ptrs.blocks + block) * WIDTH
+        if any_at_least(load(buffer_ptrs.choice, place), broadcast(rule.negligible)):
             return False
     for i in range(first, first + experts):
-        place = (i * points.blocks + block) * WIDTH
-        store(work.outputs, place, splat(0.0))
-        store(work.by_gate, place, splat(0.0))
+        place = (i * batch_ptrs.blocks + block) * WIDTH
+        store(buffer_ptrs.outputs, place, broadcast(0.0))
+        store(buffer_ptrs.by_gate, place, broadcast(0.0))
     return True
 
 
 @inlined
-def coefficient(points, rule, work, place, block, phase):
+def coefficient(batch_ptrs, rule, buffer_ptrs, place, block, phase):
     """Gradient by f of one expert for a block."""
     if phase == BOTH:
-        return expected_coefficient(points, rule.logistic, work, place, block * WIDTH)
-    return load(work.by_output, place)
+        return expected_coefficient(batch_ptrs, rule.logistic, buffer_ptrs, place, block * WIDTH)
+    return load(buffer_ptrs.by_output, place)
 
 
 @inlined
-def all_passed_over(points, rule, work, first, experts, pair):
+def all_passed_over(batch_ptrs, rule, buffer_ptrs, first, experts, pair):
     """The same for a block and its image; one of them alone is not passed over."""
     over = True
-    for block in range(pair * points.images, (pair + 1) * points.images):
-        over = passed_over(points, rule, work, first, experts, block) and over
+    for block in range(pair * batch_ptrs.images, (pair + 1) * batch_ptrs.images):
+        over = passed_over(batch_ptrs, rule, buffer_ptrs, first, experts, block) and over
     return over
 
 
 @inlined
-def add_waiting(points, work, count, pair):
+def add_waiting(batch_ptrs, buffer_ptrs, count, pair):
     """Add what `block_gradient` left of `count` pairs before `pair`; nothing waits after it."""
-    if count > 0 and points.others > 0:
-        span = points.coordinates * points.others * WIDTH
-        tokens = advance(points.tokens, (pair - count) * span)
-        r = points.coordinates
-        add_moved(work.moved, r, count, tokens, points.others, r, work.attention_sums)
+    if count > 0 and batch_ptrs.others > 0:
+        span = batch_ptrs.coordinates * batch_ptrs.others * WIDTH
+        tokens = advance(batch_ptrs.tokens, (pair - count) * span)
+        r = batch_ptrs.coordinates
+        sizes = r, batch_ptrs.others, r
+        add_moved(buffer_ptrs.moved, tokens, count, sizes, buffer_ptrs.attention_sums)
     return np.int64(0)
 
 
-@written_out
-def pass_group(parameters, points, rule, work, sizes, gradient, group, some, phase):
-    """What `pass_groups` does for one group, with the first and last of some pairs.
+@inlined
+def neuron_at(ffn, products, batch_ptrs, buffer_ptrs, first, row):
+    """`Neuron` of a row of a group, whose first row is `first` of all."""
+    r = batch_ptrs.coordinates
+    return Neuron(
+        advance(ffn, (first + row) * r),
+        advance(products, row * batch_ptrs.others * WIDTH),
+        advance(buffer_ptrs.ffn_sums, (first + row) * r * WIDTH),
+        row,
+    )
 
-    `sizes` are the experts of a group, the attentions that are kept, and the blocks that may wait.
-    """
-    experts, sets, at_a_time = sizes
-    begin, end = some
+
+@written_out
+def pass_group(parameters, batch_ptrs, rule, buffer_ptrs, gradient, group):
+    """What `pass_groups` does for one group, over some pairs."""
+    experts, begin, end, phase = group.experts, group.begin, group.end, group.phase
     ffn, attention = pointer(parameters.ffn), pointer(parameters.attention)
-    blocks, coordinates, neurons = points.blocks, points.coordinates, rule.neurons
-    length, images = points.signals + points.others, points.images
-    span, square = coordinates * points.others * WIDTH, length * length * WIDTH
-    attention = advance(attention, group * coordinates * coordinates)
-    matrix = group if sets > 1 else 0
+    blocks, coordinates, neurons = batch_ptrs.blocks, batch_ptrs.coordinates, rule.neurons
+    length, images = batch_ptrs.signals + batch_ptrs.others, batch_ptrs.images
+    span, square = coordinates * batch_ptrs.others * WIDTH, length * length * WIDTH
+    attention = advance(attention, group.number * coordinates * coordinates)
+    matrix = group.number if group.sets > 1 else 0
     trains, both_ways = rule.trains_attention, phase != FORWARD
     waiting = np.int64(0)  # no constant: see `phases`
-    first = group * experts * neurons
+    first_expert = group.number * experts
+    first = first_expert * neurons
     for pair in range(begin, end):
-        if all_passed_over(points, rule, work, group * experts, experts, pair):
-            waiting = add_waiting(points, work, waiting, pair)
+        if all_passed_over(batch_ptrs, rule, buffer_ptrs, first_expert, experts, pair):
+            waiting = add_waiting(batch_ptrs, buffer_ptrs, waiting, pair)
             continue
-        place = matrix * (work.all_blocks // images) + work.first // images + pair
-        weights = advance(work.weights, place * weights_span(points, work.queries))
+        place = matrix * (buffer_ptrs.all_blocks // images) + buffer_ptrs.first // images + pair
+        attention_probs = advance(
+            buffer_ptrs.attention_probs, place * probs_span(batch_ptrs, buffer_ptrs.queries)
+        )
         if trains and phase == BOTH:
-            weights = work.weights  # not needed again: always the same place
-        moved = advance(work.moved, waiting * span)
-        products = work.other_products  # of one group at a time, or of all
-        if at_once(rule, work):
+            attention_probs = buffer_ptrs.attention_probs  # not needed again: always the same place
+        moved = advance(buffer_ptrs.moved, waiting * span)
+        products = buffer_ptrs.other_products  # of one group at a time, or of all
+        if at_once(rule, buffer_ptrs):
             at = (pair - begin) * parameters.ffn.shape[0] + first
-            products = advance(products, at * points.others * WIDTH)
+            products = advance(products, at * batch_ptrs.others * WIDTH)
         if trains and phase != BACKWARD:
-            block_weights(attention, points, pair, moved, work.by_score, weights)
+            block_probs(attention, batch_ptrs, pair, moved, buffer_ptrs.by_score, attention_probs)
         if trains and both_ways:
             for at in range(0, images * square, WIDTH):
-                store(work.by_score, at, splat(0.0))
+                store(buffer_ptrs.by_score, at, broadcast(0.0))
+        at_work = Pair(pair, attention_probs)
         for e in range(experts):
-            place = ((group * experts + e) * blocks + pair * images) * WIDTH
-            if all_passed_over(points, rule, work, group * experts + e, np.int64(1), pair):
+            place = ((first_expert + e) * blocks + pair * images) * WIDTH
+            if all_passed_over(batch_ptrs, rule, buffer_ptrs, first_expert + e, np.int64(1), pair):
                 continue
-            own, image = splat(0.0), splat(0.0)
+            own, image = broadcast(0.0), broadcast(0.0)
             for row in range(e * neurons, (e + 1) * neurons):
-                weight = advance(ffn, (first + row) * coordinates)
-                others = advance(products, row * points.others * WIDTH)
-                f, g = forward(weight, points, rule, work, weights, pair, row, others)
+                neuron = neuron_at(ffn, products, batch_ptrs, buffer_ptrs, first, row)
+                f, g = forward(neuron, at_work, batch_ptrs, rule, buffer_ptrs)
                 own, image = own + f, image - g
-            store(work.outputs, place, own)
+            store(buffer_ptrs.outputs, place, own)
             if images > 1:
-                store(work.outputs, place + WIDTH, image)
+                store(buffer_ptrs.outputs, place + WIDTH, image)
             if not both_ways:
                 continue
-            own = coefficient(points, rule, work, place, pair * images, phase)
+            own = coefficient(batch_ptrs, rule, buffer_ptrs, place, pair * images, phase)
             if images > 1:
                 at = place + WIDTH
-                image = splat(0.0) - coefficient(points, rule, work, at, pair * images + 1, phase)
+                image = broadcast(0.0) - coefficient(
+                    batch_ptrs, rule, buffer_ptrs, at, pair * images + 1, phase
+                )
             for row in range(e * neurons, (e + 1) * neurons):
-                others = advance(products, row * points.others * WIDTH)
-                sums = advance(work.ffn_sums, (first + row) * coordinates * WIDTH)
-                backward((own, image), points, rule, work, weights, pair, row, others, sums)
+                neuron = neuron_at(ffn, products, batch_ptrs, buffer_ptrs, first, row)
+                backward((own, image), neuron, at_work, batch_ptrs, rule, buffer_ptrs)
         if trains and both_ways:
             if images > 1:
-                score_gradient_of_pair(weights, length, work.by_score)
+                score_gradient_of_pair(attention_probs, length, buffer_ptrs.by_score)
             else:
-                score_gradient(weights, length, work.by_score)
-            block_gradient(work.by_score, points, pair, moved, work.attention_sums)
+                score_gradient(attention_probs, length, buffer_ptrs.by_score)
+            block_gradient(
+                buffer_ptrs.by_score, batch_ptrs, pair, moved, buffer_ptrs.attention_sums
+            )
             waiting += 1
-            if waiting == at_a_time:
-                waiting = add_waiting(points, work, waiting, pair + 1)
-    add_waiting(points, work, waiting, end)
+            if waiting == group.at_a_time:
+                waiting = add_waiting(batch_ptrs, buffer_ptrs, waiting, pair + 1)
+    add_waiting(batch_ptrs, buffer_ptrs, waiting, end)
     if both_ways and trains:
         size = coordinates * coordinates
-        totals(work.attention_sums, size, advance(pointer(gradient.attention), group * size))
+        totals(
+            buffer_ptrs.attention_sums,
+            size,
+            advance(pointer(gradient.attention), group.number * size),
+        )
 
 
 @cached
-def pass_groups(parameters, batch, rule, scratch, gradient, phase, dense):
+def pass_groups(parameters, batch, rule, buffers, gradient, phase, dense):
     """Outputs, and gradients unless FORWARD, of all experts, a group at a time.
 
     Where attention is frozen a `dense` pass goes over some blocks after the other, and multiplies
     all weights by their other tokens at once.
     """
-    points, work = point_addresses(batch), scratch_addresses(scratch, dense)
-    experts, neurons = scratch.outputs.shape[0], parameters.ffn.shape[0]
+    batch_ptrs, buffer_ptrs = batch_addresses(batch), buffer_addresses(buffers, dense)
+    experts, neurons = buffers.outputs.shape[0], parameters.ffn.shape[0]
     groups = parameters.attention.shape[0] if rule.mixed else experts
-    sizes = experts // groups, scratch.weights.shape[0], scratch.moved.shape[0]
-    others, r, pairs = points.others, points.coordinates, points.blocks // points.images
-    multiplies = others > 0 and at_once(rule, work)
+    sets, may_wait = buffers.attention_probs.shape[0], buffers.moved.shape[0]
+    others, r, pairs = (
+        batch_ptrs.others,
+        batch_ptrs.coordinates,
+        batch_ptrs.blocks // batch_ptrs.images,
+    )
+    multiplies = others > 0 and at_once(rule, buffer_ptrs)
     trains = phase != FORWARD and rule.trains_ffn
-    at_a_time = scratch.other_products.shape[0] if multiplies else pairs
+    at_a_time = buffers.other_products.shape[0] if multiplies else pairs
     for begin in range(0, pairs, at_a_time):
         end = min(begin + at_a_time, pairs)
-        tokens = advance(points.tokens, begin * r * others * WIDTH)
+        tokens = advance(batch_ptrs.tokens, begin * r * others * WIDTH)
         if multiplies:
             for i in range(end - begin):
                 x = advance(tokens, i * r * others * WIDTH)
-                t = advance(work.other_products, i * neurons * others * WIDTH)
+                t = advance(buffer_ptrs.other_products, i * neurons * others * WIDTH)
                 move_tokens(pointer(parameters.ffn), neurons, x, others, r, t)
-        for group in range(groups):
-            some = begin, end
-            pass_group(parameters, points, rule, work, sizes, gradient, group, some, phase)
+        for i in range(groups):
+            group = Group(i, experts // groups, sets, may_wait, begin, end, phase)
+            pass_group(parameters, batch_ptrs, rule, buffer_ptrs, gradient, group)
         if multiplies and trains:
-            count, t = end - begin, work.other_products
-            add_moved(t, neurons, count, tokens, others, r, work.ffn_sums)
-    if trains and work.ends:
-        totals(work.ffn_sums, neurons * r, pointer(gradient.ffn))
+            count, t = end - begin, buffer_ptrs.other_products
+            add_moved(t, tokens, count, (neurons, others, r), buffer_ptrs.ffn_sums)
+    if trains and buffer_ptrs.ends:
+        totals(buffer_ptrs.ffn_sums, neurons * r, pointer(gradient.ffn))
 
 
 @cached
-def refresh_attention(parameters, batch, scratch):
+def refresh_attention(parameters, batch, buffers):
     """Recompute every attention weight."""
-    points, work = point_addresses(batch), scratch_addresses(scratch, True)
-    attention, size = pointer(parameters.attention), points.coordinates * points.coordinates
-    pairs, span = points.blocks // points.images, weights_span(points, work.queries)
-    for matrix in range(scratch.weights.shape[0]):
+    batch_ptrs, buffer_ptrs = batch_addresses(batch), buffer_addresses(buffers, True)
+    attention, size = pointer(parameters.attention), batch_ptrs.coordinates * batch_ptrs.coordinates
+    pairs, span = (
+        batch_ptrs.blocks // batch_ptrs.images,
+        probs_span(batch_ptrs, buffer_ptrs.queries),
+    )
+    for matrix in range(buffers.attention_probs.shape[0]):
         for pair in range(pairs):
-            weights = advance(work.weights, (matrix * pairs + pair) * span)
-            block_weights(
-                advance(attention, matrix * size), points, pair, work.moved, work.by_score, weights
+            attention_probs = advance(buffer_ptrs.attention_probs, (matrix * pairs + pair) * span)
+            block_probs(
+                advance(attention, matrix * size),
+                batch_ptrs,
+                pair,
+                buffer_ptrs.moved,
+                buffer_ptrs.by_score,
+                attention_probs,
             )

@@ -22,7 +22,7 @@ class Route(IntEnum):
 FUSED, FROZEN, SIGNALS = np.int64(Route.FUSED), np.int64(Route.FROZEN), np.int64(Route.SIGNALS)
 
 
-def choose_route(parameters, batch, rule, work):
+def choose_route(parameters, batch, rule, buffers):
     """Return the first route of this table whose condition holds.
 
     Points *of signals* have three signal tokens and no others. `batch` may be in parts.
@@ -47,9 +47,9 @@ def choose_route(parameters, batch, rule, work):
     if not only_signals(batch):
         return Route.GENERAL
     if not rule.trains_attention:
-        kept = work.moments.shape[:2] != (1, 1)
+        kept = buffers.moments.shape[:2] != (1, 1)
         trains = rule.trains_ffn and rule.gated and rule.trains_gate
         splits = not rule.sampled and rule.load_balance == 0.0 and rule.top_k == 1
         return Route.FUSED if kept and trains and splits and rule.neurons == 1 else Route.FROZEN
-    own = len(parameters.attention) == len(work.outputs)
+    own = len(parameters.attention) == len(buffers.outputs)
     return Route.SIGNALS if own else Route.GENERAL

@@ -6,21 +6,29 @@ A label (1 - 2 q) y is y seen flipped with probability q: slopes are the mean ov
 
 import math
 
-from motsim.mixture.kernels.arguments import point_addresses
+from motsim.mixture.kernels.arguments import FIRST_BLOCK, PARTS_LEFT, batch_addresses
 from motsim.mixture.kernels.experts import FIRST, SECOND, THIRD, add_product
 from motsim.mixture.kernels.tiles import multiply_all
-from motsim.vectors.addresses import advance, load, number, pointer, put, spread, store
-from motsim.vectors.arithmetic import decay_lanes, exponential
+from motsim.vectors.addresses import (
+    advance,
+    load,
+    load_broadcast,
+    load_scalar,
+    pointer,
+    store,
+    store_scalar,
+)
+from motsim.vectors.arithmetic import exp, exp_nonpositive
 from motsim.vectors.lanes import (
     WIDTH,
     any_at_least,
+    broadcast,
     cached,
     fma,
     inlined,
     internal,
-    splat,
-    total,
-    where_greater,
+    reduce_add,
+    select_greater,
     written_out,
 )
 
@@ -28,28 +36,28 @@ from motsim.vectors.lanes import (
 @cached
 def gate_logits(gate, batch, out):
     """h (M, B): the gate (M, r) times the sum of each point's tokens."""
-    points = point_addresses(batch)
-    if points.others > 0:
+    batch_ptrs = batch_addresses(batch)
+    if batch_ptrs.others > 0:
         multiply_all(gate, batch.token_sums, out)
-    if points.signals == 0:
+    if batch_ptrs.signals == 0:
         return
     for i in range(out.shape[0]):
-        row = advance(pointer(gate), i * points.coordinates)
-        logits = advance(pointer(out), i * points.blocks * WIDTH)
-        for block in range(points.blocks):
-            axes = advance(points.axes, block * 3)
-            amplitudes = advance(points.amplitudes, block * 3 * WIDTH)
-            value = load(logits, block * WIDTH) if points.others > 0 else splat(0.0)
-            value = fma(load(amplitudes, FIRST), spread(row, number(axes, 0)), value)
-            value = fma(load(amplitudes, SECOND), spread(row, number(axes, 1)), value)
-            value = fma(load(amplitudes, THIRD), spread(row, number(axes, 2)), value)
+        row = advance(pointer(gate), i * batch_ptrs.coordinates)
+        logits = advance(pointer(out), i * batch_ptrs.blocks * WIDTH)
+        for block in range(batch_ptrs.blocks):
+            axes = advance(batch_ptrs.axes, block * 3)
+            amplitudes = advance(batch_ptrs.amplitudes, block * 3 * WIDTH)
+            value = load(logits, block * WIDTH) if batch_ptrs.others > 0 else broadcast(0.0)
+            value = fma(load(amplitudes, FIRST), load_broadcast(row, load_scalar(axes, 0)), value)
+            value = fma(load(amplitudes, SECOND), load_broadcast(row, load_scalar(axes, 1)), value)
+            value = fma(load(amplitudes, THIRD), load_broadcast(row, load_scalar(axes, 2)), value)
             store(logits, block * WIDTH, value)
 
 
 @inlined
 def least_exponent(negligible):
     """Exponent below which e to it is negligible."""
-    return splat(min(math.log(negligible), 0.0) if negligible > 0.0 else -math.inf)
+    return broadcast(min(math.log(negligible), 0.0) if negligible > 0.0 else -math.inf)
 
 
 @cached
@@ -59,21 +67,21 @@ def softmax(logits, scale, out, negligible=0.0):
     Eight neighbors that would all be below `negligible` are 0; it is less than the rounding of 1.
     """
     experts, size = logits.shape
-    inverse, end = splat(1.0 / scale), experts * size
+    inverse, end = broadcast(1.0 / scale), experts * size
     least = least_exponent(negligible)
     for b in range(0, size, WIDTH):
         h, q = advance(pointer(logits), b), advance(pointer(out), b)
         top = load(h, 0)
         for i in range(size, end, size):
             value = load(h, i)
-            top = where_greater(value, top, value, top)
-        norm = splat(0.0)
+            top = select_greater(value, top, value, top)
+        norm = broadcast(0.0)
         for i in range(0, end, size):
             value = (load(h, i) - top) * inverse
-            value = decay_lanes(value) if any_at_least(value, least) else splat(0.0)
+            value = exp_nonpositive(value) if any_at_least(value, least) else broadcast(0.0)
             store(q, i, value)
             norm = norm + value
-        norm = splat(1.0) / norm
+        norm = broadcast(1.0) / norm
         for i in range(0, end, size):
             store(q, i, load(q, i) * norm)
 
@@ -81,7 +89,7 @@ def softmax(logits, scale, out, negligible=0.0):
 @internal
 def needed_blocks(choice, negligible):
     """Number of blocks of eight of q (M, B) in which it is at least `negligible` somewhere."""
-    count, limit = 0, splat(negligible)
+    count, limit = 0, broadcast(negligible)
     for place in range(0, choice.size, WIDTH):
         count += any_at_least(load(pointer(choice), place), limit)
     return count
@@ -124,8 +132,8 @@ def top_output(logits, gates, outputs, out):
         top, value = load(h, 0), load(p, 0) * load(f, 0)
         for i in range(size, experts * size, size):
             other = load(h, i)
-            value = where_greater(other, top, load(p, i) * load(f, i), value)
-            top = where_greater(other, top, other, top)
+            value = select_greater(other, top, load(p, i) * load(f, i), value)
+            top = select_greater(other, top, other, top)
         store(pointer(out), b, value)
 
 
@@ -136,14 +144,14 @@ def loss_slope(output, label, logistic):
         sign = 1.0 if label > 0 else -1.0
         margin = sign * output
         # e^-|m| / (1 + e^-|m|) or 1 / (1 + e^-|m|): never overflows
-        e = exponential(-abs(margin))
+        e = exp(-abs(margin))
         missed = (e if margin > 0 else 1.0) / (1.0 + e)
         return -sign * (missed - 0.5 * (1.0 - abs(label)))
     return output - label
 
 
 @cached
-def total_loss(outputs, labels, weights, logistic):
+def total_loss(outputs, labels, point_weights, logistic):
     """Weighted mean loss of outputs (B,) for labels that are not flipped."""
     total = 0.0
     for b in range(outputs.shape[0]):
@@ -155,7 +163,7 @@ def total_loss(outputs, labels, weights, logistic):
                 value = margin
         else:
             value = 0.5 * (label - outputs[b]) ** 2
-        total += weights[b] * value
+        total += point_weights[b] * value
     return total
 
 
@@ -164,32 +172,36 @@ def loss_slope_lanes(output, label, logistic):
     """The same for eight outputs."""
     if not logistic:
         return output - label
-    zero, half, one = splat(0.0), splat(0.5), splat(1.0)
-    sign = where_greater(label, zero, one, zero - one)
+    zero, half, one = broadcast(0.0), broadcast(0.5), broadcast(1.0)
+    sign = select_greater(label, zero, one, zero - one)
     margin = sign * output
-    e = decay_lanes(where_greater(margin, zero, zero - margin, margin))
-    missed = where_greater(margin, zero, e, one) / (one + e)
+    e = exp_nonpositive(select_greater(margin, zero, zero - margin, margin))
+    missed = select_greater(margin, zero, e, one) / (one + e)
     return (zero - sign) * (missed - half * (one - sign * label))
 
 
 @inlined
-def expected_coefficient(points, logistic, work, place, b):
+def expected_coefficient(batch_ptrs, logistic, buffer_ptrs, place, b):
     """Gradient of w sum_i q_i loss(pi_i f_i) by f, q constant; that by pi is written."""
-    p, f, label = load(work.gates, place), load(work.outputs, place), load(points.labels, b)
-    slope = load(points.weights, b) * load(work.choice, place)
+    p, f, label = (
+        load(buffer_ptrs.gates, place),
+        load(buffer_ptrs.outputs, place),
+        load(batch_ptrs.labels, b),
+    )
+    slope = load(batch_ptrs.point_weights, b) * load(buffer_ptrs.choice, place)
     slope = slope * loss_slope_lanes(p * f, label, logistic)
-    store(work.by_gate, place, slope * f)
+    store(buffer_ptrs.by_gate, place, slope * f)
     return slope * p
 
 
 @cached
-def selected_coefficients(points, logistic, gates, mask, outputs, by_output, by_gate):
+def selected_coefficients(points, logistic, gates, mask, outputs, slopes):
     """The same for sum_b w_b loss(sum over the selected experts of pi_i f_i)."""
-    labels, weights = points
+    (labels, point_weights), (by_output, by_gate) = points, slopes
     slope = by_gate[-1]  # its own gradient is written last
     selected_output(mask, gates, outputs, slope)
     for b in range(labels.shape[0]):
-        slope[b] = weights[b] * loss_slope(slope[b], labels[b], logistic)
+        slope[b] = point_weights[b] * loss_slope(slope[b], labels[b], logistic)
     for i in range(outputs.shape[0]):
         m, p, f = mask[i], gates[i], outputs[i]
         c, g = by_output[i], by_gate[i]
@@ -199,7 +211,7 @@ def selected_coefficients(points, logistic, gates, mask, outputs, by_output, by_
 
 
 @cached
-def add_load_balance(weights, choice, coefficient, chosen, by_gate):
+def add_load_balance(point_weights, choice, coefficient, chosen, by_gate):
     """Add the gradient by pi of coefficient * M * sum_i fraction_i * mean_b pi_i.
 
     fraction_i = mean_b choice_i / chosen is held constant.
@@ -208,50 +220,50 @@ def add_load_balance(weights, choice, coefficient, chosen, by_gate):
     for i in range(experts):
         fraction = 0.0
         for b in range(size):
-            fraction += weights[b] * choice[i, b]
+            fraction += point_weights[b] * choice[i, b]
         scale = coefficient * experts * fraction / chosen
         for b in range(size):
-            by_gate[i, b] += scale * weights[b]
+            by_gate[i, b] += scale * point_weights[b]
 
 
 @cached
-def gate_gradient(gates, by_gate, batch, work, out):
+def gate_gradient(gates, by_gate, batch, buffers, out):
     """Gradient (M, r) by the gate from the gradient by pi, which is overwritten by that by h.
 
     Of parts of the points it is the sum, complete after the last.
     """
-    points = point_addresses(batch)
+    batch_ptrs = batch_addresses(batch)
     experts, size = gates.shape
-    coordinates, end = points.coordinates, experts * size
+    coordinates, end = batch_ptrs.coordinates, experts * size
     span = coordinates * WIDTH
-    for block in range(points.blocks):
+    for block in range(batch_ptrs.blocks):
         p, g = advance(pointer(gates), block * WIDTH), advance(pointer(by_gate), block * WIDTH)
-        mean = splat(0.0)
+        mean = broadcast(0.0)
         for i in range(0, end, size):
             mean = fma(load(p, i), load(g, i), mean)
-        if points.signals == 0:
+        if batch_ptrs.signals == 0:
             for i in range(0, end, size):
                 store(g, i, load(p, i) * (load(g, i) - mean))
             continue
-        axes, sums = advance(points.axes, block * 3), pointer(work.gate_sums)
-        amplitudes = advance(points.amplitudes, block * 3 * WIDTH)
+        axes, sums = advance(batch_ptrs.axes, block * 3), pointer(buffers.gate_sums)
+        amplitudes = advance(batch_ptrs.amplitudes, block * 3 * WIDTH)
         x, y, z = load(amplitudes, FIRST), load(amplitudes, SECOND), load(amplitudes, THIRD)
         for i in range(0, end, size):
             value = load(p, i) * (load(g, i) - mean)
             store(g, i, value)
-            add_product(sums, number(axes, 0), x, value)
-            add_product(sums, number(axes, 1), y, value)
-            add_product(sums, number(axes, 2), z, value)
+            add_product(sums, load_scalar(axes, 0), x, value)
+            add_product(sums, load_scalar(axes, 1), y, value)
+            add_product(sums, load_scalar(axes, 2), z, value)
             sums = advance(sums, span)
-    if work.part[0] == 0:
+    if buffers.part[FIRST_BLOCK] == 0:
         out[:] = 0.0
-    if points.others > 0:
-        multiply_all(by_gate, batch.token_sums.T, work.gate_part)
+    if batch_ptrs.others > 0:
+        multiply_all(by_gate, batch.token_sums.T, buffers.gate_part)
         for i in range(experts):
             for a in range(coordinates):
-                out[i, a] += work.gate_part[i, a]
-    if points.signals > 0 and work.part[2] == 0:
-        row, sums = pointer(out), pointer(work.gate_sums)
+                out[i, a] += buffers.gate_part[i, a]
+    if batch_ptrs.signals > 0 and buffers.part[PARTS_LEFT] == 0:
+        row, sums = pointer(out), pointer(buffers.gate_sums)
         for a in range(experts * coordinates):
-            put(row, a, number(row, a) + total(load(sums, a * WIDTH)))
-            store(sums, a * WIDTH, splat(0.0))
+            store_scalar(row, a, load_scalar(row, a) + reduce_add(load(sums, a * WIDTH)))
+            store(sums, a * WIDTH, broadcast(0.0))

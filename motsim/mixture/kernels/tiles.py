@@ -6,8 +6,8 @@ Blocks are (r, K, 8): r coordinates of K tokens; `step` = 8 K numbers lie betwee
 import numba
 import numpy as np
 
-from motsim.vectors.addresses import advance, load, put, spread, store
-from motsim.vectors.lanes import WIDTH, fma, inlined, internal, splat, total
+from motsim.vectors.addresses import advance, load, load_broadcast, store, store_scalar
+from motsim.vectors.lanes import WIDTH, broadcast, fma, inlined, internal, reduce_add
 
 
 @numba.njit(error_model="numpy", _nrt=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
@@ -34,16 +34,16 @@ def store_four(place, apart, values):
 @inlined
 def dot_tokens(token, step, coordinates, matrix, stride):
     """Sum over a of token[a] * matrix[a], `step` and `stride` numbers apart."""
-    value = splat(0.0)
+    value = broadcast(0.0)
     for a in range(coordinates):
-        value = fma(load(token, a * step), spread(matrix, a * stride), value)
+        value = fma(load(token, a * step), load_broadcast(matrix, a * stride), value)
     return value
 
 
 @inlined
 def dot_moved(token, step, coordinates, moved):
     """Sum over a of token[a] * moved[a], both `step` numbers apart."""
-    value = splat(0.0)
+    value = broadcast(0.0)
     for a in range(coordinates):
         value = fma(load(token, a * step), load(moved, a * step), value)
     return value
@@ -52,30 +52,30 @@ def dot_moved(token, step, coordinates, moved):
 @inlined
 def move_four(rows, coordinates, token, step, out):
     """Four rows of A times one token; `out` and `token` are `step` numbers apart."""
-    v0, v1, v2, v3 = splat(0.0), splat(0.0), splat(0.0), splat(0.0)
+    v0, v1, v2, v3 = broadcast(0.0), broadcast(0.0), broadcast(0.0), broadcast(0.0)
     for c in range(coordinates):
         x, row = load(token, c * step), advance(rows, c)
-        v0 = fma(spread(row, 0), x, v0)
-        v1 = fma(spread(row, coordinates), x, v1)
-        v2 = fma(spread(row, 2 * coordinates), x, v2)
-        v3 = fma(spread(row, 3 * coordinates), x, v3)
+        v0 = fma(load_broadcast(row, 0), x, v0)
+        v1 = fma(load_broadcast(row, coordinates), x, v1)
+        v2 = fma(load_broadcast(row, 2 * coordinates), x, v2)
+        v3 = fma(load_broadcast(row, 3 * coordinates), x, v3)
     store_four(out, step, (v0, v1, v2, v3))
 
 
 @inlined
 def move_four_by_two(rows, coordinates, token, step, out):
     """Four rows of A times two neighboring tokens."""
-    v0, v1, v2, v3 = splat(0.0), splat(0.0), splat(0.0), splat(0.0)
-    w0, w1, w2, w3 = splat(0.0), splat(0.0), splat(0.0), splat(0.0)
+    v0, v1, v2, v3 = broadcast(0.0), broadcast(0.0), broadcast(0.0), broadcast(0.0)
+    w0, w1, w2, w3 = broadcast(0.0), broadcast(0.0), broadcast(0.0), broadcast(0.0)
     for c in range(coordinates):
         x, y, row = load(token, c * step), load(token, c * step + WIDTH), advance(rows, c)
-        a = spread(row, 0)
+        a = load_broadcast(row, 0)
         v0, w0 = fma(a, x, v0), fma(a, y, w0)
-        a = spread(row, coordinates)
+        a = load_broadcast(row, coordinates)
         v1, w1 = fma(a, x, v1), fma(a, y, w1)
-        a = spread(row, 2 * coordinates)
+        a = load_broadcast(row, 2 * coordinates)
         v2, w2 = fma(a, x, v2), fma(a, y, w2)
-        a = spread(row, 3 * coordinates)
+        a = load_broadcast(row, 3 * coordinates)
         v3, w3 = fma(a, x, v3), fma(a, y, w3)
     store_four(out, step, (v0, v1, v2, v3))
     store_four(advance(out, WIDTH), step, (w0, w1, w2, w3))
@@ -111,15 +111,20 @@ def add_to(place, offset, value):
 @inlined
 def weighted_tokens(tokens, others, scores):
     """Sum over the other tokens, one coordinate of them, weighted by `scores` (K, 8)."""
-    value = splat(0.0)
+    value = broadcast(0.0)
     for key in range(0, others * WIDTH, WIDTH):
         value = fma(load(tokens, key), load(scores, key), value)
     return value
 
 
 @inlined
-def add_four(left, right, count, spans, step, next_row, out):
-    """Add products of four rows of `left` and one of `right` over `count` blocks to `out`."""
+def add_four(left, right, count, steps, out):
+    """Add products of four rows of `left` and one of `right` over `count` blocks to `out`.
+
+    `steps` are the numbers from one block to the next on either side, from one row to the next,
+    and from one row of `out` to the next.
+    """
+    spans, step, next_row = steps
     v0, v1, v2, v3 = load_four(out, next_row)
     for _ in range(count):
         for k in range(0, step, WIDTH):
@@ -133,8 +138,9 @@ def add_four(left, right, count, spans, step, next_row, out):
 
 
 @inlined
-def add_four_by_four(left, right, count, spans, step, next_row, out):
+def add_four_by_four(left, right, count, steps, out):
     """The same with four rows of `right`: sixteen sums in registers."""
+    spans, step, next_row = steps
     v0, v1, v2, v3 = load_four(out, WIDTH)
     w0, w1, w2, w3 = load_four(advance(out, next_row), WIDTH)
     x0, x1, x2, x3 = load_four(advance(out, 2 * next_row), WIDTH)
@@ -158,25 +164,27 @@ def add_four_by_four(left, right, count, spans, step, next_row, out):
 
 
 @internal
-def add_moved(moved, rows, count, tokens, others, coordinates, sums):
+def add_moved(moved, tokens, count, sizes, sums):
     """Add sum of moved[a] x[c] over the other tokens of `count` blocks to `sums` (rows, r, 8).
 
-    `moved` is (count, rows, K, 8), `tokens` (count, r, K, 8).
+    `moved` is (count, rows, K, 8), `tokens` (count, r, K, 8); `sizes` are rows, K, r.
     """
+    rows, others, coordinates = sizes
     step, next_row = others * WIDTH, coordinates * WIDTH
     spans = rows * step, coordinates * step
+    steps = spans, step, next_row
     tiled, columns = rows - rows % 4, coordinates - coordinates % 4
     for a in range(0, tiled, 4):
         left, out = advance(moved, a * step), advance(sums, a * next_row)
         for c in range(0, columns, 4):
             right, place = advance(tokens, c * step), advance(out, c * WIDTH)
-            add_four_by_four(left, right, count, spans, step, next_row, place)
+            add_four_by_four(left, right, count, steps, place)
         for c in range(columns, coordinates):
             right, place = advance(tokens, c * step), advance(out, c * WIDTH)
-            add_four(left, right, count, spans, step, next_row, place)
+            add_four(left, right, count, steps, place)
     for a in range(tiled, rows):
         for c in range(coordinates):
-            value = splat(0.0)
+            value = broadcast(0.0)
             for i in range(count):
                 left = advance(moved, i * spans[0] + a * step)
                 right = advance(tokens, i * spans[1] + c * step)
@@ -189,5 +197,5 @@ def add_moved(moved, rows, count, tokens, others, coordinates, sums):
 def totals(sums, size, out):
     """Sum eight numbers each of `sums` (size, 8) into `out` (size,), and clear them."""
     for a in range(size):
-        put(out, a, total(load(sums, a * WIDTH)))
-        store(sums, a * WIDTH, splat(0.0))
+        store_scalar(out, a, reduce_add(load(sums, a * WIDTH)))
+        store(sums, a * WIDTH, broadcast(0.0))

@@ -2,7 +2,7 @@
 
 import math
 
-from motsim.vectors.addresses import advance, number, pointer, put
+from motsim.vectors.addresses import advance, load_scalar, pointer, store_scalar
 from motsim.vectors.lanes import internal
 
 
@@ -13,39 +13,40 @@ def multiply(left, rows, right, size, out):
         for k in range(size):
             value = 0.0
             for a in range(size):
-                value += number(left, i * size + a) * number(right, a * size + k)
-            put(out, i * size + k, value)
+                value += load_scalar(left, i * size + a) * load_scalar(right, a * size + k)
+            store_scalar(out, i * size + k, value)
 
 
 @internal
-def move(value, gradient, direction, size, parts, rate, normalized):
-    """One descent step of `size` numbers; `parts` of them are normalized one by one.
+def move(value, gradient, direction, sizes, rate, normalized):
+    """One descent step of some numbers, in parts that are normalized one by one: `sizes` of both.
 
     The product of gradient and direction is the square of the gradient's length in d dimensions.
     A zero gradient moves nothing.
     """
+    size, parts = sizes
     each = size // parts if normalized else size
     for first in range(0, size, each):
         scale = rate
         if normalized:
             square = 0.0
             for a in range(first, first + each):
-                square += number(gradient, a) * number(direction, a)
+                square += load_scalar(gradient, a) * load_scalar(direction, a)
             if square == 0.0:
                 continue
             scale = rate / math.sqrt(square)
         for a in range(first, first + each):
-            put(value, a, number(value, a) - scale * number(direction, a))
+            store_scalar(value, a, load_scalar(value, a) - scale * load_scalar(direction, a))
 
 
 @internal
-def update(parameters, gradient, metric, rule, work):
+def update(parameters, gradient, metric, rule, buffers):
     """Move every part that trains; experts and attention normalize one by one.
 
     Coordinates that are products with directions of Gram matrix G move along g G, a matrix of
     them along G g G (docs/theory.md §3).
     """
-    skewed, g, room = metric.shape[0] > 0, pointer(metric), pointer(work.direction)
+    skewed, g, room = metric.shape[0] > 0, pointer(metric), pointer(buffers.direction)
     rows, r = parameters.ffn.shape
     if rule.trains_ffn:
         by_ffn = direction = pointer(gradient.ffn)
@@ -53,7 +54,7 @@ def update(parameters, gradient, metric, rule, work):
             direction = room
             multiply(by_ffn, rows, g, r, room)
         value, experts = pointer(parameters.ffn), rows // rule.neurons
-        move(value, by_ffn, direction, rows * r, experts, rule.ffn_rate, rule.ffn_normalized)
+        move(value, by_ffn, direction, (rows * r, experts), rule.ffn_rate, rule.ffn_normalized)
     if rule.trains_attention:
         by_attention = direction = pointer(gradient.attention)
         matrices = parameters.attention.shape[0]
@@ -64,7 +65,7 @@ def update(parameters, gradient, metric, rule, work):
                 multiply(advance(by_attention, place), r, g, r, half)
                 multiply(g, r, half, r, advance(room, place))
         move(
-            pointer(parameters.attention), by_attention, direction, size, matrices,
+            pointer(parameters.attention), by_attention, direction, (size, matrices),
             rule.attention_rate, rule.attention_normalized,
         )  # fmt: skip
     if rule.gated and rule.trains_gate:
@@ -74,4 +75,4 @@ def update(parameters, gradient, metric, rule, work):
             direction = room
             multiply(by_gate, rows, g, r, room)
         value = pointer(parameters.gate)
-        move(value, by_gate, direction, rows * r, 1, rule.gate_rate, rule.gate_normalized)
+        move(value, by_gate, direction, (rows * r, 1), rule.gate_rate, rule.gate_normalized)

@@ -1,0 +1,84 @@
+"""The grammar of kernels: names that are retired, and at most six arguments."""
+
+import ast
+import re
+
+import pytest
+from interpreted.lines import is_kernel
+
+from motsim.vectors.compiling import PACKAGE, SOURCES
+
+MOST = 6
+FILES = [path for place in SOURCES for path in sorted(PACKAGE.glob(place))]
+#: Name that says too little -> what is said in its place. In kernels of mini-batches, `weights` are
+#: still the parameters.
+RETIRED = {
+    "splat": "broadcast", "total": "reduce_add", "where_greater": "select_greater",
+    "number": "load_scalar", "put": "store_scalar", "spread": "load_broadcast",
+    "Workspace": "Buffers", "Scratch": "BufferPtrs", "scratch": "buffers",
+}  # fmt: skip
+#: The same for names of arguments, in motsim/mixture/kernels.
+ARGUMENTS = {"work": "buffers or buffer_ptrs", "weights": "ffn, attention_probs or point_weights"}
+#: Kernels that take more, and how many: what is left to bundle. None may be added.
+MORE = {
+    "mixture/kernels/descent.py": {"differentiate": 7, "differentiate_part": 7, "take_steps": 9},
+    "mixture/kernels/frozen.py": {"pass_frozen": 7},
+    "mixture/kernels/passes.py": {"pass_groups": 7},
+    "mixture/kernels/three.py": {"pass_three": 7},
+    "minibatch/batches.py": {"pairs_loss": 7},
+    "minibatch/descent.py": {"descend": 9},
+    "minibatch/kernels.py": {"sum_outputs": 7, "by_activation": 8},
+    "minibatch/passes.py": {"backward": 7, "gather": 7, "backward_block": 8},
+    "minibatch/tiles.py": {
+        "multiply": 9, "in_tiles": 9, "four_rows_twice": 8, "one_row_twice": 7, "four_rows": 8,
+        "one_row": 7,
+    },
+    "minibatch/updates.py": {"move": 7},
+    "rehearsal/kernels.py": {"run_full": 7, "run_reduced": 9},
+}  # fmt: skip
+
+
+def kernels(text):
+    tree = ast.parse(text)
+    return [node for node in tree.body if isinstance(node, ast.FunctionDef) and is_kernel(node)]
+
+
+def with_more(text):
+    """Kernels of more than six arguments, and how many."""
+    counts = {node.name: len(node.args.args) for node in kernels(text)}
+    return {name: count for name, count in counts.items() if count > MOST}
+
+
+def retired(text, names):
+    """Arguments of kernels, and functions that they call, under a retired name."""
+    for node in kernels(text):
+        yield from (a.arg for a in node.args.args if a.arg in names)
+        for call in ast.walk(node):
+            if isinstance(call, ast.Call) and isinstance(call.func, ast.Name):
+                yield from (name for name in [call.func.id] if name in names)
+
+
+def name_of(path):
+    return path.relative_to(PACKAGE).as_posix()
+
+
+def test_kernels_take_at_most_six_arguments():
+    found = {name_of(path): with_more(path.read_text("utf-8")) for path in FILES}
+    assert {name: more for name, more in found.items() if more} == MORE
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_no_retired_name(path):
+    names = {**RETIRED, **(ARGUMENTS if "mixture/kernels" in name_of(path) else {})}
+    assert list(retired(path.read_text("utf-8"), names)) == []
+
+
+def test_what_breaks_the_grammar_is_seen():
+    """The controls."""
+    head = "@inlined\ndef of_seven(a, b, c, d, e, f, g): pass\n"
+    assert with_more(head) == {"of_seven": 7}
+    assert with_more(re.sub("@inlined\n", "", head)) == {}  # no kernel
+    assert with_more(head.replace(", g", "")) == {}
+    text = "@internal\ndef sums(work, out): put(out, 0, total(load(work, 0)))\n"
+    assert sorted(retired(text, {**RETIRED, **ARGUMENTS})) == ["put", "total", "work"]
+    assert list(retired("@internal\ndef sums(out): total = 0.0\n", RETIRED)) == []
