@@ -1,5 +1,6 @@
 """Settings of one training run on the mixture data, and what they stand for."""
 
+import math
 from dataclasses import replace
 from typing import Annotated, Any, Literal, Self
 
@@ -33,7 +34,11 @@ LATER = {
 
 def _whole(value: Any) -> Any:
     """1e12 is a whole number, too."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    if isinstance(value, float) and math.isfinite(value):
+        if not value.is_integer():
+            raise ValueError(f"must be a whole number; got {value}: use {round(value)}")
+        return int(value)
+    return value
 
 
 class Settings(KindSettings):
@@ -154,9 +159,9 @@ class Settings(KindSettings):
         mixture(self)
         model = build_model(self)
         schedule = stages(self)
+        check_dynamics(model, schedule)  # first: what a flow needs is less than routing offers
         for stage in schedule:
             check_routing(model, stage.routing)
-        check_dynamics(model, schedule)
         initial_std_ok = self.init_std > 0 and self.attention_scale >= 0
         if not initial_std_ok:
             raise ValueError(
@@ -179,7 +184,10 @@ class Settings(KindSettings):
             ("measures", self.measures, ()),
         ):
             if value != needed:
-                raise ValueError(f"new_samples needs {name} {needed!r}; got {value!r}")
+                raise ValueError(
+                    f"new_samples needs {name} {needed!r}; got {value!r}: use {needed!r}, or"
+                    " new_samples 0"
+                )
 
     @model_serializer(mode="wrap")
     def _without_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
