@@ -1,13 +1,16 @@
-"""Single transformer: T(eps) with its exponents, and the logarithm below a power."""
+"""Single transformer: T(eps), its local exponents, and the logarithm below a power."""
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
 
 from motsim.claims._outcomes import specialized
 from motsim.claims._rates import case_decision, curves
 from motsim.figures import style
+from motsim.rates import local_exponents
+from motsim.rates.local_picture import exponent_band, exponent_limits
 from motsim.results.tables import Tables
 
 __all__ = ["draw"]
@@ -20,6 +23,7 @@ LEFT = {
     "single-4-squared": ("squared, H = 4", 9, ":"),
     "single-16-squared": ("squared, H = 16", 0, ":"),
 }
+CUBIC = 4.0 / 3.0  # c of p = 1 - c / log(1/eps), docs/theory.md
 RIGHT = {"spread": ("γ in [1, 3]", 0), "one-amplitude": ("γ = 2", 1)}
 
 
@@ -44,7 +48,44 @@ def draw(tables: Tables) -> dict[str, Figure]:
     right.set_title("N = 2, H = 4, squared loss: level where logarithmic")
     style.legend(right, loc="upper left")
     figure.supxlabel("1/ε  (line: median of the seeds, band: all of them)", fontsize=8)
-    return {"rate-single": figure}
+    return {"rate-single": figure, "rate-single-local": _local(tables.main)}
+
+
+def _local(main: pd.DataFrame) -> Figure:
+    """Draw p(eps) of both losses, and beside it what is derived for one head."""
+    figure, axes = style.panels(2, height=2.6)
+    for ax, loss in zip(axes, ("logistic", "squared"), strict=True):
+        exponent_limits(ax)
+        for case, (label, color, _) in LEFT.items():
+            rows = specialized(main[main["case"] == case]) if case.endswith(loss) else main[:0]
+            if rows.empty:
+                continue
+            epsilons, hits, _ = curves(rows)
+            found = local_exponents(epsilons, hits)
+            words = label.removeprefix(f"{loss}, ").removesuffix(", cubic")
+            wide = 2.4 if words == "H = 4" else 1.2  # seen below another line
+            exponent_band(
+                ax, 1 / found.epsilons, found, color=style.PALETTE[color], label=words, lw=wide
+            )
+        ax.set_xscale("log")
+        ax.xaxis.set_major_locator(LogLocator(numticks=6))
+        ax.xaxis.set_minor_locator(NullLocator())
+        ax.set_ylim(-0.05, 1.75 if loss == "squared" else 1.3)
+        ax.set_title(f"{loss} loss, N = 4")
+    x = np.geomspace(1e3, 1e12, 60)
+    axes[0].plot(
+        x, 1 - CUBIC / np.log(x), "--", color="0.2", lw=1.0,
+        label="derived, one cubic head:\n1 − (4/3) / ln(1/ε); linear: 1",
+    )  # fmt: skip
+    axes[0].set_ylabel("local exponent p(ε)")
+    style.legend(axes[0], loc="lower right", fontsize=6.5)
+    style.legend(axes[1], loc="lower right", fontsize=6.5)
+    figure.supxlabel(
+        "1/ε  (p = d log T / d log(1/ε) over one decade; line: median of the runs, band: 95 % of"
+        " the median)",
+        fontsize=8,
+    )
+    return figure
 
 
 def band(rows: pd.DataFrame, ax: Axes, color: tuple[float, float, float], line: str) -> bool:

@@ -5,16 +5,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.integrate import LSODA
 from scipy.optimize import brentq
 from training_cases import SHORT, problem
 
 from motsim.experiments.mixture.run import Settings, prepare, run, stages
+from motsim.mixture import flow_path
 from motsim.mixture.flow import disagreement, integrate
 from motsim.mixture.model import Model, Routing
 from motsim.mixture.schedule import FROZEN, Descent, Solver, Stage
 from motsim.mixture.training import train
-from motsim.plans.loading import load_sweep
-from motsim.plans.plan import SweepError
 
 METHODS = ["LSODA", "BDF", "Radau"]
 DECADES = 10.0 ** -np.arange(1.0, 25.0)
@@ -177,6 +177,40 @@ def test_where_rounding_alone_moves_the_flow_ends(method):
     assert ends[1].time == pytest.approx(1e16, rel=1e-9)
 
 
+class Crawling(LSODA):
+    """Steps that come nowhere."""
+
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, max_step=1e-4, **options)
+
+
+class Failing(LSODA):
+    """Gives up late."""
+
+    def step(self):
+        message = super().step()
+        if self.t > 5.0:
+            self.status = "failed"
+        return message
+
+
+@pytest.mark.parametrize("broken", [Crawling, Failing])
+def test_where_lsoda_does_not_come_on_bdf_does(monkeypatch, broken):
+    monkeypatch.setitem(flow_path.METHODS, "LSODA", broken)
+    velocity, start = quadratic(1.0)
+    found = integrate(velocity, start, 1e12, DECADES[:14])
+    want = np.array([staircase(epsilon) for epsilon in DECADES[:14]])
+    assert np.abs(found.hitting_times / want - 1).max() < 1e-4
+    assert (found.status, found.cost.method) == ("reached", "BDF")
+    # Control: where nothing is left to turn to, the run ends there and says so.
+    monkeypatch.setitem(flow_path.METHODS, "BDF", broken)
+    if broken is Failing:
+        with pytest.raises(RuntimeError, match="BDF stopped at t = "):
+            integrate(velocity, start, 1e12, DECADES[:14])
+    else:
+        assert integrate(velocity, start, 1e12, DECADES[:14]).cost.ended_by_rounding
+
+
 @pytest.mark.parametrize("t_end", [0.0, -1.0, math.inf, math.nan])
 def test_an_end_that_is_not_positive_is_refused(t_end):
     with pytest.raises(ValueError, match="t_end must be finite and > 0; got"):
@@ -312,78 +346,3 @@ def test_descent_before_a_flow_counts_in_the_steps():
     np.testing.assert_array_equal(trace.snapshots[50].ffn, plain.parameters.ffn)
     assert (np.diff(trace.trace_steps) > 0).all()
     assert len(trace.trace_steps) == len(trace.trace_losses)
-
-
-# --- what is refused ------------------------------------------------------------------------------
-
-FLOW = {"preset": "cubic", "dynamics": "flow"}
-REFUSED = {
-    r"dynamics 'flow' of stage 'converge' needs optimizer 'gd'; got 'normalized_gd' for ffn: use":
-        {"converge_optimizer": "normalized_gd"},
-    r"'converge' needs routing 'expected'; got 'sampled': use 'expected', or dynamics 'descent'":
-        {"routing": "sampled"},
-    r"'converge' needs 0 < steps <= 1e16; got 0": {"converge_steps": 0},
-    r"needs 0 < steps <= 1e16; got 100000000000000000": {"converge_steps": 10**17},
-    r"needs a part with a step size > 0; all are 0": {"converge_rate": 0.0, "gate_rate": 0.0},
-    r"flow_rtol must be between 1e-13 and 0.01; got 0.5": {"flow_rtol": 0.5},
-    r"flow_atol must be > 0 and <= 0.01; got 0.0": {"flow_atol": 0.0},
-    r"flow_method": {"flow_method": "RK45"},
-    r"'descent' or 'flow'": {"dynamics": "adam"},
-    r"converge_steps": {"converge_steps": 1.5},
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("message", REFUSED)
-def test_what_a_flow_cannot_do_is_refused(message):
-    with pytest.raises(ValueError, match=message):
-        Settings(**{**FLOW, **REFUSED[message]})
-
-
-def test_only_the_last_stage_flows():
-    model, points, start = problem()
-    schedule = [replace(SHORT[1], dynamics="flow"), SHORT[2]]
-    with pytest.raises(ValueError, match="possible in the last stage only: 'converge'"):
-        train(model, points, schedule, start)
-    with pytest.raises(ValueError, match="dynamics must be one of descent, flow; got 'euler'"):
-        replace(SHORT[1], dynamics="euler")
-
-
-@pytest.mark.parametrize("options", [{}, {"routing": "sampled", "preset": "single"}])
-def test_what_a_flow_can_do_is_not_refused(options):
-    """Routing means nothing without a gate, normalized descent nothing before the last stage."""
-    settings = Settings(**{**FLOW, **options})
-    assert stages(settings)[-1].dynamics == "flow"
-    assert stages(settings)[-1].solver == Solver()
-
-
-# --- settings -------------------------------------------------------------------------------------
-
-
-def test_steps_of_a_flow_may_be_written_as_a_power_of_ten():
-    assert Settings(**FLOW, converge_steps=1e16).converge_steps == 10**16
-    assert stages(Settings(**FLOW, converge_steps=1e12))[-1].steps == 10**12
-
-
-def test_defaults_are_left_out_of_keys():
-    """Runs that were stored before there were flows have the settings that they had."""
-    later = {"dynamics", "flow_method", "flow_rtol", "flow_atol"}
-    assert not later & Settings().model_dump().keys()
-    assert Settings(**FLOW).model_dump().keys() & later == {"dynamics"}
-    again = Settings(**Settings(**FLOW, flow_rtol=1e-8).model_dump())
-    assert again == Settings(**FLOW, flow_rtol=1e-8)
-
-
-def test_a_sweep_file_can_say_flow(tmp_path):
-    path = tmp_path / "deep.toml"
-    path.write_text(
-        'title = "deep"\nkind = "mixture"\nseeds = 2\n[fixed]\npreset = "cubic"\n'
-        '[case.descent]\n[case.flow]\ndynamics = "flow"\nconverge_steps = 1e16\n'
-    )
-    descent, _, flow, _ = load_sweep(str(path)).cells()
-    assert flow.settings.converge_steps == 10**16
-    assert stages(flow.settings)[-1].dynamics == "flow"
-    assert flow.key != descent.key
-    assert flow.cost < 3600  # not that of as many steps
-    path.write_text(path.read_text() + 'routing = "sampled"\n')
-    with pytest.raises(SweepError, match="'converge' needs routing 'expected'; got 'sampled'"):
-        load_sweep(str(path)).cells()

@@ -60,7 +60,8 @@ def integrate(
         If the solver gives up.
     """
     if not (np.isfinite(t_end) and t_end > 0):
-        raise ValueError(f"t_end must be finite and > 0; got {t_end}")
+        near = "1e16" if t_end == np.inf else "1"
+        raise ValueError(f"t_end must be finite and > 0; got {t_end}: use {near}, or any other")
     path = Path(velocity, jacobian, np.asarray(rates, dtype=float), solver or Solver())
     with one_thread():  # the solver's matrices are small: more threads take up to 20 times as long
         return path.follow(np.array(start, dtype=float), t_end, np.asarray(targets, float), keep)

@@ -78,9 +78,13 @@ class Solver:
     def __post_init__(self) -> None:
         check_choice("flow_method", self.method, ("LSODA", "BDF", "Radau"))
         if not 1e-13 <= self.rtol <= 0.01:
-            raise ValueError(f"flow_rtol must be between 1e-13 and 0.01; got {self.rtol}")
-        if not 0 < self.atol <= 0.01:
-            raise ValueError(f"flow_atol must be > 0 and <= 0.01; got {self.atol}")
+            near = "0.01" if self.rtol > 0.01 else "1e-13" if self.rtol < 1e-13 else "1e-06"
+            raise ValueError(
+                f"flow_rtol must be between 1e-13 and 0.01; got {self.rtol}: use {near}"
+            )
+        if not 0 < self.atol <= 0.01:  # there is no smallest number > 0: the default
+            near = "0.01" if self.atol > 0.01 else "3e-14"
+            raise ValueError(f"flow_atol must be > 0 and <= 0.01; got {self.atol}: use {near}")
 
 
 @dataclass(frozen=True)
@@ -123,11 +127,12 @@ class Stage:
 
 
 def check_dynamics(model: Model, stages: Sequence[Stage]) -> None:
-    """ValueError if a stage cannot run as a gradient flow but is to."""
+    """ValueError if a stage cannot run as a gradient flow but is to; it names what could."""
     for place, stage in enumerate(stages):
         if stage.dynamics != "flow":
             continue
         front = f"dynamics 'flow' of stage {stage.name!r}"
+        other = "or dynamics 'descent'"
         parts = {"ffn": stage.ffn}
         if model.num_attentions:
             parts["attention"] = stage.attention
@@ -137,16 +142,27 @@ def check_dynamics(model: Model, stages: Sequence[Stage]) -> None:
             if part.trains and part.optimizer != "gd":
                 raise ValueError(
                     f"{front} needs optimizer 'gd'; got {part.optimizer!r} for {name}: use 'gd',"
-                    " or dynamics 'descent'"
+                    f" {other}"
                 )
         if not any(part.trains for part in parts.values()):
-            raise ValueError(f"{front} needs a part with a step size > 0; all are 0")
+            raise ValueError(
+                f"{front} needs a step size > 0; got 0 for {', '.join(parts)}: use one > 0 for"
+                f" ffn, {other}"
+            )
+        if model.gated and model.top_k > 1:  # has no expected routing
+            raise ValueError(
+                f"{front} needs top_k 1; got {model.top_k}: use 1, {other} with routing 'sampled'"
+            )
         if model.gated and stage.routing.mode != "expected":
             raise ValueError(
-                f"{front} needs routing 'expected'; got {stage.routing.mode!r}: use 'expected', or"
-                " dynamics 'descent'"
+                f"{front} needs routing 'expected'; got {stage.routing.mode!r}: use 'expected',"
+                f" {other}"
             )
         if not 0 < stage.steps <= LONGEST_FLOW:
-            raise ValueError(f"{front} needs 0 < steps <= 1e16; got {stage.steps}")
+            near = "1" if stage.steps <= 0 else f"{LONGEST_FLOW:.0e}"
+            raise ValueError(f"{front} needs 0 < steps <= 1e16; got {stage.steps}: use {near}")
         if place < len(stages) - 1:
-            raise ValueError(f"{front} is possible in the last stage only: {stages[-1].name!r}")
+            raise ValueError(
+                f"{front} needs the last stage; got stage {place + 1} of {len(stages)}: use"
+                f" {stages[-1].name!r}, {other}"
+            )

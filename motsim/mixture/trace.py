@@ -36,6 +36,7 @@ class StageBounds:
 class FlowCost:
     """How a gradient flow was integrated, and what it took.
 
+    `method` is the last one: where LSODA crawls or gives up, BDF goes on.
     `evaluations` of the gradient hold those of Jacobians by differences and those that look for
     times; `starts` counts how often the solver began, with another tolerance each time.
     `ended_by_rounding`: before its time was up, where the velocity was rounding alone.

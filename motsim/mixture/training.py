@@ -85,9 +85,9 @@ def train(
     targets = np.asarray(epsilons, dtype=float)
     if not (np.isfinite(targets).all() and (targets > 0).all()):
         raise ValueError(f"epsilons must be finite and > 0; got {list(epsilons)}")
+    check_dynamics(model, stages)  # first: what a flow needs is less than what routing offers
     for stage in stages:
         check_routing(model, stage.routing)
-    check_dynamics(model, stages)
     problem = Problem.of(model, points, stages, start, loss=loss, use_mirror=use_mirror)
     rng = generator(seed, "routing")
     record = Record(targets, snapshot_steps, trace_points)

@@ -1,6 +1,7 @@
 """What is checked of the settings in a sweep file or a call; each refusal is one line."""
 
 import math
+import re
 import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from motsim.checks import nearest
+from motsim.checks import did_you_mean, nearest
 from motsim.experiments.protocol import Kind
 from motsim.experiments.sizes import check_size
 from motsim.plans.file import SweepError
@@ -76,9 +77,16 @@ def complete_settings(
         where = ".".join(str(part) for part in first["loc"])
         message = first["msg"].removeprefix("Value error, ")
         value = f"{where} = {reprlib.repr(first['input'])}: " if where else ""
-        raise SweepError(f"{path}: {value}{message}") from error
+        raise SweepError(f"{path}: {value}{message}{_choice_hint(first)}") from error
     except (ValueError, TypeError, ArithmeticError) as error:
         raise SweepError(f"{path}: {error}") from error
+
+
+def _choice_hint(error: Any) -> str:
+    """Return the nearest choice where a setting is one of several words."""
+    if error["type"] != "literal_error":
+        return ""
+    return did_you_mean(error["input"], re.findall(r"'([^']*)'", error["ctx"]["expected"]))
 
 
 def read_case(

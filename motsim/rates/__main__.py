@@ -43,6 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = options.parse_args(argv)
     if not arguments.files:
         options.error("FILE is missing; it stands before options that take several values")
+    if arguments.local and arguments.plot is None:
+        options.error("--local says what --plot draws; got no --plot: add --plot local.png")
     if arguments.plot is not None:
         from motsim.rates.picture import SUFFIXES
 
@@ -73,7 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             with printed():
                 _print(found, arguments.at)
         if arguments.plot is not None:
-            found.plot(arguments.plot)
+            found.plot(arguments.plot, local=arguments.local)
             print(one_line(f"picture: {arguments.plot}"), file=sys.stderr)
     except ReadingError as error:
         print(one_line(spoken(f"{PROGRAM}: {error}")), file=sys.stderr)
@@ -126,6 +128,10 @@ def parser() -> CommandParser:
     )  # fmt: skip
     add("--at", nargs="+", type=_eps, default=[], metavar="EPS", help="print T(EPS) of every run")
     add("--plot", type=Path, metavar="FILE", help="picture: .png, .pdf or .svg")
+    add(
+        "--local", action="store_true",
+        help="--plot draws local exponents d log T / d log(1/eps): 1 is 1/eps, 0 a logarithm",
+    )  # fmt: skip
     add("--json", action="store_true", help="print JSON")
     return options
 

@@ -56,11 +56,15 @@ class Rates(Mapping[str, Rate]):
         tables = {name: found.steps_to(epsilons) for name, found in self._rates.items()}
         return pd.concat(tables, names=["group", "run"])
 
-    def plot(self, path: str | Path | None = None) -> Figure:
-        """Draw T(eps) of each group with its fits, a panel each; save it if a path is given."""
+    def plot(self, path: str | Path | None = None, *, local: bool = False) -> Figure:
+        """Draw T(eps) of each group with its fits, a panel each; save it if a path is given.
+
+        `local`: draw the local exponents of all groups in one panel instead.
+        """
+        from motsim.rates.local_picture import draw_local
         from motsim.rates.picture import draw_groups
 
-        return draw_groups(list(self._rates.values()), path)
+        return (draw_local if local else draw_groups)(list(self._rates.values()), path)
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain values, for JSON."""

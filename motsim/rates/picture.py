@@ -47,7 +47,7 @@ def draw(rate: Rate, path: str | Path | None = None) -> Figure:
     ValueError
         If the path does not end in .png, .pdf or .svg.
     """
-    with _figure((7.0, 2.9), path) as figure:
+    with picture_figure((7.0, 2.9), path) as figure:
         left, right = figure.subplots(1, 2)
         _hitting_times(left, rate)
         _losses(right, rate)
@@ -66,7 +66,7 @@ def draw_groups(rates: Sequence[Rate], path: str | Path | None = None) -> Figure
     shown = rates[:MOST_PANELS]
     columns = min(2 if len(shown) <= FEW_PANELS else 3, len(shown))
     rows = -(-len(shown) // columns)
-    with _figure((7.0, 0.3 + 2.1 * rows), path) as figure:
+    with picture_figure((7.0, 0.3 + 2.1 * rows), path) as figure:
         panels = figure.subplots(rows, columns, squeeze=False)
         for at, (panel, rate) in enumerate(zip(panels.flat, shown, strict=False)):
             _hitting_times(panel, rate)
@@ -107,7 +107,7 @@ def _common_legend(figure: Figure, panels: Sequence[Axes]) -> None:
 
 
 @contextmanager
-def _figure(size: tuple[float, float], path: str | Path | None) -> Iterator[Figure]:
+def picture_figure(size: tuple[float, float], path: str | Path | None) -> Iterator[Figure]:
     """Give a figure to draw into; save it afterwards where a path is given."""
     if path is not None and Path(path).suffix.lower() not in SUFFIXES:
         raise ReadingError(f"a picture must end in {', '.join(SUFFIXES)}; got {str(path)!r}")

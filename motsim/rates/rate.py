@@ -20,6 +20,8 @@ from motsim.rates.words import COLUMNS, answer, data_line, law_rows
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from motsim.rates.local import LocalExponents
+
 __all__ = ["Rate", "html", "plain"]
 
 ALIASES = {"1/eps": "inverse"}
@@ -146,11 +148,21 @@ class Rate:
             )
         return pd.concat(parts, ignore_index=True)
 
-    def plot(self, path: str | Path | None = None) -> Figure:
-        """Draw T(eps) with fits and regimes, and loss against steps; save it if a path is given."""
+    def local(self, decades: float = 1.0) -> LocalExponents:
+        """Return the local exponents p(eps) of every run, over ranges of so many decades."""
+        from motsim.rates.local_picture import exponents_of
+
+        return exponents_of(self, decades)
+
+    def plot(self, path: str | Path | None = None, *, local: bool = False) -> Figure:
+        """Draw T(eps) with fits and regimes, and loss against steps; save it if a path is given.
+
+        `local`: draw the local exponents d log T / d log(1/eps) instead.
+        """
+        from motsim.rates.local_picture import draw_local
         from motsim.rates.picture import draw
 
-        return draw(self, path)
+        return draw_local([self], path) if local else draw(self, path)
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything that is printed as plain values, for JSON; None where not finite."""

@@ -7,7 +7,17 @@ import pytest
 
 from motsim.claims._plateau import predicted_plateau
 from motsim.claims._rates import depth_finding
-from motsim.claims.last_stage import judge, plateau_finding, plateaus, total_steps
+from motsim.claims.last_stage import (
+    judge,
+    kappa_plateau,
+    plateau_finding,
+    plateaus,
+    since_converging,
+    total_steps,
+)
+from motsim.experiments.mixture.run import build_model, epsilon_grid, prepare, stages
+from motsim.mixture.schedule import Descent
+from motsim.mixture.training import train
 from motsim.plans.loading import load_sweep
 
 STOP = ["linear-aligned-20", "linear-aligned-200", "linear-together", "cubic-aligned", "cubic-none"]
@@ -87,3 +97,55 @@ def test_costs_count_all_steps_and_say_where_it_is_never(run_sweep):
     swap = {"linear-untrained": "linear-aligned-200", "linear-aligned-200": "linear-untrained"}
     exchanged = replace(tables, main=main.assign(case=main["case"].replace(swap)))
     assert verdicts(judge(exchanged))["cost"] == "fails"
+
+
+def test_attention_near_the_identity_stops_where_the_least_distractor_says(run_sweep):
+    main = run_sweep("last-stage").main
+    ends = main[main["case"] == "linear-kappa-8"].groupby("run")["final_loss"].first()
+    derived = kappa_plateau(case_settings("linear-kappa-8"))
+    np.testing.assert_allclose(ends, derived, rtol=0.01)
+    # Controls: of another kappa, and of nodes that lie elsewhere.
+    for changes in ({"attention_scale": 8.1}, {"num_nodes": 5}):
+        other = kappa_plateau(case_settings("linear-kappa-8", **changes))
+        assert not 0.8 < other / derived < 1.25
+    assert kappa_plateau(case_settings("linear-kappa-32")) < 1e-20
+
+
+def test_stages_in_turns_go_on_below_the_plateau_of_one_and_are_no_logarithm(run_sweep):
+    """Rounds count from the first stage III on; the control is one round."""
+    tables = run_sweep("last-stage")
+    rows = tables.main[tables.main["case"] == "linear-alternating"]
+    counted = since_converging(tables, "linear-alternating", rows)
+    assert (counted["stage_step"] <= rows["step"]).all()
+    assert (counted["stage_step"] > rows["stage_step"]).any()
+    assert np.isfinite(rows.loc[rows["epsilon"] < 1e-14, "step"].where(lambda s: s >= 0)).all()
+    one = tables.main[tables.main["case"] == "linear-aligned-200"]
+    assert (one.loc[one["epsilon"] < 1e-14, "step"] < 0).all()
+    assert since_converging(tables, "linear-aligned-200", one) is one
+
+
+def test_a_step_size_that_decays_is_another_clock():
+    """At rate / (1 + t / slower) steps T become slower (exp(T / slower) - 1): a power, as deep."""
+    settings = case_settings("linear-untrained").model_copy(update={"seed": 520000})
+    points, start = prepare(settings)
+    *before, last = stages(settings)
+    slower, piece = 300.0, 10
+    pieces = [
+        replace(last, steps=piece, ffn=Descent(last.ffn.rate / (1.0 + (t + piece / 2) / slower)))
+        for t in range(0, 1200, piece)
+    ]
+    plain, decaying = (
+        train(
+            build_model(settings), points, [*before, *end], start,
+            epsilons=epsilon_grid(settings), seed=settings.seed,
+        )
+        for end in ([last], pieces)
+    )  # fmt: skip
+    assert decaying.status == plain.status == "reached"
+    began = sum(stage.steps for stage in before)
+    deep = plain.epsilons < 1e-9
+    taken, slowed = (trace.hitting_steps[deep] - began for trace in (plain, decaying))
+    np.testing.assert_allclose(slowed, slower * np.expm1(taken / slower), rtol=0.02)
+    # Controls: no other clock, and one that decays later.
+    assert slowed[-1] > 1.5 * taken[-1]
+    assert abs(slowed[-1] / (400.0 * np.expm1(taken[-1] / 400.0)) - 1.0) > 0.1

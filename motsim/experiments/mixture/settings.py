@@ -1,5 +1,6 @@
 """Settings of one training run on the mixture data, and what they stand for."""
 
+import math
 from dataclasses import replace
 from typing import Annotated, Any, Literal, Self
 
@@ -27,13 +28,17 @@ Pair = Annotated[tuple[float, float], Strict(False)]
 LATER = {
     "dynamics": "descent", "flow_method": "LSODA", "flow_rtol": 1e-6, "flow_atol": 3e-14,
     "routing_sharing": "none", "sample_closed": "none", "class_exponent": 0.0, "label_flip": 0.0,
-    "new_samples": 0, "momentum": 0.9, "class_correlation": 0.0,
+    "new_samples": 0, "momentum": 0.9, "class_correlation": 0.0, "rounds": 1,
 }  # fmt: skip
 
 
 def _whole(value: Any) -> Any:
     """1e12 is a whole number, too."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    if isinstance(value, float) and math.isfinite(value):
+        if not value.is_integer():
+            raise ValueError(f"must be a whole number; got {value}: use {round(value)}")
+        return int(value)
+    return value
 
 
 class Settings(KindSettings):
@@ -80,6 +85,9 @@ class Settings(KindSettings):
     align_steps: int = Field(ge=0)
     align_rate: float
     converge_steps: Annotated[int, BeforeValidator(_whole)] = Field(ge=0)
+    rounds: int = Field(
+        1, ge=1, le=20, description="of the last two of three stages; align_steps double in each"
+    )
     total_steps: int = Field(0, ge=0, description="> 0: converge_steps is what the others leave")
     converge_rate: float
     converge_optimizer: Literal["gd", "normalized_gd", "momentum", "adam"] = Field(
@@ -124,6 +132,11 @@ class Settings(KindSettings):
                 "total_steps must be 0 or >= specialize_steps + align_steps ="
                 f" {self.specialize_steps + self.align_steps}; got {self.total_steps}"
             )
+        if self.rounds > 1 and (self.schedule != "three_stage" or self.total_steps):
+            raise ValueError(
+                f"rounds {self.rounds} need schedule 'three_stage' and total_steps 0; got"
+                f" {self.schedule!r} and {self.total_steps}"
+            )
         for name in ("specialize_rate", "align_rate", "converge_rate", "gate_rate"):
             value = getattr(self, name)
             if value is not None and value < 0:
@@ -154,9 +167,9 @@ class Settings(KindSettings):
         mixture(self)
         model = build_model(self)
         schedule = stages(self)
+        check_dynamics(model, schedule)  # first: what a flow needs is less than routing offers
         for stage in schedule:
             check_routing(model, stage.routing)
-        check_dynamics(model, schedule)
         initial_std_ok = self.init_std > 0 and self.attention_scale >= 0
         if not initial_std_ok:
             raise ValueError(
@@ -179,7 +192,10 @@ class Settings(KindSettings):
             ("measures", self.measures, ()),
         ):
             if value != needed:
-                raise ValueError(f"new_samples needs {name} {needed!r}; got {value!r}")
+                raise ValueError(
+                    f"new_samples needs {name} {needed!r}; got {value!r}: use {needed!r}, or"
+                    " new_samples 0"
+                )
 
     @model_serializer(mode="wrap")
     def _without_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -201,7 +217,8 @@ def build_model(settings: Settings) -> Model:
 def stages(settings: Settings) -> list[Stage]:
     """Return the schedule as a list of stages.
 
-    `three_stage`: FFN, then attention, then FFN (docs/theory.md §3). `two_stage`: FFN, then FFN
+    `three_stage`: FFN, then attention, then FFN (docs/theory.md §3); with more `rounds`, attention
+    for twice as long as before and FFN again, and so on. `two_stage`: FFN, then FFN
     and attention together for the steps of the other two. `end_to_end`: all from the first step.
     """
     s = settings
@@ -231,6 +248,9 @@ def stages(settings: Settings) -> list[Stage]:
         "end_to_end": [Stage("joint", total, late, joint, gate, last)],
     }
     found = schedules[s.schedule]
+    for k in range(1, s.rounds):  # the gate has chosen by then: routing stays that of stage III
+        found.append(replace(found[1], steps=2**k * s.align_steps, routing=last))
+        found.append(found[2])
     if s.dynamics == "flow":
         solver = Solver(s.flow_method, s.flow_rtol, s.flow_atol)
         found[-1] = replace(found[-1], dynamics="flow", solver=solver)
