@@ -97,7 +97,7 @@ def test_no_color_in_a_pipe_or_where_none_is_wanted(monkeypatch, stream, variabl
 def test_words_of_strangers_have_no_color(monkeypatch):
     """The codes of verdicts go past the escaping of what is printed; those of names do not."""
     bad = [dataclasses.replace(FINDINGS[0], case="a\x1b[31m", measured="\x1b[8m1")]
-    monkeypatch.setattr("test_widths.FINDINGS", bad)
+    monkeypatch.setitem(globals(), "FINDINGS", bad)
     text = printed(monkeypatch, Terminal(), 120)
     assert r"a\x1b[31m" in text
     assert set(CODES.findall(text)) == {"\x1b[0m", "\x1b[32m", "\x1b[33m"}
