@@ -8,7 +8,7 @@ from matplotlib.backend_bases import RendererBase
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
-from matplotlib.ticker import LogLocator
+from matplotlib.ticker import FixedLocator, LogFormatter, LogLocator
 
 __all__ = ["narrowed", "settle", "thinned"]
 
@@ -42,11 +42,12 @@ def _again(legend: Legend, columns: int) -> Legend:
 
 
 def thinned(figure: Figure, renderer: RendererBase) -> None:
-    """Give logarithmic axes fewer ticks where the words of these touch."""
+    """Give axes fewer ticks where the words of these touch: of decades, or each second one."""
     for ax in figure.axes:
         for axis, side in ((ax.xaxis, 0), (ax.yaxis, 1)):
-            locator = axis.get_major_locator()
-            if not isinstance(locator, LogLocator):
+            locator, words = axis.get_major_locator(), axis.get_major_formatter()
+            own = isinstance(locator, FixedLocator) and isinstance(words, LogFormatter)
+            if not own and not isinstance(locator, LogLocator):
                 continue
             for count in range(8, 2, -1):
                 low, high = sorted(axis.get_view_interval())
@@ -59,7 +60,10 @@ def thinned(figure: Figure, renderer: RendererBase) -> None:
                 gap = APART * figure.dpi / 72
                 if all(b[0] - a[1] >= gap for a, b in itertools.pairwise(boxes)):
                     break
-                locator.set_params(numticks=count)
+                if isinstance(locator, LogLocator):
+                    locator.set_params(numticks=count)
+                else:
+                    axis.set_ticks(axis.get_ticklocs()[::2])
 
 
 def settle(figure: Figure, renderer: RendererBase) -> None:

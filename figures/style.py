@@ -69,7 +69,7 @@ def panels(
     wide = width or (COLUMN if columns == 1 else PAGE)
     count = rows * columns
     if page := venue.wide():
-        wide = page.column if columns == 1 else page.page
+        wide = page.column if columns == 1 and wide <= COLUMN else page.page
         columns, rows = venue.narrowest(columns, rows, wide)
     figure, grid = plt.subplots(
         rows, columns, figsize=(wide, height * rows), squeeze=False, layout="constrained"

@@ -6,6 +6,7 @@ their geometric mean with Student's interval of the logarithms; where a run has 
 target, the median with order statistics, of what is known of that run (its budget).
 """
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -86,7 +87,7 @@ class DeclaredClaim:
             for criterion in () if mine.skip else mine.criteria():
                 if criterion == "ratio" and mine.ratio and mine.ratio.to == case:
                     continue
-                there = [f"{k} {_said(v)}" for k, v in point.items() if not pd.isna(v)]
+                there = [f"{k} {_said(v)}" for k, v in point.items() if not _missing(v)]
                 name = ", ".join([case] * bool(case) + there)
                 name = (name or "all") if single else f"{name or 'all'}: {criterion}"
                 try:
@@ -132,6 +133,11 @@ class DeclaredClaim:
             verdict = compared(interval, bound)
             found = Finding(name, said, f"{interval:.3g}", verdict, front + words, interval)
         return replace(found, expected=Verdict(mine.expects(criterion)))
+
+
+def _missing(value: Any) -> bool:
+    """Whether a case has no such axis."""
+    return isinstance(value, float) and math.isnan(value)
 
 
 def _said(value: Any) -> str:

@@ -59,14 +59,15 @@ def _legends(figure, renderer):
         if legend is None:
             continue
         frame, box = ax.bbox, legend.get_window_extent(renderer)
+        own = legend.get_bbox_to_anchor() is ax.bbox
+        if own and (box.width > frame.width or box.height > frame.height):
+            yield f"a legend is larger than its axis ({legend.get_texts()[0].get_text()!r}, ...)"
+            continue
         inside = Bbox.intersection(frame, box)
         held = _held(ax)
         if inside is None or not len(held) or inside.width * inside.height < 0.5 * _area(box):
             continue
         covered = _covered(box, held)
-        if box.width > frame.width or box.height > frame.height:
-            yield f"a legend is larger than its axis ({legend.get_texts()[0].get_text()!r}, ...)"
-            continue
         places = [
             Bbox.from_bounds(x, y, box.width, box.height)
             for x in np.linspace(frame.x0, frame.x1 - box.width, 3)
