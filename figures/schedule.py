@@ -33,7 +33,7 @@ def heat(runs: pd.DataFrame, case: str, title: str, ax: Axes) -> None:
     image = ax.imshow(wide, cmap="cividis_r", vmin=-12, vmax=0, aspect="auto", origin="lower")
     for (row, column), value in np.ndenumerate(wide.to_numpy()):
         light = value < -5
-        ax.text(column, row, f"{value:.0f}", ha="center", va="center", fontsize=6.5,
+        ax.text(column, row, f"{round(value)}", ha="center", va="center", fontsize=6.5,
                 color="black" if light else "white")  # fmt: skip
     ax.set_xticks(range(wide.shape[1]), [f"{t:.0f}" for t in wide.columns])
     ax.set_yticks(range(wide.shape[0]), [f"{t:.0f}" for t in wide.index])

@@ -45,6 +45,7 @@ VENUES = {
     "iclr": Width(5.5, 5.5),
 }
 LEAST, MOST = 1.5, 20.0  # inches
+SAFE = 0.98  # of the width: letters are wider at the resolution of some screens
 ROOM = 1.12  # of an axis, for words on top of it or below
 EDGE, INSETS = 0.005, 7  # inches that may be cut; how often more room is made
 MOST_INSET = 0.12  # of the width
@@ -151,7 +152,7 @@ def fit(figure: Figure, renderer: RendererBase) -> None:
             narrowed(inside, float(ax.bbox.width), renderer)
     for text in (getattr(figure, "_supxlabel", None), getattr(figure, "_suptitle", None)):
         if text is not None:
-            _break(text, whole, renderer)
+            _break(text, SAFE * whole, renderer)
     _narrow(figure, renderer, ROOM)
     for ax in figure.axes:
         _break(ax.yaxis.label, float(ax.bbox.height) * 1.05, renderer, upright=True)
@@ -170,7 +171,11 @@ def _break(text: Text, room: float, renderer: RendererBase, *, upright: bool = F
         box = text.get_window_extent(renderer)
         if (box.height if upright else box.width) <= room:
             return
-        lines = textwrap.wrap(words, length, break_long_words=False, break_on_hyphens=False)
+        lines = [
+            line
+            for part in words.split("\n")
+            for line in textwrap.wrap(part, length, break_long_words=False, break_on_hyphens=False)
+        ]
         if any(line.count("$") % 2 for line in lines):  # not within a formula
             continue
         text.set_text("\n".join(lines))

@@ -119,7 +119,8 @@ def test_a_column_is_as_wide_as_the_style_of_the_venue_sets_it():
 
 
 def test_fewer_panels_in_a_row_where_it_is_narrow_and_never_in_a_grid():
-    assert venue.narrowest(3, 1, 3.25) == (2, 2)
+    assert venue.narrowest(3, 1, 3.25) == (1, 3)
+    assert venue.narrowest(3, 1, 5.5) == (2, 2)
     assert venue.narrowest(3, 1, 6.75) == (3, 1)
     assert venue.narrowest(3, 2, 3.25) == (3, 2)
 
