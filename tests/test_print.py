@@ -56,6 +56,7 @@ def test_text_that_is_too_wide_is_broken_and_keeps_its_size(word):
         figure = sketch()
         size = figure._supxlabel.get_fontsize()
         laid_out(figure)
+        figure.set_dpi(rcParams["savefig.dpi"])  # letters are as wide as they are saved
         whole = figure.get_tightbbox()
     assert whole.x0 >= -0.02
     assert whole.x1 <= figure.get_figwidth() + 0.02
