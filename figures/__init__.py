@@ -29,7 +29,17 @@ if TYPE_CHECKING:
 __all__ = ["ANY", "check", "draw", "drawn", "figure_module", "figure_names", "laid_out"]
 
 ANY = "any-sweep"  # of sweeps without a figure of their own
-NOT_FIGURES = {"animation", "any_sweep", "caption", "dark", "inline", "style", "venue", "__main__"}
+NOT_FIGURES = {
+    "animation",
+    "any_sweep",
+    "caption",
+    "dark",
+    "inline",
+    "legends",
+    "style",
+    "venue",
+    "__main__",
+}
 #: Format -> what its metadata must leave out, so that the same tables give the same bytes.
 FORMATS: dict[str, dict[str, Any]] = {
     "pdf": {"CreationDate": None},
@@ -123,6 +133,7 @@ def laid_out(figure: "Figure") -> "Bbox | None":
     from matplotlib.transforms import Bbox
 
     from motsim.figures import venue
+    from motsim.figures.legends import settle, thinned
 
     usual, dpi = figure.dpi, mpl.rcParams["savefig.dpi"]
     figure.dpi = usual if dpi == "figure" else dpi
@@ -131,6 +142,9 @@ def laid_out(figure: "Figure") -> "Bbox | None":
         if venue.wide():
             venue.fit(figure, FigureCanvasAgg(figure).get_renderer())
             venue.within(figure, engine)
+            renderer = FigureCanvasAgg(figure).get_renderer()
+            thinned(figure, renderer)
+            settle(figure, renderer)
         figure.set_layout_engine(None)
     frame = None
     if mpl.rcParams["savefig.bbox"] == "tight":

@@ -40,7 +40,7 @@ def draw(tables: Tables) -> dict[str, Figure]:
     floors(tables, right)
     figure.supxlabel(
         "N = 4, M = 16, cubic experts; markers: runs that specialize"
-        " (left: with one expert a class)\nlines: derived here, nothing fitted",
+        " (first: with one expert a class)\nlines: derived here, nothing fitted",
         fontsize=7.5,
     )  # fmt: skip
     return {"approximation-error": figure}

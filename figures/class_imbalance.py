@@ -37,7 +37,7 @@ def draw(tables: Tables) -> dict[str, Figure]:
     _steps(tables, axes[2])
     figure.supxlabel(
         "N = 4 classes of probability $p \\propto n^{-a}$, cubic experts; markers: measured, exact"
-        " 95 % intervals (right: runs)\nsolid lines: derived, nothing fitted; dotted lines: if"
+        " 95 % intervals (last: runs)\nsolid lines: derived, nothing fitted; dotted lines: if"
         " experts took classes in proportion to p",
         fontsize=7.5,
     )

@@ -37,7 +37,7 @@ LOOK = {1e-2: (1, "s", -0.22), 1e-3: (2, "D", 0.0), 1e-4: (0, "o", 0.22)}
 
 def draw(tables: Tables) -> dict[str, Figure]:
     """Return the figure."""
-    figure, axes = style.panels(3, height=2.9)
+    figure, axes = style.panels(3, height=2.9, together=True)
     every = compared(tables.main)
     shown = {name for name, *_ in every}
     rows = [name for name in LABELS if name in shown or (name == REFERENCE and every)]

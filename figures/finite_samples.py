@@ -39,7 +39,7 @@ def draw(tables: Tables) -> dict[str, Figure]:
     figure.supxlabel(
         f"N = 4, M = 16 cubic experts; {seeds} seeds; bars: exact 95 % intervals;"
         " dotted down from 1/2: n*; star: samples new in each step\n"
-        "right, filled: loss on the population, open: on the sample",
+        "last, filled: loss on the population, open: on the sample",
         fontsize=7.5,
     )
     return {"finite-samples": figure}

@@ -37,8 +37,8 @@ def draw(tables: Tables) -> dict[str, Figure]:
     _shares(tables, axes[2])
     figure.supxlabel(
         "N = 4, cubic experts; the loss is that of labels without a flip; markers: runs that"
-        " specialize (right: exact 95 % intervals)\nlines left and middle: derived here, nothing"
-        f" fitted (middle: slopes; step size {RATES['squared']:g}, logistic {RATES['logistic']:g})",
+        " specialize (last: exact 95 % intervals)\nlines of the first two: derived here, nothing"
+        f" fitted (second: slopes; step size {RATES['squared']:g}, logistic {RATES['logistic']:g})",
         fontsize=7.5,
     )
     return {"label-noise": figure}

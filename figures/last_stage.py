@@ -1,6 +1,7 @@
 """T(eps) of every last stage down to where it stops, and where it stops against prediction."""
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -16,7 +17,7 @@ __all__ = ["draw"]
 TOP = 900  # steps; a run that stands still goes straight up
 #: Ending of the case -> label, color, line style, marker.
 LOOK = {
-    "aligned": ("attention trained before, frozen", 3, "-", "o"),
+    "aligned": ("attention trained before, frozen", 9, "-", "o"),
     "aligned-20": ("attention trained for 20 steps", 4, "-", "v"),
     "aligned-200": ("attention trained for 200 steps", 3, "-", "o"),
     "aligned-2000": ("attention trained for 2,000 steps", 7, "-", "^"),
@@ -32,17 +33,27 @@ def draw(tables: Tables) -> dict[str, Figure]:
     for ax, kind in zip(axes, SETTLED, strict=False):
         _hitting(tables, kind, ax)
         ax.set_title(f"{kind} experts")
-        style.legend(ax, loc="upper left", fontsize=6)
     axes[0].set_ylabel("steps of the last stage, T(ε)")
     for ax in axes[:2]:
         ax.set_xlabel("1/ε")
     _prediction(tables, axes[2])
+    named = {label: line for ax in axes[:2] for line, label in zip(*_entries(ax), strict=True)}
+    if named:
+        figure.legend(
+            list(named.values()), list(named), loc="outside upper center", ncols=3, fontsize=6.5
+        )
     figure.supxlabel(
-        "left and middle: median of the runs that specialize, as far as half of them get; ×: end of"
-        " the logarithm\nright: one marker a run; the line is equality, nothing fitted",
+        "lines: median of the runs that specialize, as far as half of them get; ×: end of the"
+        " logarithm\nwhere the loss stops: one marker a run, in the colors above (open: linear"
+        " experts, filled: cubic); the line is equality, nothing fitted",
         fontsize=7,
     )
     return {"last-stage": figure}
+
+
+def _entries(ax: Axes) -> tuple[list[Artist], list[str]]:
+    handles, labels = ax.get_legend_handles_labels()
+    return list(handles), labels
 
 
 def _hitting(tables: Tables, kind: str, ax: Axes) -> None:
@@ -65,7 +76,7 @@ def _hitting(tables: Tables, kind: str, ax: Axes) -> None:
             at = int(np.flatnonzero(kept)[-1])
             ax.plot([1 / epsilons[at]], [middle[at]], "x", color=color, ms=5, mew=1.4)
     ax.set_xscale("log")
-    ax.set_ylim(0, 1.5 * TOP)
+    ax.set_ylim(0, TOP)
 
 
 def _prediction(tables: Tables, ax: Axes) -> None:
@@ -80,7 +91,7 @@ def _prediction(tables: Tables, ax: Axes) -> None:
             _, place, _, marker = LOOK[case.removeprefix(f"{kind}-")]
             ax.plot(
                 part["predicted"], part["measured"], marker, color=style.PALETTE[place], ms=3,
-                mfc=None if kind == "cubic" else "white", mew=0.8, ls="", label=case,
+                mfc=None if kind == "cubic" else "white", mew=0.8, ls="",
             )  # fmt: skip
             ends += [part["predicted"].min(), part["predicted"].max()]
     if ends:
@@ -91,4 +102,3 @@ def _prediction(tables: Tables, ax: Axes) -> None:
     ax.set_title("where the loss stops")
     ax.set_xlabel("predicted loss")
     ax.set_ylabel("measured loss")
-    style.legend(ax, loc="upper left", fontsize=6)

@@ -47,7 +47,7 @@ def draw(tables: Tables) -> dict[str, Figure]:
     figure.supxlabel(
         "medians of the runs that specialize (mixture) or stay finite (single), as far as"
         f" {100 * MOST:.0f} % of them get there\ndotted: derived from plain descent; nothing fitted"
-        " (left, middle), put through the last point (right; the metric freezes on the way)",
+        " (first two), put through the last point (third; the metric freezes on the way)",
         fontsize=7,
     )
     return {"optimizers": figure}

@@ -107,10 +107,9 @@ def _constant(tables: Tables, case: str, ax: Axes) -> None:
     late = x[epsilons < 1e-8]
     constant = np.median(exponent_constants(rows))
     guide = 1.08 * np.median(last) * (late / late[-1]) ** -DERIVED[case] if late.size else late
-    ax.plot(
-        late, guide, "--", color="0.2", lw=1.0,
-        label=f"derived: c = {DERIVED[case]:.2f}\nmeasured: {constant:.2f}",
-    )  # fmt: skip
+    ax.plot(late, guide, "--", color="0.2", lw=1.0)
+    said = f"c = {DERIVED[case]:.2f} derived, {constant:.2f} found"
+    ax.set_title(f"{ax.get_title()}\n{said}", fontsize=7)
     ax.set_xscale("log")
     ax.set_yscale("log")
     ax.set_xticks([10, 20, 30], ["10", "20", "30"])
@@ -121,7 +120,6 @@ def _constant(tables: Tables, case: str, ax: Axes) -> None:
         ticks = np.arange(np.ceil(2 * low), 2 * high) / 2
         ax.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
         ax.set_yticks([], minor=True)
-    style.legend(ax, loc="best", fontsize=6.5)
 
 
 def _factors(tables: Tables, ax: Axes) -> None:

@@ -35,6 +35,9 @@ def draw(tables: Tables) -> dict[str, Figure]:
     left.set_xlabel("1/ε")
     left.set_ylabel("η (T(ε) − T(ε₀)), stage III")
     ratios(groups, right)
+    handles, labels = left.get_legend_handles_labels()
+    if handles:
+        figure.legend(handles, labels, loc="outside upper center", ncols=3, fontsize=6.5)
     right.set_xlabel("measured / derived number of steps")
     figure.supxlabel(
         f"left: marker = mean of {seeds} seeds, line = derived, nothing fitted;"
@@ -70,8 +73,6 @@ def hitting(groups: list[pd.DataFrame], ax: Axes) -> None:
         named.add(label)
     ax.set_xscale("log")
     ax.set_yscale("log")
-    style.legend(ax, loc="upper right", fontsize=6.5)
-    ax.set_ylim(top=ax.get_ylim()[1] * 3)
 
 
 def ratios(groups: list[pd.DataFrame], ax: Axes) -> None:

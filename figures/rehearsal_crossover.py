@@ -94,7 +94,7 @@ def near(rows: pd.DataFrame, quantity: str, ax: Axes) -> None:
             points["cosine"], points["gap"], yerr=LIMIT * points["gap_se"], fmt="os"[place], ms=3,
             lw=0.8, color=color, label=names[case],
         )  # fmt: skip
-        height = (0.80, 0.92)[place]
+        height = (0.68, 0.92)[place]
         ax.errorbar(
             [root], [height], xerr=[LIMIT * error], fmt="|", ms=5, lw=1.2, color=color,
             transform=ax.get_xaxis_transform(),

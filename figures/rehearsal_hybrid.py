@@ -13,10 +13,10 @@ from motsim.results.tables import Tables
 __all__ = ["compare", "draw"]
 
 CASES = {
-    "odd-inside": "odd one inside\nAAAABA",
-    "odd-last": "odd one last\nAAAAAB",
+    "odd-inside": "odd inside\nAAAABA",
+    "odd-last": "odd last\nAAAAAB",
     "alternating": "in turns\nABABAB",
-    "drifting": "drifting\ncosine 0.8$^{|i-j|}$",
+    "drifting": "drifting\n0.8$^{|i-j|}$",
 }
 
 

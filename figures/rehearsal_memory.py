@@ -34,12 +34,12 @@ def draw(tables: Tables) -> dict[str, Figure]:
     handles, labels = axes[1].get_legend_handles_labels()
     cross = Line2D([], [], marker="x", ls="none", ms=4, color="0.4")
     figure.legend(
-        [*handles, cross], [*labels, "left: formula of fresh memory"],
+        [*handles, cross], [*labels, "first: formula of fresh memory"],
         loc="outside upper center", ncols=5, fontsize=6.5, columnspacing=1.2,
     )  # fmt: skip
     runs = tables.main.groupby(["case", "seed"])["repetitions"].max().groupby("case").sum().min()
     figure.supxlabel(
-        f"{runs:,.0f} runs a point, ± 4 standard errors; fresh: closed form; right: p = 100,"
+        f"{runs:,.0f} runs a point, ± 4 standard errors; fresh: closed form; others: p = 100,"
         " n = m = 20, σ = 0.1",
         fontsize=7,
     )

@@ -14,10 +14,10 @@ from motsim.results.tables import Tables
 __all__ = ["draw"]
 
 CASES = {
-    "odd-inside": "odd one inside\nAAAABA",
+    "odd-inside": "odd inside\nAAAABA",
     "visit": "a visit\nAABBAA",
     "alternating": "in turns\nABABAB",
-    "drifting": "drifting\ncosine 0.8$^{|i-j|}$",
+    "drifting": "drifting\n0.8$^{|i-j|}$",
 }
 SHOWN = {"odd-inside": "AAAABA", "visit": "AABBAA"}
 STRATEGIES = ("concurrent", "sequential", "hybrid", "least_generalization", "least_forgetting")
@@ -36,6 +36,8 @@ def draw(tables: Tables) -> dict[str, Figure]:
     for ax, (case, kinds) in zip(axes[2:], SHOWN.items(), strict=True):
         schedule(plans[plans["case"] == case], kinds, ax)
         ax.set_title(f"{kinds}: the schedule of least G", fontsize=8)
+    figure.supxlabel("numbers: tasks, blue of kind A, orange of kind B; 0.8$^{|i-j|}$: cosines of"
+                     " drifting tasks", fontsize=7)  # fmt: skip
     return {"rehearsal-schedule": figure}
 
 
@@ -63,4 +65,4 @@ def schedule(plan: pd.DataFrame, kinds: str, ax: Axes) -> None:
     ax.set_xticks([])
     ax.grid(False)
     ax.set_ylabel("step")
-    ax.set_xlabel("fits in order; a box: one fit; ringed: the new task")
+    ax.set_xlabel("fits in order; box: one fit; ring: new task")

@@ -53,7 +53,7 @@ def draw(tables: Tables) -> dict[str, Figure]:
         for place, (step, name) in enumerate(moments[:4]):
             ax = axes[4 * row + place]
             image = heat_map(dispatch_matrix(tables, case, 0, step)[order], ax)
-            ax.set_title(f"{name}, step {step:,}", fontsize=7.5)
+            ax.set_title(f"{name}\nstep {step:,}", fontsize=7.5)
         axes[4 * row].set_ylabel(f"{MAPS[case]}\nclass n")
     if image is not None:
         figure.colorbar(image, ax=axes, shrink=0.6, label="share of the class")
@@ -67,7 +67,9 @@ def draw(tables: Tables) -> dict[str, Figure]:
             loc="lower center",
             bbox_to_anchor=(0.5, 1.06),
             ncols=2,
-            handlelength=1.7,
+            fontsize=6.5,
+            handlelength=1.6,
+            handletextpad=0.5,
             columnspacing=0.8,
         )
     return {"routing": figure, "routing-accuracy": course_figure}
@@ -75,7 +77,9 @@ def draw(tables: Tables) -> dict[str, Figure]:
 
 def heat_map(matrix: np.ndarray, ax: Axes) -> AxesImage:
     """Draw the share of each class (M, N) that an expert gets."""
-    image = ax.imshow(matrix.T, cmap="cividis", vmin=0, vmax=1, aspect="auto")
+    image = ax.imshow(
+        matrix.T, cmap="cividis", vmin=0, vmax=1, aspect="auto", interpolation="nearest"
+    )
     ax.set_yticks(range(matrix.shape[1]), [str(n + 1) for n in range(matrix.shape[1])])
     ax.set_xticks([])
     ax.grid(False)

@@ -44,10 +44,13 @@ def draw(tables: Tables) -> dict[str, Figure]:
     _shares(tables.runs, axes[0])
     _growth(tables, axes[1])
     _losses(tables, axes[2])
+    handles, labels = axes[1].get_legend_handles_labels()
+    if handles:
+        figure.legend(handles, labels, loc="outside upper center", ncols=4, fontsize=6.5)
     figure.supxlabel(
         f"N = 4, M = 16, 192 points a step; {seeds} seeds; bars: exact 95 % intervals;"
         "\ndots: mean of all runs;"
-        " lines on the right: median of routed runs",
+        " lines of the last: median of routed runs",
         fontsize=7.5,
     )
     found = {"sampled-routing": figure}
@@ -95,7 +98,6 @@ def _growth(tables: Tables, ax: Axes) -> None:
     ax.set_ylabel("largest |⟨w, v$_n$⟩|, mean of experts")
     ax.set_ylim(top=1.0)
     ax.set_title("dashed: derived drift")
-    style.legend(ax, loc="upper left", fontsize=6)
 
 
 def _losses(tables: Tables, ax: Axes) -> None:

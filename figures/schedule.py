@@ -33,7 +33,7 @@ def heat(runs: pd.DataFrame, case: str, title: str, ax: Axes) -> None:
     image = ax.imshow(wide, cmap="cividis_r", vmin=-12, vmax=0, aspect="auto", origin="lower")
     for (row, column), value in np.ndenumerate(wide.to_numpy()):
         light = value < -5
-        ax.text(column, row, f"{value:.1f}", ha="center", va="center", fontsize=6.5,
+        ax.text(column, row, f"{round(value)}", ha="center", va="center", fontsize=6.5,
                 color="black" if light else "white")  # fmt: skip
     ax.set_xticks(range(wide.shape[1]), [f"{t:.0f}" for t in wide.columns])
     ax.set_yticks(range(wide.shape[0]), [f"{t:.0f}" for t in wide.index])
@@ -60,7 +60,7 @@ def gate(brackets: pd.DataFrame, ax: Axes) -> None:
     ax.minorticks_off()
     ax.set_xlabel("step size of the gate, ηᵣ")
     ax.set_ylabel("shortest T₁ that specializes")
-    style.legend(ax)
+    style.legend(ax, loc="lower left")
 
 
 def leak(table: pd.DataFrame, ax: Axes) -> None:
@@ -70,5 +70,5 @@ def leak(table: pd.DataFrame, ax: Axes) -> None:
     steps = table.index.get_level_values("align_steps").to_numpy(float)
     ax.plot(steps, 10.0 ** table.to_numpy(), "o-", color=style.PALETTE[3], lw=0.8, alpha=0.6)
     ax.set_yscale("log")
-    ax.set_xlabel("T₂ (steps of stage II), κ = 4, T₁ = 850")
+    ax.set_xlabel("T₂ (κ = 4, T₁ = 850)")
     ax.set_ylabel("final loss, 3,000 steps")

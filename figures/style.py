@@ -60,17 +60,24 @@ def ink(color: int) -> str:
 
 
 def panels(
-    columns: int = 1, rows: int = 1, *, height: float = 2.5, width: float | None = None
+    columns: int = 1,
+    rows: int = 1,
+    *,
+    height: float = 2.5,
+    width: float | None = None,
+    together: bool = False,
 ) -> tuple[Figure, list[Axes]]:
     """Return a figure and its axes in reading order; one panel is one column wide.
 
-    For print it has the width of the page, and fewer panels in a row where that is narrow.
+    For print it has the width of the page, and fewer panels in a row where that is narrow, unless
+    they belong `together`: they share their rows.
     """
     wide = width or (COLUMN if columns == 1 else PAGE)
     count = rows * columns
     if page := venue.wide():
-        wide = page.column if columns == 1 else page.page
-        columns, rows = venue.narrowest(columns, rows, wide)
+        wide = page.column if columns == 1 and wide <= COLUMN else page.page
+        if not together:
+            columns, rows = venue.narrowest(columns, rows, wide)
     figure, grid = plt.subplots(
         rows, columns, figsize=(wide, height * rows), squeeze=False, layout="constrained"
     )

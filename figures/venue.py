@@ -10,8 +10,9 @@ from typing import Any
 from matplotlib.backend_bases import RendererBase
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.legend import Legend
 from matplotlib.text import Text
+
+from motsim.figures.legends import narrowed
 
 __all__ = [
     "VENUES",
@@ -44,10 +45,11 @@ VENUES = {
     "iclr": Width(5.5, 5.5),
 }
 LEAST, MOST = 1.5, 20.0  # inches
+SAFE = 0.98  # of the width: letters are wider at the resolution of some screens
 ROOM = 1.12  # of an axis, for words on top of it or below
 EDGE, INSETS = 0.005, 7  # inches that may be cut; how often more room is made
 MOST_INSET = 0.12  # of the width
-PANEL = 1.6  # inches; where panels would be narrower, fewer stand in a row
+PANEL = 1.9  # inches; where panels would be narrower, fewer stand in a row
 
 #: Times, as these styles set it; STIX comes with matplotlib, and has its mathematics.
 SERIF = {"font.family": ["STIXGeneral", "DejaVu Serif"], "mathtext.fontset": "stix"}
@@ -143,14 +145,14 @@ def fit(figure: Figure, renderer: RendererBase) -> None:
     """Break lines of text, and legends, that are wider than what they stand on."""
     whole = float(figure.bbox.width)
     for legend in list(figure.legends):
-        columns = len(legend.get_texts())
-        while columns > 1 and legend.get_window_extent(renderer).width > whole:
-            columns -= 1
-            legend = _columns(figure, legend, columns)
-        _break(legend.get_title(), whole, renderer)
+        _break(narrowed(legend, whole, renderer).get_title(), whole, renderer)
+    for ax in figure.axes:
+        inside = ax.get_legend()
+        if inside and inside.get_bbox_to_anchor() is ax.bbox:
+            narrowed(inside, float(ax.bbox.width), renderer)
     for text in (getattr(figure, "_supxlabel", None), getattr(figure, "_suptitle", None)):
         if text is not None:
-            _break(text, whole, renderer)
+            _break(text, SAFE * whole, renderer)
     _narrow(figure, renderer, ROOM)
     for ax in figure.axes:
         _break(ax.yaxis.label, float(ax.bbox.height) * 1.05, renderer, upright=True)
@@ -163,26 +165,17 @@ def _narrow(figure: Figure, renderer: RendererBase, room: float) -> None:
             _break(text, float(ax.bbox.width) * room, renderer)
 
 
-def _columns(figure: Figure, legend: Legend, columns: int) -> Legend:
-    """Put a legend with other columns in the place of one; matplotlib keeps the boxes of this."""
-    labels = [text.get_text() for text in legend.get_texts()]
-    title = legend.get_title()
-    size = legend.get_texts()[0].get_fontsize()
-    handles = [handle for handle in legend.legend_handles if handle is not None]
-    legend.remove()
-    return figure.legend(
-        handles, labels, loc="outside upper center", ncols=columns, fontsize=size,
-        title=title.get_text() or None, title_fontsize=title.get_fontsize(),
-    )  # fmt: skip
-
-
 def _break(text: Text, room: float, renderer: RendererBase, *, upright: bool = False) -> None:
     words = text.get_text()
     for length in range(len(words), 12, -2):
         box = text.get_window_extent(renderer)
         if (box.height if upright else box.width) <= room:
             return
-        lines = textwrap.wrap(words, length, break_long_words=False, break_on_hyphens=False)
+        lines = [
+            line
+            for part in words.split("\n")
+            for line in textwrap.wrap(part, length, break_long_words=False, break_on_hyphens=False)
+        ]
         if any(line.count("$") % 2 for line in lines):  # not within a formula
             continue
         text.set_text("\n".join(lines))

@@ -1,13 +1,14 @@
 """What is printed: of strangers' words nothing that moves a cursor, of arrays their shapes."""
 
 import contextlib
+import os
 import re
 import sys
 from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any, TextIO, cast
 
-__all__ = ["brief", "one_line", "printable", "printed"]
+__all__ = ["brief", "colored", "one_line", "print_colored", "printable", "printed"]
 
 #: Control characters but for tabs and line ends, what turns the direction of text, and halves of
 #: characters (in names of files), which most streams refuse.
@@ -48,11 +49,33 @@ def brief(thing: Any) -> str:
     return f"{type(thing).__name__}({', '.join(parts)})"
 
 
+#: Word -> how a terminal shows it; colors of the terminal's own, which its user can tell apart.
+COLORS = {"holds": "32", "fails": "31", "inconclusive": "33"}
+
+
+def colored() -> bool:
+    """Whether standard output is a terminal whose user wants colors (https://no-color.org)."""
+    wanted = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return wanted and sys.stdout.isatty()
+
+
+def print_colored(before: str, word: str, after: str = "") -> None:
+    """Print a line with its verdict in color where colors are shown.
+
+    The codes go past the escaping of `printed`: the words beside them may be strangers'.
+    """
+    if word not in COLORS or not colored():
+        sys.stdout.write(f"{before}{word}{after}\n")
+        return
+    bare = getattr(sys.stdout, "bare", sys.stdout)
+    bare.write(f"{printable(before)}\x1b[{COLORS[word]}m{word}\x1b[0m{printable(after)}\n")
+
+
 class _Printable:
     """A stream that gets printable text; all else is that of the stream itself."""
 
     def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+        self._stream = self.bare = stream
 
     def write(self, text: str) -> int:
         self._stream.write(printable(text))

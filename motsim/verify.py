@@ -81,7 +81,7 @@ def _act(arguments: argparse.Namespace, progress: "Progress") -> int:
     """Do what the options ask for."""
     from motsim.claims import claim_names, claim_of
     from motsim.commands.summary import print_claims, print_verdicts
-    from motsim.plans.loading import load_sweep
+    from motsim.plans.loading import beside, load_sweep
     from motsim.plans.origins import check_origins
     from motsim.plans.plan import SweepError
     from motsim.running.backends import open_backend
@@ -89,7 +89,8 @@ def _act(arguments: argparse.Namespace, progress: "Progress") -> int:
 
     for name in arguments.names:
         if name not in claim_names() and not name.endswith(".toml"):
-            raise SweepError(f"unknown claim {name!r}{nearest(name, claim_names())}")
+            hint = beside(name) or nearest(name, claim_names())
+            raise SweepError(f"unknown claim {name!r}{hint}")
     names = list(dict.fromkeys(arguments.names)) or claim_names()
     sweeps = [load_sweep(name, arguments.seed_start) for name in names]
     claims = {}

@@ -97,6 +97,14 @@ def test_a_law_is_judged_in_each_case_and_the_control_fails(laws, tmp_path, caps
     assert found["log"]["verdict"] != found["log"]["expected"]
 
 
+def test_a_case_without_an_axis_of_another_is_called_without_it(laws, tmp_path, capsys):
+    """Control: the case that has the axis is called with its value, as written in the file."""
+    claim = '[case.log.grid]\nsteps = [900, 1000]\n[claim]\nlaw = "log"\n'
+    sweep = SWEEP.replace("[case.power]\np = 1.0\n", "")
+    found = judged(laws(claim, sweep), tmp_path / "out", capsys)
+    assert list(found) == ["log, steps 900", "log, steps 1000", "slow"]
+
+
 def test_an_exponent_is_held_against_its_whole_interval(laws, tmp_path, capsys):
     claim = "[claim]\n[claim.case.power]\nexponent = { within = [0.9, 1.1] }\n"
     assert verdicts(judged(laws(claim), tmp_path / "out", capsys)) == {"power": "holds"}

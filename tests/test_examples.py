@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from code_lines import code_lines
 
 from motsim.experiments.beside import forget
 from motsim.verify import main
@@ -36,6 +37,7 @@ def test_examples_are_short_and_their_claims_come_out(path, tmp_path, capsys):
 #: Example -> what makes a method do as the other one does, and the case that then fails.
 BROKEN = {
     "logistic": ("slope / np.linalg.norm(slope)", "slope", "normalized"),
+    "least_squares": ("(k if s.decay else 1)", "(2 if s.decay else 1)", "decaying"),
     "accelerated": ("(k - 1) / (k + 2)", "0.0", "nesterov"),
     "even_pairs": (" if normalized else 1.0", " if False else 1.0", "normalized"),
 }
@@ -60,3 +62,25 @@ def test_every_example_is_listed():
     for path in SWEEPS:
         assert f"({path.parent.name})" in listed
     assert len(SWEEPS) >= 2
+
+
+COUNTED = """\
+# a comment
+def double(x):
+    \'\'\'Return twice
+    a number.\'\'\'
+
+    return (x  # a comment
+            + x)
+"""
+
+
+def test_the_lines_that_the_docs_count_are_those_of_the_example(tmp_path):
+    folder = EXAMPLES / "least_squares"
+    count = sum(code_lines(folder / f"least_squares.{ending}") for ending in ("py", "toml"))
+    text = (EXAMPLES.parent / "docs" / "own-claims.md").read_text()
+    theirs, ours = (int(row.split("|")[-2]) for row in text.splitlines() if "| benchopt," in row
+                    or "| motsim:" in row)  # fmt: skip
+    assert ours == count < theirs
+    (tmp_path / "a.py").write_text(COUNTED)  # control: counted by hand
+    assert code_lines(tmp_path / "a.py") == 3

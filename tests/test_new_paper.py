@@ -10,6 +10,7 @@ import pytest
 from commands import refusal
 
 import motsim
+from motsim.commands import origin
 from motsim.commands.new import MOVED, TEMPLATE, main
 from motsim.experiments.beside import forget
 
@@ -69,6 +70,54 @@ def test_it_is_whole_and_carries_its_name(paper):
     for path in paper.rglob("*"):
         assert path.is_dir() or "PAPER" not in path.read_text()
     assert all((TEMPLATE / name).is_file() for name in MOVED)
+
+
+class Installed:
+    """What pip leaves of an installed motsim."""
+
+    version = "0.1.0"
+
+    def __init__(self, direct_url=None, place=""):
+        self.direct_url, self.place = direct_url, place or Path(motsim.__file__).parents[1]
+
+    def read_text(self, name):
+        assert name == "direct_url.json"
+        return self.direct_url
+
+    def locate_file(self, name):
+        return Path(self.place) / name
+
+
+VCS = '{"url": "https://me:secret@example.org/lab/motsim.git", "vcs_info": {"commit_id": "abc1"}}'
+FOLDER = '{"url": "file:///home/me/motsim", "dir_info": {}}'
+REMOTE = {"remote": "git@example.org:lab/motsim.git", "rev-parse": "abc2"}
+
+
+@pytest.mark.parametrize(
+    ("found", "git", "said"),
+    [
+        (Installed(VCS), {}, "git+https://example.org/lab/motsim.git@abc1"),
+        (Installed(), {}, "motsim==0.1.0"),
+        (Installed(FOLDER), REMOTE, "git+https://example.org/lab/motsim.git@abc2"),
+        (Installed(None, "/elsewhere"), REMOTE, "git+https://example.org/lab/motsim.git@abc2"),
+        (Installed(FOLDER), {"rev-parse": "abc3"}, "git+https://github.com/OWNER/motsim@abc3"),
+        (Installed(FOLDER), {}, "git+https://github.com/OWNER/motsim@COMMIT"),
+    ],
+)
+def test_the_workflow_installs_what_is_installed_here(
+    found, git, said, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(origin, "distribution", lambda name: found)
+    monkeypatch.setattr(origin, "_git", lambda *words: git.get(words[0], ""))
+    assert main([str(tmp_path / "my-paper")]) == 0
+    told = capsys.readouterr().out
+    workflow = tmp_path / "my-paper" / ".github" / "workflows" / "tests.yml"
+    assert f"MOTSIM: {said}\n" in workflow.read_text()
+    missing = [word for word in ("OWNER", "COMMIT") if word in said]
+    assert [line for line in told.splitlines() if line.startswith("put in: ")] == [
+        f"put in: {' and '.join(missing)} in .github/workflows/tests.yml: where you install"
+        " motsim from"
+    ] * bool(missing)
 
 
 def test_what_is_there_is_left_alone(tmp_path, capsys):

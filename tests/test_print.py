@@ -56,6 +56,7 @@ def test_text_that_is_too_wide_is_broken_and_keeps_its_size(word):
         figure = sketch()
         size = figure._supxlabel.get_fontsize()
         laid_out(figure)
+        figure.set_dpi(rcParams["savefig.dpi"])  # letters are as wide as they are saved
         whole = figure.get_tightbbox()
     assert whole.x0 >= -0.02
     assert whole.x1 <= figure.get_figwidth() + 0.02
@@ -119,7 +120,8 @@ def test_a_column_is_as_wide_as_the_style_of_the_venue_sets_it():
 
 
 def test_fewer_panels_in_a_row_where_it_is_narrow_and_never_in_a_grid():
-    assert venue.narrowest(3, 1, 3.25) == (2, 2)
+    assert venue.narrowest(3, 1, 3.25) == (1, 3)
+    assert venue.narrowest(3, 1, 5.5) == (2, 2)
     assert venue.narrowest(3, 1, 6.75) == (3, 1)
     assert venue.narrowest(3, 2, 3.25) == (3, 2)
 

@@ -6,6 +6,7 @@ their geometric mean with Student's interval of the logarithms; where a run has 
 target, the median with order statistics, of what is known of that run (its budget).
 """
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -87,7 +88,8 @@ class DeclaredClaim:
             for criterion in () if mine.skip else mine.criteria():
                 if criterion == "ratio" and mine.ratio and mine.ratio.to == case:
                     continue
-                name = ", ".join([case] * bool(case) + [f"{k} {v}" for k, v in point.items()])
+                there = [f"{k} {_said(v)}" for k, v in point.items() if not _missing(v)]
+                name = ", ".join([case] * bool(case) + there)
                 name = (name or "all") if single else f"{name or 'all'}: {criterion}"
                 try:
                     findings.append(self._finding(name, criterion, mine, rows, tables, point))
@@ -132,6 +134,17 @@ class DeclaredClaim:
             verdict = compared(interval, bound)
             found = Finding(name, said, f"{interval:.3g}", verdict, front + words, interval)
         return replace(found, expected=Verdict(mine.expects(criterion)))
+
+
+def _missing(value: Any) -> bool:
+    """Whether a case has no such axis."""
+    return isinstance(value, float) and math.isnan(value)
+
+
+def _said(value: Any) -> str:
+    """Return an axis' value as it is written: a column with gaps holds whole numbers as floats."""
+    whole = isinstance(value, float) and value == int(value) and abs(value) < 1e6
+    return f"{value:.0f}" if whole else str(value)
 
 
 def compared(interval: Interval, bound: Bound) -> Verdict:

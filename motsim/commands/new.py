@@ -1,6 +1,7 @@
 """Write a folder for a claim of one's own: experiment, sweep, claim, figure, tests, workflow."""
 
 import argparse
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,11 +13,12 @@ __all__ = ["main", "parser", "write"]
 
 PROGRAM = "motsim new"
 TEMPLATE = Path(__file__).with_name("paper")
+WORKFLOW = ".github/workflows/tests.yml"
 #: Files of the template that lie elsewhere in the folder: packaging tools leave out dotted ones.
 MOVED = {
     "gitignore.txt": ".gitignore",
     "pyproject.txt": "pyproject.toml",
-    "workflow/tests.yml": ".github/workflows/tests.yml",
+    "workflow/tests.yml": WORKFLOW,
     "tests/descent_checks.txt": "tests/test_descent.py",
 }
 EPILOG = """\
@@ -46,22 +48,27 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     folder: Path = parser().parse_args(argv).folder
+    from motsim.commands.origin import UNKNOWN, requirement
     from motsim.printing import one_line, printable
 
     try:
-        written = write(folder)
+        needed = requirement()
+        written = write(folder, needed)
     except OSError as error:
         text = error.strerror or str(error)
         print(one_line(spoken(f"{PROGRAM}: {folder}: {text}")), file=sys.stderr)
         return 2
     for path in written:
         print(printable(str(path)))
-    print(printable(f"next: cd {folder} && python -m motsim verify descent.toml"))
+    if missing := [word for word in UNKNOWN if word in needed]:
+        print(f"put in: {' and '.join(missing)} in {WORKFLOW}: where you install motsim from")
+    place = shlex.quote(str(folder))
+    print(spoken(printable(f"next: cd {place} && python -m motsim.verify descent.toml")))
     return 0
 
 
-def write(folder: Path) -> list[Path]:
-    """Write the folder; return its files.
+def write(folder: Path, needed: str) -> list[Path]:
+    """Write the folder, its workflow with where motsim is installed from; return its files.
 
     Raises
     ------
@@ -78,7 +85,8 @@ def write(folder: Path) -> list[Path]:
             continue
         place = folder / MOVED.get(part, part)
         place.parent.mkdir(parents=True, exist_ok=True)
-        text = source.read_text(encoding="utf-8").replace("PAPER", name)
+        text = source.read_text(encoding="utf-8")
+        text = text.replace("PAPER", name).replace("MOTSIM_SOURCE", needed)
         place.write_text(text, encoding="utf-8")
         written.append(place)
     return written

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from motsim.claims import Claim, Finding
+from motsim.printing import print_colored
 from motsim.results.tables import Tables
 from motsim.running.reproduction import STRIDE, Recorded, totals
 from motsim.statistics.interval import Verdict
@@ -117,14 +118,17 @@ def print_findings(findings: Sequence[Finding]) -> None:
     places = max(len(finding.case) for finding in findings)
     heads = [f"{f.case:<{places}}  {f.verdict:<12}  {f.measured}  ({_as(f)})" for f in findings]
     narrow = _too_wide(heads)
-    for head, finding in zip(heads, findings, strict=True):
+    for finding in findings:
+        verdict: str = finding.verdict
         if narrow:
-            print(f"{finding.case}  {finding.verdict}  ({_as(finding)})")
+            print_colored(f"{finding.case}  ", verdict, f"  ({_as(finding)})")
             print(_indented(finding.measured, 4, narrow))
             print(_indented(finding.evidence, 4, narrow))
         else:
-            print(head)
-            print(_indented(finding.evidence, places + 2, WIDTH))
+            space = " " * (14 - len(verdict))
+            rest = f"{space}{finding.measured}  ({_as(finding)})"
+            print_colored(f"{finding.case:<{places}}  ", verdict, rest)
+            print(_indented(finding.evidence, places + 2, _room()))
 
 
 def _as(finding: Finding) -> str:
@@ -138,17 +142,25 @@ def _indented(text: str, places: int, width: int) -> str:
 
 def _too_wide(lines: Sequence[str]) -> int:
     """Return the width of the terminal if a line does not fit in it, else 0; files take any."""
-    if not sys.stdout.isatty():
-        return 0
-    width = max(shutil.get_terminal_size().columns, 40)
-    return width if any(len(line) > width for line in lines) else 0
+    width = _terminal()
+    return width if width and any(len(line) > width for line in lines) else 0
+
+
+def _room() -> int:
+    """Return how wide text is filled: as far as the eye likes, or as the terminal goes."""
+    return min(WIDTH, _terminal() or WIDTH)
+
+
+def _terminal() -> int:
+    """Return the width of the terminal; 0 where the output is none."""
+    return max(shutil.get_terminal_size().columns, 40) if sys.stdout.isatty() else 0
 
 
 def print_claims(claims: Mapping[str, Claim]) -> None:
     """Print what is claimed and where it comes from."""
     for name, claim in claims.items():
-        print(f"{name} ({claim.kind}; {claim.origin}: {claim.source})")
-        print(textwrap.fill(claim.statement, WIDTH, initial_indent="  ", subsequent_indent="  "))
+        print_title(f"{name} ({claim.kind}; {claim.origin}: {claim.source})")
+        print(_indented(claim.statement, 2, _room()))
 
 
 def print_verdicts(
@@ -170,17 +182,19 @@ def print_verdicts(
         print("\n" + (textwrap.fill(first, narrow, subsequent_indent="  ") if narrow else first))
         for finding in findings:
             mark = "" if finding.as_expected else f"   <- RECORDED: {finding.expected or 'nothing'}"
-            verdict: str = finding.verdict
+            star = ""
             if joint is not None and finding.verdict != Verdict.INCONCLUSIVE:
                 stand += finding.case in joint
                 alone += finding.case not in joint
-                verdict += "" if finding.case in joint else " *"
+                star = "" if finding.case in joint else " *"
+            verdict: str = finding.verdict
             if narrow:
-                print(f"  {finding.case}  {verdict}{mark}")
+                print_colored(f"  {finding.case}  ", verdict, star + mark)
                 print(_indented(finding.measured, 6, narrow))
                 print(_indented(f"predicted: {finding.predicted}", 6, narrow))
                 continue
-            print(f"  {finding.case:<{width}}  {verdict:<12}  {finding.measured}{mark}")
+            rest = f"{star:<{12 - len(verdict)}}  {finding.measured}{mark}"
+            print_colored(f"  {finding.case:<{width}}  ", verdict, rest)
             print(f"  {'':<{width}}  {'':<12}  predicted: {finding.predicted}")
     everything = [finding for found in verdicts.values() for finding in found]
     count = {v: sum(f.verdict == v for f in everything) for v in Verdict}

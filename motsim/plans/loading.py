@@ -1,5 +1,6 @@
 """Sweeps by name, or by the path of their file: found, read, checked."""
 
+import os
 import tomllib
 from dataclasses import replace
 from pathlib import Path
@@ -33,6 +34,11 @@ def _named(name: str) -> Path:
     return plugged or FOLDER / f"{name}.toml"
 
 
+def beside(name: str) -> str:
+    """Return a hint of the sweep file in the folder that a name stands for, if there is one."""
+    return f"; did you mean {name}.toml?" if os.path.isfile(f"{name}.toml") else ""
+
+
 def load_sweep(
     name: str,
     seed_start: int | None = None,
@@ -61,7 +67,7 @@ def load_sweep(
     if not found:
         if name.endswith(".toml"):
             raise SweepError(f"{path}: no such file")
-        raise SweepError(f"unknown sweep {name!r}{nearest(name, sweep_names())}")
+        raise SweepError(f"unknown sweep {name!r}{beside(name) or nearest(name, sweep_names())}")
     try:
         content = tomllib.loads(read_regular(path, MAX_FILE).decode("utf-8"))
     except (ValueError, RecursionError, OSError) as error:  # not only TOMLDecodeError

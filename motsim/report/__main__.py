@@ -20,7 +20,8 @@ examples:
   python -m motsim.report --out DIR --to page.html
 
 The page is one file that needs no network. Tables come from motsim.sweep or motsim.verify; a claim
-whose table is missing is listed with the command that makes it. Exit codes: 0 the page is written
+whose table is missing is listed with the command that makes it, unless the folder holds claims of
+your own only. Exit codes: 0 the page is written
 and every verdict on it is the recorded one; 1 it is written, and a verdict is not, a run failed or
 is not there yet, or a table cannot be used; 2 no page: the call was wrong or there is no table;
 130 interrupted.
@@ -70,7 +71,7 @@ def _write(names: Sequence[str], folder: Path, place: Path) -> int:
     for name in names:
         if name not in valid:
             raise ReportError(f"unknown name {name!r}{nearest(name, valid)}")
-    chosen = list(dict.fromkeys(names)) or valid
+    chosen = list(dict.fromkeys(names)) or _all(valid, stored)
     if not set(chosen) & set(stored):
         asked = f" of {', '.join(names)}" if names else ""
         again = " ".join(["python -m motsim.verify", *names, *(["--out", str(folder)])])
@@ -93,6 +94,15 @@ def _write(names: Sequence[str], folder: Path, place: Path) -> int:
     without = f"; {absent} without a table" if absent else ""
     print(f"report: {place} ({len(sections)} sections{without}; {len(page.encode()) / 1e6:.1f} MB)")
     return 1 if any(section.alarm for section in sections) else 0
+
+
+def _all(valid: Sequence[str], stored: Sequence[str]) -> list[str]:
+    """Every claim and table; of a folder that holds nothing of motsim's claims, its tables."""
+    from motsim.claims import claim_names
+    from motsim.plans.changes import split_table
+
+    shipped = {split_table(name)[0] for name in stored} & set(claim_names())
+    return list(valid) if shipped or not stored else [name for name in valid if name in stored]
 
 
 def _replace(place: Path, page: str) -> None:
