@@ -5,6 +5,7 @@ import sys
 import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeGuard
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,9 @@ from motsim.commands.summary import is_decade, label_text
 from motsim.experiments import load_kind
 from motsim.plans.plan import Cell, Sweep
 from motsim.results.tables import Tables
+
+if TYPE_CHECKING:
+    from motsim.experiments.mixture.settings import Settings
 
 __all__ = ["conclusion", "setting_lines"]
 
@@ -101,7 +105,7 @@ def _parts(rows: pd.DataFrame, cell: Cell, labels: Sequence[str], *, law: bool) 
             yield decision.reason
 
 
-def _of_mixtures(settings: BaseModel) -> bool:
+def _of_mixtures(settings: BaseModel) -> "TypeGuard[Settings]":
     """Whether they are a mixture's, whose module nobody else need load: it compiles kernels."""
     module = sys.modules.get("motsim.experiments.mixture.settings")
     return module is not None and isinstance(settings, module.Settings)
