@@ -298,32 +298,28 @@ def test_f30_control_joblib_alone_waits_for_ever(probe, tmp_path):
 
 @needs_dask
 @pytest.mark.parametrize(
-    "ends",
-    [(signal.SIGTERM, signal.SIGKILL), pytest.param((signal.SIGINT,), marks=pytest.mark.slow)],
+    "end", [signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGTERM]
 )
-def test_a_sweep_killed_on_a_cluster_is_finished_by_loky(probe, tmp_path, ends, record):
+def test_a_sweep_killed_on_a_cluster_is_finished_by_loky(probe, tmp_path, end, record):
     name = probe("[fixed]\nseconds = 0.25\n[grid]\nlevel = [0, 1, 2, 3, 4]")
     out = tmp_path / "out"
     with Cluster(tmp_path / "cluster") as cluster:
-        for number, end in enumerate(ends):
-            words = ("--backend", "dask", "--scheduler", cluster.address)
-            process = start(name, "--out", out, *words)
-            wait_for_lines(tmp_path / "log", 10 * (number + 1) // len(ends), process)
-            process.send_signal(end)
-            _, errors = process.communicate(timeout=30)
-            codes = {signal.SIGKILL: -9, signal.SIGINT: 130, signal.SIGTERM: 143}
-            assert process.returncode == codes[end], errors
-            assert "Traceback" not in errors
-            if end != signal.SIGKILL:
-                assert f"motsim.sweep {name} --out {out} --backend dask" in errors
+        process = start(name, "--out", out, "--backend", "dask", "--scheduler", cluster.address)
+        wait_for_lines(tmp_path / "log", 10, process)
+        process.send_signal(end)
+        _, errors = process.communicate(timeout=30)
+    codes = {signal.SIGKILL: -9, signal.SIGINT: 130, signal.SIGTERM: 143}
+    assert process.returncode == codes[end], errors
+    assert "Traceback" not in errors
+    if end != signal.SIGKILL:
+        assert f"motsim.sweep {name} --out {out} --backend dask" in errors
     (tmp_path / "log").unlink()
     run(name, "--jobs", 2, "--out", out)
     again = len(computed(tmp_path))
     assert 6 <= again <= 16  # neither nothing nor everything again
     run(name, "--jobs", 1, "--out", tmp_path / "clean")
     assert table(out) == table(tmp_path / "clean")
-    names = " and ".join(end.name for end in ends)
-    record("F30", f"{names} on dask, resumed by loky: {again} of 20 runs were left, same table")
+    record("F30", f"{end.name} on dask, resumed by loky: {again} of 20 runs were left, same table")
 
 
 @needs_dask

@@ -75,7 +75,7 @@ def test_f34_an_owner_of_which_nothing_tells_is_refused_and_freed_on_demand(
     line = errors.strip().splitlines()[-1]
     assert "process 77 on old-host (of an older motsim) holds 2 runs" in line
     command = re.search(r"python -m motsim\.sweep (--out \S+ --free [0-9a-f]{8})$", line)[1]
-    assert main(["--status", "--out", str(bench.out)]) == 0
+    assert main(["simple-data", "--status", "--out", str(bench.out)]) == 0
     assert command in capsys.readouterr().out
     assert main(command.split()) == 0
     assert "freed 2 runs of process 77 on old-host" in capsys.readouterr().out
