@@ -230,14 +230,13 @@ def test_f4_control_without_a_look_at_the_parent_they_live_on(tmp_path, record):
     record("F4", f"control, no look at the parent: {alive} workers live on")
 
 
+LONG = [(signal.SIGINT, 130, 1), (signal.SIGTERM, 143, 2)]
+
+
 @pytest.mark.parametrize(
     ("number", "code", "jobs"),
-    [
-        (signal.SIGINT, 130, 2),
-        (signal.SIGTERM, 143, 1),
-        pytest.param(signal.SIGINT, 130, 1, marks=pytest.mark.slow),
-        pytest.param(signal.SIGTERM, 143, 2, marks=pytest.mark.slow),
-    ],
+    [(signal.SIGINT, 130, 2), (signal.SIGTERM, 143, 1)]
+    + [pytest.param(*one, marks=pytest.mark.slow) for one in LONG],
 )
 def test_f5_polite_end(tmp_path, number, code, jobs, record):
     bench = Bench(tmp_path, runs=60, seconds=0.1)
