@@ -126,7 +126,7 @@ def test_f32_who_waits_says_for_whom_and_a_stopped_owner_keeps_its_run(tmp_path,
 
 @needs_places
 def test_f32_who_waits_can_be_interrupted_and_takes_nothing(tmp_path, record):
-    bench = Bench(tmp_path, runs=1, seconds=6.0)
+    bench = Bench(tmp_path, runs=1, seconds=12.0)
     with started(bench, jobs=1, inside=place("one")) as first:
         bench.wait(first, "begin")
         with started(bench, jobs=2, inside=place("two"), env=HASTE) as second:
