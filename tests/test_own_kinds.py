@@ -115,13 +115,18 @@ def test_sources_that_change_while_a_sweep_runs_stop_it(paper, tmp_path):
 
 
 def test_the_command_alone_finds_it_from_any_folder(paper, tmp_path):
+    """And loads nothing that a run without kernels and losses does not need."""
+    words = ["-m", "motsim.sweep", str(paper / "quad.toml"), "--jobs", "1", "--no-figure"]
     done = subprocess.run(
-        [sys.executable, "-m", "motsim.sweep", str(paper / "quad.toml"), "--no-figure"],
+        [sys.executable, "-X", "importtime", *words],
         cwd=tmp_path, capture_output=True, text=True, timeout=120,
         env={**os.environ, "PYTHONPATH": str(Path(motsim.__file__).parents[1])},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "4 runs, 0 finished before" in done.stderr
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert not {"numba", "scipy.optimize", "matplotlib"} & loaded
+    assert {"pandas", "motsim.commands.setting_lines"} <= loaded  # control
 
 
 # --- the key --------------------------------------------------------------------------------------
