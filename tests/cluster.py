@@ -36,6 +36,10 @@ class Cluster:
         )  # fmt: skip
         self.address = self._address(place)
         self.workers = [self.add_worker() for _ in range(self.wanted)]
+        for _ in range(600):  # a command waits for 5 s, and they may take longer on busy cores
+            if sum(path.is_dir() for path in self.folder.glob("dask-*/worker-*")) >= self.wanted:
+                break
+            time.sleep(0.05)
         return self
 
     def _address(self, place):

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-#: Prints the kernels with a file of their own that are compiled ahead, then those that runs add.
+#: Prints the kernels with a file of their own that are compiled ahead, then those that runs add;
+#: where they are stored, they are loaded, and count as well.
 PROCESS = """
 import sys
-from numba.core import event
+from numba.core.dispatcher import Dispatcher
 from motsim.mixture import ahead
 from motsim.mixture.data import Mixture, make_signals
 from motsim.mixture.model import Model, initial_parameters
@@ -20,16 +21,17 @@ from motsim.mixture.schedule import FROZEN, Descent, Stage
 from motsim.mixture.training import train
 
 names = []
-class Notes(event.Listener):
-    def on_start(self, event):
-        if event.data["dispatcher"].targetoptions.get("no_cpython_wrapper") is None:
-            names.append(event.data["dispatcher"].py_func.__name__)
-    def on_end(self, event):
-        pass
-event.register("numba:compile", Notes())
+add = Dispatcher.add_overload
+def noted(self, found):
+    if self.targetoptions.get("no_cpython_wrapper") is None:
+        names.append(self.py_func.__name__)
+    add(self, found)
+Dispatcher.add_overload = noted
 tokens, left_out = int(sys.argv[1]), sys.argv[2:]
 calls = list(ahead._calls(tokens))
 ahead._calls = lambda tokens: [call for call in calls if call[0].py_func.__name__ not in left_out]
+if STORED:  # and would not be loaded: it is to be named
+    ahead.compile_if_free = lambda kernel, signature: kernel.compile(signature)
 ahead.compile_ahead(tokens == 3)
 count = len(names)
 part = Descent(1e-3)
@@ -50,25 +52,32 @@ EXPECTED = {
 }
 
 
+#: Kernels that earlier tests have stored are loaded; the long form compiles all of them.
+FOLDERS = ["stored", pytest.param("new", marks=pytest.mark.slow)]
+
+
 def kernels(folder, tokens, *left_out):
+    place = {} if folder == "stored" else {"MOTSIM_CACHE_DIR": str(folder)}
     done = subprocess.run(
-        [sys.executable, "-c", PROCESS, str(tokens), *left_out],
-        env={**os.environ, "MOTSIM_CACHE_DIR": str(folder), "PYTHONPATH": str(ROOT)},
+        [sys.executable, "-c", f"STORED = {bool(not place)}{PROCESS}", str(tokens), *left_out],
+        env={**os.environ, **place, "PYTHONPATH": str(ROOT)},
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     ahead, after = done.stdout.split("\n")[:2]
     return set(ahead.split()), set(after.split())
 
 
+@pytest.mark.parametrize("folder", FOLDERS)
 @pytest.mark.parametrize("tokens", EXPECTED)
-def test_runs_compile_nothing_more_than_was_compiled_ahead(tmp_path, tokens):
-    ahead, after = kernels(tmp_path, tokens)
+def test_runs_compile_nothing_more_than_was_compiled_ahead(tmp_path, tokens, folder):
+    ahead, after = kernels(folder if folder == "stored" else tmp_path, tokens)
     assert EXPECTED[tokens] <= ahead
     assert not ahead & (EXPECTED[7 - tokens] - EXPECTED[tokens])  # and not what others need
     assert not after
 
 
-def test_control_a_kernel_that_is_not_compiled_ahead_is_when_a_run_needs_it(tmp_path):
-    ahead, after = kernels(tmp_path, 3, "pass_three")
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_control_a_kernel_that_is_not_compiled_ahead_is_when_a_run_needs_it(tmp_path, folder):
+    ahead, after = kernels(folder if folder == "stored" else tmp_path, 3, "pass_three")
     assert "pass_three" not in ahead
     assert "pass_three" in after

@@ -70,7 +70,10 @@ def test_a_wrong_call_is_one_line(tmp_path, capsys, arguments, words):
     assert words in refusal(main, [*arguments, "--out", str(tmp_path)], capsys)
 
 
-def test_a_folder_in_the_way_is_one_line(tables, tmp_path, capsys):
+def test_a_folder_in_the_way_is_one_line(tables, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(
+        "motsim.figures.drawn", lambda name, tables: nullcontext({"rates": sketch()})
+    )
     store_tables(tmp_path, "rates", headline, seeds=2)
     (tmp_path / "figures").write_text("a file")
     assert main(["rates", "--out", str(tmp_path)]) == 2

@@ -115,13 +115,18 @@ def test_sources_that_change_while_a_sweep_runs_stop_it(paper, tmp_path):
 
 
 def test_the_command_alone_finds_it_from_any_folder(paper, tmp_path):
+    """And loads nothing that a run without kernels and losses does not need."""
+    words = ["-m", "motsim.sweep", str(paper / "quad.toml"), "--jobs", "1", "--no-figure"]
     done = subprocess.run(
-        [sys.executable, "-m", "motsim.sweep", str(paper / "quad.toml"), "--out", "out"],
+        [sys.executable, "-X", "importtime", *words],
         cwd=tmp_path, capture_output=True, text=True, timeout=120,
         env={**os.environ, "PYTHONPATH": str(Path(motsim.__file__).parents[1])},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "4 runs, 0 finished before" in done.stderr
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert not {"numba", "scipy.optimize", "matplotlib"} & loaded
+    assert {"pandas", "motsim.commands.setting_lines"} <= loaded  # control
 
 
 # --- the key --------------------------------------------------------------------------------------
@@ -239,7 +244,7 @@ def test_an_installed_package_runs_by_module_or_by_entry_point(tmp_path, kind):
     write(tmp_path / "paper", {"quad.toml": sweep})
     path = os.pathsep.join([str(site), str(Path(motsim.__file__).parents[1])])
     done = subprocess.run(
-        [sys.executable, "-m", "motsim.sweep", "paper/quad.toml", "--jobs", "2"],
+        [sys.executable, "-m", "motsim.sweep", "paper/quad.toml", "--jobs", "2", "--no-figure"],
         cwd=tmp_path, capture_output=True, text=True, timeout=120,
         env={**os.environ, "PYTHONPATH": path},
     )  # fmt: skip
@@ -394,8 +399,11 @@ large-values = mypkg.large_figure
 """
 
 
-@pytest.mark.parametrize(("least", "code"), [(10.0, 0), (1.0, 1)])
-def test_a_package_brings_its_claim_sweep_and_figure(tmp_path, least, code):
+@pytest.mark.parametrize(
+    ("least", "code", "modules"), [(10.0, 0, ("verify", "sweep")), (1.0, 1, ("verify",))],
+    ids=["as it is", "control"],
+)  # fmt: skip
+def test_a_package_brings_its_claim_sweep_and_figure(tmp_path, least, code, modules):
     site = tmp_path / "site"
     kind = KIND.replace("from helper import FACTOR", f"FACTOR = {least}")
     write(site, {
@@ -406,7 +414,7 @@ def test_a_package_brings_its_claim_sweep_and_figure(tmp_path, least, code):
         "mypkg-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: mypkg\n",
     })  # fmt: skip
     path = os.pathsep.join([str(site), str(Path(motsim.__file__).parents[1])])
-    for module in ("verify", "sweep"):
+    for module in modules:
         done = subprocess.run(
             [sys.executable, "-m", f"motsim.{module}", "large-values", "--jobs", "1"],
             cwd=tmp_path, capture_output=True, text=True, timeout=120,
@@ -414,7 +422,8 @@ def test_a_package_brings_its_claim_sweep_and_figure(tmp_path, least, code):
         )  # fmt: skip
         assert done.returncode == code, done.stderr
         assert ("holds" if code == 0 else "fails") in done.stdout
-    assert (tmp_path / "results" / "figures" / "large-values.svg").is_file()
+    picture = tmp_path / "results" / "figures" / "large-values.svg"
+    assert picture.is_file() == ("sweep" in modules)
 
 
 def test_measures_name_what_is_printed(paper, capsys):
@@ -432,7 +441,7 @@ def test_code_that_only_a_results_folder_names_is_not_run(paper, tmp_path, capsy
 
     (paper / "quad.toml").write_text(SWEEP + "[claim]\nshare = { of = 'value > 5', above = 0.1 }\n")
     out = str(tmp_path / "out")
-    words = ["--out", out, "--progress", "quiet", "--seeds", "3"]
+    words = ["--out", out, "--progress", "quiet", "--seeds", "3", "--no-figure"]
     assert main([str(paper / "quad.toml"), *words]) == 0
     forget()
     (paper / "quad.py").write_text("from pathlib import Path\nPath(__file__ + '.ran').touch()\n")

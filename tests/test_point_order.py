@@ -117,7 +117,9 @@ SCHEDULE = [(3, 0.1, False, 0.05, 0.5, 0.8), (3, 0.05, True, 0.0, 0.5, 0.8)]
 
 
 @everywhere
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize(
+    "seed", [SEEDS[0], *(pytest.param(seed, marks=pytest.mark.slow) for seed in SEEDS[1:])]
+)
 def test_sampled_training_uses_the_noise_of_the_right_point(name, seed):
     points, model = points_of(name, seed, frame=seed), Model("mot", EXPERTS, "linear")
     start = start_of(model, seed)

@@ -22,6 +22,21 @@ def folder(tmp_path_factory):
     return place
 
 
+@pytest.fixture(scope="module")
+def printed(folder):
+    """Folder of the figures as wide as a page of a venue, with captions."""
+    place = folder / "printed"
+    draw("rates", load_tables("rates", folder), place, venue.width_of("icml"), captions=True)
+    return place
+
+
+@pytest.fixture(scope="module")
+def plain(folder):
+    """Folder of the same figures as they are on a screen: the control."""
+    draw("rates", load_tables("rates", folder), folder / "plain")
+    return folder / "plain"
+
+
 def points(folder, name):
     """Width of a PDF page, as it is written."""
     text = (folder / "figures" / f"{name}.pdf").read_bytes()
@@ -29,17 +44,22 @@ def points(folder, name):
     return right - left
 
 
-@pytest.mark.parametrize(("word", "inches"), [("icml", 6.75), ("neurips", 5.5), ("4.3", 4.3)])
-def test_a_figure_is_exactly_as_wide_as_asked(folder, tmp_path, word, inches):
+def test_a_figure_is_exactly_as_wide_as_asked(printed):
+    for name in ("rates", "rates-loss"):
+        assert points(printed, name) == pytest.approx(72 * 6.75, abs=1e-3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("word", "inches"), [("neurips", 5.5), ("4.3", 4.3)])
+def test_it_is_as_wide_as_any_other_width(folder, tmp_path, word, inches):
     draw("rates", load_tables("rates", folder), tmp_path, venue.width_of(word))
     for name in ("rates", "rates-loss"):
         assert points(tmp_path, name) == pytest.approx(72 * inches, abs=1e-3)
 
 
-def test_on_a_screen_a_figure_is_as_wide_as_what_it_holds(folder, tmp_path):
-    """Control of the test above."""
-    draw("rates", load_tables("rates", folder), tmp_path)
-    assert all(abs(points(tmp_path, "rates") - 72 * w.page) > 1 for w in venue.VENUES.values())
+def test_on_a_screen_a_figure_is_as_wide_as_what_it_holds(plain):
+    """Control of the tests above."""
+    assert all(abs(points(plain, "rates") - 72 * w.page) > 1 for w in venue.VENUES.values())
 
 
 def sketch():
@@ -106,7 +126,7 @@ def edges(word):
     return found
 
 
-@pytest.mark.parametrize("word", ["icml", "neurips"])
+@pytest.mark.parametrize("word", [pytest.param("icml", marks=pytest.mark.slow), "neurips"])
 def test_nothing_is_cut_at_the_sides(word, monkeypatch):
     assert max(edges(word)) <= venue.EDGE
     monkeypatch.setattr(venue, "within", lambda figure, engine: engine.execute(figure))
@@ -136,18 +156,15 @@ def test_serif_letters_only_where_asked():
     assert names == ["STIXGeneral", "DejaVu Sans"]
 
 
-def test_the_caption_says_what_is_drawn_claimed_and_found(folder, tmp_path):
-    tables = load_tables("rates", folder)
-    draw("rates", tables, tmp_path, captions=True)
-    said = (tmp_path / "figures" / "rates.tex").read_text()
+def test_the_caption_says_what_is_drawn_claimed_and_found(printed, plain):
+    said = (printed / "figures" / "rates.tex").read_text()
     assert said.startswith(r"\caption{Headline figures: ")
     assert r"\label{fig:rates}" in said
     assert "Claim: A mixture of transformers reaches" in said
     assert re.search(r"It (holds|fails|stays undecided) for cubic experts down to 1e-7", said)
-    assert b"/Subject" in (tmp_path / "figures" / "rates.pdf").read_bytes()
-    draw("rates", tables, tmp_path / "plain")  # control: not asked
-    assert not list((tmp_path / "plain").glob("figures/*.tex"))
-    assert b"/Subject" not in (tmp_path / "plain" / "figures" / "rates.pdf").read_bytes()
+    assert b"/Subject" in (printed / "figures" / "rates.pdf").read_bytes()
+    assert not list(plain.glob("figures/*.tex"))  # control: not asked
+    assert b"/Subject" not in (plain / "figures" / "rates.pdf").read_bytes()
 
 
 def test_a_caption_follows_its_tables(folder, tmp_path, monkeypatch):

@@ -17,6 +17,7 @@ pytestmark = [
         importlib.util.find_spec("ray") is None, reason="extra `ray` is not installed"
     ),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.timeout(300),
 ]
 ENOUGH = 90  # seconds, on a busy machine too
 #: In a worker's way to Python: as if motsim were not installed on its node.

@@ -2,13 +2,14 @@
 
 import math
 import sys
+from types import SimpleNamespace
 
 import pytest
 
 import motsim.plans.keys
 from motsim.experiments import kind_module
 from motsim.experiments.mixture.run import Settings
-from motsim.plans.keys import science_hash, sources
+from motsim.plans.keys import MARK, kind_key, science_hash, seed_keys, sources
 from motsim.plans.loading import load_sweep, sweep_names
 from motsim.results.store import SCHEMA, run_key
 
@@ -146,3 +147,14 @@ def test_the_rule_of_keys_is_part_of_the_key_and_the_schema_is_not(monkeypatch):
     assert key_of() == before
     monkeypatch.setattr(motsim.plans.keys, "KEYS", 0)
     assert key_of() != before
+
+
+@pytest.mark.parametrize("nested", [{}, {"seed": 3}, {"seed": MARK}, {"seed": 0, "zeta": MARK}])
+def test_keys_of_many_seeds_are_those_of_each(nested):
+    """Also where a setting looks like the seed that is put in."""
+    kind = SimpleNamespace(name="k", module_name="", science="x")
+    settings = {"alpha": 0.5, "nested": nested, "zeta": f'"seed": "{MARK}"'}
+    many = seed_keys(kind, settings, [0, 7, 10**9])
+    assert many == [kind_key(kind, {**settings, "seed": seed}) for seed in (0, 7, 10**9)]
+    assert len(set(many)) == 3
+    assert seed_keys(kind, settings | {"alpha": 1.5}, [7]) != many[1:2]  # control

@@ -62,8 +62,17 @@ def test_a_reader_that_has_gone_is_silence(call, name, reader):
     assert (done.returncode, done.stderr) == (128 + signal.SIGPIPE, "")
 
 
-@pytest.mark.parametrize(("name", "code"), [("sweep", 0), ("help", 0), ("wrong", 2)])
-@pytest.mark.parametrize("ending", ["2>&-", "2> /dev/full"])
+@pytest.mark.parametrize(
+    ("name", "code", "ending"),
+    [
+        ("sweep", 0, "2>&-"),
+        ("help", 0, "2>&-"),
+        ("wrong", 2, "2>&-"),
+        ("help", 0, "2> /dev/full"),
+        ("wrong", 2, "2> /dev/full"),
+        pytest.param("sweep", 0, "2> /dev/full", marks=pytest.mark.slow),
+    ],
+)
 def test_without_standard_error_the_exit_code_stays(call, name, code, ending):
     done = call(name, "{} " + ending)
     assert (done.returncode, "Traceback" in done.stdout) == (code, False)
@@ -88,8 +97,15 @@ def test_control_without_care_each_is_a_traceback(call):
         assert (done.returncode != 0, "Error" in done.stderr) == (True, True), line
 
 
-@pytest.mark.parametrize("pause", [0.0, 0.05, 0.3])
-@pytest.mark.parametrize("after", [0.3, 2.0])  # workers are starting, or run
+@pytest.mark.parametrize(
+    ("pause", "after"),  # seconds; workers are starting, or run
+    [
+        (0.0, 0.3),
+        (0.05, 2.0),
+        (0.3, 2.0),
+        *(pytest.param(*two, marks=pytest.mark.slow) for two in ((0.05, 0.3), (0.3, 0.3), (0, 2))),
+    ],
+)
 def test_ctrl_c_twice_is_no_traceback(kinds, tmp_path, pause, after):
     (tmp_path / "probe.toml").write_text(SWEEP.format(seconds=20.0))
     process = subprocess.Popen(

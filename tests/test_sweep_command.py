@@ -58,7 +58,8 @@ def out(tmp_path):
 
 
 def call(*arguments, code=0):
-    assert main([str(argument) for argument in arguments]) == code
+    """Without its picture, which tests/test_own_sweeps.py looks at."""
+    assert main([*map(str, arguments), "--no-figure"]) == code
 
 
 def tables(folder):

@@ -58,5 +58,5 @@ def test_a_mixture_is_said(sweep, tmp_path, monkeypatch, capsys, numpy):
     assert ("several versions of numpy" in said) == bool(numpy)
     versions = json.loads((folder / "mixed.json").read_text())["versions"]
     assert len(versions) == (2 if numpy else 1)
-    assert main(["--status", "--out", str(folder)]) == 0
+    assert main(["simple-data", "--status", "--out", str(folder)]) == 0
     assert ("numpy 1.0-elsewhere" in capsys.readouterr().out) == bool(numpy)

@@ -1,22 +1,24 @@
 """What came out in each setting of a sweep that has no claim: a line each, and what to do next."""
 
 import shlex
+import sys
 import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeGuard
 
 import numpy as np
 import pandas as pd
+from pydantic import BaseModel
 
-from motsim.claims._outcomes import outcomes
-from motsim.claims._rates import case_decision
 from motsim.commands.summary import is_decade, label_text
 from motsim.experiments import load_kind
-from motsim.experiments.mixture.settings import Settings, build_model
 from motsim.mixture.status import Status
 from motsim.plans.plan import Cell, Sweep
-from motsim.rates.words import short_answer
 from motsim.results.tables import Tables
+
+if TYPE_CHECKING:
+    from motsim.experiments.mixture.settings import Settings
 
 __all__ = ["conclusion", "setting_lines"]
 
@@ -80,7 +82,10 @@ def _parts(rows: pd.DataFrame, cell: Cell, labels: Sequence[str], *, law: bool) 
     measures = [name for name in said if name in rows]
     runs = rows.drop_duplicates("run")
     settings, num_classes = cell.settings, None
-    if isinstance(settings, Settings):
+    if _of_mixtures(settings):
+        from motsim.claims._outcomes import outcomes
+        from motsim.experiments.mixture.settings import build_model
+
         num_classes = settings.num_classes if build_model(settings).gated else None
         yield str(outcomes(rows, num_classes))
     else:
@@ -92,10 +97,19 @@ def _parts(rows: pd.DataFrame, cell: Cell, labels: Sequence[str], *, law: bool) 
         return
     yield _last_decade(rows)
     if law and len(runs) >= FEW:
+        from motsim.claims._rates import case_decision
+        from motsim.rates.words import short_answer
+
         decision = case_decision(rows, num_classes)
         yield f"law of the last stage: {short_answer(decision)}"
         if decision.law == "inconclusive" and decision.reason:
             yield decision.reason
+
+
+def _of_mixtures(settings: BaseModel) -> "TypeGuard[Settings]":
+    """Whether they are a mixture's, whose module nobody else need load: it compiles kernels."""
+    module = sys.modules.get("motsim.experiments.mixture.settings")
+    return module is not None and isinstance(settings, module.Settings)
 
 
 def _measured(runs: pd.DataFrame, labels: Sequence[str]) -> list[str]:

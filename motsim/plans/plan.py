@@ -22,7 +22,7 @@ from motsim.plans.checks import (
     read_case,
 )
 from motsim.plans.file import FOLDER, SweepError, SweepFile, Tier, TierTable
-from motsim.plans.keys import kind_key
+from motsim.plans.keys import seed_keys
 
 __all__ = [
     "Axis",
@@ -188,8 +188,9 @@ class Sweep:
                 chosen = {**plan.base, **axes}
                 # once: seeds change no more
                 complete, cost = complete_settings(self.path, kind, chosen)
-                for seed in range(self.seed_start, self.seed_start + plan.seeds):
-                    key = kind_key(kind, {**complete, "seed": seed})
+                seeds_here = range(self.seed_start, self.seed_start + plan.seeds)
+                keys = seed_keys(kind, complete, seeds_here)
+                for seed, key in zip(seeds_here, keys, strict=True):
                     labels = {**front, **axes, "seed": seed}
                     code = (kind.folder, kind.science)
                     cells.append(Cell(labels, chosen, kind.name, key, cost, *code))

@@ -13,7 +13,6 @@ from motsim.results.tables import Tables
 from motsim.running.backends import Backend
 from motsim.running.progress import Count, Progress
 from motsim.running.runner import run_cells
-from motsim.vectors.compiling import compiled_here
 
 __all__ = ["Session"]
 
@@ -88,6 +87,10 @@ class Session:
 
     def _compile(self, kind: Kind) -> None:
         """Compile before workers start what they do not compile together, each a share."""
+        if not (kind.compiles or kind.compiles_in_workers):
+            return  # and numba is not loaded
+        from motsim.vectors.compiling import compiled_here
+
         first = not compiled_here()
         if first and kind.compiles_in_workers:
             self.progress.say("compiling the kernels, once on this machine, as runs need them ...")

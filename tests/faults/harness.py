@@ -23,6 +23,8 @@ ROOT = HERE.parents[1]
 
 #: Seed of every random choice of the suite: `MOTSIM_FAULT_SEED=7 pytest tests/faults`.
 SEED = int(os.environ.get("MOTSIM_FAULT_SEED", "0"))
+#: Digests of the tables of an undisturbed sweep, by the text of its file.
+CLEAN = {}
 LETTERS = string.ascii_letters + string.digits + "-_/.\x1b\x07\u202e\n é"
 
 
@@ -110,13 +112,14 @@ class Bench:
         return found
 
     def clean_tables(self):
-        """Tables of an undisturbed sweep of the same file, in a folder beside."""
-        out = self.folder / "clean"
-        if not out.exists():
+        """Tables of an undisturbed sweep of the same file, computed once a session."""
+        text = self.file.read_text()
+        if text not in CLEAN:
             log, self.log = self.log, self.folder / "clean.log"
-            self.sweep(out=out, jobs=1)
+            self.sweep(out=self.folder / "clean", jobs=1)
             self.log = log
-        return self.tables(out)
+            CLEAN[text] = self.tables(self.folder / "clean")
+        return CLEAN[text]
 
     def wait(self, process, word="computed", count=1, timeout=60):
         """Until the log has so many notes of this word."""

@@ -128,7 +128,7 @@ KILLER = ("--set", "bad=7", "--set", "fate=kill")
 
 @linux
 def test_f3_poisonous_run_is_given_up(tmp_path, record):
-    bench = Bench(tmp_path, runs=60, seconds=0.1)
+    bench = Bench(tmp_path, runs=30, seconds=0.1)
     *_, clean = bench.sweep(out=bench.folder / "harmless")
     bench.log.unlink()
     _, errors, seconds = bench.sweep(*KILLER, code=1)
@@ -230,8 +230,14 @@ def test_f4_control_without_a_look_at_the_parent_they_live_on(tmp_path, record):
     record("F4", f"control, no look at the parent: {alive} workers live on")
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-@pytest.mark.parametrize("jobs", [1, 2])
+LONG = [(signal.SIGINT, 130, 1), (signal.SIGTERM, 143, 2)]
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "jobs"),
+    [(signal.SIGINT, 130, 2), (signal.SIGTERM, 143, 1)]
+    + [pytest.param(*one, marks=pytest.mark.slow) for one in LONG],
+)
 def test_f5_polite_end(tmp_path, number, code, jobs, record):
     bench = Bench(tmp_path, runs=60, seconds=0.1)
     process = bench.start(jobs=jobs)
@@ -270,7 +276,7 @@ def test_f5_control_without_the_handler_the_end_is_not_polite(tmp_path):
 RAISER = ("--set", "bad=7")
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("jobs", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_f10_run_that_raises(tmp_path, jobs, record):
     bench = Bench(tmp_path, runs=20)
     _, errors, _ = bench.sweep(*RAISER, code=1, jobs=jobs)

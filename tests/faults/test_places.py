@@ -37,7 +37,7 @@ def start_all(bench, off=None):
 
 @needs_places
 @pytest.mark.timeout(3000)
-@pytest.mark.parametrize("rounds", [2, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("rounds", [1, pytest.param(20, marks=pytest.mark.slow)])
 def test_f31_places_with_one_host_name_share_the_work(tmp_path, rounds, record):
     for number in range(rounds):
         bench = Bench(tmp_path / str(number), runs=12, seconds=0.5)
@@ -57,8 +57,11 @@ def test_f31_places_with_one_host_name_share_the_work(tmp_path, rounds, record):
 
 @needs_places
 def test_f31_control_places_told_by_host_compute_twice(tmp_path, record):
-    bench = Bench(tmp_path, runs=12, seconds=0.5)
-    start_all(bench, off="places_by_host")
+    for number in range(3):  # on a busy machine one may be done before the others begin
+        bench = Bench(tmp_path / str(number), runs=12, seconds=0.5)
+        start_all(bench, off="places_by_host")
+        if recomputed(bench):
+            break
     given_up = list(bench.stored().values()).count("worker_died")
     assert recomputed(bench) > 0
     record(
@@ -123,7 +126,7 @@ def test_f32_who_waits_says_for_whom_and_a_stopped_owner_keeps_its_run(tmp_path,
 
 @needs_places
 def test_f32_who_waits_can_be_interrupted_and_takes_nothing(tmp_path, record):
-    bench = Bench(tmp_path, runs=1, seconds=6.0)
+    bench = Bench(tmp_path, runs=1, seconds=12.0)
     with started(bench, jobs=1, inside=place("one")) as first:
         bench.wait(first, "begin")
         with started(bench, jobs=2, inside=place("two"), env=HASTE) as second:

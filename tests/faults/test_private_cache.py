@@ -107,9 +107,33 @@ runpy.run_module("motsim.sweep", run_name="__main__")
 """
 
 
+KIND = """
+from motsim import KindSettings, Result
+from motsim.vectors.compiling import kernel
+
+
+class Settings(KindSettings):
+    seed: int = 0
+
+
+@kernel
+def double(x):
+    return 2.0 * x
+
+
+def compile_kernels():
+    double(1.0)
+
+
+def run(settings):
+    return Result("done", {"value": double(float(settings.seed))})
+"""
+
+
 def test_a_sweep_without_home_or_name_warns_once_and_runs(tmp_path):
     sweep = tmp_path / "tiny.toml"
-    sweep.write_text('title = "T"\nkind = "rehearsal"\nseeds = 2\n')
+    sweep.write_text('title = "T"\nkind = "small"\nseeds = 2\n')
+    (tmp_path / "small.py").write_text(KIND)
     call = [sys.executable, "-c", NOBODY, str(sweep), "--out", str(tmp_path / "out")]
     done = subprocess.run(
         [*call, "--jobs", "2", "--no-figure", "--progress", "plain"], cwd=tmp_path, timeout=200,
@@ -120,3 +144,4 @@ def test_a_sweep_without_home_or_name_warns_once_and_runs(tmp_path):
     assert "Traceback" not in done.stderr
     assert done.stderr.count("MOTSIM_CACHE_DIR") == 1, done.stderr
     assert mode(tmp_path / NAME) == 0o700
+    assert len(list((tmp_path / NAME).rglob("*.nbc"))) == 1  # the workers compiled nothing

@@ -92,7 +92,7 @@ def test_f9_control_a_lock_that_outlives_its_owner_stays(tmp_path, monkeypatch):
         assert not store.lease("k")
 
 
-@pytest.mark.parametrize("shift", [-TEN_YEARS, TEN_YEARS])
+@pytest.mark.parametrize("shift", [-TEN_YEARS, pytest.param(TEN_YEARS, marks=pytest.mark.slow)])
 def test_f29_clock_set_while_a_sweep_is_interrupted(tmp_path, shift, record):
     bench = Bench(tmp_path, runs=30, seconds=0.05)
     process = bench.start(jobs=2)

@@ -66,20 +66,20 @@ def test_f33_killed_on_one_machine_and_resumed_on_another(tmp_path, off, record)
 def test_f34_an_owner_of_which_nothing_tells_is_refused_and_freed_on_demand(
     tmp_path, record, capsys
 ):
-    bench = Bench(tmp_path, runs=4, seconds=1.0)
+    bench = Bench(tmp_path, runs=4)
     leave_dead(bench)
     with contextlib.closing(sqlite3.connect(bench.out / "results.db")) as db, db:
         db.execute("UPDATE claims SET owner = '77:1@old-host+some-boot'")  # of an older motsim
-    _, errors, _ = bench.sweep(code=2)
+    _, errors, _ = bench.sweep(code=2, jobs=1)
     assert len(set(bench.notes("computed"))) == 2  # what is not held is done first
     line = errors.strip().splitlines()[-1]
     assert "process 77 on old-host (of an older motsim) holds 2 runs" in line
     command = re.search(r"python -m motsim\.sweep (--out \S+ --free [0-9a-f]{8})$", line)[1]
-    assert main(["--status", "--out", str(bench.out)]) == 0
+    assert main(["simple-data", "--status", "--out", str(bench.out)]) == 0
     assert command in capsys.readouterr().out
     assert main(command.split()) == 0
     assert "freed 2 runs of process 77 on old-host" in capsys.readouterr().out
-    bench.sweep()
+    bench.sweep(jobs=1)
     assert bench.tables() == bench.clean_tables()
     assert main(command.split()) == 2
     assert "nobody called" in capsys.readouterr().err

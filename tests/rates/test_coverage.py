@@ -27,7 +27,9 @@ def covered(p, num_seeds, sets, first):
 
 
 @pytest.mark.parametrize(("sets", "least"), SIZES)
-@pytest.mark.parametrize("num_seeds", [3, 5, 10])
+@pytest.mark.parametrize(
+    "num_seeds", [5, *(pytest.param(n, marks=pytest.mark.slow) for n in (3, 10))]
+)
 def test_interval_of_the_exponent_covers_seeds_from_810000(num_seeds, sets, least):
     assert covered(0.0, num_seeds, sets, 810_000) >= least
 

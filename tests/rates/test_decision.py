@@ -42,8 +42,8 @@ def check_rates(name, count):
 
 
 @pytest.mark.parametrize("name", ["log", "inverse", "power", "floor"])
-def test_law_is_recognized_and_rivals_rejected_seeds_0_to_23(name):
-    check_rates(name, wrong_verdicts(name, range(24)))
+def test_law_is_recognized_and_rivals_rejected_seeds_0_to_11(name):
+    check_rates(name, wrong_verdicts(name, range(12)))
 
 
 @pytest.mark.slow
@@ -52,8 +52,8 @@ def test_law_is_recognized_and_rivals_rejected_seeds_1000_to_1999(name):
     check_rates(name, wrong_verdicts(name, range(1000, 2000)))
 
 
-@pytest.mark.parametrize("seeds", [24, pytest.param(1000, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("p", [0.15, 0.2])
+@pytest.mark.parametrize("seeds", [12, pytest.param(1000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("p", [0.15, pytest.param(0.2, marks=pytest.mark.slow)])
 def test_a_small_power_is_not_called_log(p, seeds):
     laws = [decide(*curves("power", 930_000 + s, decades=5.0, p=p)).law for s in range(seeds)]
     assert laws.count("log") <= 0.01 * seeds, Counter(laws)
@@ -72,7 +72,7 @@ def test_recognized_at_every_scale_seeds_0_to_3(name, scale):
 
 
 @pytest.mark.parametrize("name", ["log", "inverse", "power", "floor"])
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(s, marks=pytest.mark.slow) for s in (1, 2))])
 def test_factors_on_steps_and_eps_change_nothing(name, seed):
     eps, hits, budget = curves(**law_of(name), seed=seed)
     base = decide(eps, hits, budget)

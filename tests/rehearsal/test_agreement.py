@@ -12,7 +12,7 @@ from motsim.rehearsal import expected_errors, theory
 from tests.rehearsal.settings import SEED, Setting, deviations, make_setting
 
 NUM_SETTINGS = 224  # a multiple of 7 numbers of tasks and 4 kinds of strategy
-REPETITIONS = 1000
+REPETITIONS = 500
 LIMIT = 4.0  # standard errors, for F and G of every setting
 MATRIX_LIMIT = 5.5  # for the thousands of single entries E‖w_t − w*_j‖²
 

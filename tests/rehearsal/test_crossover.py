@@ -86,9 +86,14 @@ def test_bounds_without_noise():
         assert cosines[1] < cosines[0]
 
 
-@pytest.mark.parametrize("quantity", QUANTITIES)
 @pytest.mark.parametrize(
-    ("setting", "away"), [((2, 60, 25, 20, 0.0), 0.1), ((4, 60, 15, 15, 0.1), 0.06)]
+    ("quantity", "setting", "away"),
+    [
+        ("forgetting", (2, 60, 25, 20, 0.0), 0.1),
+        ("generalization", (4, 60, 15, 15, 0.1), 0.06),
+        pytest.param("generalization", (2, 60, 25, 20, 0.0), 0.1, marks=pytest.mark.slow),
+        pytest.param("forgetting", (4, 60, 15, 15, 0.1), 0.06, marks=pytest.mark.slow),
+    ],
 )
 def test_simulation_confirms_both_sides(quantity, setting, away):
     """The strategy that the closed form names is better by more than 4 standard errors."""

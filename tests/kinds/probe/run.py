@@ -29,10 +29,6 @@ class Settings(BaseModel):
     mood: Literal["good", "raises", "kills", "threads"] = "good"
 
 
-def compile_kernels() -> None:
-    pass
-
-
 def cost(settings):
     return settings.seconds + 1e-9 * settings.size**3
 

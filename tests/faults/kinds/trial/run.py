@@ -32,10 +32,6 @@ def note(text):
         os.close(handle)
 
 
-def compile_kernels():
-    note("compile")
-
-
 def cost(settings):
     return settings.seconds + 2e-8 * settings.loops + 1e-4
 
