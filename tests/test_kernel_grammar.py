@@ -23,6 +23,7 @@ ARGUMENTS = {"work": "buffers or buffer_ptrs", "weights": "ffn, attention_probs 
 MORE = {
     "mixture/kernels/descent.py": {"differentiate": 7, "differentiate_part": 7, "take_steps": 9},
     "mixture/kernels/frozen.py": {"pass_frozen": 7},
+    "mixture/kernels/gathered.py": {"pass_gathered": 7},
     "mixture/kernels/passes.py": {"pass_groups": 7},
     "mixture/kernels/three.py": {"pass_three": 7},
     "minibatch/batches.py": {"pairs_loss": 7},

@@ -29,7 +29,7 @@ __all__ = ["train", "warm_up"]
 
 Floats = NDArray[np.float64]
 CHUNK_STEPS = 4096
-CHUNK_NOISE = 4_000_000  # routing-noise numbers drawn at a time
+CHUNK_NOISE = 500_000  # routing-noise numbers drawn at a time: those of a cache
 
 
 def train(

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from motsim.checks import check_choice
 from motsim.mixture import kernels
-from motsim.mixture.kernels import mirrors
+from motsim.mixture.kernels import gathered, mirrors
 from motsim.mixture.model import Loss, Model, ModelParameters, Routing
 
 __all__ = [
@@ -192,6 +192,9 @@ def kernel_buffers(model: Model, batch: kernels.Batch) -> kernels.Buffers:
     by_point = (model.num_experts, len(batch.labels))
     neurons = model.num_experts * model.num_neurons
     at_a_time = max(1, min(tokens, 4096 // max(1, r * others)))  # 256 KiB
+    moved_shape = (at_a_time, r, others, width)
+    if not model.num_attentions:
+        moved_shape = (gathered.TILES * model.num_experts, r + batch.axes.shape[1], others, width)
     some = max(1, min(tokens, 2048 // max(1, neurons * others)))  # 128 KiB
     part = aligned_zeros(3).view(np.int64)
     part[1] = blocks
@@ -203,13 +206,13 @@ def kernel_buffers(model: Model, batch: kernels.Batch) -> kernels.Buffers:
         other_products=aligned_zeros((some, neurons, others, width)),
         by_product=aligned_zeros((length, width)),
         by_score=aligned_zeros((images, length, length, width)),
-        moved=aligned_zeros((at_a_time, r, others, width)),
+        moved=aligned_zeros(moved_shape),
         ffn_sums=aligned_zeros((neurons, r, width)),
         attention_sums=aligned_zeros((r, r, width)),
         gate_sums=aligned_zeros((model.num_experts, r, width)),
         gate_part=aligned_zeros((model.num_experts, r)),
         ffn_across=aligned_zeros((-(-model.num_experts // width), r + 9, width)),
-        listed=aligned_zeros(model.num_experts).view(np.int64),
+        listed=aligned_zeros(gathered.LISTED * model.num_experts).view(np.int64),
         direction=aligned_zeros(max(neurons, (model.num_attentions + 1) * r) * r),
         outputs=aligned_zeros(by_point),
         logits=aligned_zeros(by_point),

@@ -98,13 +98,15 @@ class Buffers(NamedTuple):
     other_products: np.ndarray
     by_product: np.ndarray  # (L, 8): gradient by t
     by_score: np.ndarray  # (images, L, L, 8): scores, then the gradient by them; queries, keys
-    moved: np.ndarray  # (blocks at a time, r, K, 8): A x, then the keys weighted by `by_score`
+    # (blocks at a time, r, K, 8): A x, then the keys weighted by `by_score`; without attention
+    # (2 M, r + S, K, 8), the tiles of `gathered`
+    moved: np.ndarray
     ffn_sums: np.ndarray  # (M * J, r, 8)
     attention_sums: np.ndarray  # (r, r, 8)
     gate_sums: np.ndarray  # (M, r, 8)
     gate_part: np.ndarray  # (M, r) of one part, by the other tokens
     ffn_across: np.ndarray  # (M / 8, r + 9, 8) for `fused`: (M / 8, r, 8), then (M / 8, 9, 8)
-    listed: np.ndarray  # (M,) experts that a block needs, for `fused`
+    listed: np.ndarray  # (18 M,) experts that a block needs, for `fused`; lists of `gathered`
     direction: np.ndarray  # room for a gradient times the metric, and for one matrix more
     outputs: np.ndarray  # (M, B): f
     logits: np.ndarray  # (M, B): h

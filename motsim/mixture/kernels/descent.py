@@ -13,9 +13,10 @@ from numba import types
 from motsim.mixture.kernels.arguments import FIRST_BLOCK, PARTS_LEFT, Batch, only_signals, part_of
 from motsim.mixture.kernels.frozen import pass_frozen
 from motsim.mixture.kernels.fused import pass_fused
+from motsim.mixture.kernels.gathered import pass_gathered
 from motsim.mixture.kernels.passes import pass_groups, refresh_attention
 from motsim.mixture.kernels.phases import BACKWARD, BOTH, DONE, FORWARD
-from motsim.mixture.kernels.routes import Route, choose_route
+from motsim.mixture.kernels.routes import GATHERED, Route, choose_route
 from motsim.mixture.kernels.routing import (
     add_load_balance,
     gate_gradient,
@@ -35,7 +36,10 @@ from motsim.vectors.lanes import WIDTH, cached, internal, written_out
 from motsim.vectors.linking import address_of, caller
 
 #: The pass over points of a route that is not fused into one loop.
-APART = {Route.FROZEN: pass_frozen, Route.SIGNALS: pass_three, Route.GENERAL: pass_groups}
+APART = {
+    Route.FROZEN: pass_frozen, Route.SIGNALS: pass_three, Route.GENERAL: pass_groups,
+    Route.GATHERED: pass_gathered,
+}  # fmt: skip
 nothing_from, number_from = caller(types.none), caller(types.float64)
 
 
@@ -132,8 +136,10 @@ def differentiate_part(parameters, batch, rule, buffers, noise, gradient, code):
     """Add what some of the points give; gradients are complete after the last part."""
     experts_train = rule.trains_ffn or rule.trains_attention
     gate_trains = rule.gated and rule.trains_gate
-    # With expected routing the loss of a point is a sum over experts: one pass is enough.
-    splits = rule.gated and not rule.sampled and (experts_train or gate_trains)
+    # With expected routing the loss of a point is a sum over experts, and with sampled routing of
+    # one expert it is that expert's: one pass is enough.
+    splits = rule.gated and (not rule.sampled or rule.route == GATHERED)
+    splits = splits and (experts_train or gate_trains)
     route(parameters, batch, rule, buffers, noise)
     dense = serves_all(batch, rule, buffers)
     loss, phase = 0.0, BOTH if splits else FORWARD

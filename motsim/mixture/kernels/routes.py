@@ -6,7 +6,7 @@ import numpy as np
 
 from motsim.mixture.kernels.arguments import only_signals
 
-__all__ = ["FROZEN", "FUSED", "SIGNALS", "Route", "choose_route"]
+__all__ = ["FROZEN", "FUSED", "GATHERED", "SIGNALS", "Route", "choose_route"]
 
 
 class Route(IntEnum):
@@ -16,10 +16,12 @@ class Route(IntEnum):
     FROZEN = 1
     SIGNALS = 2
     GENERAL = 3
+    GATHERED = 4
 
 
 # Not plain integers: numba would compile a kernel for each of these literals.
 FUSED, FROZEN, SIGNALS = np.int64(Route.FUSED), np.int64(Route.FROZEN), np.int64(Route.SIGNALS)
+GATHERED = np.int64(Route.GATHERED)
 
 
 def choose_route(parameters, batch, rule, buffers):
@@ -40,12 +42,16 @@ def choose_route(parameters, batch, rule, buffers):
                                                          are the point's alone (`frozen`).
     SIGNALS points of signals; every expert has its own  The pass of GENERAL, written out for three
             attention, which trains                      tokens (`three`).
+    GATHERED sampled routing of one expert; no           A point's loss is that of its expert alone;
+            attention; no images                         sums have another order (`gathered`).
     GENERAL any other                                    The definition, docs/theory.md §1
                                                          (`passes`).
     ======= ============================================ ===========================================
     """
     if not only_signals(batch):
-        return Route.GENERAL
+        plain = not rule.mixed and batch.tokens.shape[-4] == batch.axes.shape[-2]
+        sampled = rule.gated and rule.sampled and rule.top_k == 1
+        return Route.GATHERED if plain and sampled else Route.GENERAL
     if not rule.trains_attention:
         kept = buffers.moments.shape[:2] != (1, 1)
         trains = rule.trains_ffn and rule.gated and rule.trains_gate
