@@ -34,7 +34,7 @@ def draw(tables: Tables) -> dict[str, Figure]:
         _linear(tables, case, axes[1])
     axes[0].set_xlim(-0.02, 0.36)
     axes[0].set_ylabel("experts that hold one class (share)")
-    axes[0].set_title("cubic experts; dashed: ρ = 1/(1+2√(N−1))")
+    axes[0].set_title("cubic experts; dashed: 1/(1+2√(N−1))")
     axes[1].set_ylabel("runs, each class its expert (share)")
     axes[1].set_title("linear experts; lines: race of the classes")
     for ax, place in zip(axes, ("lower left", "upper right"), strict=True):

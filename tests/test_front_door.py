@@ -326,3 +326,13 @@ def test_the_whole_door_in_a_process_of_its_own(tmp_path):
         answers.append(json.loads(done.stdout))
     assert answers[0] == answers[1]
     assert answers[0]["law"] == "log"
+
+
+@pytest.mark.parametrize("command", ["sweep", "verify"])
+def test_a_name_without_its_ending_is_the_file_that_is_there(
+    command, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    assert "did you mean mine.toml" not in refused([command, "mine"], capsys)  # control
+    (tmp_path / "mine.toml").write_text(SWEEP)
+    assert "'mine'; did you mean mine.toml?" in refused([command, "mine"], capsys)

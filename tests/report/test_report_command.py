@@ -85,3 +85,13 @@ def test_tables_of_another_sweep_under_a_claims_name_are_a_line(tmp_path):
     assert section.problems
     assert not any(finding.as_expected for finding in section.findings)
     render([section])
+
+
+def test_a_folder_of_ones_own_is_reported_alone(tmp_path, no_figures, capsys):
+    """Control: with a table of a shipped claim, the others are listed as well."""
+    store_mine(tmp_path)
+    main(["--out", str(tmp_path)])
+    assert "(1 sections; " in capsys.readouterr().out
+    store_tables(tmp_path, "rates", headline, seeds=1)
+    main(["--out", str(tmp_path)])
+    assert "without a table" in capsys.readouterr().out
