@@ -129,6 +129,10 @@ RUNS = {
     "others, sampled": lambda: slopes(
         (2, 1, 5, 9, 9, "axes"), loss="logistic", routing=Routing("sampled")
     ),
+    "gathered": lambda: slopes((3, 2, 6, 4, 150, "axes"), "moe", routing=SAMPLED),
+    "gathered, linear": lambda: slopes(
+        (3, 2, 4, 5, 150, "distinct"), "moe", "linear", loss="logistic", routing=Routing("sampled")
+    ),
     "distinct, single": lambda: slopes((2, 2, 4, 5, 3, "distinct"), "single", loss="logistic"),
     "distinct, none, linear": lambda: slopes((2, 2, 5, 6, 3, "distinct"), "moe", "linear"),
     "fused": lambda: training([EXPERTS, EVEN, ADAM, ALL], experts=9),
