@@ -109,6 +109,7 @@ def drawn_points(ax: Axes) -> np.ndarray:
 
 
 def _along(points: np.ndarray) -> np.ndarray:
+    points = points.reshape(-1, 2)  # a line may hold none
     points = points[np.isfinite(points).all(axis=1)]
     if len(points) < 2:
         return points

@@ -107,6 +107,7 @@ def _held(ax):
 
 def _fine(points):
     """Points every few pixels of a line."""
+    points = points.reshape(-1, 2)  # a line may hold none
     points = points[np.isfinite(points).all(axis=1)]
     if len(points) < 2:
         return points

@@ -190,7 +190,7 @@ skip = true
 def test_every_value_of_a_grid_is_a_finding(laws, tmp_path, capsys):
     sweep = SWEEP.split("[case.log]")[0] + "[grid]\np = [0.0, 1.0]\n"
     found = judged(laws('[claim]\nlaw = "log"\n', sweep), tmp_path / "out", capsys, code=1)
-    assert verdicts(found) == {"p 0.0": "holds", "p 1.0": "fails"}
+    assert verdicts(found) == {"p 0": "holds", "p 1": "fails"}
 
 
 def test_two_seeds_decide_nothing(laws, tmp_path, capsys):

@@ -28,7 +28,7 @@ def test_two_at_a_time_find_what_one_finds(folder):
     tables = {path.name: path.read_bytes() for path in folder.glob("*.csv")}
     together = judge_claims(NAMES, "quick", folder, Backend(jobs=2))
     assert list(together) == NAMES
-    assert together == alone
+    assert repr(together) == repr(alone)  # an end of an interval may be NaN
     assert all(found.findings and not found.failed for found in alone.values())
     assert tables == {path.name: path.read_bytes() for path in folder.glob("*.csv")}
 

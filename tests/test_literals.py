@@ -13,7 +13,7 @@ from motsim.statistics.interval import Verdict
 PACKAGE = Path(motsim.__file__).parent
 #: The status of another program; words of sweep files, read in a room below that of verdicts;
 #: and what users are given to compare, in words.
-FOREIGN = {"running/dask_backend.py", "plans/claim_table.py", "testing"}
+FOREIGN = {"running/dask_backend.py", "plans/claim_table.py", "printing.py", "testing"}
 NAMED = re.compile(r"\b(status|verdict|word)(\"\]|'\])?$")
 
 

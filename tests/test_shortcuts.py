@@ -13,6 +13,7 @@ from motsim.experiments.mixture.run import (
 from motsim.mixture import training
 from motsim.mixture.data import Mixture, make_signals
 from motsim.mixture.engine import parts
+from motsim.mixture.engine import problem as problem_module
 from motsim.mixture.engine import stage as stage_module
 from motsim.mixture.engine.parts import in_parts
 from motsim.mixture.model import Model, Routing, initial_parameters
@@ -87,7 +88,7 @@ def test_linear_experts_that_share_attention_see_one_mixed_token(monkeypatch, ki
     monkeypatch.setattr(parts, "mixed_batch", watched)
     got, trace = full_curve(model, points, [ffn, rest], start)
     assert [shape[2] for shape in seen] == [1, 1]
-    monkeypatch.setattr(stage_module, "stage_parts", lambda m, r, b, w, _: (r, in_parts(b, 1), w))
+    monkeypatch.setattr(problem_module, "stage_parts", lambda m, r, b, w, _: (r, in_parts(b, 1), w))
     want, other = full_curve(model, points, [ffn, rest], start)
     np.testing.assert_allclose(got, want, rtol=1e-10)
     np.testing.assert_allclose(trace.parameters.ffn, other.parameters.ffn, rtol=1e-8, atol=1e-11)

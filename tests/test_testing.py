@@ -35,7 +35,9 @@ def rates():
 def pictures(request, monkeypatch):
     """Draw only where a test is about the picture: a second for each."""
     if "drawn" not in request.fixturenames:
-        monkeypatch.setattr(motsim.rates.Rate, "plot", lambda self, path: path.write_bytes(b"PNG"))
+        monkeypatch.setattr(
+            motsim.rates.Rate, "plot", lambda self, path, **_: path.write_bytes(b"PNG")
+        )
 
 
 @pytest.fixture

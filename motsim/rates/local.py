@@ -67,7 +67,9 @@ def local_exponents(
     reach = 0.5 * decades * np.log(10.0)
     middle = x[(x >= x[0] + reach - 1e-9) & (x <= x[-1] - reach + 1e-9)]
     early, late = (
-        np.array([np.interp(middle + side, x, run) for run in log_times]).reshape(-1, middle.size)
+        np.array([np.interp(middle + side, x, run) for run in log_times]).reshape(
+            len(log_times), middle.size
+        )
         for side in (-reach, reach)
     )
     return LocalExponents(
