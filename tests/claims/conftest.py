@@ -1,6 +1,7 @@
 """Tables of the quick tier, run once a session and shared by all claims; broken ones on demand."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,9 +29,19 @@ def run_sweep(results):
 
     The runs within the claim's bound (`bounded.py`). Overrides break a sweep on purpose, `seeds`
     and `cases` choose runs; with any of these there is no bound. `cases="all"`: the whole tier.
+    Tables are exported once a session, and copied for whoever asks again.
     """
+    made = {}
 
     def run(name, seeds=None, cases=None, **overrides):
+        asked = repr((name, seeds, cases, sorted(overrides.items())))
+        if asked not in made:
+            made[asked] = export_runs(name, seeds, cases, overrides)
+        one = made[asked]
+        others = {table: frame.copy() for table, frame in one.others.items()}
+        return replace(one, meta=dict(one.meta), main=one.main.copy(), others=others)
+
+    def export_runs(name, seeds, cases, overrides):
         sweep = load_sweep(name)
         cells = sweep.cells("quick", overrides, seeds)
         if cases not in (None, "all"):
@@ -41,7 +52,7 @@ def run_sweep(results):
         folder = results
         if overrides or seeds or cases:  # no other process may export tables of this name here
             folder = results / "broken" / os.environ.get("PYTEST_XDIST_WORKER", "")
-        run_cells(cells, folder, os.cpu_count() or 1)
+        run_cells(cells, folder, 1)  # the test processes are enough
         with Store(folder) as store:
             return export(store, sweep, "quick", cells, folder)
 

@@ -96,6 +96,7 @@ def test_a_step_size_that_loses_runs_pays_for_them(fate):
 
 def test_the_file_trains_what_is_counted_and_its_settings_are_inside_the_grids():
     sweep = load_sweep("fair-baselines")
+    full = sweep.cells("full", seeds=1)
     for cell in sweep.cells("quick", seeds=1):
         name, _, ending = cell.labels["case"].partition(" to ")
         settings = cell.settings
@@ -104,8 +105,7 @@ def test_the_file_trains_what_is_counted_and_its_settings_are_inside_the_grids()
         assert settings.epsilon_min == float(ending)
         if name == "preset":
             continue
-        swept = [c.labels for c in sweep.cells("full", seeds=1) if c.labels["case"] ==
-                 cell.labels["case"]]  # fmt: skip
+        swept = [c.labels for c in full if c.labels["case"] == cell.labels["case"]]
         for axis in set(AXES) & set(cell.labels):
             values = {labels[axis] for labels in swept}
             assert cell.labels[axis] in values, (name, axis)
