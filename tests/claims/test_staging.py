@@ -52,12 +52,13 @@ def test_a_schedule_that_loses_runs_is_seen(run_sweep):
     assert found["cubic two_stage share"] == "holds"
 
 
-MORE = [
-    pytest.param(*more, marks=pytest.mark.slow) for more in (((0.1, 0.1), 24), ((0.3, 0.2), 40))
-]
+REST = (((0.1, 0.1), 24), ((0.3, 0.2), 40))
 
 
-@pytest.mark.parametrize(("chance", "n"), [((0.0, 0.4), 24), *MORE])
+@pytest.mark.parametrize(
+    ("chance", "n"),
+    [((0.0, 0.4), 24), *(pytest.param(*more, marks=pytest.mark.slow) for more in REST)],
+)
 def test_the_difference_of_shares_covers(chance, n):
     """Exact limits: at least 95 %, seed 20. A pair succeeds in one of the two, or alike."""
     rng = np.random.default_rng(20)
