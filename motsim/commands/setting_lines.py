@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel
 
+from motsim.commands.idle import idle_lines
 from motsim.commands.summary import is_decade, label_text
 from motsim.experiments import load_kind
 from motsim.mixture.status import Status
@@ -34,6 +35,7 @@ def conclusion(sweep: Sweep, tables: Tables, cells: Sequence[Cell], folder: Path
     """Yield a line a setting, and what to do next."""
     yield ""
     yield from setting_lines(tables, cells)
+    yield from idle_lines(tables)
     place = "" if folder == Path("results") else f" --out {shlex.quote(str(folder))}"
     times = "epsilon" in tables.main
     if times and max(rows["run"].nunique() for rows in _groups(tables)) < FEW:
