@@ -1,4 +1,4 @@
-"""Print a table for a paper: verdicts, hitting times, or medians of results."""
+"""Print a table for a paper (verdicts, hitting times, medians), or write all of one as Parquet."""
 
 import argparse
 import sys
@@ -20,6 +20,7 @@ examples:
   motsim table rates --latex > rates.tex       the verdicts, for \\usepackage{booktabs}
   motsim table rates --steps                   median steps T(eps) instead
   motsim table coverage --columns covered_classes final_loss     medians of results
+  motsim table rates --parquet                 rates.parquet and its other tables beside the CSV
 
 Exit codes: 0 printed, 2 there is no such table, or nothing of this in it.
 """
@@ -47,6 +48,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--latex", action="store_true", help="as LaTeX, with booktabs")
     what = options.add_mutually_exclusive_group()
     what.add_argument("--steps", action="store_true", help="median T(eps) of each setting")
+    what.add_argument("--parquet", action="store_true", help="write it as Parquet, types kept")
     what.add_argument("--columns", nargs="+", metavar="RESULT", help="medians of these results")
     options.add_argument("--out", type=folder_name, default=Path("results"), metavar="DIR")
     return options
@@ -55,7 +57,9 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     arguments = parser().parse_args(argv)
+    from motsim.extras import MissingExtraError
     from motsim.printing import one_line, printed
+    from motsim.results.parquet import write_parquet
     from motsim.results.tables import TablesError, load_tables
 
     folder: Path = arguments.out
@@ -65,12 +69,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         if stored and name not in stored:
             raise TablesError(f"{folder}: no table {name!r}{nearest(name, stored)}")
         tables = load_tables(name, folder)
-        rows = _rows(tables, folder, arguments)
-    except (TablesError, ValueError, OSError) as error:
+        if arguments.parquet:
+            rows = [[str(path)] for path in write_parquet(tables, folder)]
+        else:
+            rows = _rows(tables, folder, arguments)
+    except (TablesError, MissingExtraError, ValueError, OSError) as error:
         print(one_line(f"{PROGRAM}: {error}"), file=sys.stderr)
         return 2
     with printed():
-        if arguments.latex:
+        if arguments.latex and not arguments.parquet:
             print(f"% {tables.call}; \\usepackage{{booktabs}}")
             print(latex(rows))
         else:

@@ -1,0 +1,71 @@
+"""Tables as Parquet: the same numbers and types, whole files only."""
+
+import sys
+
+import pandas as pd
+import pytest
+
+from motsim.commands.table import main
+from motsim.results.tables import load_tables
+from motsim.sweep import main as sweep_main
+
+SWEEP = """
+title = "two cases"
+kind = "mixture"
+seeds = 2
+[fixed]
+preset = "single"
+converge_steps = 3
+[case.1e3]
+[case.02]
+num_tokens = 4
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    place = tmp_path_factory.mktemp("parquet")
+    (place / "mine.toml").write_text(SWEEP)
+    words = ["--jobs", "1", "--out", str(place / "out"), "--progress", "quiet", "--no-figure"]
+    assert sweep_main([str(place / "mine.toml"), *words]) == 0
+    return place / "out"
+
+
+def test_parquet_holds_what_the_tables_hold(folder, capsys):
+    pytest.importorskip("pyarrow")
+    assert main(["mine", "--parquet", "--out", str(folder)]) == 0
+    said = capsys.readouterr().out.split()
+    tables = load_tables("mine", folder)
+    names = {"mine": tables.main, **{f"mine.{name}": t for name, t in tables.others.items()}}
+    assert said == [str(folder / f"{name}.parquet") for name in names]
+    assert len(names) > 1
+    for name, frame in names.items():
+        again = pd.read_parquet(folder / f"{name}.parquet")
+        pd.testing.assert_frame_equal(again, frame, check_exact=True)
+    assert set(again["case"]) == {"1e3", "02"}  # names, no numbers
+    assert not list(folder.glob(".*.part"))
+    # control: pandas' guess of the CSV has other types
+    guessed = pd.read_csv(folder / "mine.csv")
+    assert [str(t) for t in guessed.dtypes] != [str(t) for t in tables.main.dtypes]
+
+
+def test_a_write_that_fails_leaves_what_was_there(folder, capsys, monkeypatch):
+    pytest.importorskip("pyarrow")
+    assert main(["mine", "--parquet", "--out", str(folder)]) == 0
+    before = (folder / "mine.parquet").read_bytes()
+
+    def half(self, path, **options):
+        path.write_bytes(b"PAR1")
+        raise OSError("no room")
+
+    monkeypatch.setattr(pd.DataFrame, "to_parquet", half)
+    assert main(["mine", "--parquet", "--out", str(folder)]) == 2
+    assert capsys.readouterr().err == "motsim table: no room\n"
+    assert (folder / "mine.parquet").read_bytes() == before
+    assert not list(folder.glob(".*.part"))
+
+
+def test_without_pyarrow_it_says_what_to_install(folder, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    assert main(["mine", "--parquet", "--out", str(folder)]) == 2
+    assert "formats" in capsys.readouterr().err
