@@ -107,7 +107,7 @@ def logarithms(main: pd.DataFrame, ax: Axes) -> None:
             ax.plot([1 / end], [middle[kept][-1]], "x", color=color, ms=5, mew=1.4)
             seen = depth.growth[~np.isnan(depth.growth)]
             growth = float(np.median(seen)) if seen.size else np.inf
-            below = "it is not reached" if np.isinf(growth) else f"T grows {growth:,.0f}-fold"
+            below = "it is not reached" if np.isinf(growth) else f"T grows {growth:.1e}-fold"
             text += f"\nends at {end:.0e}: in the\ndecade below {below}"
         ax.annotate(text, (1 / epsilons[kept][-1], middle[kept][-1]), offset, va="center",
                     textcoords="offset points", fontsize=6.5, color="0.15")  # fmt: skip

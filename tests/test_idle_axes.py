@@ -49,6 +49,17 @@ def test_an_axis_of_one_value_and_seeds_are_not_compared():
     assert idle_axes(made(lambda noise, seed: 1.0, noise=[0], seed=[0, 1])) == {}
 
 
+def test_runs_that_failed_alike_say_nothing():
+    tables = made(lambda noise, seed: np.nan, noise=[0, 1], seed=[0, 1])
+    failed = Tables("x", tables.meta, tables.main.assign(status="error"), {})
+    assert idle_axes(failed) == {}
+    # control: where they finished
+    assert idle_axes(Tables("x", tables.meta, tables.main.assign(status="done"), {}))
+    # and one side alone is not compared
+    half = tables.main.assign(status=["error", "error", "done", "done"])
+    assert idle_axes(Tables("x", tables.meta, half, {})) == {}
+
+
 def test_cases_that_are_the_same_are_said():
     assert idle_axes(made(lambda case, seed: seed, case=["a", "b"], seed=[0, 1])) == {"case": 4}
 

@@ -2,25 +2,28 @@
 
 from collections.abc import Iterator
 
+from motsim.results.content import FAILED
 from motsim.results.tables import Tables
 
 __all__ = ["idle_axes", "idle_lines"]
 
 
 def idle_axes(tables: Tables) -> dict[str, int]:
-    """Return the axes that change no number of any table's run, and by how many runs that is seen.
+    """Return the axes that change no number of the main table, and by how many runs that is seen.
 
-    Runs are compared that agree in all other labels, the seed among them.
+    Finished runs are compared that agree in all other labels, the seed among them.
 
     >>> import pandas as pd
     >>> frame = pd.DataFrame({"noise": [0, 1], "seed": 0, "run": ["a", "b"], "loss": [0.5, 0.5]})
     >>> idle_axes(Tables("x", {"labels": ["noise", "seed"]}, frame, {}))
     {'noise': 2}
     """
-    found = {}
+    found, main = {}, tables.main
+    if "status" in main:  # runs that failed alike show nothing
+        main = main[~main["status"].isin(FAILED)]
     for axis in (label for label in tables.labels if label != "seed"):
         rest = [label for label in tables.labels if label != axis]
-        runs = tables.main.drop(columns="run")
+        runs = main.drop(columns="run")
         same = rest + ["epsilon"] * ("epsilon" in runs)
         groups = runs.groupby(same, dropna=False, sort=False)
         compared = groups[axis].transform("nunique") > 1
@@ -29,7 +32,7 @@ def idle_axes(tables: Tables) -> dict[str, int]:
         results = runs.columns.difference([axis, *same])
         spread = runs[compared].groupby(same, dropna=False, sort=False)[list(results)]
         if (spread.nunique(dropna=False) <= 1).all(axis=None):
-            found[axis] = int(tables.main.loc[compared, "run"].nunique())
+            found[axis] = int(main.loc[compared, "run"].nunique())
     return found
 
 
