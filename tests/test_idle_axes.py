@@ -60,6 +60,37 @@ def test_runs_that_failed_alike_say_nothing():
     assert idle_axes(Tables("x", tables.meta, half, {})) == {}
 
 
+def test_runs_that_diverged_alike_say_nothing():
+    tables = made(lambda rate, seed: np.inf, rate=[0, 1], seed=[0, 1])
+    statuses = {"alike": ["diverged"] * 4, "apart": ["diverged", "diverged", "done", "done"]}
+    for status in statuses.values():
+        table = Tables("x", tables.meta, tables.main.assign(status=status), {})
+        assert idle_axes(table) == {}
+
+
+def test_other_rows_are_a_difference():
+    """Two grids of eps: where both have one the runs agree."""
+    frame = pd.DataFrame({"grid": [1, 1, 2, 2], "seed": 0, "run": list("aabb"),
+                          "epsilon": [0.1, 0.01, 0.1, 0.02], "loss": 1.0})  # fmt: skip
+    meta = {"labels": ["grid", "seed"]}
+    assert idle_axes(Tables("x", meta, frame, {})) == {}
+    same = frame.assign(epsilon=[0.1, 0.01] * 2)  # control
+    assert idle_axes(Tables("x", meta, same, {})) == {"grid": 2}
+
+
+@pytest.mark.parametrize("values", [[np.nan, 1.0], [None, "a"]])
+def test_an_empty_value_is_compared(values):
+    assert idle_axes(made(lambda rate, seed: 1.0, rate=values, seed=[0])) == {"rate": 2}
+    assert idle_axes(made(lambda rate, seed: 1.0 if rate == values[1] else 2.0,
+                          rate=values, seed=[0])) == {}  # fmt: skip
+
+
+def test_cases_that_share_a_run_are_two():
+    tables = made(lambda case, seed: 1.0, case=["a", "b"], seed=[0])
+    shared = Tables("x", tables.meta, tables.main.assign(run="r0"), {})
+    assert idle_axes(shared) == {"case": 2}
+
+
 def test_cases_that_are_the_same_are_said():
     assert idle_axes(made(lambda case, seed: seed, case=["a", "b"], seed=[0, 1])) == {"case": 4}
 

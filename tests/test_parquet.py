@@ -69,3 +69,18 @@ def test_without_pyarrow_it_says_what_to_install(folder, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     assert main(["mine", "--parquet", "--out", str(folder)]) == 2
     assert "formats" in capsys.readouterr().err
+
+
+def test_numbers_that_parquet_has_not_and_two_forms_are_one_line(folder, capsys, monkeypatch):
+    pytest.importorskip("pyarrow")
+
+    def too_large(self, path, **options):
+        raise OverflowError("Python int too large to convert to C long")
+
+    monkeypatch.setattr(pd.DataFrame, "to_parquet", too_large)
+    assert main(["mine", "--parquet", "--out", str(folder)]) == 2
+    assert capsys.readouterr().err.startswith("motsim table: Python int too large")
+    with pytest.raises(SystemExit) as stopped:
+        main(["mine", "--parquet", "--latex", "--out", str(folder)])
+    assert stopped.value.code == 2
+    assert "give one of them" in capsys.readouterr().err

@@ -2,6 +2,9 @@
 
 from collections.abc import Iterator
 
+import pandas as pd
+
+from motsim.mixture.status import Status
 from motsim.results.content import FAILED
 from motsim.results.tables import Tables
 
@@ -11,28 +14,34 @@ __all__ = ["idle_axes", "idle_lines"]
 def idle_axes(tables: Tables) -> dict[str, int]:
     """Return the axes that change no number of the main table, and by how many runs that is seen.
 
-    Finished runs are compared that agree in all other labels, the seed among them.
+    Finished runs are compared that agree in all other labels, the seed among them, unless all of
+    them diverged.
 
-    >>> import pandas as pd
     >>> frame = pd.DataFrame({"noise": [0, 1], "seed": 0, "run": ["a", "b"], "loss": [0.5, 0.5]})
     >>> idle_axes(Tables("x", {"labels": ["noise", "seed"]}, frame, {}))
     {'noise': 2}
     """
     found, main = {}, tables.main
-    if "status" in main:  # runs that failed alike show nothing
+    finite = pd.Series(True, index=main.index)
+    if "status" in main:  # runs that failed alike, or diverged alike, show nothing
         main = main[~main["status"].isin(FAILED)]
+        finite = main["status"] != Status.DIVERGED
+    points = ["epsilon"] if "epsilon" in main else []
     for axis in (label for label in tables.labels if label != "seed"):
         rest = [label for label in tables.labels if label != axis]
-        runs = main.drop(columns="run")
-        same = rest + ["epsilon"] * ("epsilon" in runs)
-        groups = runs.groupby(same, dropna=False, sort=False)
-        compared = groups[axis].transform("nunique") > 1
+        value = main[axis].factorize(use_na_sentinel=False)[0]  # an empty value is one, too
+        runs = main.assign(_value=value, _finite=finite)
+        groups = runs.groupby(rest, dropna=False, sort=False)
+        compared = (groups["_value"].transform("nunique") > 1) & groups["_finite"].transform("any")
         if not compared.any():
             continue
-        results = runs.columns.difference([axis, *same])
-        spread = runs[compared].groupby(same, dropna=False, sort=False)[list(results)]
-        if (spread.nunique(dropna=False) <= 1).all(axis=None):
-            found[axis] = int(main.loc[compared, "run"].nunique())
+        some = runs[compared]
+        all_values = some.groupby(rest, dropna=False, sort=False)["_value"].transform("nunique")
+        by_row = some.groupby([*rest, *points], dropna=False, sort=False)
+        results = main.columns.difference([axis, "run", *rest, *points])
+        alike = (by_row[list(results)].nunique(dropna=False) <= 1).all(axis=None)
+        if alike and (by_row["_value"].transform("nunique") == all_values).all():
+            found[axis] = len(some[tables.labels].drop_duplicates())
     return found
 
 

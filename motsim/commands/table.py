@@ -57,6 +57,8 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     arguments = parser().parse_args(argv)
+    if arguments.parquet and arguments.latex:
+        parser().error("--parquet writes files and --latex prints one table: give one of them")
     from motsim.extras import MissingExtraError
     from motsim.printing import one_line, printed
     from motsim.results.parquet import write_parquet
@@ -73,7 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             rows = [[str(path)] for path in write_parquet(tables, folder)]
         else:
             rows = _rows(tables, folder, arguments)
-    except (TablesError, MissingExtraError, ValueError, OSError) as error:
+    except (MissingExtraError, ValueError, TypeError, ArithmeticError, OSError) as error:
         print(one_line(f"{PROGRAM}: {error}"), file=sys.stderr)
         return 2
     with printed():
