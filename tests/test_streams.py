@@ -107,21 +107,21 @@ def test_control_without_care_each_is_a_traceback(call):
     ],
 )
 def test_ctrl_c_twice_is_no_traceback(kinds, tmp_path, pause, after):
-    (tmp_path / "probe.toml").write_text(SWEEP.format(seconds=20.0))
-    process = subprocess.Popen(
+    (tmp_path / "probe.toml").write_text(SWEEP.format(seconds=30.0))
+    with subprocess.Popen(
         [sys.executable, "-m", "motsim.sweep", "probe.toml", "--jobs", "2", "--progress", "plain"],
         cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
         start_new_session=True,
-    )  # fmt: skip
-    try:
-        process.stderr.readline()  # it has begun
-        time.sleep(after)
-        for _ in range(2):
-            os.killpg(process.pid, signal.SIGINT)
-            time.sleep(pause)
-        _, said = process.communicate(timeout=20)
-    finally:
-        process.kill()
+    ) as process:  # fmt: skip
+        try:
+            process.stderr.readline()  # it has begun
+            time.sleep(after)
+            for _ in range(2):
+                os.killpg(process.pid, signal.SIGINT)
+                time.sleep(pause)
+            _, said = process.communicate(timeout=15)  # a run takes longer
+        finally:
+            process.kill()
     assert process.returncode in (130, -signal.SIGINT)
     assert not re.search("Traceback|Exception|Error", said), said
 

@@ -20,7 +20,21 @@ class Terminated(BaseException):
 
 
 def _terminate(number: int, frame: object) -> NoReturn:
+    _hear_no_more()
     raise Terminated
+
+
+def _interrupt(number: int, frame: object) -> NoReturn:
+    _hear_no_more()
+    raise KeyboardInterrupt
+
+
+def _hear_no_more() -> None:
+    """Let a second Ctrl-C not stop the end of the workers, for which Python's exit would wait.
+
+    It is not heard, but a third ends the process at once.
+    """
+    signal.signal(signal.SIGINT, lambda number, frame: signal.signal(number, signal.SIG_DFL))
 
 
 def answer(
@@ -54,7 +68,10 @@ def answer(
     from motsim.running.progress import MODES
 
     progress = MODES[arguments.progress]()
-    handler = signal.signal(signal.SIGTERM, _terminate)
+    terminate = signal.signal(signal.SIGTERM, _terminate)
+    interrupt = signal.getsignal(signal.SIGINT)
+    if interrupt is signal.default_int_handler:  # nohup, or a shell's background, has it ignored
+        signal.signal(signal.SIGINT, _interrupt)
     try:
         with printed():
             return act(progress)
@@ -71,4 +88,5 @@ def answer(
         )
         return 143 if isinstance(stop, Terminated) else 130
     finally:
-        signal.signal(signal.SIGTERM, handler)
+        signal.signal(signal.SIGTERM, terminate)
+        signal.signal(signal.SIGINT, interrupt)
