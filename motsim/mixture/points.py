@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motsim.checks import check_integer
-from motsim.mixture.data import GRAM_TOLERANCE, MAX_TOKEN_NUMBERS, Mixture, Signals
+from motsim.mixture.data import MAX_TOKEN_NUMBERS, Mixture, Signals
+from motsim.mixture.draws import draw, noise_tokens
 from motsim.printing import brief
 from motsim.randomness import generator
 
@@ -145,7 +146,7 @@ def population(
     if noisy:
         draws = max(1, replicates // 2)
         shape = (half // replicates, draws, length - 3, d)
-        noise = _noise(mixture, signals, generator(seed, stream), shape)
+        noise = noise_tokens(mixture, signals, generator(seed, stream), shape)
         if replicates > 1:
             noise = np.concatenate([noise, -noise], axis=1)
         tokens[:, 3:] = noise.reshape(half, length - 3, d)
@@ -222,29 +223,13 @@ def sample(
             mirrored=closed != "distractor",
         )
     rng = generator(seed, "sampling")
-    n, length, d = mixture.num_classes, mixture.num_tokens, mixture.dim
-    if mixture.class_exponent > 0:
-        classes = rng.choice(n, size=size, p=mixture.class_law())
-    else:
-        classes = rng.integers(n, size=size)
-    distractors = (classes + rng.integers(1, n, size=size)) % n
-    labels, signs = rng.choice([-1.0, 1.0], size=(2, size))
-    alpha = rng.uniform(*mixture.signal_amplitude, size=size)
-    beta = rng.uniform(*mixture.class_amplitude, size=size)
-    gamma = rng.uniform(*mixture.distractor_amplitude, size=size)
-    tokens = np.zeros((size, length, d))
-    tokens[:, 0] = beta[:, None] * signals.class_signals[classes]
-    tokens[:, 1] = (alpha * labels)[:, None] * signals.classification_signals[classes]
-    tokens[:, 2] = (gamma * signs)[:, None] * signals.classification_signals[distractors]
-    if length > 3 and mixture.noise_std > 0:
-        tokens[:, 3:] = _noise(mixture, signals, rng, (size, length - 3, d))
+    drawn = draw(mixture, signals, rng, size)
+    tokens = drawn.tokens(signals)
     if shuffle_tokens:
-        order = rng.random((size, length)).argsort(axis=1)
+        order = rng.random(tokens.shape[:2]).argsort(axis=1)
         tokens = np.take_along_axis(tokens, order[:, :, None], axis=1)
-    if mixture.label_flip > 0:
-        labels = np.where(rng.random(size) < mixture.label_flip, -labels, labels)
     weights = np.full(size, 1.0 / size)
-    return Points(tokens, labels, weights, classes, distractors, signals)
+    return Points(tokens, drawn.labels, weights, drawn.classes, drawn.distractors, signals)
 
 
 def shared_draws(points: Points, sharing: Sharing) -> NDArray[np.int64] | None:
@@ -262,20 +247,6 @@ def shared_draws(points: Points, sharing: Sharing) -> NDArray[np.int64] | None:
     pairs = points.num_classes * (points.num_classes - 1)  # the sign s is just outside of them
     first = np.arange(half // 2).reshape(-1, 1, pairs).repeat(2, axis=1).ravel()
     return np.concatenate([first, half // 2 + first])
-
-
-def _noise(
-    mixture: Mixture, signals: Signals, rng: np.random.Generator, shape: tuple[int, ...]
-) -> Floats:
-    noise = rng.standard_normal(shape) * (mixture.noise_std / np.sqrt(mixture.dim))
-    if mixture.noise_support == "isotropic":
-        return noise
-    span = signals.class_signals
-    if mixture.noise_support == "signal_complement":
-        span = np.concatenate([span, signals.classification_signals])
-    _, values, rows = np.linalg.svd(span, full_matrices=False)
-    rows = rows[values > GRAM_TOLERANCE]
-    return noise - (noise @ rows.T) @ rows
 
 
 def _quadrature(ends: tuple[float, float], num_nodes: int) -> Floats:

@@ -12,7 +12,9 @@ from motsim.minibatch import FROZEN as NO_UPDATE
 from motsim.minibatch import Network, Phase, Update, fit
 from motsim.minibatch.kernels import softmax
 from motsim.minibatch.network import start_parameters
+from motsim.mixture.anew import train_anew
 from motsim.mixture.data import Mixture, make_signals
+from motsim.mixture.draws import draw
 from motsim.mixture.evaluation import evaluate, loss_and_gradients
 from motsim.mixture.kernels.routing import total_loss
 from motsim.mixture.model import Model, Routing, initial_parameters
@@ -68,22 +70,35 @@ def training(stages, kind="mot", experts=3, activation="cubic", tokens=3, gate=0
         orthogonal_to=signals.class_basis() if gate == 0 else None,
     )  # fmt: skip
     if gate > 0:  # else it is odd
-        draw = np.random.default_rng(0)
-        start = replace(start, gate=gate * draw.standard_normal(start.gate.shape))
+        rng = np.random.default_rng(0)
+        start = replace(start, gate=gate * rng.standard_normal(start.gate.shape))
     trace = train(model, points, stages, start)
     assert trace.status == "max_steps"
     return np.concatenate([trace.trace_losses, *flat(trace.parameters)])
 
 
+def anew(stages, tokens=3, target=1e-9):
+    """Losses and parameters of steps on new samples each."""
+    data, model = Mixture(2, 6, tokens, noise_std=0.5), Model("mot", 3)
+    signals = make_signals(data, 0)
+    points = population(data, signals, num_nodes=1)
+    start = initial_parameters(model, 6, init_std=0.2, attention_scale=1.0)
+    found = train_anew(
+        model, points, lambda step, n: draw(data, signals, np.random.default_rng(step), 9 * n), 9,
+        stages, start, epsilons=[target],
+    )  # fmt: skip
+    return np.concatenate([found.trace_losses, *flat(found.parameters)])
+
+
 def batches(kind, activation, outputs, routing, loss):
     """Validation losses and parameters of training on mini-batches."""
-    draw, dim, count = np.random.default_rng(0), 11, 10
+    rng, dim, count = np.random.default_rng(0), 11, 10
     network = Network(Model(kind, 3, activation, 3), outputs, "probability")
     start = start_parameters(network, dim, init_std=0.2, attention_scale=0.3, seed=0)
-    tokens = 0.5 * draw.normal(size=(count, 5, dim))
-    targets = draw.integers(outputs, size=count) if outputs > 1 else draw.choice([-1, 1], count)
+    tokens = 0.5 * rng.normal(size=(count, 5, dim))
+    targets = rng.integers(outputs, size=count) if outputs > 1 else rng.choice([-1, 1], count)
     tasks = np.arange(count) % 2
-    samples = Samples(tokens, np.arange(count), tasks, targets, draw.normal(size=(2, dim)), outputs)
+    samples = Samples(tokens, np.arange(count), tasks, targets, rng.normal(size=(2, dim)), outputs)
     plain, adam = Update(0.05), Update(0.01, "adam")
     phases = [
         Phase("first", 2, adam, plain, adam),
@@ -148,6 +163,9 @@ RUNS = {
     "images, hard gate": lambda: training([ALL, ALIGN], experts=9, tokens=5, gate=1e3),
     "images, shared, hard gate": lambda: training([ALL], "shared", 9, tokens=5, gate=1e3),
     "images, sampled": lambda: training([Stage("s", 2, SMALL, SMALL, GATE, SAMPLED)], tokens=5),
+    "anew": lambda: anew([PLAIN, ALL]),
+    "anew, other tokens": lambda: anew([PLAIN, ALL], tokens=4),
+    "anew, reached": lambda: anew([PLAIN], target=10.0),
     "batches": lambda: batches("mot", "cubic", 1, Routing("sampled", load_balance=0.2), "logistic"),
     "batches, all see all": lambda: batches(
         "shared", "linear", 3, Routing("expected", scale=0.5), "cross_entropy"

@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from motsim.experiments.mixture.anew import train_anew
 from motsim.experiments.mixture.measures import measure, snapshot_steps
 from motsim.experiments.mixture.settings import Settings, build_model, mixture, stages
 from motsim.experiments.result import Result
 from motsim.mixture.ahead import compile_ahead
+from motsim.mixture.anew import train_anew
 from motsim.mixture.data import make_signals
 from motsim.mixture.diagnostics import (
     coverage,
@@ -19,6 +19,7 @@ from motsim.mixture.diagnostics import (
     expert_classes,
     routing_accuracy,
 )
+from motsim.mixture.draws import Draws, draw
 from motsim.mixture.evaluation import Evaluation, evaluate, evaluate_in_reduction
 from motsim.mixture.model import Model, ModelParameters, Routing, initial_parameters
 from motsim.mixture.points import Points, population, sample, shared_draws
@@ -34,7 +35,7 @@ __all__ = [
 
 #: Sources whose change makes stored runs of this kind stale.
 NEAR = 1e-9  # of a place of the grid, in units of its distances
-NEW_STEP = 2e-3  # seconds of a step on new samples, about: a call of `train`
+NEW_SAMPLE, NEW_STEP = 3e-7, 2e-5  # seconds of a new sample, and of a step and its look, about
 STRIDE = 1_000_003  # of the seeds of samples, from run to run: more than the steps of one
 SECONDS = 1e-9  # of one multiplication in the inner loops, about; measured on one 2.6 GHz core
 #: Gradients of a flow of some ten decades; its Jacobians, of about a third of one a number each.
@@ -121,7 +122,7 @@ def cost(settings: Settings) -> float:
         nodes *= s.num_nodes if high > low else 1
     points = s.sample_size or 4 * s.num_classes * (s.num_classes - 1) * nodes * s.noise_replicates
     if s.new_samples:
-        return NEW_STEP * sum(stage.steps for stage in stages(s))
+        return (NEW_STEP + NEW_SAMPLE * s.new_samples) * sum(stage.steps for stage in stages(s))
     steps = sum(_passes(s, stage) * (6.0 if stage.attention.rate else 1.0) for stage in stages(s))
     seconds = SECONDS * steps * points * s.num_experts * s.num_neurons * s.num_tokens**2
     remembers = s.converge_optimizer in ("momentum", "adam")  # a step at a time, from Python
@@ -164,13 +165,15 @@ def _train_anew(settings: Settings, model: Model, points: Points, start: ModelPa
     """Train on samples that are drawn anew in each step; `points` is what the loss is of."""
     data, size = mixture(settings), settings.new_samples
 
-    def draw(step: int) -> Points:
-        seed = STRIDE * settings.seed + step
-        drawn = sample(data, points.signals, size, seed=seed)
-        return _without_meaning(drawn, seed) if settings.shuffle_labels else drawn
+    def drawn(step: int, steps: int) -> Draws:
+        rng = generator(STRIDE * settings.seed + step, "sampling")
+        samples = draw(data, points.signals, rng, steps * size)
+        if settings.shuffle_labels:
+            samples = replace(samples, labels=rng.permutation(samples.labels))
+        return samples
 
     return train_anew(
-        model, points, draw, stages(settings), start,
+        model, points, drawn, size, stages(settings), start,
         loss=settings.loss, epsilons=epsilon_grid(settings).tolist(),
     )  # fmt: skip
 

@@ -8,6 +8,7 @@ from motsim.vectors.compiling import kernel_cache
 
 with kernel_cache():
     from motsim.mixture.kernels.adam import adam_step
+    from motsim.mixture.kernels.anew import Task, take_steps_anew
     from motsim.mixture.kernels.arguments import Batch, Buffers, Parameters, Rule, only_signals
     from motsim.mixture.kernels.descent import (
         Passes,
@@ -30,6 +31,7 @@ __all__ = [
     "Passes",
     "Route",
     "Rule",
+    "Task",
     "adam_step",
     "choose_route",
     "descend",
@@ -40,4 +42,5 @@ __all__ = [
     "refresh_attention",
     "refresh_moments",
     "take_steps",
+    "take_steps_anew",
 ]
