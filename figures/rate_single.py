@@ -7,7 +7,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
 from motsim.claims._outcomes import specialized
-from motsim.claims._rates import case_decision, curves
+from motsim.claims._powers import power_text
+from motsim.claims._rates import curves
 from motsim.figures import style
 from motsim.rates import local_exponents
 from motsim.rates.local_picture import exponent_band, exponent_limits
@@ -33,9 +34,8 @@ def draw(tables: Tables) -> dict[str, Figure]:
     for case, (label, color, line) in LEFT.items():
         rows = tables.main[tables.main["case"] == case]
         if band(rows, left, style.PALETTE[color], line):
-            found = case_decision(rows)
-            law = "undecided" if found.law == "inconclusive" else f"p = {found.exponent:.2f}"
-            left.plot([], [], line, color=style.PALETTE[color], label=f"{label}: {law}")
+            text = f"{label}: {power_text(case, rows)}"
+            left.plot([], [], line, color=style.PALETTE[color], label=text)
     for case, (label, color) in RIGHT.items():
         rows = tables.main[tables.main["case"] == case]
         if per_decade(rows, right, style.PALETTE[color]):

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from motsim.claims._outcomes import specialized
+from motsim.claims._powers import ENDS, logarithm_below, power_text
 from motsim.claims._rates import case_decision, curves
 from motsim.figures import style
 from motsim.rates import log_depth
@@ -36,7 +37,7 @@ POWERS = {
     "single-16-squared": ("16 heads", 0),
 }
 #: What the panels of the loss show: a logarithm is straight on a linear axis of steps.
-TITLES = ("mixture, squared: log law", "single, squared: powers", "logistic: powers")
+TITLES = ("mixture, squared: log law", "single, squared: powers at first", "logistic: powers")
 
 
 def draw(tables: Tables) -> dict[str, Figure]:
@@ -136,9 +137,12 @@ def powers(main: pd.DataFrame, ax: Axes) -> None:
             continue
         middle = np.median(times[:, seen], axis=0)
         ax.plot(1 / epsilons[seen], middle, **look)
-        decision = case_decision(rows, NUM_CLASSES if gated else None)
-        text = f"{label}: "
-        text += f"p = {decision.exponent:.2f}" if decision.law != "inconclusive" else "undecided"
+        to_cover = NUM_CLASSES if gated else None
+        text = f"{label}: {power_text(case, rows, to_cover)}"
+        decision = case_decision(rows[rows["epsilon"] >= 0.999 * ENDS.get(case, 0.0)], to_cover)
+        if case in ENDS and (begin := logarithm_below(rows)):
+            at = int(np.abs(np.log(epsilons[seen] / begin)).argmin())
+            ax.plot(1 / epsilons[seen][at], middle[at], "x", color=look["color"], ms=4, mew=1.2)
         below = decision.eps_range[1]
         if below < 0.99 * epsilons[seen].max():  # another regime above
             at = int(np.abs(np.log(epsilons[seen] / below)).argmin())
@@ -156,7 +160,14 @@ def powers(main: pd.DataFrame, ax: Axes) -> None:
                         *((text, style.ink(place)) for text, place in below_lines)]:  # fmt: skip
         ax.text(0.98, height, text, transform=ax.transAxes, ha="right", fontsize=6.5, color=color)
         height -= 0.06
-    ax.text(0.03, 0.97, "○ the power\n   begins", transform=ax.transAxes, fontsize=6.5, va="top")
+    ax.text(
+        0.03,
+        0.97,
+        "○ the power\n   begins\n× it ends",
+        transform=ax.transAxes,
+        fontsize=6.5,
+        va="top",
+    )
 
 
 def label_ends(ends: list[tuple[float, float, str, int]], ax: Axes) -> None:

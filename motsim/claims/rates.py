@@ -9,6 +9,7 @@ Source: arXiv:2510.27004, abstract (quoted).
 """
 
 from motsim.claims import Claim, Finding, Verdict
+from motsim.claims._powers import power_findings
 from motsim.claims._rates import depth_finding, rate_finding
 from motsim.claims._undecided import needs
 from motsim.results.tables import Tables
@@ -34,6 +35,7 @@ WORDS = {
     "mot-linear-squared-untrained-attention": "linear experts behind attention never trained",
     "mot-logistic": "a mixture on the logistic loss",
     "single-1-squared": "one head on the squared loss",
+    "single-16-squared-deep": "a power to the end with 16 heads on the squared loss",
     "single-*-squared": "4 and 16 heads on the squared loss",
     "single-*-logistic": "single transformers on the logistic loss",
 }
@@ -80,18 +82,22 @@ def conclusion(findings: list[Finding]) -> list[str]:
     power = (
         f": like eps^-{logistic.interval.value:.2f}" if logistic.verdict == Verdict.FAILS else ""
     )
-    powers = [finding.verdict for case, finding in found.items() if case.startswith("single")]
+    powers = [found[case].verdict for case in LAWS if case.startswith("single")]
+    below = found.get("single-16-squared-deep")
+    ended = below is not None and below.verdict == Verdict.FAILS
+    tail = f"; further down, 16 heads: {below.measured}" if below is not None and ended else ""
     single = f"{powers.count(Verdict.HOLDS)} of {len(powers)} settings"
     return [
         f"Mixture, squared loss: O(log 1/eps) {words[squared.verdict]}{deep}.",
         f"Mixture, logistic loss: O(log 1/eps) {words[logistic.verdict]}{power}.",
-        f"One transformer: a power of 1/eps holds in {single}.",
+        f"One transformer: a power of 1/eps holds in {single}"
+        + (", in one of them not to the end." if ended else "."),
         f"Mixture, squared loss, in full: {rate('mot-squared', 'cubic experts')};"
         f" {rate(linear, 'linear experts')}. The logarithm goes down to eps ="
         f" {end('mot-squared-deep')} (cubic), {end(f'{linear}-deep')} (linear),"
         f" {end(f'{linear}-untrained-attention')} (linear, attention never trained).",
         f"One transformer, in full. Logistic loss: {heads('logistic')}."
-        f" Squared loss: {heads('squared')}.",
+        f" Squared loss: {heads('squared')}{tail}.",
     ]
 
 
@@ -101,10 +107,10 @@ def judge(tables: Tables) -> list[Finding]:
     findings = []
     for case, rows in tables.main.groupby("case", sort=False):
         name, law = str(case), LAWS.get(str(case), "log")
-        deep = law == DEEP
-        findings.append(
-            depth_finding(name, rows)
-            if deep
-            else rate_finding(name, rows, law, limit=name.endswith("logistic"))
-        )
+        if law == DEEP:
+            findings.append(depth_finding(name, rows))
+        elif law == "power":
+            findings += power_findings(name, rows)
+        else:
+            findings.append(rate_finding(name, rows, law, limit=name.endswith("logistic")))
     return findings

@@ -42,8 +42,8 @@ BOUNDED = {
     "optimizers": Bound(("single-adam",), seeds=6, undecided=3),
     "rate-matrix": Bound(("single-squared-gd",), seeds=12, undecided=1),
     "rate-mot": Bound(("curvature",), seeds=15, undecided=1),
-    "rate-single": Bound(HEADS, undecided=3),
-    "rates": Bound(HEADS, undecided=3),
+    "rate-single": Bound(HEADS, undecided=4),
+    "rates": Bound(HEADS, undecided=4),
     "realdata": Bound(
         ("complex-large-batches", "complex", "complex-linear", "relabeled"), undecided=13
     ),

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from motsim.claims.rate_single import judge, tail_finding
+from motsim.claims._powers import ENDS, power_findings, tail_finding
+from motsim.claims.rate_single import judge
 from motsim.results.tables import Tables
 
 
@@ -62,6 +63,27 @@ def test_powers_by_construction_hold(run_sweep, p):
     main["step"] = main["stage_step"] = np.ceil(size * main["epsilon"] ** -p).astype(np.int64)
     found = tail_finding("spread", main)
     assert found.verdict == "holds"
+
+
+def test_what_comes_below_a_power_is_a_finding_of_its_own(run_sweep):
+    """A power to the end, and one that becomes a logarithm below where it is judged."""
+    main = run_sweep("rate-single").main
+    rows = main[main["case"] == "spread"].copy()
+    (name, end), size = next(iter(ENDS.items())), 100.0 * (1.0 + 0.02 * rows["seed"])
+    power = rows["epsilon"] ** -0.7
+    rows["step"] = rows["stage_step"] = np.ceil(size * power).astype(np.int64)
+    rows["stage_length"] = 1e15
+    assert verdicts(power_findings(name, rows)) == {name: "holds", f"{name}-deep": "holds"}
+    deep = rows["epsilon"] < end / 3
+    log = (end / 3) ** -0.7 * (1.0 + np.log10(end / 3 / rows["epsilon"]))
+    times = np.ceil(size * np.where(deep, log, power)).astype(np.int64)
+    found = power_findings(name, rows.assign(step=times, stage_step=times, stage_length=1e15))
+    assert verdicts(found) == {name: "holds", f"{name}-deep": "fails"}
+    assert "1e-07" in found[0].measured
+    (other,) = power_findings(
+        "single-4-squared", rows.assign(step=times, stage_step=times, stage_length=1e15)
+    )
+    assert other.verdict != "holds"  # control: without its end
 
 
 def test_too_little_data_is_inconclusive(run_sweep):
