@@ -91,7 +91,7 @@ def conclusion(findings: list[Finding]) -> list[str]:
         f"Mixture, squared loss: O(log 1/eps) {words[squared.verdict]}{deep}.",
         f"Mixture, logistic loss: O(log 1/eps) {words[logistic.verdict]}{power}.",
         f"One transformer: a power of 1/eps holds in {single}"
-        + (", in one of them not to the end." if ended else "."),
+        + (f", to the end in {powers.count(Verdict.HOLDS) - 1}." if ended else "."),
         f"Mixture, squared loss, in full: {rate('mot-squared', 'cubic experts')};"
         f" {rate(linear, 'linear experts')}. The logarithm goes down to eps ="
         f" {end('mot-squared-deep')} (cubic), {end(f'{linear}-deep')} (linear),"

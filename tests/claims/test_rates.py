@@ -74,10 +74,13 @@ def test_the_conclusion_follows_the_verdicts(run_sweep):
     assert all(len(line) <= 80 for line in lines[:3])  # lines, not paragraphs
     assert lines[0].startswith("Mixture, squared loss: O(log 1/eps) holds, to eps = 7e-11")
     assert lines[1] == "Mixture, logistic loss: O(log 1/eps) does not hold: like eps^-0.91."
-    assert lines[2] == "One transformer: a power of 1/eps holds in 5 of 6 settings."
+    assert lines[2] == (
+        "One transformer: a power of 1/eps holds in 5 of 6 settings, to the end in 4."
+    )
     assert "1e-20 at least" in lines[3]
     assert "holds for cubic" in lines[3]
     assert "p = 0.98" in lines[4]
+    assert "further down, 16 heads: log below 4e-08" in lines[4]
     # control: other data, other words
     main = tables.main.copy()
     mixture = main["case"] == "mot-squared"
@@ -86,6 +89,12 @@ def test_the_conclusion_follows_the_verdicts(run_sweep):
     assert other[0].startswith("Mixture, squared loss: O(log 1/eps) ")
     assert "holds" not in other[0]
     assert "holds for cubic" not in other[3]
+    heads = main["case"] == "single-16-squared"
+    other = conclusion(
+        judge(type(tables)("rates", tables.meta, main[~heads | (main["epsilon"] > 1e-8)], {}))
+    )
+    assert "to the end" not in other[2]
+    assert "further down" not in other[4]
     assert conclusion(findings[:3]) == []
 
 
