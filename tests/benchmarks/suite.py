@@ -19,7 +19,7 @@ from pathlib import Path
 from machine import HAS_TORCH, NO_TORCH, ROOT, describe, say
 from part import Requirement, table
 
-PARTS = ("engine", "larger", "scaling", "routed", "footprint", "grid")
+PARTS = ("engine", "larger", "scaling", "routed", "anew", "footprint", "grid")
 
 
 def main():

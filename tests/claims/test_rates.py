@@ -106,7 +106,9 @@ def test_every_verdict_on_a_law_names_the_range_of_eps(run_sweep):
     for case, text in ends.items():
         assert findings[case].measured.endswith(f", {text}")
     for case, finding in findings.items():
-        assert re.search(r" to \de-\d\d|smallest eps reached|e-\d\d only|below \de-\d\d:", finding.measured), case
+        assert re.search(
+            r" to \de-\d\d|smallest eps reached|e-\d\d only|below \de-\d\d:", finding.measured
+        ), case
     # control: it is the range that was judged, not the one of the sweep file
     main = tables.main
     rows = main[(main["case"] == "mot-squared") & (main["epsilon"] > 0.9e-5)]

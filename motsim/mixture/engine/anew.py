@@ -1,6 +1,7 @@
 """Points that are drawn anew in each step: those of many steps laid out at once, a part each."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,11 +36,12 @@ def exact_problem(
 
     Its coordinates hold every sample: without noise tokens samples lie in the signals' span.
     """
-    if points.tokens.shape[1] > 3:
+    problem = Problem.of(model, points, (), start, loss=loss, use_mirror=False)
+    _, length, dim = points.tokens.shape
+    if length > 3 and problem.reduction.dual.shape[1] < dim:
         problem = Problem.whole(model, points, loss=loss)
         problem.place(start)
-        return problem
-    return Problem.of(model, points, (), start, loss=loss, use_mirror=False)
+    return problem
 
 
 def exact_task(problem: Problem, stage: Stage) -> kernels.Task:
@@ -113,17 +115,18 @@ def _in_a_row(parts: kernels.Batch) -> kernels.Batch:
 def _by_step(reduction: Reduction, drawn: Draws, signals: Signals, steps: int) -> kernels.Batch:
     """Lay samples out in the coordinates of a problem, with an axis of steps in front."""
     both = np.concatenate([signals.class_signals, signals.classification_signals])
-    named = both @ reduction.dual
-    on_axes = named.shape[0] == named.shape[1] and np.abs(named - np.eye(len(named))).max() < EXACT
-    if drawn.noise is not None or not on_axes:
+    axes = np.eye(len(both), reduction.dual.shape[1])
+    if np.abs(both @ reduction.dual - axes).max() > EXACT:
         return _of_tokens(drawn.tokens(signals) @ reduction.dual, drawn.labels, steps, reduction)
+    if drawn.noise is not None:
+        drawn = replace(drawn, noise=drawn.noise @ reduction.dual)
     classes, (count, width) = len(signals.class_signals), (len(drawn.labels), kernels.WIDTH)
     pairs = classes * classes
     key = np.repeat(np.arange(steps) * pairs, count // steps)
     key += drawn.classes * classes + drawn.distractors
     counts = np.bincount(key, minlength=steps * pairs).reshape(steps, pairs)
     if (-(-counts // width)).sum(axis=1).max() > 2 * -(-count // steps // width):
-        axes = np.eye(2 * classes)  # as in `layout.kernel_batch`, blocks would be too empty
+        # as in `layout.kernel_batch`: blocks would be too empty
         tokens = drawn.tokens(Signals(axes[:classes], axes[classes:]))
         return _of_tokens(tokens, drawn.labels, steps, reduction)
     return _of_signals(drawn, key, counts, reduction)
@@ -132,9 +135,10 @@ def _by_step(reduction: Reduction, drawn: Draws, signals: Signals, steps: int) -
 def _of_signals(
     drawn: Draws, key: NDArray[np.int64], counts: NDArray[np.int64], reduction: Reduction
 ) -> kernels.Batch:
-    """Points of three signal tokens: those of equal axes share blocks, in each step.
+    """Points whose signal tokens lie on axes: those of equal axes share blocks, in each step.
 
-    `key` (P,) is 0, 1, ... by step, class and distractor's class; `counts` (S, N^2) are theirs.
+    Noise tokens are in the coordinates of the problem. `key` (P,) is 0, 1, ... by step, class and
+    distractor's class; `counts` (S, N^2) are theirs.
     """
     count, width, (steps, pairs) = len(key), kernels.WIDTH, counts.shape
     classes = math.isqrt(pairs)
@@ -160,12 +164,17 @@ def _of_signals(
     block, lane = np.divmod(place, width)
     for i in range(3):
         amplitudes[block, i, lane] = drawn.amplitudes[i][order]
-    r = reduction.dual.shape[1]
+    r, others = reduction.dual.shape[1], np.zeros((count, 0, 0))
+    if drawn.noise is not None:
+        others = drawn.noise
+    tokens = np.zeros((steps * most, width, others.shape[1], r))
+    tokens[block, lane] = others[order].reshape(count, -1, r)
+    sums = tokens.sum(axis=2).reshape(steps, most * width, r)
     return kernels.Batch(
         axes=axes.reshape(steps, most, 3),
         amplitudes=amplitudes.reshape(steps, most, 3, width),
-        tokens=np.zeros((steps, most, r, 0, width)),
-        token_sums=np.zeros((steps, r, most * width)),
+        tokens=aligned(tokens.transpose(0, 3, 2, 1)).reshape(steps, most, r, -1, width),
+        token_sums=np.ascontiguousarray(sums.transpose(0, 2, 1)),
         labels=labels.reshape(steps, -1),
         weights=weights.reshape(steps, -1),
         order=filled.reshape(steps, -1),
