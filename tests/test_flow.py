@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy.integrate import LSODA
+from scipy.integrate import BDF, LSODA
 from scipy.optimize import brentq
 from training_cases import SHORT, problem
 
@@ -209,6 +209,25 @@ def test_where_lsoda_does_not_come_on_bdf_does(monkeypatch, broken):
             integrate(velocity, start, 1e12, DECADES[:14])
     else:
         assert integrate(velocity, start, 1e12, DECADES[:14]).cost.ended_by_rounding
+
+
+def test_a_solver_that_gives_up_on_rounding_has_come_to_the_end(monkeypatch):
+    """Control: one that gives up where there is a velocity is an error."""
+
+    class GivingUp(BDF):
+        def step(self):
+            super().step()
+            self.status = "failed"
+
+    def velocity(p):
+        return 1e-14 + 0.5 * float((p - 1.0) @ (p - 1.0)), 1.0 - p
+
+    monkeypatch.setitem(flow_path.METHODS, "BDF", GivingUp)
+    found = integrate(velocity, np.ones(2), 1e16, [1e-20], solver=Solver("BDF"))
+    assert (found.status, found.cost.ended_by_rounding) == ("max_steps", True)
+    assert found.hitting_times[0] == np.inf
+    with pytest.raises(RuntimeError, match="BDF stopped at t = "):
+        integrate(velocity, np.ones(2) - 1e-12, 1e16, [1e-20], solver=Solver("BDF"))
 
 
 @pytest.mark.parametrize("t_end", [0.0, -1.0, math.inf, math.nan])

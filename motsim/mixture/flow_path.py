@@ -177,9 +177,12 @@ class Path:
                 allowed = self.allowed(state, loss, velocity) / LOOSE
                 inner = self.begin(tau, state, end, allowed)
             before, reached = (tau, loss), self.step(inner)
-            if reached is None:
+            if reached is None and self.turned():
                 inner = None
                 continue
+            if reached is None:
+                ended = "rounding"
+                break
             tau = reached
             state = self.origin + inner.y
             loss, velocity = self.at(state)
@@ -242,20 +245,34 @@ class Path:
         return True
 
     def step(self, inner: OdeSolver) -> float | None:
-        """Take one step of the solver; return where it ends; None if another method has to."""
+        """Take one step of the solver; return where it ends; None if this method comes no further.
+
+        Either another one does, or rounding alone is left.
+        """
         self.steps += 1
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a failure is told below
             message = inner.step()
-        if inner.status == "failed" and self.turned():
+        if inner.status == "failed" and (
+            self.method == "LSODA" or self.rounding_alone(self.origin + inner.y)
+        ):
             return None
         if inner.status == "failed" or self.steps > MAX_STEPS:
-            reason = message or f"more than {MAX_STEPS:,} steps"
+            reason = message or f"{self.steps:,} steps"
             raise RuntimeError(
                 f"{self.method} stopped at t = {math.expm1(inner.t):.4g}: {reason}; try"
                 " method 'Radau', or a larger rtol"
             )
         return float(inner.t)
+
+    def rounding_alone(self, state: Floats) -> bool:
+        """Whether one rounding of the parameters changes the velocity by more than itself."""
+        signs = np.where(np.arange(state.size) % 2, 1.0, -1.0)
+        here, moved = (
+            self.at(place)[1] / self.rates
+            for place in (state, state * (1.0 + np.finfo(float).eps * signs))
+        )
+        return bool(np.linalg.norm(moved - here) > np.linalg.norm(here))
 
     def loss_at(self, dense: Any, tau: float) -> float:
         """Return the loss within the last step."""
