@@ -36,7 +36,7 @@ BOUNDED = {
     "attention-floor": Bound(seeds=4),
     "class-imbalance": Bound(("enough",), undecided=1),
     "coverage": Bound(seeds=20, undecided=3),
-    "finite-samples": Bound(("anew",), seeds=16, undecided=2),
+    "finite-samples": Bound(seeds=16, undecided=1),
     "gradient-conflict": Bound(("single-16",), seeds=3, undecided=1),
     "load-balancing": Bound(("course-weak",), undecided=2),
     "optimizers": Bound(("single-adam",), seeds=6, undecided=3),

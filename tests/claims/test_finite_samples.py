@@ -119,9 +119,8 @@ def test_a_closed_sample_needs_a_size_that_fits():
         sample(DATA, make_signals(DATA, 0), 7, closed="mirror")
 
 
-@pytest.mark.slow
 def test_new_samples_are_new_in_each_step_and_controls_learn_nothing(run_sweep):
-    runs = run_sweep("finite-samples", cases="all").runs
+    runs = run_sweep("finite-samples").runs
     rows = runs[runs["case"] == "anew"]
     assert learned(rows).mean() > 0.5
     few = runs[(runs["case"] == "narrow") & (runs["sample_size"] == runs["sample_size"].min())]
