@@ -179,7 +179,7 @@ class Settings(KindSettings):
         return self
 
     def _check_new_samples(self) -> None:
-        """Steps on new samples are calls of their own: nothing is remembered between them."""
+        """Steps on new samples are plain or normalized descent, with expected routing."""
         if self.converge_optimizer in ("momentum", "adam"):
             raise ValueError(
                 f"new_samples needs converge_optimizer 'gd' or 'normalized_gd'; got"

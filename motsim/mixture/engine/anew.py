@@ -121,15 +121,15 @@ def _by_step(reduction: Reduction, drawn: Draws, signals: Signals, steps: int) -
     if drawn.noise is not None:
         drawn = replace(drawn, noise=drawn.noise @ reduction.dual)
     classes, (count, width) = len(signals.class_signals), (len(drawn.labels), kernels.WIDTH)
-    pairs = classes * classes
-    key = np.repeat(np.arange(steps) * pairs, count // steps)
-    key += drawn.classes * classes + drawn.distractors
-    counts = np.bincount(key, minlength=steps * pairs).reshape(steps, pairs)
-    if (-(-counts // width)).sum(axis=1).max() > 2 * -(-count // steps // width):
-        # as in `layout.kernel_batch`: blocks would be too empty
-        tokens = drawn.tokens(Signals(axes[:classes], axes[classes:]))
-        return _of_tokens(tokens, drawn.labels, steps, reduction)
-    return _of_signals(drawn, key, counts, reduction)
+    pairs, size = classes * classes, count // steps
+    if pairs <= 2 * size:  # else blocks would be too empty, as in `layout.kernel_batch`
+        key = np.repeat(np.arange(steps) * pairs, size)
+        key += drawn.classes * classes + drawn.distractors
+        counts = np.bincount(key, minlength=steps * pairs).reshape(steps, pairs)
+        if (-(-counts // width)).sum(axis=1).max() <= 2 * -(-size // width):
+            return _of_signals(drawn, key, counts, reduction)
+    tokens = drawn.tokens(Signals(axes[:classes], axes[classes:]))
+    return _of_tokens(tokens, drawn.labels, steps, reduction)
 
 
 def _of_signals(
