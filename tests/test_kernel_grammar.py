@@ -22,10 +22,6 @@ ARGUMENTS = {"work": "buffers or buffer_ptrs", "weights": "ffn, attention_probs 
 #: Kernels that take more, and how many: what is left to bundle. None may be added.
 MORE = {
     "mixture/kernels/descent.py": {"differentiate": 7, "differentiate_part": 7, "take_steps": 9},
-    "mixture/kernels/frozen.py": {"pass_frozen": 7},
-    "mixture/kernels/gathered.py": {"pass_gathered": 7},
-    "mixture/kernels/passes.py": {"pass_groups": 7},
-    "mixture/kernels/three.py": {"pass_three": 7},
     "minibatch/batches.py": {"pairs_loss": 7},
     "minibatch/descent.py": {"descend": 9},
     "minibatch/kernels.py": {"sum_outputs": 7, "by_activation": 8},

@@ -229,11 +229,11 @@ def tiles_of(parameters, batch_ptrs, buffers, phase):
 
 
 @cached
-def pass_gathered(parameters, batch, rule, buffers, gradient, phase, dense):
+def pass_gathered(parameters, batch, rule, buffers, gradient, mode):
     """Outputs where they are needed, and gradients unless FORWARD, of all experts."""
-    batch_ptrs, buffer_ptrs = batch_addresses(batch), buffer_addresses(buffers, dense)
+    batch_ptrs, buffer_ptrs = batch_addresses(batch), buffer_addresses(buffers, mode.dense)
     experts, size = buffers.outputs.shape
-    logits, tiles = pointer(buffers.logits), tiles_of(parameters, batch_ptrs, buffers, phase)
+    logits, tiles = pointer(buffers.logits), tiles_of(parameters, batch_ptrs, buffers, mode.phase)
     buffers.outputs[:] = 0.0
     buffers.by_gate[:] = 0.0
     axes = batch_ptrs.axes
