@@ -31,7 +31,6 @@ MORE = {
         "one_row": 7,
     },
     "minibatch/updates.py": {"move": 7},
-    "rehearsal/kernels.py": {"run_full": 7, "run_reduced": 9},
 }  # fmt: skip
 
 
