@@ -23,6 +23,8 @@ ARGUMENTS = {
     "weights": "parameters, ffn, attention_probs or point_weights",
     "members": "batch", "i": "i_*", "n": "num_*",
 }  # fmt: skip
+#: The same for fields of bundles of mini-batches. `Batch.weights` of mixtures are the points'.
+FIELDS = {"weights": "attention_probs", "place": "i_*", "work": "buffers"}
 #: Places in which `ARGUMENTS` are held.
 NAMED = ("mixture/kernels/", "minibatch/")
 #: Kernels that take more, and how many: what is left to bundle. None may be added.
@@ -51,6 +53,14 @@ def retired(text, names):
                 yield from (name for name in [call.func.id] if name in names)
 
 
+def fields(text, names):
+    """Fields of named tuples under a retired name."""
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.ClassDef) and "NamedTuple" in map(ast.unparse, node.bases):
+            of = [part.target.id for part in node.body if isinstance(part, ast.AnnAssign)]
+            yield from (name for name in of if name in names)
+
+
 def name_of(path):
     return path.relative_to(PACKAGE).as_posix()
 
@@ -64,6 +74,8 @@ def test_kernels_take_at_most_six_arguments():
 def test_no_retired_name(path):
     names = {**RETIRED, **(ARGUMENTS if name_of(path).startswith(NAMED) else {})}
     assert list(retired(path.read_text("utf-8"), names)) == []
+    if name_of(path).startswith("minibatch/"):
+        assert list(fields(path.read_text("utf-8"), {**RETIRED, **FIELDS})) == []
 
 
 def test_what_breaks_the_grammar_is_seen():
@@ -75,3 +87,6 @@ def test_what_breaks_the_grammar_is_seen():
     text = "@internal\ndef sums(work, out): put(out, 0, total(load(work, 0)))\n"
     assert sorted(retired(text, {**RETIRED, **ARGUMENTS})) == ["put", "total", "work"]
     assert list(retired("@internal\ndef sums(out): total = 0.0\n", RETIRED)) == []
+    text = "class Some(NamedTuple):\n    weights: Any\n    ffn: Any\n"
+    assert list(fields(text, FIELDS)) == ["weights"]
+    assert list(fields(text.replace("NamedTuple", "Other"), FIELDS)) == []

@@ -150,6 +150,7 @@ def pass_group(parameters, batch_ptrs, rule, buffer_ptrs, gradient, group):
         if at_once(rule, buffer_ptrs):
             at = (pair - begin) * parameters.ffn.shape[0] + first
             products = advance(products, at * batch_ptrs.others * WIDTH)
+        # P[l, :] = softmax over k of x_k . A x_l
         if trains and phase != BACKWARD:
             block_probs(attention, batch_ptrs, pair, moved, buffer_ptrs.by_score, attention_probs)
         if trains and both_ways:
@@ -174,6 +175,7 @@ def pass_group(parameters, batch_ptrs, rule, buffer_ptrs, gradient, group):
                     batch_ptrs, rule, buffer_ptrs, at, pair * images + 1, phase
                 )
             backward_expert((own, image), rows, at_work, batch_ptrs, rule, buffer_ptrs)
+        # by S through the softmax; by A: sum over l, k of that by S[l, k] times x_k x_l^T
         if trains and both_ways:
             if images > 1:
                 score_gradient_of_pair(attention_probs, length, buffer_ptrs.by_score)
