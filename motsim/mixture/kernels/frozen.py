@@ -40,7 +40,7 @@ def block_moments(matrix, mixed, cubic, batch_ptrs, block, out):
     a = load3(advance(batch_ptrs.amplitudes, block * 3 * WIDTH))
     if mixed:
         e, rows = amplitude_products(a), (x0 * r, x1 * r, x2 * r)
-        # z_la = P[l, a] a_a
+        # z_la = P[l, a] times the amplitude of token a
         p = query_probs(matrix, rows, x0, e[0])
         q = query_probs(matrix, rows, x1, e[1])
         s = query_probs(matrix, rows, x2, e[2])
@@ -133,8 +133,8 @@ def forward(expert, axes, rule):
 def backward(slope, expert, axes, known, rule):
     """Add an expert's gradient from a block to its sums.
 
-    `slope` is the gradient of the loss by f, three times it if cubic. `known`: D of the last
-    neuron, and whether this is the only one and D its own.
+    `slope` is the gradient of the loss by f, three times it if cubic. `known`: D, and whether it is
+    that of the only neuron.
     """
     # by w_j, f has the gradient 3 D_j if cubic, D_j if linear
     d, of_this = known

@@ -169,7 +169,7 @@ def forward(expert, signals, p, rule):
 def backward(slope, expert, signals, p, known, rule):
     """Add an expert's gradients from a block to its sums; `slope` is that of the loss by f.
 
-    `known`: t and u of the last neuron, and whether this is the only one and they are its own.
+    `known`: t and u, and whether they are those of the only neuron.
     """
     t, u, of_this = known
     axes, rows, e = signals.axes, signals.rows, signals.products
