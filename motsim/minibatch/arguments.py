@@ -125,8 +125,8 @@ class Buffers(NamedTuple):
     ----------
     starts : (M + 1,)
         Pairs of expert i are those from starts[i] to starts[i + 1].
-    i_samples : (P,)
-        Which of the batch is each pair's sample.
+    i_in_batch : (P,)
+        Place in the batch of each pair's sample.
     routed : (b,)
         Expert of each sample, where only that runs.
     pooled : (b, D)
@@ -160,7 +160,7 @@ class Buffers(NamedTuple):
     """
 
     starts: Integers
-    i_samples: Integers
+    i_in_batch: Integers
     routed: Integers
     pooled: Floats
     logits: Floats
@@ -258,7 +258,7 @@ def buffers_of(network: Network, rule: Rule, samples: Samples, batch: int) -> Bu
     gated = rule.gated * batch
     return Buffers(
         starts=np.zeros(experts + 1, dtype=np.int64),
-        i_samples=np.zeros(pairs, dtype=np.int64),
+        i_in_batch=np.zeros(pairs, dtype=np.int64),
         routed=np.zeros(batch, dtype=np.int64),
         pooled=aligned_zeros((batch, wide)),
         logits=aligned_zeros((gated, experts)),

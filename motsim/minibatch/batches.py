@@ -28,7 +28,7 @@ def route_batch(parameters, batch, rule, noise, buffers):
     if rule.everyone:
         for i in range(buffers.starts.size - 1):
             for s in range(num_samples):
-                buffers.i_samples[i * num_samples + s] = s
+                buffers.i_in_batch[i * num_samples + s] = s
             buffers.starts[i + 1] = (i + 1) * num_samples
     else:
         group(num_samples, buffers)
@@ -87,7 +87,7 @@ def group(num_samples, buffers):
         buffers.starts[i + 1] += buffers.starts[i]
     for s in range(num_samples):  # starts[i] moves on to where expert i ends
         i = buffers.routed[s]
-        buffers.i_samples[buffers.starts[i]] = s
+        buffers.i_in_batch[buffers.starts[i]] = s
         buffers.starts[i] += 1
     for i in range(experts, 0, -1):
         buffers.starts[i] = buffers.starts[i - 1]
@@ -143,7 +143,7 @@ def pairs_loss(batch, rule, block, buffers):
     # share loss(v f), v = pi_i or the logit; by f: share loss'(v f) v, by v: share loss'(v f) f
     loss, i, num_samples = 0.0, block.i_expert, batch.i_samples.size
     for p in range(block.first_pair, block.first_pair + block.num_pairs):
-        s = buffers.i_samples[p]
+        s = buffers.i_in_batch[p]
         share = (buffers.choice[s, i] if rule.everyone else 1.0) / num_samples
         value = buffers.noisy[s, i] if rule.by_logit else buffers.gates[s, i]
         for c in range(buffers.outputs.shape[1]):
@@ -224,7 +224,7 @@ def batch_outputs(rule, num_samples, buffers, outputs, routed):
     for p in range(num_samples):
         s, value = p, 1.0
         if rule.gated:
-            s = buffers.i_samples[p]
+            s = buffers.i_in_batch[p]
             i = buffers.routed[s]
             value = buffers.noisy[s, i] if rule.by_logit else buffers.gates[s, i]
             routed[s] = i

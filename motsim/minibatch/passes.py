@@ -62,7 +62,7 @@ def shape_of(buffers):
 
 @inlined_whole
 def forward(parameters, batch, rule, buffers):
-    """Outputs of the pairs of `starts` and `i_samples`."""
+    """Outputs of the pairs of `starts` and `i_in_batch`."""
     num_samples, transposed = batch.i_samples.size, buffers.attention_probs.shape[0] > 0
     for i_block in range(count_blocks(num_samples, buffers)):
         block = block_at(i_block, num_samples, rule, buffers)
@@ -91,16 +91,16 @@ def gather(batch, rule, block, transposed, buffers):
     data, shape = batch.data, shape_of(buffers)
     length, wide, dim = shape.length, shape.dim, data.tokens.shape[2]
     for s in range(block.num_pairs):
-        i_sample = buffers.i_samples[block.first_pair + s]
+        i_in_batch = buffers.i_in_batch[block.first_pair + s]
         to = advance(pointer(buffers.inputs), s * length * wide)
         if rule.pooled:
-            copy(advance(pointer(buffers.pooled), i_sample * wide), to, wide)
+            copy(advance(pointer(buffers.pooled), i_in_batch * wide), to, wide)
             continue
-        i_data = batch.i_samples[i_sample]
-        row = advance(pointer(data.tokens), data.rows[i_data] * length * dim)
+        i_sample = batch.i_samples[i_in_batch]
+        row = advance(pointer(data.tokens), data.rows[i_sample] * length * dim)
         for q in range(length):
             if q == length - 1 and data.task_tokens.shape[0] > 0:
-                row = advance(pointer(data.task_tokens), (data.tasks[i_data] - q) * dim)
+                row = advance(pointer(data.task_tokens), (data.tasks[i_sample] - q) * dim)
             copy(advance(row, q * dim), advance(to, q * wide), dim)
         if transposed:
             across = advance(pointer(buffers.inputs_across), s * wide * shape.queries)

@@ -65,7 +65,7 @@ def run_experts(
     batch = Batch(data_of(samples), chosen)
     buffers = buffers_of(network, rule, samples, len(chosen))
     buffers.starts[1:] = np.cumsum(counts)
-    buffers.i_samples[:] = np.arange(len(chosen))
+    buffers.i_in_batch[:] = np.arange(len(chosen))
     if rule.pooled:
         buffers.pooled[:, : batch.data.tokens.shape[2]] = samples.sums(chosen)
     run_forward(laid_out(parameters), batch, rule, buffers)
