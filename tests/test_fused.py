@@ -19,7 +19,7 @@ from motsim.mixture.engine.parts import in_parts
 from motsim.mixture.kernels import descent, fused, routing
 from motsim.mixture.kernels.arguments import part_of
 from motsim.mixture.kernels.frozen import pass_frozen
-from motsim.mixture.kernels.phases import BOTH
+from motsim.mixture.kernels.phases import BOTH, PassMode
 from motsim.mixture.kernels.routes import FUSED, Route
 from motsim.mixture.model import Model, ModelParameters, Routing
 
@@ -34,7 +34,7 @@ def step_in_sweeps(parameters, parts, place, rule, buffers, gradient):
     batch = part_of(parts, place)
     descent.route(parameters, batch, rule, buffers, np.zeros((0, 0)))
     dense = descent.serves_all(batch, rule, buffers)
-    pass_frozen(parameters, batch, rule, buffers, gradient, BOTH, dense)
+    pass_frozen(parameters, batch, rule, buffers, gradient, PassMode(BOTH, dense))
     loss = descent.noise_free_loss(batch, rule, buffers)
     routing.gate_gradient(buffers.gates, buffers.by_gate, batch, buffers, gradient.gate)
     return loss

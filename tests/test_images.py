@@ -20,7 +20,7 @@ from motsim.mixture.engine.layout import (
 from motsim.mixture.engine.parts import in_parts, mixed_batch, padded
 from motsim.mixture.engine.reduction import reduce_problem
 from motsim.mixture.kernels.passes import pass_groups
-from motsim.mixture.kernels.phases import FORWARD
+from motsim.mixture.kernels.phases import FORWARD, PassMode
 from motsim.mixture.model import Model, ModelParameters, Routing, initial_parameters
 from motsim.mixture.points import population
 from motsim.mixture.schedule import FROZEN, Descent, Stage
@@ -214,11 +214,11 @@ def test_attention_of_a_block_and_its_image(tokens, scale):
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_what_is_not_finite_stays_in_its_lane(bad):
     case = Problem(MODELS["cubic"])
-    rule = kernel_rule(case.model, "squared", Routing())
+    rule, mode = kernel_rule(case.model, "squared", Routing()), PassMode(FORWARD, False)
     clean, buffers = (kernel_buffers(case.model, case.paired) for _ in "ab")
-    pass_groups(case.parameters, case.paired, rule, clean, case.parameters, FORWARD, False)
+    pass_groups(case.parameters, case.paired, rule, clean, case.parameters, mode)
     case.paired.tokens[1, 2, 0, 4] = bad
-    pass_groups(case.parameters, case.paired, rule, buffers, case.parameters, FORWARD, False)
+    pass_groups(case.parameters, case.paired, rule, buffers, case.parameters, mode)
     lane = np.zeros(len(case.paired.labels), dtype=bool)
     lane[[2 * kernels.WIDTH + 4, 3 * kernels.WIDTH + 4]] = True
     assert not np.isfinite(buffers.outputs[:, lane]).any()

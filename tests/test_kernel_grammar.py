@@ -10,33 +10,27 @@ from motsim.vectors.compiling import PACKAGE, SOURCES
 
 MOST = 6
 FILES = [path for place in SOURCES for path in sorted(PACKAGE.glob(place))]
-#: Name that says too little -> what is said in its place. In kernels of mini-batches, `weights` are
-#: still the parameters.
+#: Name that says too little -> what is said in its place.
 RETIRED = {
     "splat": "broadcast", "total": "reduce_add", "where_greater": "select_greater",
     "number": "load_scalar", "put": "store_scalar", "spread": "load_broadcast",
-    "Workspace": "Buffers", "Scratch": "BufferPtrs", "scratch": "buffers",
+    "Workspace": "Buffers", "Work": "Buffers", "workspace": "buffers_of", "Weights": "Parameters",
+    "Scratch": "BufferPtrs", "scratch": "buffers",
 }  # fmt: skip
-#: The same for names of arguments, in motsim/mixture/kernels.
-ARGUMENTS = {"work": "buffers or buffer_ptrs", "weights": "ffn, attention_probs or point_weights"}
+#: The same for names of arguments, in the kernels of mixtures and of mini-batches.
+ARGUMENTS = {
+    "work": "buffers or buffer_ptrs",
+    "weights": "parameters, ffn, attention_probs or point_weights",
+    "members": "batch", "i": "i_*", "n": "num_*",
+}  # fmt: skip
+#: The same for fields of bundles of mini-batches. `Batch.weights` of mixtures are the points'.
+FIELDS = {"weights": "attention_probs", "place": "i_*", "work": "buffers"}
+#: Places in which `ARGUMENTS` are held.
+NAMED = ("mixture/kernels/", "minibatch/")
 #: Kernels that take more, and how many: what is left to bundle. None may be added.
 MORE = {
     "mixture/kernels/descent.py": {"differentiate": 7, "differentiate_part": 7, "take_steps": 9},
-    "mixture/kernels/frozen.py": {"pass_frozen": 7},
-    "mixture/kernels/gathered.py": {"pass_gathered": 7},
-    "mixture/kernels/passes.py": {"pass_groups": 7},
-    "mixture/kernels/three.py": {"pass_three": 7},
-    "minibatch/batches.py": {"pairs_loss": 7},
-    "minibatch/descent.py": {"descend": 9},
-    "minibatch/kernels.py": {"sum_outputs": 7, "by_activation": 8},
-    "minibatch/passes.py": {"backward": 7, "gather": 7, "backward_block": 8},
-    "minibatch/tiles.py": {
-        "multiply": 9, "in_tiles": 9, "four_rows_twice": 8, "one_row_twice": 7, "four_rows": 8,
-        "one_row": 7,
-    },
-    "minibatch/updates.py": {"move": 7},
-    "rehearsal/kernels.py": {"run_full": 7, "run_reduced": 9},
-}  # fmt: skip
+}
 
 
 def kernels(text):
@@ -59,6 +53,14 @@ def retired(text, names):
                 yield from (name for name in [call.func.id] if name in names)
 
 
+def fields(text, names):
+    """Fields of named tuples under a retired name."""
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.ClassDef) and "NamedTuple" in map(ast.unparse, node.bases):
+            of = [part.target.id for part in node.body if isinstance(part, ast.AnnAssign)]
+            yield from (name for name in of if name in names)
+
+
 def name_of(path):
     return path.relative_to(PACKAGE).as_posix()
 
@@ -70,8 +72,10 @@ def test_kernels_take_at_most_six_arguments():
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_no_retired_name(path):
-    names = {**RETIRED, **(ARGUMENTS if "mixture/kernels" in name_of(path) else {})}
+    names = {**RETIRED, **(ARGUMENTS if name_of(path).startswith(NAMED) else {})}
     assert list(retired(path.read_text("utf-8"), names)) == []
+    if name_of(path).startswith("minibatch/"):
+        assert list(fields(path.read_text("utf-8"), {**RETIRED, **FIELDS})) == []
 
 
 def test_what_breaks_the_grammar_is_seen():
@@ -83,3 +87,6 @@ def test_what_breaks_the_grammar_is_seen():
     text = "@internal\ndef sums(work, out): put(out, 0, total(load(work, 0)))\n"
     assert sorted(retired(text, {**RETIRED, **ARGUMENTS})) == ["put", "total", "work"]
     assert list(retired("@internal\ndef sums(out): total = 0.0\n", RETIRED)) == []
+    text = "class Some(NamedTuple):\n    weights: Any\n    ffn: Any\n"
+    assert list(fields(text, FIELDS)) == ["weights"]
+    assert list(fields(text.replace("NamedTuple", "Other"), FIELDS)) == []

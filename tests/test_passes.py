@@ -18,7 +18,7 @@ from motsim.mixture.engine.layout import (
 )
 from motsim.mixture.kernels.frozen import pass_frozen
 from motsim.mixture.kernels.passes import pass_groups
-from motsim.mixture.kernels.phases import BACKWARD, BOTH, FORWARD
+from motsim.mixture.kernels.phases import BACKWARD, BOTH, FORWARD, PassMode
 from motsim.mixture.kernels.three import pass_three
 from motsim.mixture.model import Model, ModelParameters, Routing
 
@@ -92,7 +92,7 @@ class Problem:
 
     def call(self, one_pass, rule, buffers, gradient, phase, dense):
         """One phase for all experts."""
-        one_pass(self.parameters, self.batch, rule, buffers, gradient, phase, dense)
+        one_pass(self.parameters, self.batch, rule, buffers, gradient, PassMode(phase, dense))
 
     def run(self, one_pass, phases, *, logistic=False, trains_ffn=True, negligible=0.0):
         """What a pass leaves behind: results and gradients by name."""

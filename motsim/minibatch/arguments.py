@@ -1,8 +1,8 @@
-"""What the kernels of a step read and write: samples, parameters, settings, workspace.
+"""What the kernels of a step read and write: samples, parameters, settings, buffers.
 
 Parameters are laid out for them: attention A (n, D, D) as it is, the FFN (M, D, K) transposed,
 the gate (M, 1, D), where D and K are d and the number of neurons of an expert, padded with zeros
-to whole groups of eight. Attention weights are (L keys, Q queries), Q the padded L.
+to whole groups of eight. Attention weights P are (L keys, Q queries), Q the padded L.
 """
 
 from typing import NamedTuple
@@ -18,8 +18,8 @@ from motsim.mixture.model import ModelParameters, Routing
 from motsim.realdata.tasks import Samples
 
 __all__ = [
-    "Data", "Rule", "Training", "Weights", "Work", "data_of", "laid_out", "rule_of", "taken_back",
-    "workspace",
+    "NOTHING", "Batch", "Batches", "Block", "Buffers", "Data", "Parameters", "Results", "Rule",
+    "Training", "buffers_of", "data_of", "laid_out", "rule_of", "standing", "taken_back",
 ]  # fmt: skip
 
 Floats = NDArray[np.float64]
@@ -38,7 +38,31 @@ class Data(NamedTuple):
     targets: Integers
 
 
-class Weights(NamedTuple):
+class Batch(NamedTuple):
+    """The samples of a step."""
+
+    data: Data
+    i_samples: Integers  # (b,): which of the data
+
+
+class Batches(NamedTuple):
+    """The samples of S steps, and their noise."""
+
+    data: Data
+    i_samples: Integers  # (S, b)
+    noise: Floats  # (S, b, M), or (0, b, M) for none
+
+
+class Block(NamedTuple):
+    """Pairs of one expert and some samples, which are taken together."""
+
+    i_expert: int
+    first_pair: int
+    num_pairs: int
+    is_new: bool  # its sequences are not those of the block before
+
+
+class Parameters(NamedTuple):
     """Parameters, gradients or moments, laid out for the kernels."""
 
     ffn: Floats
@@ -54,22 +78,31 @@ class Training(NamedTuple):
     """
 
     on: bool
-    with_ffn: bool
-    with_attention: bool
     codes: tuple[int, int, int]
     rates: tuple[float, float, float]
     taken: int
-    gradient: Weights
-    first: Weights
-    second: Weights
+    gradient: Parameters
+    first: Parameters
+    second: Parameters
     losses: Floats
+
+
+class Results(NamedTuple):
+    """What S batches give where they are no steps."""
+
+    outputs: Floats  # (S, b, C)
+    routed: Integers  # (S, b): expert of each sample
+
+
+#: Results that are not asked for.
+NOTHING = Results(np.empty((0, 0, 0)), np.empty((0, 0), dtype=np.int64))
 
 
 class Rule(NamedTuple):
     """Settings that a step follows.
 
     `pooled`: the experts see only the sum of the tokens, as one token. `everyone`: every expert
-    sees every sample. loss: place in `LOSSES`. each: neurons an output.
+    sees every sample. loss: place in `LOSSES`. num_neurons: of an output.
     """
 
     cubic: bool
@@ -78,66 +111,77 @@ class Rule(NamedTuple):
     everyone: bool
     by_logit: bool
     loss: int
-    each: int
-    scale: float
+    num_neurons: int
+    routing_scale: float
     load_balance: float
+    trains_ffn: bool
+    trains_attention: bool
 
 
-class Work(NamedTuple):
-    """Room for a batch of b samples, of which experts see P pairs of an expert and a sample.
+class Buffers(NamedTuple):
+    """Arrays that a batch of b samples works in; experts see P pairs of an expert and a sample.
 
     Attributes
     ----------
     starts : (M + 1,)
         Pairs of expert i are those from starts[i] to starts[i + 1].
-    place : (P,)
+    i_in_batch : (P,)
         Place in the batch of each pair's sample.
     routed : (b,)
         Expert of each sample, where only that runs.
     pooled : (b, D)
         Sum of the tokens.
-    logits, noisy, chances, shares : (b, M)
-        Of the gate: logits, with noise, as probabilities, as probabilities of routing.
+    logits, noisy, gates, choice : (b, M)
+        Of the gate: logits h, with noise, as probabilities pi, as probabilities q of routing.
     by_gate : (b, G)
-        Gradient by the logits, G the padded M; before it, logits.
-    gate_columns : (D, G)
+        Gradient by the logits, G the padded M; before it, logits, then the gradient by pi.
+    gate_across : (D, G)
         The gate transposed.
     load : (M,)
         Share of the batch that each expert serves.
     values, activations : (P, L, K)
-        X W^T, and the input of every neuron at every query; equal without attention.
-    weights : (P, L, Q)
-    outputs, slopes : (P, C)
-        Of the pairs, and the gradient of the loss by them.
+        Y = X W^T, and the input u of every neuron at every query; equal without attention.
+    attention_probs : (P, L, Q)
+        P, transposed: keys before queries.
+    outputs, by_output : (P, C)
+        f of the pairs, and the gradient of the loss by it.
     final : (b, C)
         Sum over heads, without a gate.
-    inputs, columns, keys, wide, back, scores, sums
-        Of one block: sequences, transposed sequences, and what is made of them.
+    inputs, inputs_across
+        Of one block: sequences X (., L, D), and transposed (., D, Q).
+    moved : (., L, D)
+        X A, then the queries weighted by `by_score`.
+    by_activation, by_value : (., L, K)
+        Gradients by u and by Y.
+    by_score : (L, Q)
+        Of one pair: gradient by P, then by the scores.
+    sums : (K,)
+        Of one pair: over tokens.
     """
 
     starts: Integers
-    place: Integers
+    i_in_batch: Integers
     routed: Integers
     pooled: Floats
     logits: Floats
     noisy: Floats
-    chances: Floats
-    shares: Floats
+    gates: Floats
+    choice: Floats
     by_gate: Floats
-    gate_columns: Floats
+    gate_across: Floats
     load: Floats
     values: Floats
     activations: Floats
-    weights: Floats
+    attention_probs: Floats
     outputs: Floats
-    slopes: Floats
+    by_output: Floats
     final: Floats
     inputs: Floats
-    columns: Floats
-    keys: Floats
-    wide: Floats
-    back: Floats
-    scores: Floats
+    inputs_across: Floats
+    moved: Floats
+    by_activation: Floats
+    by_value: Floats
+    by_score: Floats
     sums: Floats
 
 
@@ -155,7 +199,7 @@ def data_of(samples: Samples) -> Data:
 
 
 def rule_of(network: Network, loss: OutputLoss = "squared", routing: Routing | None = None) -> Rule:
-    """Return the settings as the kernels take them."""
+    """Return the settings as the kernels take them; every part trains."""
     model, routing = network.model, routing or Routing("sampled")
     return Rule(
         cubic=model.activation == "cubic",
@@ -164,17 +208,19 @@ def rule_of(network: Network, loss: OutputLoss = "squared", routing: Routing | N
         everyone=not model.gated or routing.mode == "expected",
         by_logit=network.gate_value == "logit",
         loss=LOSSES.index(loss),
-        each=model.num_neurons,
-        scale=float(routing.scale),
+        num_neurons=model.num_neurons,
+        routing_scale=float(routing.scale),
         load_balance=float(routing.load_balance),
+        trains_ffn=True,
+        trains_attention=True,
     )
 
 
-def laid_out(parameters: ModelParameters) -> Weights:
+def laid_out(parameters: ModelParameters) -> Parameters:
     """Return a copy for the kernels."""
     experts, neurons, dim = parameters.ffn.shape
     wide = padded(dim)
-    found = Weights(
+    found = Parameters(
         aligned_zeros((experts, wide, padded(neurons))),
         aligned_zeros((len(parameters.attention), wide, wide)),
         aligned_zeros((len(parameters.gate), 1, wide)),
@@ -185,56 +231,54 @@ def laid_out(parameters: ModelParameters) -> Weights:
     return found
 
 
-def taken_back(weights: Weights, like: ModelParameters) -> ModelParameters:
+def taken_back(laid: Parameters, like: ModelParameters) -> ModelParameters:
     """Return a copy in the shapes of `like`."""
     _, neurons, dim = like.ffn.shape
     return ModelParameters(
-        np.ascontiguousarray(weights.ffn[:, :dim, :neurons].transpose(0, 2, 1)),
-        weights.attention[:, :dim, :dim].copy(),
-        weights.gate[:, 0, :dim].copy(),
+        np.ascontiguousarray(laid.ffn[:, :dim, :neurons].transpose(0, 2, 1)),
+        laid.attention[:, :dim, :dim].copy(),
+        laid.gate[:, 0, :dim].copy(),
     )
 
 
-def standing(gradient: Weights, with_ffn: bool = True, with_attention: bool = True) -> Training:
+def standing(gradient: Parameters) -> Training:
     """Return steps that take gradients, and do not move."""
     frozen, still = (-1, -1, -1), (0.0, 0.0, 0.0)
-    return Training(
-        True, with_ffn, with_attention, frozen, still, 0, gradient, gradient, gradient, np.empty(1)
-    )
+    return Training(True, frozen, still, 0, gradient, gradient, gradient, np.empty(1))
 
 
-def workspace(network: Network, rule: Rule, samples: Samples, batch: int) -> Work:
-    """Room for batches of so many samples."""
+def buffers_of(network: Network, rule: Rule, samples: Samples, batch: int) -> Buffers:
+    """Buffers for batches of so many samples."""
     model, outputs = network.model, network.num_outputs
     experts, attends, dim = model.num_experts, model.num_attentions > 0, samples.tokens.shape[2]
     pairs = experts * batch if rule.everyone else batch
     length = 1 if rule.pooled else samples.tokens.shape[1]
-    wide, neurons, queries = padded(dim), padded(rule.each * outputs), padded(length)
+    wide, neurons, queries = padded(dim), padded(rule.num_neurons * outputs), padded(length)
     size = max(1, min(batch, TOKENS // length))
     gated = rule.gated * batch
-    return Work(
+    return Buffers(
         starts=np.zeros(experts + 1, dtype=np.int64),
-        place=np.zeros(pairs, dtype=np.int64),
+        i_in_batch=np.zeros(pairs, dtype=np.int64),
         routed=np.zeros(batch, dtype=np.int64),
         pooled=aligned_zeros((batch, wide)),
         logits=aligned_zeros((gated, experts)),
         noisy=aligned_zeros((gated, experts)),
-        chances=aligned_zeros((gated, experts)),
-        shares=aligned_zeros((gated, experts)),
+        gates=aligned_zeros((gated, experts)),
+        choice=aligned_zeros((gated, experts)),
         by_gate=aligned_zeros((gated, padded(experts))),
-        gate_columns=aligned_zeros((wide, padded(experts))),
+        gate_across=aligned_zeros((wide, padded(experts))),
         load=aligned_zeros(experts),
         values=aligned_zeros((attends * pairs, length, neurons)),
         activations=aligned_zeros((pairs, length, neurons)),
-        weights=aligned_zeros((attends * pairs, length, queries)),
+        attention_probs=aligned_zeros((attends * pairs, length, queries)),
         outputs=aligned_zeros((pairs, outputs)),
-        slopes=aligned_zeros((pairs, outputs)),
+        by_output=aligned_zeros((pairs, outputs)),
         final=aligned_zeros((batch, outputs)),
         inputs=aligned_zeros((size, length, wide)),
-        columns=aligned_zeros((size, wide, queries)),
-        keys=aligned_zeros((size, length, wide)),
-        wide=aligned_zeros((size, length, neurons)),
-        back=aligned_zeros((size, length, neurons)),
-        scores=aligned_zeros((length, queries)),
+        inputs_across=aligned_zeros((size, wide, queries)),
+        moved=aligned_zeros((size, length, wide)),
+        by_activation=aligned_zeros((size, length, neurons)),
+        by_value=aligned_zeros((size, length, neurons)),
+        by_score=aligned_zeros((length, queries)),
         sums=aligned_zeros(neurons),
     )

@@ -10,7 +10,7 @@ from motsim.minibatch.passes import (
     forward_block,
     gather,
 )
-from motsim.minibatch.tiles import inlined_whole, multiply
+from motsim.minibatch.tiles import Sizes, inlined_whole, multiply, rows_of, transpose_of
 from motsim.vectors.addresses import pointer
 from motsim.vectors.lanes import internal
 
@@ -18,210 +18,215 @@ __all__ = ["batch_gradients", "batch_outputs", "route_batch"]
 
 
 @inlined_whole
-def route_batch(data, weights, rule, members, noise, work):
-    """Which experts see which of a batch, members (b,); noise (b, M), or (0, 0) for none."""
-    batch = members.size
+def route_batch(parameters, batch, rule, noise, buffers):
+    """Which experts see which of a batch; noise (b, M), or (0, 0) for none."""
+    num_samples = batch.i_samples.size
     if rule.gated or rule.pooled:
-        pool(data, members, work)
+        pool(batch, buffers)
     if rule.gated:
-        value_gate(weights, batch, noise, work)
+        value_gate(parameters, num_samples, noise, buffers)
     if rule.everyone:
-        for i in range(work.starts.size - 1):
-            for s in range(batch):
-                work.place[i * batch + s] = s
-            work.starts[i + 1] = (i + 1) * batch
+        for i in range(buffers.starts.size - 1):
+            for s in range(num_samples):
+                buffers.i_in_batch[i * num_samples + s] = s
+            buffers.starts[i + 1] = (i + 1) * num_samples
     else:
-        group(batch, work)
+        group(num_samples, buffers)
 
 
 @internal
-def pool(data, members, work):
+def pool(batch, buffers):
     """Sum of the tokens of each sample."""
+    data = batch.data
     dim = data.tokens.shape[2]
-    for s in range(members.size):
-        sums = data.token_sums[data.rows[members[s]]]
+    for s in range(batch.i_samples.size):
+        sums = data.token_sums[data.rows[batch.i_samples[s]]]
         for k in range(dim):
-            work.pooled[s, k] = sums[k]
+            buffers.pooled[s, k] = sums[k]
         if data.task_tokens.shape[0] > 0:
-            task = data.task_tokens[data.tasks[members[s]]]
+            task = data.task_tokens[data.tasks[batch.i_samples[s]]]
             for k in range(dim):
-                work.pooled[s, k] += task[k]
+                buffers.pooled[s, k] += task[k]
 
 
 @internal
-def value_gate(weights, batch, noise, work):
+def value_gate(parameters, num_samples, noise, buffers):
     """Logits of the gate, with noise and as probabilities."""
-    experts, wide = work.logits.shape[1], work.pooled.shape[1]
+    experts, wide = buffers.logits.shape[1], buffers.pooled.shape[1]
     for i in range(experts):
         for k in range(wide):
-            work.gate_columns[k, i] = weights.gate[i, 0, k]
+            buffers.gate_across[k, i] = parameters.gate[i, 0, k]
+    # h_i = theta_i . sum_l x_l, pi = softmax over i of h
     multiply(
-        pointer(work.pooled), wide, 1, pointer(work.gate_columns), pointer(work.by_gate),
-        batch, wide, work.by_gate.shape[1], False,
+        rows_of(pointer(buffers.pooled), wide), pointer(buffers.gate_across),
+        pointer(buffers.by_gate), Sizes(num_samples, wide, buffers.by_gate.shape[1]), False,
     )  # fmt: skip
     noisy = noise.shape[0] > 0
-    for s in range(batch):
+    for s in range(num_samples):
         for i in range(experts):
-            work.chances[s, i] = work.by_gate[s, i]
-            work.logits[s, i] = work.by_gate[s, i]
-            work.noisy[s, i] = work.by_gate[s, i] + noise[s, i] if noisy else work.by_gate[s, i]
-    softmax(work.chances[:batch])
+            h = buffers.by_gate[s, i]
+            buffers.gates[s, i] = h
+            buffers.logits[s, i] = h
+            buffers.noisy[s, i] = h + noise[s, i] if noisy else h
+    softmax(buffers.gates[:num_samples])
 
 
 @internal
-def group(batch, work):
+def group(num_samples, buffers):
     """Sort the samples by the expert of the largest noisy logit, the first of equals or NaN."""
-    noisy, experts = work.noisy, work.noisy.shape[1]
-    work.starts[:] = 0
-    for s in range(batch):
+    noisy, experts = buffers.noisy, buffers.noisy.shape[1]
+    buffers.starts[:] = 0
+    for s in range(num_samples):
         best = 0
         for i in range(1, experts):
             if not noisy[s, i] <= noisy[s, best] and noisy[s, best] == noisy[s, best]:
                 best = i
-        work.routed[s] = best
-        work.starts[best + 1] += 1
+        buffers.routed[s] = best
+        buffers.starts[best + 1] += 1
     for i in range(experts):
-        work.starts[i + 1] += work.starts[i]
-    for s in range(batch):  # starts[i] moves on to where expert i ends
-        i = work.routed[s]
-        work.place[work.starts[i]] = s
-        work.starts[i] += 1
+        buffers.starts[i + 1] += buffers.starts[i]
+    for s in range(num_samples):  # starts[i] moves on to where expert i ends
+        i = buffers.routed[s]
+        buffers.i_in_batch[buffers.starts[i]] = s
+        buffers.starts[i] += 1
     for i in range(experts, 0, -1):
-        work.starts[i] = work.starts[i - 1]
-    work.starts[0] = 0
+        buffers.starts[i] = buffers.starts[i - 1]
+    buffers.starts[0] = 0
 
 
 @inlined_whole
-def batch_gradients(data, weights, rule, members, work, training):
+def batch_gradients(parameters, batch, rule, buffers, gradient):
     """Loss of a batch; fills its gradients, after `route_batch`, and `forward` without a gate."""
-    gradient = training.gradient
-    if training.with_ffn:
+    if rule.trains_ffn:
         gradient.ffn[:] = 0.0
-    if training.with_attention:
+    if rule.trains_attention:
         gradient.attention[:] = 0.0
     if rule.gated:
-        loss = gated_loss(data, weights, rule, members, work, training)
-        loss += gate_gradient(rule, members.size, work, gradient)
+        loss = gated_loss(parameters, batch, rule, buffers, gradient)
+        loss += gate_gradient(rule, batch.i_samples.size, buffers, gradient)
     else:
-        loss = heads_loss(data, rule, members, work)
-        backward(
-            data, rule, members, training.with_ffn, training.with_attention, work, gradient
-        )  # fmt: skip
+        loss = heads_loss(batch, rule, buffers)
+        backward(batch, rule, buffers, gradient)
     return loss
 
 
 @inlined_whole
-def gated_loss(data, weights, rule, members, work, training):
+def gated_loss(parameters, batch, rule, buffers, gradient):
     """Mean loss of the pairs, and the experts' gradients, block by block.
 
     The loss of a pair is its own, so both passes go over a block while it is in the cache.
     """
+    num_samples = batch.i_samples.size
     if rule.everyone:
-        for s in range(members.size):
-            for i in range(work.shares.shape[1]):
-                work.shares[s, i] = work.logits[s, i] / rule.scale
-        softmax(work.shares[: members.size])
-    work.by_gate[:] = 0.0
-    work.load[:] = 0.0
-    loss, transposed = 0.0, work.weights.shape[0] > 0
-    for k in range(count_blocks(members.size, work)):
-        i, first, n, new = block_at(rule, members.size, k, work)
-        if n > 0:
-            if new:
-                gather(data, rule, members, first, n, transposed, work)
-            forward_block(weights, rule, i, first, n, work)
-            loss += pairs_loss(data, rule, members, i, first, n, work)
-            backward_block(
-                rule, i, first, n, training.with_ffn, training.with_attention, work,
-                training.gradient,
-            )  # fmt: skip
+        # q = softmax over i of h / lambda
+        for s in range(num_samples):
+            for i in range(buffers.choice.shape[1]):
+                buffers.choice[s, i] = buffers.logits[s, i] / rule.routing_scale
+        softmax(buffers.choice[:num_samples])
+    buffers.by_gate[:] = 0.0
+    buffers.load[:] = 0.0
+    loss, transposed = 0.0, buffers.attention_probs.shape[0] > 0
+    for i_block in range(count_blocks(num_samples, buffers)):
+        block = block_at(i_block, num_samples, rule, buffers)
+        if block.num_pairs > 0:
+            if block.is_new:
+                gather(batch, rule, block, transposed, buffers)
+            forward_block(parameters, rule, block, buffers)
+            loss += pairs_loss(batch, rule, block, buffers)
+            backward_block(rule, block, buffers, gradient)
     return loss
 
 
 @internal
-def pairs_loss(data, rule, members, i, first, n, work):
-    """Mean loss of n pairs of expert i; fills their slopes, the gradient by the gate's values."""
-    loss = 0.0
-    for p in range(first, first + n):
-        s = work.place[p]
-        share = (work.shares[s, i] if rule.everyone else 1.0) / members.size
-        value = work.noisy[s, i] if rule.by_logit else work.chances[s, i]
-        for c in range(work.outputs.shape[1]):
-            work.slopes[p, c] = value * work.outputs[p, c]
-        loss += share * output_loss(work.slopes[p], data.targets[members[s]], rule.loss)
+def pairs_loss(batch, rule, block, buffers):
+    """Mean loss of a block's pairs; fills the gradients by their outputs and the gate's values."""
+    # share loss(v f), v = pi_i or the logit; by f: share loss'(v f) v, by v: share loss'(v f) f
+    loss, i, num_samples = 0.0, block.i_expert, batch.i_samples.size
+    for p in range(block.first_pair, block.first_pair + block.num_pairs):
+        s = buffers.i_in_batch[p]
+        share = (buffers.choice[s, i] if rule.everyone else 1.0) / num_samples
+        value = buffers.noisy[s, i] if rule.by_logit else buffers.gates[s, i]
+        for c in range(buffers.outputs.shape[1]):
+            buffers.by_output[p, c] = value * buffers.outputs[p, c]
+        target = batch.data.targets[batch.i_samples[s]]
+        loss += share * output_loss(buffers.by_output[p], target, rule.loss)
         by_value = 0.0
-        for c in range(work.outputs.shape[1]):
-            slope = share * work.slopes[p, c]
-            by_value += slope * work.outputs[p, c]
-            work.slopes[p, c] = slope * value
-        work.by_gate[s, i] = by_value
-        work.load[i] += share
+        for c in range(buffers.outputs.shape[1]):
+            slope = share * buffers.by_output[p, c]
+            by_value += slope * buffers.outputs[p, c]
+            buffers.by_output[p, c] = slope * value
+        buffers.by_gate[s, i] = by_value
+        buffers.load[i] += share
     return loss
 
 
 @internal
-def gate_gradient(rule, batch, work, gradient):
+def gate_gradient(rule, num_samples, buffers, gradient):
     """Fill the gradient by the gate, and return the penalty of the load.
 
     The penalty is M sum_i load_i mean(pi_i) with the load held constant. d pi_i / d h_j =
     pi_i (delta_ij - pi_j).
     """
-    experts, wide = work.logits.shape[1], work.pooled.shape[1]
-    pull, penalty = rule.load_balance * experts / batch, 0.0
-    for s in range(batch):
+    experts, wide = buffers.logits.shape[1], buffers.pooled.shape[1]
+    pull, penalty = rule.load_balance * experts / num_samples, 0.0
+    for s in range(num_samples):
         by_value, by_load = 0.0, 0.0
         for i in range(experts):
-            by_value += work.chances[s, i] * work.by_gate[s, i]
-            by_load += work.chances[s, i] * (pull * work.load[i])
+            by_value += buffers.gates[s, i] * buffers.by_gate[s, i]
+            by_load += buffers.gates[s, i] * (pull * buffers.load[i])
         for i in range(experts):
             if not rule.by_logit:
-                work.by_gate[s, i] = work.chances[s, i] * (work.by_gate[s, i] - by_value)
+                buffers.by_gate[s, i] = buffers.gates[s, i] * (buffers.by_gate[s, i] - by_value)
             if rule.load_balance > 0.0:
-                work.by_gate[s, i] += work.chances[s, i] * (pull * work.load[i] - by_load)
+                buffers.by_gate[s, i] += buffers.gates[s, i] * (pull * buffers.load[i] - by_load)
         penalty += by_load
+    # by theta_i: sum over samples of that by h_i times sum_l x_l
     multiply(
-        pointer(work.by_gate), 1, work.by_gate.shape[1], pointer(work.pooled),
-        pointer(gradient.gate), experts, batch, wide, False,
+        transpose_of(pointer(buffers.by_gate), buffers.by_gate.shape[1]), pointer(buffers.pooled),
+        pointer(gradient.gate), Sizes(experts, num_samples, wide), False,
     )  # fmt: skip
     return penalty
 
 
 @internal
-def heads_loss(data, rule, members, work):
-    """Mean loss of the sum of all heads; fills the slopes of the pairs."""
-    batch, outputs, heads = members.size, work.outputs.shape[1], work.starts.size - 1
-    sum_heads(batch, work)
+def heads_loss(batch, rule, buffers):
+    """Mean loss of the sum of all heads; fills the gradients by the outputs of the pairs."""
+    num_samples, outputs = batch.i_samples.size, buffers.outputs.shape[1]
+    heads = buffers.starts.size - 1
+    sum_heads(num_samples, buffers)
     loss = 0.0
-    for s in range(batch):
-        loss += output_loss(work.final[s], data.targets[members[s]], rule.loss)
+    for s in range(num_samples):
+        target = batch.data.targets[batch.i_samples[s]]
+        loss += output_loss(buffers.final[s], target, rule.loss)
         for i in range(heads):
             for c in range(outputs):
-                work.slopes[i * batch + s, c] = work.final[s, c] / batch
-    return loss / batch
+                buffers.by_output[i * num_samples + s, c] = buffers.final[s, c] / num_samples
+    return loss / num_samples
 
 
 @internal
-def sum_heads(batch, work):
+def sum_heads(num_samples, buffers):
     """Fill the outputs (b, C) without a gate."""
-    for s in range(batch):
-        for c in range(work.outputs.shape[1]):
+    # F = sum_i f_i
+    for s in range(num_samples):
+        for c in range(buffers.outputs.shape[1]):
             found = 0.0
-            for i in range(work.starts.size - 1):
-                found += work.outputs[i * batch + s, c]
-            work.final[s, c] = found
+            for i in range(buffers.starts.size - 1):
+                found += buffers.outputs[i * num_samples + s, c]
+            buffers.final[s, c] = found
 
 
 @inlined_whole
-def batch_outputs(rule, batch, work, outputs, routed):
+def batch_outputs(rule, num_samples, buffers, outputs, routed):
     """Outputs (b, C) of the samples, and the expert of each, after `route_batch` and `forward`."""
     if not rule.gated:
-        sum_heads(batch, work)
-    for p in range(batch):
+        sum_heads(num_samples, buffers)
+    for p in range(num_samples):
         s, value = p, 1.0
         if rule.gated:
-            s = work.place[p]
-            i = work.routed[s]
-            value = work.noisy[s, i] if rule.by_logit else work.chances[s, i]
+            s = buffers.i_in_batch[p]
+            i = buffers.routed[s]
+            value = buffers.noisy[s, i] if rule.by_logit else buffers.gates[s, i]
             routed[s] = i
-        for c in range(work.outputs.shape[1]):
-            outputs[s, c] = value * work.outputs[p, c] if rule.gated else work.final[s, c]
+        for c in range(buffers.outputs.shape[1]):
+            outputs[s, c] = value * buffers.outputs[p, c] if rule.gated else buffers.final[s, c]

@@ -6,12 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motsim.minibatch.arguments import (
+    NOTHING,
+    Batches,
+    Results,
+    buffers_of,
     data_of,
     laid_out,
     rule_of,
     standing,
     taken_back,
-    workspace,
 )
 from motsim.minibatch.descent import descend
 from motsim.minibatch.losses import OutputLoss, loss_and_gradient, wrong
@@ -24,7 +27,6 @@ __all__ = ["Scores", "evaluate", "gradients"]
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 CHUNK = 64  # samples of an evaluation at a time: what they need stays in the cache
-NOTHING = np.empty((0, 0, 0)), np.empty((0, 0), dtype=np.int64)  # outputs that are not asked for
 
 
 @dataclass(frozen=True)
@@ -77,12 +79,14 @@ def gradients(
         False leaves that gradient zero and saves its work.
     """
     rule = rule_of(network, loss, routing)
+    rule = rule._replace(trains_ffn=with_ffn, trains_attention=with_attention)
     gradient = laid_out(zeros_like(parameters))
-    training = standing(gradient, with_ffn, with_attention)
-    batch = np.ascontiguousarray(chosen, dtype=np.int64)[None]
+    training = standing(gradient)
+    i_samples = np.ascontiguousarray(chosen, dtype=np.int64)[None]
     drawn = np.zeros((0, 1, 1)) if noise is None else np.ascontiguousarray(noise)[None]
-    work = workspace(network, rule, samples, len(chosen))
-    descend(data_of(samples), laid_out(parameters), rule, batch, drawn, work, training, *NOTHING)
+    batches = Batches(data_of(samples), i_samples, drawn)
+    buffers = buffers_of(network, rule, samples, len(chosen))
+    descend(laid_out(parameters), batches, rule, buffers, training, NOTHING)
     return float(training.losses[0]), taken_back(gradient, parameters)
 
 
@@ -98,17 +102,16 @@ def evaluate(
     """Loss, error and routing of samples; without noise, or with noise (s, M) as in training."""
     rule, size = rule_of(network), min(CHUNK, len(samples))
     count = -(-len(samples) // size)
-    batches = np.minimum(np.arange(count * size), len(samples) - 1).reshape(count, size)
-    drawn = np.zeros((0, 1, 1)) if noise is None else noise[batches]
-    all_outputs = np.empty((count, size, network.num_outputs))
-    all_routed = np.zeros((count, size), dtype=np.int64)
-    weights, work = laid_out(parameters), workspace(network, rule, samples, size)
-    training = standing(weights)._replace(on=False)
-    descend(
-        data_of(samples), weights, rule, batches, drawn, work, training, all_outputs, all_routed
+    i_samples = np.minimum(np.arange(count * size), len(samples) - 1).reshape(count, size)
+    drawn = np.zeros((0, 1, 1)) if noise is None else noise[i_samples]
+    batches = Batches(data_of(samples), i_samples, drawn)
+    results = Results(
+        np.empty((count, size, network.num_outputs)), np.zeros((count, size), dtype=np.int64)
     )
-    outputs = all_outputs.reshape(count * size, -1)[: len(samples)]
-    routed = all_routed.reshape(-1)[: len(samples)]
+    laid, buffers = laid_out(parameters), buffers_of(network, rule, samples, size)
+    descend(laid, batches, rule, buffers, standing(laid)._replace(on=False), results)
+    outputs = results.outputs.reshape(count * size, -1)[: len(samples)]
+    routed = results.routed.reshape(-1)[: len(samples)]
     losses, _ = loss_and_gradient(outputs, samples.targets, loss)
     missed = wrong(outputs, samples.targets)
     return Scores(float(missed.mean()), float(losses.mean()), missed, routed)

@@ -7,14 +7,16 @@ Scores and weights are held transposed, one row a key: a vector then holds queri
 is taken for eight of them at once.
 """
 
+from motsim.minibatch.arguments import Block
 from motsim.minibatch.kernels import (
-    by_activation,
+    Shape,
+    activation_gradient,
     products,
     softmax_columns,
     softmax_columns_gradient,
     sum_outputs,
 )
-from motsim.minibatch.tiles import inlined_whole, multiply
+from motsim.minibatch.tiles import Sizes, inlined_whole, multiply, rows_of, transpose_of
 from motsim.vectors.addresses import advance, load, load_scalar, pointer, store, store_scalar
 from motsim.vectors.lanes import WIDTH, inlined, internal
 
@@ -30,70 +32,81 @@ __all__ = [
 
 
 @inlined
-def count_blocks(batch, work):
+def count_blocks(num_samples, buffers):
     """Number of blocks of all experts; some may be empty."""
-    return (work.starts.size - 1) * (-(-batch // work.inputs.shape[0]))
+    return (buffers.starts.size - 1) * (-(-num_samples // buffers.inputs.shape[0]))
 
 
 @inlined
-def block_at(rule, batch, k, work):
-    """Expert, first pair and number of pairs of block k, and whether its sequences are new.
+def block_at(i_block, num_samples, rule, buffers):
+    """`Block` of a number.
 
     Where everyone sees all, a block of sequences is gathered once for all experts.
     """
-    experts, size = work.starts.size - 1, work.inputs.shape[0]
-    blocks = -(-batch // size)
-    i, block = (k % experts, k // experts) if rule.everyone else (k // blocks, k % blocks)
-    first = work.starts[i] + block * size
-    return i, first, min(size, work.starts[i + 1] - first), i == 0 or not rule.everyone
+    experts, size = buffers.starts.size - 1, buffers.inputs.shape[0]
+    num_blocks = -(-num_samples // size)  # of an expert
+    i, own = i_block // num_blocks, i_block % num_blocks
+    if rule.everyone:
+        i, own = i_block % experts, i_block // experts
+    first = buffers.starts[i] + own * size
+    num_pairs = min(size, buffers.starts[i + 1] - first)
+    return Block(i, first, num_pairs, i == 0 or not rule.everyone)
+
+
+@inlined
+def shape_of(buffers):
+    """`Shape` of the sequences."""
+    length, dim = buffers.inputs.shape[1:]
+    return Shape(length, dim, buffers.activations.shape[2], buffers.inputs_across.shape[2])
 
 
 @inlined_whole
-def forward(data, weights, rule, members, work):
-    """Outputs of the pairs of `starts` and `place`; members (b,) are the batch's samples."""
-    transposed = work.weights.shape[0] > 0
-    for k in range(count_blocks(members.size, work)):
-        i, first, n, new = block_at(rule, members.size, k, work)
-        if n > 0:
-            if new:
-                gather(data, rule, members, first, n, transposed, work)
-            forward_block(weights, rule, i, first, n, work)
+def forward(parameters, batch, rule, buffers):
+    """Outputs of the pairs of `starts` and `i_in_batch`."""
+    num_samples, transposed = batch.i_samples.size, buffers.attention_probs.shape[0] > 0
+    for i_block in range(count_blocks(num_samples, buffers)):
+        block = block_at(i_block, num_samples, rule, buffers)
+        if block.num_pairs > 0:
+            if block.is_new:
+                gather(batch, rule, block, transposed, buffers)
+            forward_block(parameters, rule, block, buffers)
 
 
 @inlined_whole
-def backward(data, rule, members, with_ffn, with_attention, work, gradient):
-    """Add the gradients by FFN and attention, from the pairs' slopes, after `forward`."""
-    transposed = members.size < 0  # never; a constant would be compiled on its own
-    for k in range(count_blocks(members.size, work)):
-        i, first, n, new = block_at(rule, members.size, k, work)
-        if n > 0:
-            if new:
-                gather(data, rule, members, first, n, transposed, work)
-            backward_block(rule, i, first, n, with_ffn, with_attention, work, gradient)
+def backward(batch, rule, buffers, gradient):
+    """Add the gradients by FFN and attention, from those by the outputs, after `forward`."""
+    num_samples = batch.i_samples.size
+    transposed = num_samples < 0  # never; a constant would be compiled on its own
+    for i_block in range(count_blocks(num_samples, buffers)):
+        block = block_at(i_block, num_samples, rule, buffers)
+        if block.num_pairs > 0:
+            if block.is_new:
+                gather(batch, rule, block, transposed, buffers)
+            backward_block(rule, block, buffers, gradient)
 
 
 @internal
-def gather(data, rule, members, first, n, transposed, work):
-    """Sequences of n pairs from `first`, and their transposes; the last token tells the task."""
-    length, wide = work.inputs.shape[1:]
-    dim, step = data.tokens.shape[2], work.columns.shape[2]
-    for s in range(n):
-        place = work.place[first + s]
-        to = advance(pointer(work.inputs), s * length * wide)
+def gather(batch, rule, block, transposed, buffers):
+    """Sequences of a block, and their transposes; the last token tells the task."""
+    data, shape = batch.data, shape_of(buffers)
+    length, wide, dim = shape.length, shape.dim, data.tokens.shape[2]
+    for s in range(block.num_pairs):
+        i_in_batch = buffers.i_in_batch[block.first_pair + s]
+        to = advance(pointer(buffers.inputs), s * length * wide)
         if rule.pooled:
-            copy(advance(pointer(work.pooled), place * wide), to, wide)
+            copy(advance(pointer(buffers.pooled), i_in_batch * wide), to, wide)
             continue
-        sample = members[place]
-        row = advance(pointer(data.tokens), data.rows[sample] * length * dim)
+        i_sample = batch.i_samples[i_in_batch]
+        row = advance(pointer(data.tokens), data.rows[i_sample] * length * dim)
         for q in range(length):
             if q == length - 1 and data.task_tokens.shape[0] > 0:
-                row = advance(pointer(data.task_tokens), (data.tasks[sample] - q) * dim)
+                row = advance(pointer(data.task_tokens), (data.tasks[i_sample] - q) * dim)
             copy(advance(row, q * dim), advance(to, q * wide), dim)
         if transposed:
-            across = advance(pointer(work.columns), s * wide * step)
+            across = advance(pointer(buffers.inputs_across), s * wide * shape.queries)
             for q in range(length):
                 for k in range(dim):
-                    store_scalar(across, k * step + q, load_scalar(to, q * wide + k))
+                    store_scalar(across, k * shape.queries + q, load_scalar(to, q * wide + k))
 
 
 @inlined
@@ -107,74 +120,86 @@ def copy(row, to, size):
 
 
 @internal
-def forward_block(weights, rule, i, first, n, work):
-    """Expert i on the n pairs from `first`, whose sequences are gathered."""
-    length, wide = work.inputs.shape[1:]
-    neurons, queries = work.activations.shape[2], work.columns.shape[2]
-    attends, dim = work.weights.shape[0] > 0, weights.ffn.shape[1]
-    inputs, each = pointer(work.inputs), length * neurons
-    activations = advance(pointer(work.activations), first * each)
-    values = advance(pointer(work.values), first * each) if attends else activations
-    ffn = advance(pointer(weights.ffn), i * wide * neurons)
-    multiply(inputs, wide, 1, ffn, values, n * length, dim, neurons, False)
+def forward_block(parameters, rule, block, buffers):
+    """Outputs of a block whose sequences are gathered."""
+    shape, n, i = shape_of(buffers), block.num_pairs, block.i_expert
+    length, dim, neurons, queries = shape.length, shape.dim, shape.neurons, shape.queries
+    attends, each = buffers.attention_probs.shape[0] > 0, length * neurons
+    inputs = pointer(buffers.inputs)
+    activations = advance(pointer(buffers.activations), block.first_pair * each)
+    values = activations
     if attends:
-        shared = weights.attention.shape[0] == 1
-        attention = advance(pointer(weights.attention), 0 if shared else i * wide * wide)
-        keys = pointer(work.keys)
-        multiply(inputs, wide, 1, attention, keys, n * length, dim, wide, False)
+        values = advance(pointer(buffers.values), block.first_pair * each)
+    # Y = X W^T
+    ffn = advance(pointer(parameters.ffn), i * dim * neurons)
+    multiply(rows_of(inputs, dim), ffn, values, Sizes(n * length, dim, neurons), False)
+    if attends:
+        # T transposed, one row a key: (X A) X^T
+        shared = parameters.attention.shape[0] == 1
+        attention = advance(pointer(parameters.attention), 0 if shared else i * dim * dim)
+        moved = pointer(buffers.moved)
+        multiply(rows_of(inputs, dim), attention, moved, Sizes(n * length, dim, dim), False)
         for s in range(n):
-            across = advance(pointer(work.columns), s * wide * queries)
-            p = advance(pointer(work.weights), (first + s) * length * queries)
-            row = advance(keys, s * length * wide)
-            multiply(row, wide, 1, across, p, length, dim, queries, False)
+            across = advance(pointer(buffers.inputs_across), s * dim * queries)
+            p = probs_of(block.first_pair + s, shape, buffers)
+            row = advance(moved, s * length * dim)
+            multiply(rows_of(row, dim), across, p, Sizes(length, dim, queries), False)
             softmax_columns(p, length, queries)
-            multiply(
-                p, 1, queries, advance(values, s * each), advance(activations, s * each),
-                length, length, neurons, False,
-            )  # fmt: skip
+            # u_l = sum_k P_lk Y_k
+            y, u = advance(values, s * each), advance(activations, s * each)
+            multiply(transpose_of(p, queries), y, u, Sizes(length, length, neurons), False)
     for s in range(n):
-        sum_outputs(
-            advance(activations, s * each), length, neurons, rule.each, rule.cubic,
-            pointer(work.sums), work.outputs[first + s],
-        )  # fmt: skip
+        u, out = advance(activations, s * each), buffers.outputs[block.first_pair + s]
+        sum_outputs(u, shape, rule, pointer(buffers.sums), out)
+
+
+@inlined
+def probs_of(i_pair, shape, buffers):
+    """Address of the attention weights of a pair."""
+    return advance(pointer(buffers.attention_probs), i_pair * shape.length * shape.queries)
 
 
 @internal
-def backward_block(rule, i, first, n, with_ffn, with_attention, work, gradient):
-    """Add the gradients of expert i from the n pairs from `first`."""
-    length, wide = work.inputs.shape[1:]
-    neurons, queries = work.activations.shape[2], work.columns.shape[2]
-    attends = work.weights.shape[0] > 0
-    inputs, slopes, each = pointer(work.inputs), pointer(work.wide), length * neurons
+def backward_block(rule, block, buffers, gradient):
+    """Add the gradients of an expert from a block."""
+    shape, n, i = shape_of(buffers), block.num_pairs, block.i_expert
+    length, dim, neurons, queries = shape.length, shape.dim, shape.neurons, shape.queries
+    attends = buffers.attention_probs.shape[0] > 0
+    inputs, by_activation = pointer(buffers.inputs), pointer(buffers.by_activation)
+    each = length * neurons
     for s in range(n):
-        by_activation(
-            advance(pointer(work.activations), (first + s) * each), length, neurons, rule.each,
-            rule.cubic, work.slopes[first + s], pointer(work.sums), advance(slopes, s * each),
+        i_pair = block.first_pair + s
+        activation_gradient(
+            advance(pointer(buffers.activations), i_pair * each), shape, rule,
+            buffers.by_output[i_pair], pointer(buffers.sums), advance(by_activation, s * each),
         )  # fmt: skip
-    if with_ffn:
-        by_value = slopes
+    if rule.trains_ffn:
+        by_value = by_activation
         if attends:
-            by_value = pointer(work.back)
+            # by Y_k: sum_l P_lk g_l, g_l the gradient by u_l
+            by_value = pointer(buffers.by_value)
             for s in range(n):
-                p = advance(pointer(work.weights), (first + s) * length * queries)
-                multiply(
-                    p, queries, 1, advance(slopes, s * each), advance(by_value, s * each),
-                    length, length, neurons, False,
-                )  # fmt: skip
-        to = advance(pointer(gradient.ffn), i * wide * neurons)
-        multiply(inputs, 1, wide, by_value, to, wide, n * length, neurons, True)
-    if with_attention and attends:
-        scores, keys = pointer(work.scores), pointer(work.keys)
+                p = probs_of(block.first_pair + s, shape, buffers)
+                g, out = advance(by_activation, s * each), advance(by_value, s * each)
+                multiply(rows_of(p, queries), g, out, Sizes(length, length, neurons), False)
+        # by W, transposed: X^T times the gradient by Y
+        out = advance(pointer(gradient.ffn), i * dim * neurons)
+        sizes = Sizes(dim, n * length, neurons)
+        multiply(transpose_of(inputs, dim), by_value, out, sizes, True)
+    if rule.trains_attention and attends:
+        by_score, moved = pointer(buffers.by_score), pointer(buffers.moved)
         for s in range(n):
-            p = advance(pointer(work.weights), (first + s) * length * queries)
-            values = advance(pointer(work.values), (first + s) * each)
-            products(values, advance(slopes, s * each), scores, length, neurons, queries)
-            softmax_columns_gradient(p, scores, length, queries)
-            place = s * length * wide
-            multiply(
-                scores, queries, 1, advance(inputs, place), advance(keys, place),
-                length, length, wide, False,
-            )  # fmt: skip
+            # by P_lk: Y_k . g_l, g_l the gradient by u_l; by T_lk: see `softmax_columns_gradient`
+            i_pair = block.first_pair + s
+            p = probs_of(i_pair, shape, buffers)
+            values = advance(pointer(buffers.values), i_pair * each)
+            products(values, advance(by_activation, s * each), shape, by_score)
+            softmax_columns_gradient(p, by_score, length, queries)
+            # for each key k: sum_l x_l times that by T_lk
+            at = s * length * dim
+            x, out, sizes = advance(inputs, at), advance(moved, at), Sizes(length, length, dim)
+            multiply(rows_of(by_score, queries), x, out, sizes, False)
+        # by A: X^T times these sums
         shared = gradient.attention.shape[0] == 1
-        to = advance(pointer(gradient.attention), 0 if shared else i * wide * wide)
-        multiply(inputs, 1, wide, keys, to, wide, n * length, wide, True)
+        out = advance(pointer(gradient.attention), 0 if shared else i * dim * dim)
+        multiply(transpose_of(inputs, dim), moved, out, Sizes(dim, n * length, dim), True)

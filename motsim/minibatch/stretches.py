@@ -3,16 +3,17 @@
 import numpy as np
 
 from motsim.minibatch.arguments import (
+    NOTHING,
+    Batches,
+    Parameters,
     Training,
-    Weights,
+    buffers_of,
     data_of,
     laid_out,
     rule_of,
     taken_back,
-    workspace,
 )
 from motsim.minibatch.descent import descend
-from motsim.minibatch.gradients import NOTHING
 from motsim.minibatch.losses import OutputLoss
 from motsim.minibatch.network import Network, zeros_like
 from motsim.minibatch.updates import Update, Updater
@@ -42,26 +43,24 @@ class Descent:
         self._order, self._draw = generator(seed, "sampling"), generator(seed, "routing")
         self._queue = np.zeros(0, dtype=np.int64)
         self._rule, self._data = rule_of(network, loss, routing), data_of(train)
-        self._weights, self._gradient = laid_out(start), laid_out(zeros_like(start))
-        self._work = workspace(network, self._rule, train, size)
+        self._parameters, self._gradient = laid_out(start), laid_out(zeros_like(start))
+        self._buffers = buffers_of(network, self._rule, train, size)
 
     @property
     def parameters(self) -> ModelParameters:
         """A copy of where the parameters are."""
-        return taken_back(self._weights, self._start)
+        return taken_back(self._parameters, self._start)
 
     def begin(self, ffn: Update, attention: Update, gate: Update) -> None:
         """Go on by these rules, which remember nothing yet."""
         movers = [
             Updater(rule, value)
-            for rule, value in zip((ffn, attention, gate), self._weights, strict=True)
+            for rule, value in zip((ffn, attention, gate), self._parameters, strict=True)
         ]
-        first, second = (Weights(*(mover.moments[k] for mover in movers)) for k in range(2))
+        first, second = (Parameters(*(mover.moments[k] for mover in movers)) for k in range(2))
         codes, rates = zip(*((mover.code, float(mover.rule.rate)) for mover in movers), strict=True)
-        self._training = Training(
-            True, codes[0] >= 0, codes[1] >= 0, codes, rates, 0, self._gradient, first, second,
-            np.empty(0),
-        )  # fmt: skip
+        self._rule = self._rule._replace(trains_ffn=codes[0] >= 0, trains_attention=codes[1] >= 0)
+        self._training = Training(True, codes, rates, 0, self._gradient, first, second, np.empty(0))
 
     def run(self, steps: int) -> None:
         """Take so many steps."""
@@ -70,10 +69,9 @@ class Descent:
             now = min(steps, most)
             shape = now * self._noisy, self._size, self._experts
             training = self._training._replace(losses=np.empty(now))
-            descend(
-                self._data, self._weights, self._rule, self._batches(now),
-                self._routing.draw(self._draw, shape), self._work, training, *NOTHING,
-            )  # fmt: skip
+            drawn = self._batches(now), self._routing.draw(self._draw, shape)
+            batches = Batches(self._data, *drawn)
+            descend(self._parameters, batches, self._rule, self._buffers, training, NOTHING)
             self._training = training._replace(taken=training.taken + now)
             steps -= now
 

@@ -3,17 +3,35 @@
 A call of BLAS on matrices of a few dozen rows and columns costs as much as its sums.
 """
 
+from typing import Any, NamedTuple
+
 import numba
 import numpy as np
 
 from motsim.vectors.addresses import advance, load, load_broadcast, store
 from motsim.vectors.lanes import WIDTH, broadcast, fma, inlined, internal
 
-__all__ = ["multiply", "padded"]
+__all__ = ["Left", "Sizes", "multiply", "padded", "rows_of", "transpose_of"]
 
 #: For functions with one caller: written into it before anything is compiled.
 inlined_whole = numba.njit(error_model="numpy", inline="always")
 TWICE = 2 * WIDTH
+
+
+class Left(NamedTuple):
+    """The left matrix of a product, which may be a transpose."""
+
+    ptr: Any
+    across: int  # numbers from one row to the next
+    along: int  # numbers from one column to the next
+
+
+class Sizes(NamedTuple):
+    """Of a product: (rows, depth) times (depth, columns)."""
+
+    rows: int
+    depth: int
+    columns: int  # a multiple of eight
 
 
 def padded(size: int) -> int:
@@ -22,43 +40,51 @@ def padded(size: int) -> int:
 
 
 @inlined
-def multiply(a, across, along, b, out, rows, depth, columns, add):
-    """out (rows, columns) becomes a b, or a b is added to it; columns are a multiple of eight.
+def rows_of(ptr, width):
+    """A matrix as it is, its rows `width` numbers apart."""
+    return Left(ptr, width, 1)
 
-    a (rows, depth) has its numbers `across` apart between rows and `along` between columns, so it
-    may be a transpose; b (depth, columns) and out are contiguous. All three are addresses.
+
+@inlined
+def transpose_of(ptr, width):
+    """The transpose of a matrix whose rows are `width` numbers apart."""
+    return Left(ptr, 1, width)
+
+
+@inlined
+def multiply(left, right, out, sizes, add):
+    """out (rows, columns) becomes left @ right, or that is added to it.
+
+    right (depth, columns) and out are contiguous, and addresses.
     """
-    # as plain numbers: numba would compile the product anew for each constant
-    in_tiles(a, np.int64(across), np.int64(along), b, out, rows, depth, columns, np.int64(add) > 0)
+    # as a plain number: numba would compile the product anew for each constant
+    in_tiles(left, right, out, sizes, np.int64(add) > 0)
 
 
 @internal
-def in_tiles(a, across, along, b, out, rows, depth, columns, add):
+def in_tiles(left, right, out, sizes, add):
     """The product, tile by tile; a rest of rows one by one."""
+    rows, columns = sizes.rows, sizes.columns
     tiled = rows - rows % 4
     paired = columns - columns % TWICE
-    for j in range(0, paired, TWICE):
+    for c in range(0, paired, TWICE):
+        b = advance(right, c)
         for r in range(0, tiled, 4):
-            four_rows_twice(
-                advance(a, r * across), across, along, advance(b, j),
-                advance(out, r * columns + j), depth, columns, add,
-            )  # fmt: skip
+            four_rows_twice(rows_from(left, r), b, advance(out, r * columns + c), sizes, add)
         for r in range(tiled, rows):
-            one_row_twice(
-                advance(a, r * across), along, advance(b, j), advance(out, r * columns + j),
-                depth, columns, add,
-            )  # fmt: skip
+            one_row_twice(rows_from(left, r), b, advance(out, r * columns + c), sizes, add)
     if paired < columns:
+        b = advance(right, paired)
         for r in range(0, tiled, 4):
-            four_rows(
-                advance(a, r * across), across, along, advance(b, paired),
-                advance(out, r * columns + paired), depth, columns, add,
-            )  # fmt: skip
+            four_rows(rows_from(left, r), b, advance(out, r * columns + paired), sizes, add)
         for r in range(tiled, rows):
-            one_row(
-                advance(a, r * across), along, advance(b, paired),
-                advance(out, r * columns + paired), depth, columns, add,
-            )  # fmt: skip
+            one_row(rows_from(left, r), b, advance(out, r * columns + paired), sizes, add)
+
+
+@inlined
+def rows_from(left, row):
+    """The left matrix from a row on."""
+    return Left(advance(left.ptr, row * left.across), left.across, left.along)
 
 
 @inlined
@@ -68,22 +94,25 @@ def before(out, offset, add):
 
 
 @inlined
-def four_rows_twice(a, across, along, b, out, depth, columns, add):
+def four_rows_twice(left, right, out, sizes, add):
     """Four rows of sixteen columns."""
+    # out[r, c] = sum_k left[r, k] right[k, c]
+    a, across, columns = left.ptr, left.across, sizes.columns
     second, third = 2 * across, 3 * across
     s0, t0 = before(out, 0, add), before(out, WIDTH, add)
     s1, t1 = before(out, columns, add), before(out, columns + WIDTH, add)
     s2, t2 = before(out, 2 * columns, add), before(out, 2 * columns + WIDTH, add)
     s3, t3 = before(out, 3 * columns, add), before(out, 3 * columns + WIDTH, add)
-    for k in range(depth):
-        x, y, place = load(b, k * columns), load(b, k * columns + WIDTH), k * along
-        v = load_broadcast(a, place)
+    for k in range(sizes.depth):
+        x, y = load(right, k * columns), load(right, k * columns + WIDTH)
+        a_at = k * left.along
+        v = load_broadcast(a, a_at)
         s0, t0 = fma(v, x, s0), fma(v, y, t0)
-        v = load_broadcast(a, place + across)
+        v = load_broadcast(a, a_at + across)
         s1, t1 = fma(v, x, s1), fma(v, y, t1)
-        v = load_broadcast(a, place + second)
+        v = load_broadcast(a, a_at + second)
         s2, t2 = fma(v, x, s2), fma(v, y, t2)
-        v = load_broadcast(a, place + third)
+        v = load_broadcast(a, a_at + third)
         s3, t3 = fma(v, x, s3), fma(v, y, t3)
     store(out, 0, s0)
     store(out, WIDTH, t0)
@@ -96,27 +125,28 @@ def four_rows_twice(a, across, along, b, out, depth, columns, add):
 
 
 @inlined
-def one_row_twice(a, along, b, out, depth, columns, add):
+def one_row_twice(left, right, out, sizes, add):
     """One row of sixteen columns."""
     s, t = before(out, 0, add), before(out, WIDTH, add)
-    for k in range(depth):
-        v = load_broadcast(a, k * along)
-        s, t = fma(v, load(b, k * columns), s), fma(v, load(b, k * columns + WIDTH), t)
+    for k in range(sizes.depth):
+        v, b = load_broadcast(left.ptr, k * left.along), advance(right, k * sizes.columns)
+        s, t = fma(v, load(b, 0), s), fma(v, load(b, WIDTH), t)
     store(out, 0, s)
     store(out, WIDTH, t)
 
 
 @inlined
-def four_rows(a, across, along, b, out, depth, columns, add):
+def four_rows(left, right, out, sizes, add):
     """Four rows of eight columns."""
+    a, across, columns = left.ptr, left.across, sizes.columns
     second, third = 2 * across, 3 * across
     s0, s1 = before(out, 0, add), before(out, columns, add)
     s2, s3 = before(out, 2 * columns, add), before(out, 3 * columns, add)
-    for k in range(depth):
-        x, place = load(b, k * columns), k * along
-        s0, s1 = fma(load_broadcast(a, place), x, s0), fma(load_broadcast(a, place + across), x, s1)
-        s2 = fma(load_broadcast(a, place + second), x, s2)
-        s3 = fma(load_broadcast(a, place + third), x, s3)
+    for k in range(sizes.depth):
+        x, a_at = load(right, k * columns), k * left.along
+        s0, s1 = fma(load_broadcast(a, a_at), x, s0), fma(load_broadcast(a, a_at + across), x, s1)
+        s2 = fma(load_broadcast(a, a_at + second), x, s2)
+        s3 = fma(load_broadcast(a, a_at + third), x, s3)
     store(out, 0, s0)
     store(out, columns, s1)
     store(out, 2 * columns, s2)
@@ -124,9 +154,10 @@ def four_rows(a, across, along, b, out, depth, columns, add):
 
 
 @inlined
-def one_row(a, along, b, out, depth, columns, add):
+def one_row(left, right, out, sizes, add):
     """One row of eight columns."""
     s = before(out, 0, add)
-    for k in range(depth):
-        s = fma(load_broadcast(a, k * along), load(b, k * columns), s)
+    for k in range(sizes.depth):
+        v = load_broadcast(left.ptr, k * left.along)
+        s = fma(v, load(right, k * sizes.columns), s)
     store(out, 0, s)

@@ -58,7 +58,8 @@ class Updater:
             a.reshape(shape) if a.size else a.reshape(0, 1, 1)
             for a in (self.value, gradient, *self.moments)
         )
-        move(*parts, self.code, self.rule.rate, self.steps)
+        value, slope, first, second = parts
+        move(value, slope, (first, second), self.code, self.rule.rate, self.steps)
 
 
 def moments(rule: Update, value: Floats) -> list[Floats]:
@@ -71,22 +72,23 @@ def moments(rule: Update, value: Floats) -> list[Floats]:
 def move(
     value: Floats,
     gradient: Floats,
-    first: Floats,
-    second: Floats,
+    moments: tuple[Floats, Floats],
     code: int,
     rate: float,
     step: int,
 ) -> None:
     """Step number `step` (from 1) of a rule on arrays (M, r, c), of M experts.
 
-    code: place in OPTIMIZERS, or -1 for nothing. first and second: Adam's moments, else empty.
+    code: place in OPTIMIZERS, or -1 for nothing. moments: Adam's first and second, else empty.
     """
     if code < 0 or value.size == 0:
         return
+    first, second = moments
     for i in range(value.shape[0]):
         if code == 2:
             adam(value[i], gradient[i], first[i], second[i], rate, step)
             continue
+        # w_i becomes w_i - pace g_i, pace = rate / |g_i| if normalized, else rate
         pace = rate
         if code == 1:
             norm = 0.0

@@ -15,7 +15,7 @@ from motsim.mixture.engine.reduction import reduce_problem
 from motsim.mixture.kernels.frozen import pass_frozen
 from motsim.mixture.kernels.fused import pass_fused
 from motsim.mixture.kernels.passes import pass_groups
-from motsim.mixture.kernels.phases import BOTH
+from motsim.mixture.kernels.phases import BOTH, PassMode
 from motsim.mixture.kernels.three import pass_three
 from motsim.mixture.model import Model, Routing, initial_parameters
 from motsim.mixture.points import population
@@ -46,7 +46,7 @@ def _calls(tokens: int) -> Iterator[tuple[Any, tuple[Any, ...]]]:
     gradient = kernels.Parameters(*(np.zeros_like(array) for array in value))
     parts = in_parts(batch, 1)
     step, no_noise = (value, parts, rule, buffers), np.zeros((1, 0, 0))
-    each = value, batch, rule, buffers, gradient, BOTH, True
+    each = value, batch, rule, buffers, gradient, PassMode(BOTH, True)
     if tokens > 3:
         yield pass_groups, each
     yield (

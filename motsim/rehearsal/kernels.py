@@ -5,14 +5,25 @@ Serial, float64, no fastmath; all random numbers are drawn outside. Nothing is c
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from motsim.rehearsal.arguments import FloatArray, IntArray
+from motsim.rehearsal.layout import Layout
 from motsim.rehearsal.triangular import triangular_fit
 from motsim.vectors.compiling import kernel
 
 FLAT = 6  # rows to each column beside the triangle from which the triangle is used: measured
 BLOCK = 64  # columns of the Gram matrix computed at a time; only its lower half is needed
+
+
+class Draws(NamedTuple):
+    """Random numbers of R repetitions of N rows, in the coordinates that matter."""
+
+    normals: FloatArray  # (R, draws)
+    lengths: FloatArray  # (R, N) diagonals of triangular factors
+    noise: FloatArray  # (R, N)
 
 
 @kernel
@@ -103,12 +114,11 @@ def run_full(
     samples: FloatArray,
     noise: FloatArray,
     truths: FloatArray,
-    blocks: IntArray,
-    fit_start: IntArray,
-    step_start: IntArray,
+    layout: Layout,
     errors: FloatArray,
 ) -> None:
     """Run R repetitions in R^p from drawn samples (R, N, p) and noise (R, N); errors (R, T, T)."""
+    blocks, fit_start, step_start = layout.blocks, layout.fit_start, layout.step_start
     for rep in range(samples.shape[0]):
         weights = np.zeros(samples.shape[2])
         for t in range(step_start.size - 1):
@@ -145,13 +155,9 @@ def triangular_residuals(
 
 @kernel
 def run_reduced(
-    normals: FloatArray,
-    lengths: FloatArray,
-    noise: FloatArray,
+    draws: Draws,
     truths: FloatArray,
-    blocks: IntArray,
-    fit_start: IntArray,
-    step_start: IntArray,
+    layout: Layout,
     dimension: int,
     errors: FloatArray,
 ) -> None:
@@ -162,6 +168,8 @@ def run_reduced(
     fewer than K dimensions are left, all of them are drawn as normals. Fits of many rows keep the
     triangle, others fill a matrix for BLAS: the same numbers but for rounding.
     """
+    normals, lengths, noise = draws.normals, draws.lengths, draws.noise
+    blocks, fit_start, step_start = layout.blocks, layout.fit_start, layout.step_start
     rank = truths.shape[1]
     head = min(rank + 1, dimension)
     other = dimension - head

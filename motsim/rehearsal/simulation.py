@@ -6,17 +6,18 @@ import functools
 import importlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from motsim.rehearsal import arguments
-from motsim.rehearsal.arguments import FloatArray, IntArray
+from motsim.rehearsal.arguments import FloatArray
 from motsim.rehearsal.geometry import TaskGeometry
+from motsim.rehearsal.layout import Layout, sample_layout
 from motsim.rehearsal.problem import Rehearsal
 from motsim.rehearsal.records import SimulatedErrors, simulated_record
-from motsim.rehearsal.schedules import Schedule, stored_samples
+from motsim.rehearsal.schedules import stored_samples
 
 METHODS = ("full", "reduced")
 CHUNK_BYTES = 2**22  # random numbers drawn at a time; does not change the result
@@ -85,47 +86,6 @@ def _controller() -> ThreadpoolController:
     return ThreadpoolController()
 
 
-class Layout(NamedTuple):
-    """A schedule as index arrays over the sample rows of one run.
-
-    `blocks` (B, 3): task, first row, rows; `fit_start` (F+1,) into blocks; `step_start` (T+1,) into
-    fits; `rows`: sample rows of a run.
-    """
-
-    blocks: IntArray
-    fit_start: IntArray
-    step_start: IntArray
-    rows: int
-
-    @property
-    def columns(self) -> IntArray:
-        """Columns K of every fit, shape (fits,)."""
-        sums = np.add.reduceat(self.blocks[:, 2], self.fit_start[:-1])
-        return np.asarray(sums, dtype=np.int64)
-
-
-def sample_layout(schedule: Schedule, stored: tuple[int, ...] | None) -> Layout:
-    """Return the rows that each block uses: new ones, or with `stored` those of its task."""
-    blocks: list[tuple[int, int, int]] = []
-    fit_start, step_start = [0], [0]
-    rows = 0
-    home: list[int] = []  # first row of each task's own data, when it is replayed
-    for t, step in enumerate(schedule):
-        if stored is not None:
-            home.append(rows)
-            rows += stored[t]
-        for fit in step:
-            for task, samples in fit:
-                if stored is not None:
-                    blocks.append((task, home[task], samples))
-                else:
-                    blocks.append((task, rows, samples))
-                    rows += samples
-            fit_start.append(len(blocks))
-        step_start.append(len(fit_start) - 1)
-    return Layout(np.array(blocks, dtype=np.int64), np.array(fit_start), np.array(step_start), rows)
-
-
 def task_coordinates(tasks: TaskGeometry) -> FloatArray:
     """Return the tasks (T, r) in an orthonormal basis of R^p whose first r vectors span them.
 
@@ -178,7 +138,7 @@ def _run_full(
         count = part.stop - part.start
         samples = inputs.standard_normal(out=buffer[:count])
         label_noise = noise * labels.standard_normal((count, layout.rows))
-        kernels.run_full(samples, label_noise, truths, *layout[:3], errors[part])
+        kernels.run_full(samples, label_noise, truths, layout, errors[part])
 
 
 def _run_reduced(
@@ -204,6 +164,5 @@ def _run_reduced(
         normals = inputs.standard_normal(out=buffer[:count])
         label_noise = noise * labels.standard_normal((count, layout.rows))
         lengths = np.sqrt(radii.chisquare(freedom, (count, layout.rows)))
-        kernels.run_reduced(
-            normals, lengths, label_noise, truths, *layout[:3], dimension, errors[part]
-        )
+        drawn = kernels.Draws(normals, lengths, label_noise)
+        kernels.run_reduced(drawn, truths, layout, dimension, errors[part])

@@ -39,7 +39,7 @@ SHARED = stat.S_IWGRP | stat.S_IWOTH
 #: Every module with kernels, or with what they are made of.
 SOURCES = (
     "vectors/*.py", "mixture/kernels/*.py", "minibatch/*.py", "rehearsal/kernels.py",
-    "rehearsal/triangular.py",
+    "rehearsal/layout.py", "rehearsal/triangular.py",
 )  # fmt: skip
 log = logging.getLogger(__name__)
 #: Of each function turns of what is being compiled; only touched under numba's compiler lock.

@@ -25,7 +25,7 @@ from motsim.mixture.engine.stage import keep_attention, stage_rule
 from motsim.mixture.kernels import WIDTH, Parameters, descent, fused, routing, updates
 from motsim.mixture.kernels.frozen import pass_frozen
 from motsim.mixture.kernels.passes import pass_groups
-from motsim.mixture.kernels.phases import BOTH
+from motsim.mixture.kernels.phases import BOTH, PassMode
 from motsim.mixture.kernels.routes import FROZEN, FUSED, SIGNALS, choose_route
 from motsim.mixture.kernels.three import pass_three
 
@@ -61,11 +61,11 @@ def route(count, value, batch, parts, rule, buffers, gradient, noise):
 def experts(count, value, batch, parts, rule, buffers, gradient, noise):
     for _ in range(count):
         if rule.route == FROZEN or rule.route == FUSED:
-            pass_frozen(value, batch, rule, buffers, gradient, BOTH, True)
+            pass_frozen(value, batch, rule, buffers, gradient, PassMode(BOTH, True))
         elif rule.route == SIGNALS:
-            pass_three(value, batch, rule, buffers, gradient, BOTH, True)
+            pass_three(value, batch, rule, buffers, gradient, PassMode(BOTH, True))
         else:
-            pass_groups(value, batch, rule, buffers, gradient, BOTH, True)
+            pass_groups(value, batch, rule, buffers, gradient, PassMode(BOTH, True))
 
 
 @numba.njit(_nrt=False)

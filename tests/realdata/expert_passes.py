@@ -7,15 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motsim.minibatch.arguments import (
-    Data,
+    Batch,
+    Buffers,
+    Parameters,
     Rule,
-    Weights,
-    Work,
+    buffers_of,
     data_of,
     laid_out,
     rule_of,
     taken_back,
-    workspace,
 )
 from motsim.minibatch.network import Network, zeros_like
 from motsim.minibatch.passes import backward, forward
@@ -30,10 +30,9 @@ Integers = NDArray[np.int64]
 class Pass:
     """What the backward pass needs of a forward pass: see `arguments`."""
 
-    data: Data
+    batch: Batch
     rule: Rule
-    members: Integers
-    work: Work
+    buffers: Buffers
 
     def add_gradients(
         self,
@@ -44,8 +43,8 @@ class Pass:
     ) -> None:
         """Add the gradients by FFN and attention, from those by the outputs (P, C)."""
         gradient = laid_out(zeros_like(parameters))
-        self.work.slopes[:] = by_output
-        run_backward(self.data, self.rule, self.members, self.work, gradient)
+        self.buffers.by_output[:] = by_output
+        run_backward(self.batch, self.rule, self.buffers, gradient)
         found = taken_back(gradient, parameters)
         into.ffn[...] += found.ffn
         into.attention[...] += found.attention
@@ -63,22 +62,23 @@ def run_experts(
     `chosen` (P,) are places of samples; one may be there for several experts.
     """
     rule = rule_of(network)._replace(everyone=False)
-    data, work = data_of(samples), workspace(network, rule, samples, len(chosen))
-    work.starts[1:] = np.cumsum(counts)
-    work.place[:] = np.arange(len(chosen))
+    batch = Batch(data_of(samples), chosen)
+    buffers = buffers_of(network, rule, samples, len(chosen))
+    buffers.starts[1:] = np.cumsum(counts)
+    buffers.i_in_batch[:] = np.arange(len(chosen))
     if rule.pooled:
-        work.pooled[:, : data.tokens.shape[2]] = samples.sums(chosen)
-    run_forward(data, laid_out(parameters), rule, chosen, work)
-    return work.outputs, Pass(data, rule, chosen, work)
+        buffers.pooled[:, : batch.data.tokens.shape[2]] = samples.sums(chosen)
+    run_forward(laid_out(parameters), batch, rule, buffers)
+    return buffers.outputs, Pass(batch, rule, buffers)
 
 
 @numba.njit(error_model="numpy")
-def run_forward(data: Data, weights: Weights, rule: Rule, members: Integers, work: Work) -> None:
+def run_forward(parameters: Parameters, batch: Batch, rule: Rule, buffers: Buffers) -> None:
     """`passes.forward`, for a caller in Python."""
-    forward(data, weights, rule, members, work)
+    forward(parameters, batch, rule, buffers)
 
 
 @numba.njit(error_model="numpy")
-def run_backward(data: Data, rule: Rule, members: Integers, work: Work, gradient: Weights) -> None:
+def run_backward(batch: Batch, rule: Rule, buffers: Buffers, gradient: Parameters) -> None:
     """`passes.backward`, for a caller in Python."""
-    backward(data, rule, members, True, True, work, gradient)
+    backward(batch, rule, buffers, gradient)

@@ -7,7 +7,7 @@ import pytest
 import motsim.minibatch.stretches
 from motsim.minibatch import FROZEN, Network, Phase, Update, fit, gradients
 from motsim.minibatch.network import start_parameters
-from motsim.minibatch.tiles import multiply, padded
+from motsim.minibatch.tiles import Sizes, multiply, padded, rows_of, transpose_of
 from motsim.minibatch.updates import Updater
 from motsim.mixture.engine.layout import aligned_zeros
 from motsim.mixture.model import Model, ModelParameters, Routing
@@ -106,7 +106,7 @@ def test_numbers_are_drawn_in_the_same_order_whatever_the_room(case, monkeypatch
     monkeypatch.setattr(
         motsim.minibatch.stretches,
         "descend",
-        lambda *a: taken.append(len(a[3])) or real(*a),
+        lambda *a: taken.append(len(a[1].i_samples)) or real(*a),
     )
     parts = by_fit(*given, routing, loss, [])
     assert sum(taken) == 18
@@ -116,10 +116,12 @@ def test_numbers_are_drawn_in_the_same_order_whatever_the_room(case, monkeypatch
 
 
 @numba.njit(error_model="numpy")
-def product(a, across, along, b, out, depth, add):
-    multiply(
-        pointer(a), across, along, pointer(b), pointer(out), out.shape[0], depth, out.shape[1], add
-    )
+def product(a, transposed, b, out, add):
+    sizes = Sizes(out.shape[0], b.shape[0], out.shape[1])
+    left = rows_of(pointer(a), a.shape[1])
+    if transposed:
+        left = transpose_of(pointer(a), a.shape[1])
+    multiply(left, pointer(b), pointer(out), sizes, add)
 
 
 @pytest.mark.parametrize("add", [False, True])
@@ -132,8 +134,7 @@ def test_products_in_tiles(shape, transposed, add):
     out = aligned_zeros((rows, columns))
     out[:] = draw.normal(size=(rows, columns))
     expected = a @ b + add * out
-    across, along = (1, rows) if transposed else (depth, 1)
-    product(np.ascontiguousarray(a.T if transposed else a), across, along, b, out, depth, add)
+    product(np.ascontiguousarray(a.T if transposed else a), transposed, b, out, add)
     np.testing.assert_allclose(out, expected, atol=1e-13)
 
 

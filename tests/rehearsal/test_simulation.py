@@ -18,8 +18,9 @@ from motsim.rehearsal import (
     simulate_errors,
 )
 from motsim.rehearsal.geometry import geometry
+from motsim.rehearsal.layout import sample_layout
 from motsim.rehearsal.schedules import stored_samples
-from motsim.rehearsal.simulation import sample_layout, task_coordinates
+from motsim.rehearsal.simulation import task_coordinates
 
 HYBRID = ((((0, 4),),), (((1, 5), (0, 2)),), (((2, 4), (0, 1)), ((1, 3),)))
 ONE = ((((0, 1),),),)
@@ -65,7 +66,7 @@ def test_full_kernel_equals_obvious_twin(schedule, replayed, sigma):
     samples = rng.normal(size=(2, layout.rows, p))
     noise = sigma * rng.normal(size=(2, layout.rows))
     errors = np.empty((2, num, num))
-    kernels.run_full(samples, noise, truths, *layout[:3], errors)
+    kernels.run_full(samples, noise, truths, layout, errors)
     for rep in range(2):
         twin = obvious_run(samples[rep], noise[rep], truths, schedule, stored)
         np.testing.assert_allclose(errors[rep], twin, rtol=1e-9, atol=1e-12)
@@ -82,7 +83,7 @@ def test_reduced_kernel_equals_obvious_twin():
     normals, noise = rng.normal(size=(1, total)), rng.normal(size=(1, layout.rows))
     lengths = rng.uniform(1, 4, size=(1, layout.rows))
     errors = np.empty((1, 3, 3))
-    kernels.run_reduced(normals, lengths, noise, truths, *layout[:3], p, errors)
+    kernels.run_reduced(kernels.Draws(normals, lengths, noise), truths, layout, p, errors)
 
     draws = iter(normals[0])
     w, row, twin = np.zeros(p), 0, []

@@ -30,6 +30,7 @@ def block_probs(matrix, batch_ptrs, pair, moved, scores, attention_probs):
     axes = advance(batch_ptrs.axes, pair * batch_ptrs.images * signals)
     amplitudes = advance(batch_ptrs.amplitudes, pair * batch_ptrs.images * signals * WIDTH)
     tokens = advance(batch_ptrs.tokens, pair * coordinates * step)
+    # S[l, k] = x_k . A x_l; a signal token is an amplitude times an axis, A x_l of others is moved
     if others > 0:
         move_tokens(matrix, coordinates, tokens, others, coordinates, moved)
     for query in range(length):
@@ -65,6 +66,7 @@ def block_probs(matrix, batch_ptrs, pair, moved, scores, attention_probs):
 @inlined
 def score_gradient(attention_probs, length, by_score):
     """Gradient by the scores, in place, from that by the weights (L, L, 8), queries first."""
+    # by S[l, k]: P[l, k] (g_k - sum_j P[l, j] g_j), g_k the gradient by P[l, k]
     for query in range(length):
         p, s = (
             advance(attention_probs, query * length * WIDTH),

@@ -81,6 +81,7 @@ def fill_ffn(axes, cubic, experts):
 @inlined
 def fill_logits(axes, block, experts):
     """Fill h; returns the largest."""
+    # h_i = theta_i . sum_l x_l
     x, gate = load3(block.amplitudes), experts.gate
     top = broadcast_like(-math.inf, x[0])
     for place in range(0, experts.count * WIDTH, WIDTH):
@@ -99,6 +100,7 @@ def weigh(rule, block, experts, top):
 
     Returns what normalizes pi and q, and how many are listed; `by_gate` of the others is 0.
     """
+    # pi = softmax over i of h, q = softmax over i of h / lambda
     scaled, inverse = rule.routing_scale != 1.0, broadcast(1.0 / rule.routing_scale)
     least, norm = least_exponent(rule.negligible), broadcast_like(0.0, top)
     count = 0 if scaled else experts.count
@@ -126,6 +128,38 @@ def weigh(rule, block, experts, top):
 
 
 @inlined
+def forward(rule, block, experts, i_expert):
+    """Output f of an expert, and D."""
+    # f = w . D: see `frozen`
+    w_at = (i_expert // WIDTH) * (9 * WIDTH) + i_expert % WIDTH
+    w, moments = advance(experts.across, w_at), advance(block.moments, i_expert * experts.apart)
+    d = load3(moments)
+    if rule.cubic:
+        squares = (
+            load_broadcast(w, 3 * WIDTH),
+            load_broadcast(w, 4 * WIDTH),
+            load_broadcast(w, 5 * WIDTH),
+        )
+        mixed = (
+            load_broadcast(w, 6 * WIDTH),
+            load_broadcast(w, 7 * WIDTH),
+            load_broadcast(w, 8 * WIDTH),
+        )
+        d = cubic_form(moments, squares, mixed)
+    w = load_broadcast(w, 0), load_broadcast(w, WIDTH), load_broadcast(w, 2 * WIDTH)
+    return dot3(w, d), d
+
+
+@inlined
+def backward(slope, d, axes, sums):
+    """Add to the sums (r, 8) of an expert; `slope` is as `frozen.backward` takes it."""
+    # by w, f has the gradient 3 D if cubic, D if linear
+    add_product(sums, axes[0], slope, d[0])
+    add_product(sums, axes[1], slope, d[1])
+    add_product(sums, axes[2], slope, d[2])
+
+
+@inlined
 def serve(rule, axes, block, experts, top, weighed):
     """Fill `by_gate` of listed experts, and add to the sums of the gradient by the weights.
 
@@ -147,28 +181,11 @@ def serve(rule, axes, block, experts, top, weighed):
             store(block.by_gate, place, broadcast(0.0))
             continue
         q = select_any(q, negligible, q)
-        w = advance(experts.across, (i // WIDTH) * (9 * WIDTH) + i % WIDTH)
-        at = advance(block.moments, i * experts.apart)
-        d = load3(at)
-        if rule.cubic:
-            squares = (
-                load_broadcast(w, 3 * WIDTH),
-                load_broadcast(w, 4 * WIDTH),
-                load_broadcast(w, 5 * WIDTH),
-            )
-            mixed = (
-                load_broadcast(w, 6 * WIDTH),
-                load_broadcast(w, 7 * WIDTH),
-                load_broadcast(w, 8 * WIDTH),
-            )
-            d = cubic_form(at, squares, mixed)
-        f = dot3((load_broadcast(w, 0), load_broadcast(w, WIDTH), load_broadcast(w, 2 * WIDTH)), d)
+        f, d = forward(rule, block, experts, i)
+        # weight q_i loss(pi_i f_i), q constant: by pi_i slope f_i, by f_i slope pi_i
         slope = point_weights * q * loss_slope_lanes(p * f, labels, rule.logistic)
-        by_gate, c = slope * f, slope * p * factor
-        sums = advance(experts.ffn_sums, i * span)
-        add_product(sums, axes[0], c, d[0])
-        add_product(sums, axes[1], c, d[1])
-        add_product(sums, axes[2], c, d[2])
+        by_gate = slope * f
+        backward(slope * p * factor, d, axes, advance(experts.ffn_sums, i * span))
         store(block.by_gate, place, by_gate)
         mean = fma(p, by_gate, mean)
         h = load(block.logits, place)
@@ -180,6 +197,7 @@ def serve(rule, axes, block, experts, top, weighed):
 @inlined
 def add_gate(axes, block, experts, norm, mean):
     """Add to the sums of the gradient by the gate."""
+    # by h_i: pi_i (g_i - sum_j pi_j g_j), g the gradient by pi; by theta_i: times sum_l x_l
     x, sums = load3(block.amplitudes), experts.gate_sums
     for place in range(0, experts.count * WIDTH, WIDTH):
         value = load(block.gates, place) * norm * (load(block.by_gate, place) - mean)

@@ -15,7 +15,7 @@ from motsim.mixture.kernels.frozen import pass_frozen
 from motsim.mixture.kernels.fused import pass_fused
 from motsim.mixture.kernels.gathered import pass_gathered
 from motsim.mixture.kernels.passes import pass_groups, refresh_attention
-from motsim.mixture.kernels.phases import BACKWARD, BOTH, DONE, FORWARD
+from motsim.mixture.kernels.phases import BACKWARD, BOTH, DONE, FORWARD, PassMode
 from motsim.mixture.kernels.routes import GATHERED, Route, choose_route
 from motsim.mixture.kernels.routing import (
     add_load_balance,
@@ -106,7 +106,8 @@ def passes_of(parameters, parts, rule, buffers, gradient):
         return Passes(address_of(pass_fused, parameters, parts, i_part, rule, buffers, gradient), 0)
     batch = part_of.py_func(parts, 0)
     return Passes(
-        0, address_of(APART[route], parameters, batch, rule, buffers, gradient, BOTH, True)
+        0,
+        address_of(APART[route], parameters, batch, rule, buffers, gradient, PassMode(BOTH, True)),
     )
 
 
@@ -144,7 +145,8 @@ def differentiate_part(parameters, batch, rule, buffers, noise, gradient, code):
     dense = serves_all(batch, rule, buffers)
     loss, phase = 0.0, BOTH if splits else FORWARD
     while phase != DONE:
-        nothing_from(code, (parameters, batch, rule, buffers, gradient, phase, dense))
+        mode = PassMode(phase, dense)
+        nothing_from(code, (parameters, batch, rule, buffers, gradient, mode))
         if phase == BACKWARD:
             break
         loss = noise_free_loss(batch, rule, buffers)

@@ -6,6 +6,8 @@ ten numbers sum_l z_la z_lb z_lc depend on the point alone and are computed once
 experts need D = sum_l z_l only, which is their gradient (docs/theory.md §3).
 """
 
+from typing import Any, NamedTuple
+
 from motsim.mixture.kernels.arguments import batch_addresses, buffer_addresses
 from motsim.mixture.kernels.experts import add_product
 from motsim.mixture.kernels.passes import passed_over
@@ -38,6 +40,7 @@ def block_moments(matrix, mixed, cubic, batch_ptrs, block, out):
     a = load3(advance(batch_ptrs.amplitudes, block * 3 * WIDTH))
     if mixed:
         e, rows = amplitude_products(a), (x0 * r, x1 * r, x2 * r)
+        # z_la = P[l, a] times the amplitude of token a
         p = query_probs(matrix, rows, x0, e[0])
         q = query_probs(matrix, rows, x1, e[1])
         s = query_probs(matrix, rows, x2, e[2])
@@ -50,6 +53,7 @@ def block_moments(matrix, mixed, cubic, batch_ptrs, block, out):
     if not cubic:
         store3(out, (x[0] + x[1] + x[2], y[0] + y[1] + y[2], z[0] + z[1] + z[2]))
         return
+    # m_abc = sum_l z_la z_lb z_lc
     xx, xy, yy, zz = products(x, x), products(x, y), products(y, y), products(z, z)
     store3(out, (dot3(xx, x), dot3(xx, y), dot3(xx, z)))
     store3(advance(out, 3 * WIDTH), (dot3(yy, x), dot3(xy, z), dot3(zz, x)))
@@ -77,6 +81,7 @@ def cubic_form(moments, squares, mixed):
     m011, m012, m022 = load3(advance(moments, 3 * WIDTH))
     m111, m112, m122 = load3(advance(moments, 6 * WIDTH))
     (q00, q11, q22), (q01, q02, q12) = squares, mixed
+    # D_a = sum_bc m_abc w_b w_c, m_abc = sum_l z_la z_lb z_lc
     a = fma(m001, q01, load(moments, 0) * q00)
     b = fma(m011, q01, m001 * q00)
     c = fma(m012, q01, m002 * q00)
@@ -95,25 +100,72 @@ def contracted(moments, w, cubic):
     return cubic_form(moments, squares, mixed)
 
 
+class Expert(NamedTuple):
+    """Addresses of one expert, of its moments of a block, and of sums over points."""
+
+    ffn: Any  # (J, r)
+    moments: Any  # (10 or 3, 8)
+    sums: Any  # (J, r, 8) of the gradient by the weights
+    coordinates: int  # r
+
+
+@inlined
+def neuron_form(expert, j, axes, cubic):
+    """w of one neuron on the axes of a block, and D."""
+    row = advance(expert.ffn, j * expert.coordinates)
+    w = load_broadcast(row, axes[0]), load_broadcast(row, axes[1]), load_broadcast(row, axes[2])
+    return w, contracted(expert.moments, w, cubic)
+
+
+@inlined
+def forward(expert, axes, rule):
+    """Output f of an expert for a block, and D of its last neuron."""
+    # f = sum_j w_j . D_j
+    f = broadcast(0.0)
+    d = (f, f, f)
+    for j in range(rule.neurons):
+        w, d = neuron_form(expert, j, axes, rule.cubic)
+        f = f + dot3(w, d)
+    return f, d
+
+
+@inlined
+def backward(slope, expert, axes, known, rule):
+    """Add an expert's gradient from a block to its sums.
+
+    `slope` is the gradient of the loss by f, three times it if cubic. `known`: D, and whether it is
+    that of the only neuron.
+    """
+    # by w_j, f has the gradient 3 D_j if cubic, D_j if linear
+    d, of_this = known
+    for j in range(rule.neurons):
+        if not of_this:
+            _, d = neuron_form(expert, j, axes, rule.cubic)
+        sums = advance(expert.sums, j * expert.coordinates * WIDTH)
+        add_product(sums, axes[0], slope, d[0])
+        add_product(sums, axes[1], slope, d[1])
+        add_product(sums, axes[2], slope, d[2])
+
+
 @cached
-def pass_frozen(parameters, batch, rule, buffers, gradient, phase, dense):
+def pass_frozen(parameters, batch, rule, buffers, gradient, mode):
     """Outputs, and gradients unless FORWARD, of all experts; see `passes.pass_groups`."""
-    batch_ptrs, buffer_ptrs = batch_addresses(batch), buffer_addresses(buffers, dense)
-    blocks, r, neurons, cubic = batch_ptrs.blocks, batch_ptrs.coordinates, rule.neurons, rule.cubic
+    batch_ptrs, buffer_ptrs = batch_addresses(batch), buffer_addresses(buffers, mode.dense)
+    phase, neurons, cubic = mode.phase, rule.neurons, rule.cubic
+    blocks, r = batch_ptrs.blocks, batch_ptrs.coordinates
     experts, sets = buffers.outputs.shape[0], buffers.moments.shape[1]
     anew = buffers.moments.shape[:2] == (1, 1)
     trains = phase != FORWARD and rule.trains_ffn
     matrix, own = pointer(parameters.attention), parameters.attention.shape[0] > 1
     size, zero = buffer_ptrs.terms * WIDTH, broadcast(0.0)
-    factor = broadcast(3.0 if cubic else 1.0)
+    factor, of_this = broadcast(3.0 if cubic else 1.0), phase == BOTH and neurons == 1
     for block in range(blocks):
-        axes = advance(batch_ptrs.axes, block * 3)
-        x0, x1, x2 = load_scalar(axes, 0), load_scalar(axes, 1), load_scalar(axes, 2)
+        at = advance(batch_ptrs.axes, block * 3)
+        axes = load_scalar(at, 0), load_scalar(at, 1), load_scalar(at, 2)
         kept = advance(
             buffer_ptrs.moments, 0 if anew else (buffer_ptrs.first + block) * sets * size
         )
         for i in range(experts):
-            place = (i * blocks + block) * WIDTH
             if passed_over(batch_ptrs, rule, buffer_ptrs, i, 1, block):
                 continue
             if anew:
@@ -121,37 +173,27 @@ def pass_frozen(parameters, batch, rule, buffers, gradient, phase, dense):
                     advance(matrix, i * r * r if own else 0), rule.mixed, cubic, batch_ptrs, block,
                     kept,
                 )  # fmt: skip
-            at = advance(kept, i * size if sets > 1 else 0)
-            ffn = advance(pointer(parameters.ffn), i * neurons * r)
+            output_at = (i * blocks + block) * WIDTH
+            expert = Expert(
+                advance(pointer(parameters.ffn), i * neurons * r),
+                advance(kept, i * size if sets > 1 else 0),
+                advance(buffer_ptrs.ffn_sums, i * neurons * r * WIDTH),
+                r,
+            )
             d = (zero, zero, zero)
             if phase != BACKWARD:
-                f = zero
-                for j in range(neurons):
-                    row = advance(ffn, j * r)
-                    w = (load_broadcast(row, x0), load_broadcast(row, x1), load_broadcast(row, x2))
-                    d = contracted(at, w, cubic)
-                    f = f + dot3(w, d)
-                store(buffer_ptrs.outputs, place, f)
+                f, d = forward(expert, axes, rule)
+                store(buffer_ptrs.outputs, output_at, f)
             if phase == FORWARD:
                 continue
-            if phase == BOTH:
-                c = expected_coefficient(
-                    batch_ptrs, rule.logistic, buffer_ptrs, place, block * WIDTH
+            if phase == BOTH:  # it writes the gradient by pi as well
+                slope = expected_coefficient(
+                    batch_ptrs, rule.logistic, buffer_ptrs, output_at, block * WIDTH
                 )
             else:
-                c = load(buffer_ptrs.by_output, place)
-            if not trains:
-                continue
-            c = c * factor
-            for j in range(neurons):
-                if phase == BACKWARD or neurons > 1:
-                    row = advance(ffn, j * r)
-                    w = (load_broadcast(row, x0), load_broadcast(row, x1), load_broadcast(row, x2))
-                    d = contracted(at, w, cubic)
-                sums = advance(buffer_ptrs.ffn_sums, (i * neurons + j) * r * WIDTH)
-                add_product(sums, x0, c, d[0])
-                add_product(sums, x1, c, d[1])
-                add_product(sums, x2, c, d[2])
+                slope = load(buffer_ptrs.by_output, output_at)
+            if trains:
+                backward(slope * factor, expert, axes, (d, of_this), rule)
     if trains and buffer_ptrs.ends:
         totals(buffer_ptrs.ffn_sums, experts * neurons * r, pointer(gradient.ffn))
 

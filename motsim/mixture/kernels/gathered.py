@@ -121,6 +121,7 @@ def add_point(i_point, slot, batch_ptrs, tiles):
 @internal
 def tile_outputs(ffn, tile, axes, batch_ptrs, rule):
     """f = sum_j sum_l phi(t_jl) of the eight points of a tile, `ffn` (J, r); t is kept."""
+    # t_jl = w_j . x_l
     others, signals, r = batch_ptrs.others, batch_ptrs.signals, batch_ptrs.coordinates
     move_tokens(ffn, rule.neurons, tile.tokens, others, r, tile.other_products)
     f, one = broadcast(0.0), broadcast(1.0)
@@ -138,6 +139,7 @@ def tile_outputs(ffn, tile, axes, batch_ptrs, rule):
 @internal
 def tile_slopes(coefficient, tile, axes, batch_ptrs, rule, sums):
     """Overwrite t by the gradient by it, and add that of the signal tokens to `sums` (J, r, 8)."""
+    # by t_jl: c phi'(t_jl); by w_j: sum_l x_l times that
     others, signals, r = batch_ptrs.others, batch_ptrs.signals, batch_ptrs.coordinates
     for row in range(rule.neurons):
         t = advance(tile.other_products, row * others * WIDTH)
@@ -229,11 +231,11 @@ def tiles_of(parameters, batch_ptrs, buffers, phase):
 
 
 @cached
-def pass_gathered(parameters, batch, rule, buffers, gradient, phase, dense):
+def pass_gathered(parameters, batch, rule, buffers, gradient, mode):
     """Outputs where they are needed, and gradients unless FORWARD, of all experts."""
-    batch_ptrs, buffer_ptrs = batch_addresses(batch), buffer_addresses(buffers, dense)
+    batch_ptrs, buffer_ptrs = batch_addresses(batch), buffer_addresses(buffers, mode.dense)
     experts, size = buffers.outputs.shape
-    logits, tiles = pointer(buffers.logits), tiles_of(parameters, batch_ptrs, buffers, phase)
+    logits, tiles = pointer(buffers.logits), tiles_of(parameters, batch_ptrs, buffers, mode.phase)
     buffers.outputs[:] = 0.0
     buffers.by_gate[:] = 0.0
     axes = batch_ptrs.axes

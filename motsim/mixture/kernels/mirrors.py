@@ -100,6 +100,7 @@ def add_row(row, tokens, place, apart, cubic, sums):
     """
     length, t, rest = tokens
     value, extra = mixed_rest(row, t, rest, length - 3), advance(row, length * WIDTH)
+    # u = p t_1 + sum_k E_k t_k / n, and v with p', n' and -t_1
     u = fma(value, load(extra, WIDTH), load(row, 0) * t[0])
     v = value * load(extra, 2 * WIDTH) - load(extra, 0) * t[0]
     return add_outputs((u, v), place, apart, cubic, sums)

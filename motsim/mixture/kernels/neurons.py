@@ -42,6 +42,7 @@ def sign_of(image):
 @inlined
 def token_products(neuron, pair, batch_ptrs, rule, buffer_ptrs, products):
     """Fill t of one neuron, of the other tokens unless it is there."""
+    # t_k = w . x_k
     signals, coordinates = batch_ptrs.signals, batch_ptrs.coordinates
     weight, i_pair = neuron.weight, pair.number
     if signals > 0:
@@ -65,6 +66,7 @@ def forward(neuron, pair, batch_ptrs, rule, buffer_ptrs):
     t, and u where there is attention, are kept in the neuron's slot of the buffers; t of the other
     tokens in its `others`.
     """
+    # u_l = sum_k P[l, k] t_k, or t_l without attention; sum_l phi(u_l)
     slot, others = neuron.slot, neuron.others
     f, g, signals = broadcast(0.0), broadcast(0.0), batch_ptrs.signals
     products = advance(buffer_ptrs.products, slot * (signals + batch_ptrs.others) * WIDTH)
@@ -132,6 +134,7 @@ def backward(coefficients, neuron, pair, batch_ptrs, rule, buffer_ptrs):
     products = advance(buffer_ptrs.products, slot * length * WIDTH)
     slopes = buffer_ptrs.by_product if rule.mixed else products
     if rule.mixed:
+        # g_l = c phi'(u_l); by P[l, k]: g_l t_k; by t_k: sum_l P[l, k] g_l
         mixed = mixed_place(batch_ptrs, buffer_ptrs, slot)
         for image in range(batch_ptrs.images):
             c = coefficients[1] if image > 0 else coefficients[0]
@@ -148,6 +151,7 @@ def backward(coefficients, neuron, pair, batch_ptrs, rule, buffer_ptrs):
         plain_gradient(coefficients, batch_ptrs, rule.cubic, products, others)
     if not rule.trains_ffn:
         return
+    # by w: sum_k x_k times that by t_k
     if signals > 0:
         block = pair.number * batch_ptrs.images
         axes = advance(batch_ptrs.axes, block * signals)

@@ -4,6 +4,8 @@ A group is what shares one attention matrix: one expert, or all of them in the k
 the loss of a point splits over experts (expected routing), one pass does both directions.
 """
 
+from typing import Any, NamedTuple
+
 import numpy as np
 
 from motsim.mixture.kernels.arguments import (
@@ -21,6 +23,16 @@ from motsim.mixture.kernels.routing import expected_coefficient
 from motsim.mixture.kernels.tiles import add_moved, move_tokens, totals
 from motsim.vectors.addresses import advance, load, pointer, store
 from motsim.vectors.lanes import WIDTH, any_at_least, broadcast, cached, inlined, written_out
+
+
+class Rows(NamedTuple):
+    """The neurons of one expert in its group."""
+
+    ffn: Any  # (M * J, r)
+    products: Any  # (rows of the group, K, 8): t of the other tokens
+    first: int  # row of all that is the group's first
+    begin: int  # the expert's first row in the group
+    end: int  # the row after its last
 
 
 @inlined
@@ -78,15 +90,35 @@ def add_waiting(batch_ptrs, buffer_ptrs, count, pair):
 
 
 @inlined
-def neuron_at(ffn, products, batch_ptrs, buffer_ptrs, first, row):
-    """`Neuron` of a row of a group, whose first row is `first` of all."""
+def neuron_at(rows, row, batch_ptrs, buffer_ptrs):
+    """`Neuron` of a row of a group."""
     r = batch_ptrs.coordinates
     return Neuron(
-        advance(ffn, (first + row) * r),
-        advance(products, row * batch_ptrs.others * WIDTH),
-        advance(buffer_ptrs.ffn_sums, (first + row) * r * WIDTH),
+        advance(rows.ffn, (rows.first + row) * r),
+        advance(rows.products, row * batch_ptrs.others * WIDTH),
+        advance(buffer_ptrs.ffn_sums, (rows.first + row) * r * WIDTH),
         row,
     )
+
+
+@written_out
+def forward_expert(rows, pair, batch_ptrs, rule, buffer_ptrs):
+    """Outputs f of an expert for a block and its image, 0 where there is none."""
+    # f = sum_j sum_l phi(u_jl); the image's is minus what its tokens give
+    own, image = broadcast(0.0), broadcast(0.0)
+    for row in range(rows.begin, rows.end):
+        neuron = neuron_at(rows, row, batch_ptrs, buffer_ptrs)
+        f, g = forward(neuron, pair, batch_ptrs, rule, buffer_ptrs)
+        own, image = own + f, image - g
+    return own, image
+
+
+@written_out
+def backward_expert(slopes, rows, pair, batch_ptrs, rule, buffer_ptrs):
+    """Add an expert's gradients by its weights, to sums, and by the scores; as `backward` takes."""
+    for row in range(rows.begin, rows.end):
+        neuron = neuron_at(rows, row, batch_ptrs, buffer_ptrs)
+        backward(slopes, neuron, pair, batch_ptrs, rule, buffer_ptrs)
 
 
 @written_out
@@ -118,6 +150,7 @@ def pass_group(parameters, batch_ptrs, rule, buffer_ptrs, gradient, group):
         if at_once(rule, buffer_ptrs):
             at = (pair - begin) * parameters.ffn.shape[0] + first
             products = advance(products, at * batch_ptrs.others * WIDTH)
+        # P[l, :] = softmax over k of x_k . A x_l
         if trains and phase != BACKWARD:
             block_probs(attention, batch_ptrs, pair, moved, buffer_ptrs.by_score, attention_probs)
         if trains and both_ways:
@@ -128,11 +161,8 @@ def pass_group(parameters, batch_ptrs, rule, buffer_ptrs, gradient, group):
             place = ((first_expert + e) * blocks + pair * images) * WIDTH
             if all_passed_over(batch_ptrs, rule, buffer_ptrs, first_expert + e, np.int64(1), pair):
                 continue
-            own, image = broadcast(0.0), broadcast(0.0)
-            for row in range(e * neurons, (e + 1) * neurons):
-                neuron = neuron_at(ffn, products, batch_ptrs, buffer_ptrs, first, row)
-                f, g = forward(neuron, at_work, batch_ptrs, rule, buffer_ptrs)
-                own, image = own + f, image - g
+            rows = Rows(ffn, products, first, e * neurons, (e + 1) * neurons)
+            own, image = forward_expert(rows, at_work, batch_ptrs, rule, buffer_ptrs)
             store(buffer_ptrs.outputs, place, own)
             if images > 1:
                 store(buffer_ptrs.outputs, place + WIDTH, image)
@@ -144,9 +174,8 @@ def pass_group(parameters, batch_ptrs, rule, buffer_ptrs, gradient, group):
                 image = broadcast(0.0) - coefficient(
                     batch_ptrs, rule, buffer_ptrs, at, pair * images + 1, phase
                 )
-            for row in range(e * neurons, (e + 1) * neurons):
-                neuron = neuron_at(ffn, products, batch_ptrs, buffer_ptrs, first, row)
-                backward((own, image), neuron, at_work, batch_ptrs, rule, buffer_ptrs)
+            backward_expert((own, image), rows, at_work, batch_ptrs, rule, buffer_ptrs)
+        # by S through the softmax; by A: sum over l, k of that by S[l, k] times x_k x_l^T
         if trains and both_ways:
             if images > 1:
                 score_gradient_of_pair(attention_probs, length, buffer_ptrs.by_score)
@@ -169,13 +198,13 @@ def pass_group(parameters, batch_ptrs, rule, buffer_ptrs, gradient, group):
 
 
 @cached
-def pass_groups(parameters, batch, rule, buffers, gradient, phase, dense):
+def pass_groups(parameters, batch, rule, buffers, gradient, mode):
     """Outputs, and gradients unless FORWARD, of all experts, a group at a time.
 
     Where attention is frozen a `dense` pass goes over some blocks after the other, and multiplies
     all weights by their other tokens at once.
     """
-    batch_ptrs, buffer_ptrs = batch_addresses(batch), buffer_addresses(buffers, dense)
+    batch_ptrs, buffer_ptrs = batch_addresses(batch), buffer_addresses(buffers, mode.dense)
     experts, neurons = buffers.outputs.shape[0], parameters.ffn.shape[0]
     groups = parameters.attention.shape[0] if rule.mixed else experts
     sets, may_wait = buffers.attention_probs.shape[0], buffers.moved.shape[0]
@@ -185,7 +214,7 @@ def pass_groups(parameters, batch, rule, buffers, gradient, phase, dense):
         batch_ptrs.blocks // batch_ptrs.images,
     )
     multiplies = others > 0 and at_once(rule, buffer_ptrs)
-    trains = phase != FORWARD and rule.trains_ffn
+    trains = mode.phase != FORWARD and rule.trains_ffn
     at_a_time = buffers.other_products.shape[0] if multiplies else pairs
     for begin in range(0, pairs, at_a_time):
         end = min(begin + at_a_time, pairs)
@@ -196,7 +225,7 @@ def pass_groups(parameters, batch, rule, buffers, gradient, phase, dense):
                 t = advance(buffer_ptrs.other_products, i * neurons * others * WIDTH)
                 move_tokens(pointer(parameters.ffn), neurons, x, others, r, t)
         for i in range(groups):
-            group = Group(i, experts // groups, sets, may_wait, begin, end, phase)
+            group = Group(i, experts // groups, sets, may_wait, begin, end, mode.phase)
             pass_group(parameters, batch_ptrs, rule, buffer_ptrs, gradient, group)
         if multiplies and trains:
             count, t = end - begin, buffer_ptrs.other_products

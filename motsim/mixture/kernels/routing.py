@@ -66,6 +66,7 @@ def softmax(logits, scale, out, negligible=0.0):
 
     Eight neighbors that would all be below `negligible` are 0; it is less than the rounding of 1.
     """
+    # e^((h_i - max h) / scale) / sum_j of the same
     experts, size = logits.shape
     inverse, end = broadcast(1.0 / scale), experts * size
     least = least_exponent(negligible)
@@ -232,6 +233,7 @@ def gate_gradient(gates, by_gate, batch, buffers, out):
 
     Of parts of the points it is the sum, complete after the last.
     """
+    # by h_i: pi_i (g_i - sum_j pi_j g_j), g the gradient by pi; by theta_i: times sum_l x_l
     batch_ptrs = batch_addresses(batch)
     experts, size = gates.shape
     coordinates, end = batch_ptrs.coordinates, experts * size
