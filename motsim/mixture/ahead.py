@@ -45,13 +45,13 @@ def _calls(tokens: int) -> Iterator[tuple[Any, tuple[Any, ...]]]:
     rule, buffers = kernel_rule(model, "squared", Routing()), kernel_buffers(model, batch)
     gradient = kernels.Parameters(*(np.zeros_like(array) for array in value))
     parts = in_parts(batch, 1)
-    step, no_noise = (value, parts, rule, buffers), np.zeros((1, 0, 0))
+    task = kernels.Task(parts, rule, buffers, np.zeros((1, 0, 0)), True, kernels.Passes(0, 0))
     each = value, batch, rule, buffers, gradient, PassMode(BOTH, True)
     if tokens > 3:
         yield pass_groups, each
     yield (
         kernels.take_steps,
-        (*step, no_noise, gradient, -1.0, np.empty(1), kernels.Passes(0, 0)),
+        (value, task, gradient, -1.0, np.empty(1)),
     )
     if tokens > 3:
         yield kernels.refresh_attention, (value, batch, buffers)

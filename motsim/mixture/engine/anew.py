@@ -21,7 +21,7 @@ from motsim.mixture.schedule import Stage
 __all__ = ["drawn_task", "exact_problem", "exact_task", "steps_at_a_time"]
 
 Floats = NDArray[np.float64]
-NO_NOISE = np.zeros((0, 0))
+NO_NOISE = np.zeros((1, 0, 0))
 EXACT = 1e-12
 #: Samples that are laid out at a time: so many that what is done once for all costs little for
 #: each, so few that they and what is kept of their attention stay in the cache.

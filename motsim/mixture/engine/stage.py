@@ -86,10 +86,8 @@ class Step:
         return len(losses)
 
     def _descend(self, noise: Floats, stop_loss: float, losses: Floats) -> int:
-        taken = kernels.take_steps(
-            self.value, self.parts, self.rule, self.buffers, noise, self.gradient, stop_loss,
-            losses, self.passes,
-        )  # fmt: skip
+        task = kernels.Task(self.parts, self.rule, self.buffers, noise, True, self.passes)
+        taken = kernels.take_steps(self.value, task, self.gradient, stop_loss, losses)
         return int(taken)
 
 

@@ -8,10 +8,17 @@ from motsim.vectors.compiling import kernel_cache
 
 with kernel_cache():
     from motsim.mixture.kernels.adam import adam_step
-    from motsim.mixture.kernels.anew import Task, take_steps_anew
-    from motsim.mixture.kernels.arguments import Batch, Buffers, Parameters, Rule, only_signals
-    from motsim.mixture.kernels.descent import (
+    from motsim.mixture.kernels.anew import take_steps_anew
+    from motsim.mixture.kernels.arguments import (
+        Batch,
+        Buffers,
+        Parameters,
         Passes,
+        Rule,
+        Task,
+        only_signals,
+    )
+    from motsim.mixture.kernels.descent import (
         descend,
         descend_in_parts,
         gradients,

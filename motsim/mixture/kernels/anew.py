@@ -1,33 +1,12 @@
 """The loop of steps on points of their own each; losses are those of other, exact points."""
 
-from typing import NamedTuple
-
 import numpy as np
 
-from motsim.mixture.kernels.arguments import (
-    FIRST_BLOCK,
-    PARTS_LEFT,
-    Batch,
-    Buffers,
-    Rule,
-    only_signals,
-    part_of,
-)
-from motsim.mixture.kernels.descent import Passes, differentiate, differentiate_part, number_from
+from motsim.mixture.kernels.arguments import FIRST_BLOCK, PARTS_LEFT, only_signals, part_of
+from motsim.mixture.kernels.descent import differentiate, differentiate_part, number_from
 from motsim.mixture.kernels.passes import refresh_attention
 from motsim.mixture.kernels.updates import update
 from motsim.vectors.lanes import cached
-
-
-class Task(NamedTuple):
-    """Points with an axis of parts in front, and what is done on them."""
-
-    parts: Batch
-    rule: Rule
-    buffers: Buffers  # of one part, but for what is kept of a frozen attention: of all
-    noise: np.ndarray  # (0, 0): routing draws none
-    keeps: bool  # a frozen attention is kept
-    passes: Passes
 
 
 @cached
@@ -43,10 +22,7 @@ def take_steps_anew(parameters, drawn, exact, gradient, stop_loss, losses):
         if losses[t] == 0.0:
             if looks_back:
                 refresh_attention(parameters, part_of(exact.parts, 0), exact.buffers)
-            losses[t] = differentiate(
-                parameters, exact.parts, exact.rule, exact.buffers, exact.noise, gradient,
-                exact.passes,
-            )  # fmt: skip
+            losses[t] = differentiate(parameters, exact, exact.noise[0], gradient)
             if not (losses[t] > stop_loss and losses[t] < np.inf):
                 return t
         drawn.buffers.part[FIRST_BLOCK] = t * blocks if drawn.keeps else 0
@@ -58,9 +34,7 @@ def take_steps_anew(parameters, drawn, exact, gradient, stop_loss, losses):
             )
         else:
             gradient.gate[:] = 0.0  # which parts after the first are added to
-            differentiate_part(
-                parameters, part_of(drawn.parts, t), drawn.rule, drawn.buffers, drawn.noise,
-                gradient, drawn.passes.apart,
-            )  # fmt: skip
+            part = part_of(drawn.parts, t)
+            differentiate_part(parameters, part, drawn, drawn.noise[0], gradient)
         update(parameters, gradient, drawn.parts.metric, drawn.rule, drawn.buffers)
     return count

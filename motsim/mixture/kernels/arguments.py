@@ -118,6 +118,24 @@ class Buffers(NamedTuple):
     part: np.ndarray  # (3,): FIRST_BLOCK of the part at work, NUM_BLOCKS of all, PARTS_LEFT
 
 
+class Passes(NamedTuple):
+    """Addresses of the pass that a step takes; 0: not that."""
+
+    fused: int
+    apart: int
+
+
+class Task(NamedTuple):
+    """Points with an axis of parts in front, and what a step does on them."""
+
+    parts: Batch
+    rule: Rule
+    buffers: Buffers  # of one part, but for what is kept of a frozen attention: of all
+    noise: np.ndarray  # (steps, M, B) of sampled routing, or (1, 0, 0) where routing draws none
+    keeps: bool  # a frozen attention is kept
+    passes: Passes
+
+
 @register_jitable
 def only_signals(batch):
     """Whether points have three signal tokens and no others."""

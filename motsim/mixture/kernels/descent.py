@@ -5,12 +5,18 @@ does for one part stays in the cache. Passes are called by their addresses, so t
 compiled that a run needs (`vectors.linking`).
 """
 
-from typing import NamedTuple
-
 import numpy as np
 from numba import types
 
-from motsim.mixture.kernels.arguments import FIRST_BLOCK, PARTS_LEFT, Batch, only_signals, part_of
+from motsim.mixture.kernels.arguments import (
+    FIRST_BLOCK,
+    PARTS_LEFT,
+    Batch,
+    Passes,
+    Task,
+    only_signals,
+    part_of,
+)
 from motsim.mixture.kernels.frozen import pass_frozen
 from motsim.mixture.kernels.fused import pass_fused
 from motsim.mixture.kernels.gathered import pass_gathered
@@ -41,13 +47,6 @@ APART = {
     Route.GATHERED: pass_gathered,
 }  # fmt: skip
 nothing_from, number_from = caller(types.none), caller(types.float64)
-
-
-class Passes(NamedTuple):
-    """Addresses of the pass that a step takes; 0: not that."""
-
-    fused: int
-    apart: int
 
 
 @internal
@@ -112,8 +111,9 @@ def passes_of(parameters, parts, rule, buffers, gradient):
 
 
 @written_out
-def differentiate(parameters, parts, rule, buffers, noise, gradient, passes):
+def differentiate(parameters, task, noise, gradient):
     """Fill the gradients of what trains; return the noise-free expected loss."""
+    parts, rule, buffers, passes = task.parts, task.rule, task.buffers, task.passes
     count, loss = parts.axes.shape[0], 0.0
     for i_part in range(count):
         buffers.part[FIRST_BLOCK], buffers.part[PARTS_LEFT] = (
@@ -123,18 +123,16 @@ def differentiate(parameters, parts, rule, buffers, noise, gradient, passes):
         if passes.fused != 0:
             loss += number_from(passes.fused, (parameters, parts, i_part, rule, buffers, gradient))
         else:
-            batch = part_of(parts, i_part)
-            loss += differentiate_part(
-                parameters, batch, rule, buffers, noise, gradient, passes.apart
-            )
+            loss += differentiate_part(parameters, part_of(parts, i_part), task, noise, gradient)
     if rule.class_axes > 0:
         keep_odd(gradient, rule.class_axes)
     return loss
 
 
 @written_out
-def differentiate_part(parameters, batch, rule, buffers, noise, gradient, code):
+def differentiate_part(parameters, batch, task, noise, gradient):
     """Add what some of the points give; gradients are complete after the last part."""
+    rule, buffers, code = task.rule, task.buffers, task.passes.apart
     experts_train = rule.trains_ffn or rule.trains_attention
     gate_trains = rule.gated and rule.trains_gate
     # With expected routing the loss of a point is a sum over experts, and with sampled routing of
@@ -175,14 +173,15 @@ def keep_odd(gradient, class_axes):
 
 
 @cached
-def take_steps(parameters, parts, rule, buffers, noise, gradient, stop_loss, losses, passes):
-    """Do what `descend_in_parts` does, with the passes that such steps take."""
+def take_steps(parameters, task, gradient, stop_loss, losses):
+    """Do what `descend_in_parts` does; the task has the passes that such steps take."""
+    noise = task.noise
     for t in range(losses.shape[0]):
         drawn = noise[min(t, noise.shape[0] - 1)]
-        losses[t] = differentiate(parameters, parts, rule, buffers, drawn, gradient, passes)
+        losses[t] = differentiate(parameters, task, drawn, gradient)
         if not (losses[t] > stop_loss and losses[t] < np.inf):
             return t
-        update(parameters, gradient, parts.metric, rule, buffers)
+        update(parameters, gradient, task.parts.metric, task.rule, task.buffers)
     return losses.shape[0]
 
 
@@ -195,7 +194,8 @@ def descend_in_parts(parameters, parts, rule, buffers, noise, gradient, stop_los
     routing draws none.
     """
     passes = passes_of(parameters, parts, rule, buffers, gradient)
-    return take_steps(parameters, parts, rule, buffers, noise, gradient, stop_loss, losses, passes)
+    task = Task(parts, rule, buffers, noise, True, passes)
+    return take_steps(parameters, task, gradient, stop_loss, losses)
 
 
 def descend(parameters, batch, rule, buffers, noise, gradient, stop_loss, losses):
