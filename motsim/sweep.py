@@ -237,12 +237,13 @@ def _report(
             f"{sweep.name}: runs of several versions of {', '.join(mixed)} stand together; they may"
             f" differ in the last digits ({PROGRAM} --status says how many are of which)"
         )
-    failed = tables.runs[tables.runs["status"].isin(FAILED)]
+    runs = tables.runs.drop_duplicates("run")
+    failed = runs[runs["status"].isin(FAILED)]
     for _, row in failed.iterrows():
         progress.warn(f"run {row['run']} failed: {row['error']}")
     if len(failed):
         progress.warn(
-            f"{len(failed)} of {len(tables.runs)} runs failed; try them again with --retry-failed"
+            f"{len(failed)} of {len(runs)} runs failed; try them again with --retry-failed"
         )
         print(f"tables: {place}")
         return 1

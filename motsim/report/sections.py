@@ -205,6 +205,7 @@ def _described(section: Section, tables: Tables, folder: Path, page_folder: Path
     problems = []
     main = tables.main
     runs = tables.runs if {"run", "status"} <= set(main) else main.assign(run="", status="?")[:0]
+    runs = runs.drop_duplicates("run")
     counts = runs["status"].value_counts().sort_index()
     planned = int(meta.get("planned", len(runs)))
     facts = {"written": written(folder / f"{name}.json")}

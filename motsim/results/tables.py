@@ -89,9 +89,10 @@ class Tables:
 
     @property
     def runs(self) -> pd.DataFrame:
-        """One row a run."""
+        """One row a run; where settings without effect make several of one run, a row each."""
         columns = [c for c in self.main.columns if c not in self.meta["joined"]]
-        return self.main[columns].drop_duplicates("run").reset_index(drop=True)
+        several = ["run", *(label for label in self.labels if label in columns)]
+        return self.main[columns].drop_duplicates(several).reset_index(drop=True)
 
 
 def table_path(folder: Path, name: str, table: str, meta: Mapping[str, Any]) -> Path:

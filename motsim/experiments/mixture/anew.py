@@ -10,7 +10,7 @@ from motsim.mixture.model import Loss, Model, ModelParameters
 from motsim.mixture.points import Points
 from motsim.mixture.schedule import Stage
 from motsim.mixture.status import Status
-from motsim.mixture.trace import StageBounds, Trace, first_hits
+from motsim.mixture.trace import StageBounds, Trace, first_hits, thinned_steps
 from motsim.mixture.training import train
 
 __all__ = ["train_anew"]
@@ -27,6 +27,7 @@ def train_anew(
     *,
     loss: Loss,
     epsilons: Sequence[float],
+    trace_points: int,
 ) -> Trace:
     """Train as `motsim.mixture.training.train` does, step t on the points that `draw(t)` returns.
 
@@ -37,7 +38,8 @@ def train_anew(
     Returns
     -------
     Trace
-        `trace_steps` are the steps that were looked at; no snapshots.
+        `trace_steps` are those of about `trace_points` a stage that were looked at, and the last
+        one; no snapshots.
     """
     targets = np.asarray(epsilons, dtype=np.float64)
     value, step, status = start, 0, Status.MAX_STEPS
@@ -66,6 +68,7 @@ def train_anew(
     if status is Status.MAX_STEPS and not np.isfinite(look()):
         status = Status.DIVERGED
     steps, losses = (np.array(column) for column in zip(*looks, strict=True))
+    kept = np.isin(steps, thinned_steps(bounds, step, trace_points)) | (steps == steps[-1])
     return Trace(
         status=status,
         num_steps=step,
@@ -74,8 +77,8 @@ def train_anew(
         stage_hitting_steps=np.array(
             [_hits(steps, losses, targets, b.start, b.stop) for b in bounds]
         ).reshape(len(bounds), -1),
-        trace_steps=steps.astype(np.int64),
-        trace_losses=losses.astype(np.float64),
+        trace_steps=steps[kept].astype(np.int64),
+        trace_losses=losses[kept].astype(np.float64),
         stages=tuple(bounds),
         parameters=value,
         snapshots={},

@@ -5,7 +5,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from motsim.mixture.diagnostics import dispatch, expert_alignment
+from motsim.mixture.diagnostics import (
+    dispatch,
+    dispatch_entropy,
+    expert_alignment,
+    expert_classes,
+    routing_accuracy,
+)
 from motsim.mixture.evaluation import Evaluation, evaluator
 from motsim.mixture.landscape import (
     class_gradients,
@@ -19,11 +25,12 @@ from motsim.mixture.trace import StageBounds, Trace
 
 __all__ = ["MEASURES", "Measure", "measure", "snapshot_steps"]
 
-Measure = Literal["specialization", "routing", "attention", "curvature", "conflict"]
+Measure = Literal["specialization", "routing", "course", "attention", "curvature", "conflict"]
 MEASURES: tuple[Measure, ...] = (
-    "specialization", "routing", "attention", "curvature", "conflict",
+    "specialization", "routing", "course", "attention", "curvature", "conflict",
 )  # fmt: skip
-MATRICES = {"specialization", "routing"}  # M x N numbers a snapshot: fewer of them
+#: M x N numbers a snapshot, and what goes along with them: at fewer steps.
+MATRICES = {"specialization", "routing", "course"}
 ROLES = ("class", "signal", "distractor", "noise")
 Rows = list[dict[str, Any]]
 
@@ -90,6 +97,19 @@ def _routing(
     return [
         {"expert": i, "class": n, "share": float(value)}
         for (i, n), value in np.ndenumerate(dispatch(evaluation, points))
+    ]
+
+
+def _course(
+    model: Model, parameters: ModelParameters, points: Points, evaluation: Evaluation, *_: Any
+) -> Rows:
+    """P[m(X) in M_n] and the dispatch entropy: what both matrices say of routing."""
+    classes = expert_classes(expert_alignment(parameters, points.signals))
+    return [
+        {
+            "accuracy": routing_accuracy(evaluation, points, classes),
+            "entropy": dispatch_entropy(dispatch(evaluation, points)),
+        }
     ]
 
 
@@ -171,6 +191,7 @@ def _conflict(
 _TAKE = {
     "specialization": _specialization,
     "routing": _routing,
+    "course": _course,
     "attention": _attention,
     "curvature": _curvature,
     "conflict": _conflict,

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from motsim.experiments.mixture.anew import train_anew
+from motsim.experiments.mixture.effective import effective
 from motsim.experiments.mixture.measures import measure, snapshot_steps
 from motsim.experiments.mixture.settings import Settings, build_model, mixture, stages
 from motsim.experiments.result import Result
@@ -28,7 +29,7 @@ from motsim.mixture.training import train
 from motsim.randomness import generator
 
 __all__ = [
-    "Settings", "build_model", "compile_ahead", "cost", "epsilon_grid", "fresh_points",
+    "Settings", "build_model", "compile_ahead", "cost", "effective", "epsilon_grid", "fresh_points",
     "prepare", "run", "stages",
 ]  # fmt: skip
 
@@ -155,6 +156,7 @@ def run(settings: Settings) -> Result:
         loss=settings.loss,
         epsilons=epsilon_grid(settings).tolist(),
         snapshot_steps=snapshot_steps([s.steps for s in schedule], settings.measures),
+        trace_points=settings.curve_points,
         seed=settings.seed,
     )
     return _result(settings, model, points, trace)
@@ -172,6 +174,7 @@ def _train_anew(settings: Settings, model: Model, points: Points, start: ModelPa
     return train_anew(
         model, points, draw, stages(settings), start,
         loss=settings.loss, epsilons=epsilon_grid(settings).tolist(),
+        trace_points=settings.curve_points,
     )  # fmt: skip
 
 
