@@ -27,7 +27,7 @@ def train_anew(
     *,
     loss: Loss,
     epsilons: Sequence[float],
-    trace_points: int,
+    trace_points: int = 200,
 ) -> Trace:
     """Train as `motsim.mixture.training.train` does, step t on the points that `draw(t)` returns.
 
