@@ -63,3 +63,27 @@ def test_a_course_is_looked_at_where_matrices_are():
     assert alone == sorted(set(beside))
     more = run(Settings(**SMALL, measures=("course", "conflict"))).tables["course"]["step"]
     assert len(more) > len(alone)  # control
+
+
+def test_fewer_snapshots_are_some_of_the_same():
+    measures = ("routing", "course")
+    many = run(Settings(**SMALL, measures=measures))
+    few = run(Settings(**SMALL, measures=measures, snapshots=[6, 2]))
+    assert (few.metrics, few.tables["hits"]) == (many.metrics, many.tables["hits"])
+    for name in measures:
+        rows, all_rows = (set(zip(*t.tables[name].values(), strict=True)) for t in (few, many))
+        assert rows < all_rows
+    steps = {
+        stage: {s for s, name in zip(*(t.tables["course"][n] for n in ("step", "stage")),
+                                     strict=True) if name == stage}
+        for t in (few,) for stage in ("specialize", "align", "converge")
+    }  # fmt: skip
+    assert len(steps["specialize"]) == len({*np.linspace(0, 90, 6), *STEPS}) - 1
+    assert steps["align"] == {90, 91}  # its end is the start of the next one
+    other = run(Settings(**SMALL, measures=measures, snapshots=[6, 2], seed=1))  # control
+    assert not set(zip(*other.tables["course"].values(), strict=True)) <= all_rows
+    with pytest.raises(ValueError, match="snapshots"):
+        Settings(measures=measures, snapshots=[1])
+
+
+STEPS = np.geomspace(1, 90, 6).round()

@@ -104,8 +104,9 @@ def test_the_gallery_shows_figures_of_tables(gallery, tmp_path, monkeypatch):
             raise gallery.TablesError("older than *this*")
 
     (tmp_path / "results").mkdir()
-    for name in ("rates", "coverage"):
-        (tmp_path / "results" / f"{name}.csv").touch()
+    for name, ending in (("rates", "csv.gz"), ("coverage", "csv")):
+        (tmp_path / "results" / f"{name}.{ending}").touch()
+        (tmp_path / "results" / f"{name}.json").touch()
     monkeypatch.setattr(gallery, "draw", drawn)
     monkeypatch.setattr(gallery, "load_tables", load)
     gallery.write(tmp_path / "pages", tmp_path / "results")

@@ -64,6 +64,9 @@ PAIRS = {
         {"schedule": "end_to_end", "specialize_rate": 0.1},
         {"schedule": "end_to_end", "specialize_rate": 0.2}, {"schedule": "three_stage"},
     ),
+    "snapshots without measures": (
+        {"snapshots": (2,)}, {"snapshots": (3,)}, {"measures": ("conflict",)},
+    ),
     "the rule's gate": (
         {"preset": "cubic", "num_experts": 2}, {"preset": "cubic", "num_experts": 2,
         "gate_rate": 0.625}, {"num_experts": 3},

@@ -27,7 +27,7 @@ __all__ = ["export"]
 
 JOINED = "hits"
 KEPT_VALUES = 2_000_000  # of the runs of a sweep, at 32 bytes or less
-PLAIN_FIELDS = 100_000  # about a megabyte: larger tables are packed
+PLAIN_FIELDS = 30_000  # about 300 kB: larger tables are packed
 RUN_VALUES = 40  # what the objects of a run take beside, in values
 _Columns = dict[str, set[ColumnKind]]  # of a table: name -> kinds of its values
 log = logging.getLogger(__name__)

@@ -2,7 +2,7 @@
 
 ``results/NAME.csv`` has one row a run and epsilon (one row a run where there is no epsilon);
 ``results/NAME.TABLE.csv`` the other tables; ``results/NAME.json`` says what they are. A table of
-more than about a megabyte is packed, as ``.csv.gz``. Of settings, cases or first seeds that a call
+more than 30,000 fields is packed, as ``.csv.gz``. Of settings, cases or first seeds that a call
 changes, NAME is ``SWEEP@KEY=VALUE`` (`Sweep.table`). The same runs give the same bytes: nothing in
 them depends on time, order or the number of jobs. The JSON file is replaced last and holds the
 digests of the others, so that a half replaced export is seen.

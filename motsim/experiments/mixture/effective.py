@@ -19,6 +19,7 @@ def effective(settings: Settings) -> Settings:
     noise_std, noise_support, noise_replicates      no noise tokens, or none that is not 0
     num_nodes                                       no amplitude that varies
     flow_method, flow_rtol, flow_atol               descent
+    snapshots                                       no measures
     total_steps, converge_steps                     in another way than `stages` adds them up
     align_steps (beside their sum)                  two stages
     specialize_steps, align_steps (as before),      one stage
@@ -27,6 +28,8 @@ def effective(settings: Settings) -> Settings:
     =============================================== ===========================================
     """
     found = _noise(settings) | _solver(settings) | _schedule(settings)
+    if not settings.measures:
+        found |= _defaults("snapshots")
     return settings.model_copy(update=found)
 
 

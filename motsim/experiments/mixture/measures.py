@@ -35,13 +35,22 @@ ROLES = ("class", "signal", "distractor", "noise")
 Rows = list[dict[str, Any]]
 
 
-def snapshot_steps(lengths: Sequence[int], wanted: Sequence[Measure]) -> list[int]:
-    """Steps to look at: in each stage as many evenly as geometrically spaced, 6 or 12."""
+def snapshot_steps(
+    lengths: Sequence[int], wanted: Sequence[Measure], counts: Sequence[int] = ()
+) -> list[int]:
+    """Steps to look at: in each stage as many evenly as geometrically spaced, 6 or 12.
+
+    Else `counts` of the stages in turn, the last of all further ones; 2 are the stage's ends.
+
+    >>> snapshot_steps([100, 100], ["routing"], [3, 2])
+    [0, 1, 10, 50, 100, 101, 200]
+    """
     if not wanted:
         return []
-    count = 6 if set(wanted) <= MATRICES else 12
+    usual = [6 if set(wanted) <= MATRICES else 12]
     steps, start = {0}, 0
-    for length in lengths:
+    for place, length in enumerate(lengths):
+        count = (list(counts) or usual)[min(place, max(len(counts), 1) - 1)]
         even = np.linspace(0, length, count)
         geometric = np.geomspace(1, max(length, 1), count)
         steps |= {start + round(float(s)) for s in (*even, *geometric)}

@@ -155,7 +155,9 @@ def run(settings: Settings) -> Result:
         start,
         loss=settings.loss,
         epsilons=epsilon_grid(settings).tolist(),
-        snapshot_steps=snapshot_steps([s.steps for s in schedule], settings.measures),
+        snapshot_steps=snapshot_steps(
+            [s.steps for s in schedule], settings.measures, settings.snapshots
+        ),
         trace_points=settings.curve_points,
         seed=settings.seed,
     )
