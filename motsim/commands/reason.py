@@ -12,16 +12,19 @@ LIMIT = re.compile(rf"(?:[<>]=?|[≤≥]|more than|less than|at (?:most|least)) 
 AROUND = re.compile(rf"({NUMBER}) ± ({NUMBER})")
 FACTOR = re.compile(rf"factor (?:of )?({NUMBER})")
 PERCENT = re.compile(rf"within ({NUMBER}) ?%")
-CLAUSE = re.compile(r"[;:,.]\s+(?!\d+\])")
-LITTLE = re.compile(r"\b(too few|needed|no rows|no finished|the same in every run)\b")
+PART = re.compile(r"; |\. (?=[A-Z])")
+#: Words of claims that say what is missing.
+OPEN = re.compile(
+    r"\b(too few|needed|no rows|no finished|the same in every run|disagree|still falls)\b"
+)
 COLUMNS = 80
 
 
 def reason(finding: Finding, indent: int = 0) -> str:
     """Return why a finding decides nothing, in a line of `COLUMNS`; "" where it decides.
 
-    Too few runs, where the measurement or the evidence says so; else the limit of the prediction
-    that lies within the interval; else the first sentence of the evidence.
+    What is missing, such as runs, where evidence or measurement says so; else the limit of the
+    prediction that lies within the interval; else the first sentence of the evidence.
 
     >>> from motsim.claims import Interval
     >>> reason(Finding("a", "p > 0.5", "", Verdict.INCONCLUSIVE, "", Interval(0.6, 0.41, 0.8)))
@@ -29,7 +32,7 @@ def reason(finding: Finding, indent: int = 0) -> str:
     """
     if finding.verdict is not Verdict.INCONCLUSIVE:
         return ""
-    text = _little(finding) or _limit(finding) or _sentence(finding.evidence)
+    text = _missing(finding) or _limit(finding) or _sentence(finding.evidence)
     line = f"why: {' '.join(text.split())}"
     most = COLUMNS - indent
     if len(line) > most:
@@ -37,14 +40,17 @@ def reason(finding: Finding, indent: int = 0) -> str:
     return line[:most]
 
 
-def _little(finding: Finding) -> str:
-    """Clause that says that there is too little to judge."""
+def _missing(finding: Finding) -> str:
+    """Clause that says what is missing, with what there is beside what it takes."""
     for text in (finding.evidence, finding.measured):
-        clauses = CLAUSE.split(text.rstrip("."))
-        for place, clause in enumerate(clauses):
-            if LITTLE.search(clause):
-                counts = place and clause[0].isdigit() and "needed" in clause
-                return ", ".join(clauses[place - 1 : place + 1]) if counts else clause
+        parts = PART.split(text.rstrip("."))
+        for place, part in enumerate(parts):
+            if found := OPEN.search(part):
+                clause = part[part.rfind(": ", 0, found.start()) + 1 :].strip()
+                counts = (
+                    place and clause[0].isdigit() and found[0] == "needed" and "," not in clause
+                )
+                return f"{parts[place - 1]}, {clause}" if counts else clause
     return ""
 
 
@@ -60,8 +66,7 @@ def _limit(finding: Finding) -> str:
         inside = [f"{x:.4g}" for x in limits if interval.contains(x)]
         if inside:
             return f"the interval {ends} includes {' and '.join(dict.fromkeys(inside))}"
-    known = shares or others
-    return f"the interval {ends} is on neither side of what is predicted" if known else ""
+    return ""  # then it is not the interval that leaves it open
 
 
 def _limits(predicted: str) -> tuple[list[float], list[float]]:
@@ -88,4 +93,4 @@ def _number(text: str) -> float:
 
 
 def _sentence(text: str) -> str:
-    return re.split(r"\.\s+(?=[A-Z])|;\s", text, maxsplit=1)[0].rstrip(".") or "nothing decides"
+    return PART.split(text, maxsplit=1)[0].rstrip(".") or "nothing decides"
