@@ -7,7 +7,7 @@ from pathlib import Path
 from motsim.claims import claim_module, claim_names
 from motsim.claims._recorded import rows
 from motsim.figures import draw, figure_names
-from motsim.results.tables import TablesError, load_tables
+from motsim.results.tables import TablesError, load_tables, stored_names
 
 __all__ = ["write"]
 
@@ -57,7 +57,7 @@ def _section(name: str, folder: Path, results: Path) -> str:
 
 def _figures(name: str, folder: Path, results: Path) -> list[str]:
     """Lines that show a claim's figures; none where its table is not there."""
-    if name not in figure_names() or not (results / f"{name}.csv").is_file():
+    if name not in figure_names() or name not in stored_names(results):
         return []
     try:
         pictures = draw(name, load_tables(name, results), folder)

@@ -94,6 +94,7 @@ def _own(tables: Tables) -> str:
     words = [name.replace("_", " ") for name in axes]
     by = f" by {', '.join(words)}" if words else ""
     seeds = runs["seed"].nunique() if "seed" in runs else 1
+    runs = runs.drop_duplicates("run")
     lost = int(runs["status"].isin((*FAILED, "diverged")).sum())
     without = f"; {lost} that failed or diverged are not drawn" if lost else ""
     plural = "s" if seeds != 1 else ""

@@ -121,8 +121,8 @@ def _readable(db: sqlite3.Connection, query: str, values: Sequence[Any]) -> Iter
 
 def _sound(values: Sequence[Any]) -> Row | None:
     *fields, checksum = values
-    with contextlib.suppress(TypeError, AttributeError):
-        row = Row(*fields)
+    with contextlib.suppress(TypeError, AttributeError, ValueError):
+        row = Row.stored(*fields)
         if checksum == row_checksum(row.key, row.status, row.details):
             return row
     return None

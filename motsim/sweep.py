@@ -170,7 +170,7 @@ def _collect(
             settled = store.settled()
             missing = len({cell.key for cell in cells} - settled.keys())
             if not missing:
-                tables = export(store, sweep, arguments.tier, cells, folder)
+                tables = export(store, sweep, arguments.tier, cells, folder, progress.notice)
         if missing:
             progress.warn(
                 f"{sweep.name}: {missing} runs are in none of the folders; compute them with:"
@@ -227,7 +227,9 @@ def _report(
     from motsim.commands.setting_lines import conclusion
     from motsim.commands.summary import print_conclusion, print_findings, print_hitting_times
     from motsim.results.store import FAILED
+    from motsim.results.tables import table_path
 
+    place = table_path(arguments.out, tables.name, "", tables.meta)
     if len(versions := tables.meta["versions"]) > 1:
         names = sorted(set().union(*versions))
         mixed = [n for n in names if len({one.get(n) for one in versions}) > 1]
@@ -235,14 +237,15 @@ def _report(
             f"{sweep.name}: runs of several versions of {', '.join(mixed)} stand together; they may"
             f" differ in the last digits ({PROGRAM} --status says how many are of which)"
         )
-    failed = tables.runs[tables.runs["status"].isin(FAILED)]
+    runs = tables.runs.drop_duplicates("run")
+    failed = runs[runs["status"].isin(FAILED)]
     for _, row in failed.iterrows():
         progress.warn(f"run {row['run']} failed: {row['error']}")
     if len(failed):
         progress.warn(
-            f"{len(failed)} of {len(tables.runs)} runs failed; try them again with --retry-failed"
+            f"{len(failed)} of {len(runs)} runs failed; try them again with --retry-failed"
         )
-        print(f"tables: {arguments.out / sweep.table}.csv")
+        print(f"tables: {place}")
         return 1
     code, findings, recorded = 0, [], not (sweep.moved or sweep.altered)
     claim = claim_of(sweep)
@@ -262,7 +265,7 @@ def _report(
         _print_lines(conclusion(sweep, tables, cells, arguments.out))
         if claim:
             print("no verdict is recorded for changed settings")
-    print(f"tables: {arguments.out / sweep.table}.csv")
+    print(f"tables: {place}")
     name = "" if sweep.altered else sweep.name
     if not arguments.no_figure and not _draw(name, tables, arguments.out, progress):
         return 1
@@ -270,10 +273,7 @@ def _report(
 
 
 def _draw(name: str, tables: "Tables", folder: Path, progress: "Progress") -> bool:
-    """Draw the figure of a claim, or the one that any sweep has; if not, say why, return False.
-
-    Whatever goes wrong: the sweep is finished, and its tables are there.
-    """
+    """Draw the figure of a claim, or of any sweep; whatever goes wrong, say it, return False."""
     from motsim.figures import ANY, draw, figure_names
     from motsim.results.tables import TablesError
 

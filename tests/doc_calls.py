@@ -12,7 +12,7 @@ SPAN = re.compile(r"`([A-Za-z_][\w.]*\([^`\n]*\))`")
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 #: Mathematics, other people's functions, a fixture, and what a reader writes.
 FOREIGN = {
-    "T", "O", "SeedSequence", "log", "rate_evidence", "run", "cost", "compile_kernels",
+    "T", "O", "SeedSequence", "log", "rate_evidence", "run", "cost", "effective", "compile_kernels",
 }  # fmt: skip
 #: Whose `__all__` pages take names from without saying so.
 HOMES = [

@@ -37,20 +37,22 @@ def counted(text):
     return tuple(int(number) for number in found.groups())
 
 
-def test_findings_count_what_is_recorded():
+def test_the_table_of_verdicts_counts_what_is_recorded():
     own = [row for row in rows() if row.tier == "quick"]
     by = Counter(row.verdict.value for row in own)
-    told = counted((DOCS / "findings.md").read_text("utf-8"))
+    told = counted((DOCS / "verdicts.txt").read_text("utf-8"))
     assert told == (len(claim_names()), len(own), by["holds"], by["fails"], by["inconclusive"])
 
 
-def test_findings_and_verdicts_name_every_claim():
+def test_findings_are_of_claims_and_verdicts_name_every_claim():
+    """The one is prose, the other printed: a claim that is added asks for no prose."""
     table = (DOCS / "findings.md").read_text("utf-8")
     firsts = " ".join(re.findall(r"^\| (`.*?) \|", table, re.MULTILINE))
     found = re.findall(r"`([\w-]+)`", firsts)
     heads = [name for name in found if not name.startswith("-")]
     named = {*heads, *(short for name in found if name.startswith("-") for short in _whole(name))}
-    assert set(claim_names()) == named  # neither a claim without a row nor a row without a claim
+    assert named <= set(claim_names())
+    assert len(named) > 30  # control: rows are found
     printed = (DOCS / "verdicts.txt").read_text("utf-8")
     assert set(claim_names()) == set(re.findall(r"^([a-z][\w-]*)  \(", printed, re.MULTILINE))
 
@@ -60,7 +62,7 @@ NUMBER = re.compile(r"\d[\d.,]*(?:e-?\d+)?(?<![.,])|10[⁰¹²³⁴⁵⁶⁷⁸�
 
 def test_numbers_of_the_six_findings_are_in_the_table():
     text = (ROOT / "README.md").read_text("utf-8")
-    text = text[text.index("1. **") : text.index("[All 35 claims]")]
+    text = text[text.index("1. **") : text.index("[All claims]")]
     told = set(NUMBER.findall(re.sub(r"^\d\. ", "", text, flags=re.MULTILINE)))
     table = (DOCS / "findings.md").read_text("utf-8")
     known = {*NUMBER.findall(table), *NUMBER.findall(table.replace(" and ", " to "))}
@@ -102,8 +104,9 @@ def test_the_gallery_shows_figures_of_tables(gallery, tmp_path, monkeypatch):
             raise gallery.TablesError("older than *this*")
 
     (tmp_path / "results").mkdir()
-    for name in ("rates", "coverage"):
-        (tmp_path / "results" / f"{name}.csv").touch()
+    for name, ending in (("rates", "csv.gz"), ("coverage", "csv")):
+        (tmp_path / "results" / f"{name}.{ending}").touch()
+        (tmp_path / "results" / f"{name}.json").touch()
     monkeypatch.setattr(gallery, "draw", drawn)
     monkeypatch.setattr(gallery, "load_tables", load)
     gallery.write(tmp_path / "pages", tmp_path / "results")

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from motsim.commands.idle import idle_axes
+from motsim.commands.idle import idle_axes, idle_lines
 from motsim.results.tables import Tables
 from motsim.sweep import main
 
@@ -101,5 +101,19 @@ def test_noise_without_noise_tokens_is_said_by_the_command(tokens, said, tmp_pat
     path.write_text(SWEEP.replace("[3]", f"[{tokens}]") + "noise_std = [0.1, 0.3]\n")
     words = ["--jobs", "1", "--out", str(tmp_path / "out"), "--progress", "quiet", "--no-figure"]
     assert main([str(path), *words]) == 0
-    line = "noise_std changes nothing here: 4 runs that differ only in it are the same"
+    line = (
+        "noise_std changes nothing here: 4 runs that differ only in it are the same, and computed"
+    )
     assert (line in capsys.readouterr().out) is said
+
+
+def test_runs_that_are_one_are_said_to_be_computed_once():
+    tables = made(lambda noise, seed: seed, noise=[0, 1], seed=[0, 1])
+    shared = Tables("x", tables.meta, tables.main.assign(run=["a", "b", "a", "b"]), {})
+    (line,) = idle_lines(shared)
+    assert line.endswith("4 runs that differ only in it are the same, and computed once")
+    (line,) = idle_lines(tables)  # control: seen to be the same, of two runs
+    assert line.endswith("are the same")
+    half = Tables("x", tables.meta, tables.main.assign(run=["a", "b", "a", "c"]), {})
+    (line,) = idle_lines(half)
+    assert line.endswith("are the same")

@@ -119,6 +119,22 @@ def test_it_stops_where_the_loss_is_reached_and_tells_the_step():
     assert found.final_loss == curve[first]
 
 
+def test_fewer_points_of_the_curve_are_the_same_points():
+    settings = Settings(**SMALL | {"converge_steps": 60}, new_samples=8)
+    model, points, schedule, start, drawn = problem_of(settings)
+    whole, few = (
+        train_anew(
+            model, points, drawn, 8, schedule, start, epsilons=[0.4, 1e-9], trace_points=count
+        )
+        for count in (200, 10)
+    )
+    assert 5 < len(few.trace_steps) < len(whole.trace_steps) / 2
+    place = np.isin(whole.trace_steps, few.trace_steps)
+    assert (whole.trace_losses[place] == few.trace_losses).all()
+    assert (few.hitting_steps == whole.hitting_steps).all()
+    assert few.trace_steps[-1] == whole.trace_steps[-1] == 72
+
+
 def test_what_is_not_finite_ends_the_run():
     settings = Settings(**SMALL | {"converge_rate": 1e6}, new_samples=8)
     found = run(settings)

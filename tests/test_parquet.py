@@ -49,6 +49,48 @@ def test_parquet_holds_what_the_tables_hold(folder, capsys):
     assert [str(t) for t in guessed.dtypes] != [str(t) for t in tables.main.dtypes]
 
 
+def test_an_export_takes_away_what_is_stale_and_says_so(tmp_path, capsys):
+    pytest.importorskip("pyarrow")
+    (tmp_path / "mine.toml").write_text(SWEEP)
+    out = tmp_path / "out"
+    call = [str(tmp_path / "mine.toml"), "--jobs", "1", "--out", str(out), "--no-figure"]
+    assert sweep_main(call) == 0
+    assert main(["mine", "--parquet", "--out", str(out)]) == 0
+    (out / "other.parquet").write_bytes(b"of somebody else")
+    capsys.readouterr()
+
+    assert sweep_main(call) == 0  # control: the same tables again, so they are not stale
+    assert "parquet" not in capsys.readouterr().err
+    held = {path.name: path.read_bytes() for path in out.glob("*.parquet")}
+    assert set(held) == {"mine.parquet", "mine.curve.parquet", "other.parquet"}
+
+    (tmp_path / "mine.toml").write_text(SWEEP.replace("seeds = 2", "seeds = 3"))
+    assert sweep_main(call) == 0
+    assert [path.name for path in out.glob("*.parquet")] == ["other.parquet"]
+    told = [line for line in capsys.readouterr().err.splitlines() if "parquet" in line]
+    again = f"motsim table mine --parquet --out {out}"
+    assert told == [
+        "removed mine.parquet, mine.curve.parquet, which held the tables of before;"
+        f" write anew with: {again}"
+    ]
+    assert main(again.split()[2:]) == 0
+    assert set(pd.read_parquet(out / "mine.parquet")["seed"]) == {0, 1, 2}
+
+
+def test_what_is_not_known_to_be_ours_stays(tmp_path):
+    """Without a description nobody says whose a file is."""
+    (tmp_path / "mine.toml").write_text(SWEEP)
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "mine.parquet").write_bytes(b"mine alone")
+    call = [str(tmp_path / "mine.toml"), "--jobs", "1", "--out", str(out), "--no-figure"]
+    assert sweep_main(call) == 0
+    assert (out / "mine.parquet").read_bytes() == b"mine alone"
+    (out / "mine.json").write_text("damaged")  # control: with one, though nobody can read it
+    assert sweep_main(call) == 0
+    assert not (out / "mine.parquet").exists()
+
+
 def test_a_write_that_fails_leaves_what_was_there(folder, capsys, monkeypatch):
     pytest.importorskip("pyarrow")
     assert main(["mine", "--parquet", "--out", str(folder)]) == 0

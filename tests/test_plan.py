@@ -621,3 +621,30 @@ def test_mutants_are_mostly_refused():
     for field in FIELDS:
         for typo in TYPOS.values():
             assert difflib.SequenceMatcher(None, typo(field).lower(), field).ratio() > 0.5
+
+
+#: Cases of two sweeps that are the same runs, computed and stored once.
+SAME = [
+    ("rates", "mot-squared", "rate-mot", "cubic"),
+    ("rates", "mot-squared", "rate-matrix", "mot-squared-gd"),
+    ("rates", "mot-linear-squared", "rate-mot", "linear"),
+    ("rates", "mot-linear-squared-untrained-attention", "last-stage", "linear-untrained"),
+    ("rates", "mot-logistic", "rate-matrix", "mot-logistic-gd"),
+    ("rates", "single-4-squared", "rate-matrix", "single-squared-gd"),
+    ("rates", "single-4-squared", "rate-single", "single-4-squared"),
+    ("rates", "single-4-logistic", "rate-matrix", "single-logistic-gd"),
+    ("rates", "single-16-squared", "rate-single", "single-16-squared"),
+    ("rate-mot", "logistic-normalized", "rate-matrix", "mot-logistic-ngd"),
+]
+
+
+def keys_of(name, case):
+    return {cell.key for cell in load_sweep(name).cells(seeds=2) if cell.labels["case"] == case}
+
+
+@pytest.mark.parametrize(("name", "case", "other", "another"), SAME)
+def test_cases_of_two_sweeps_share_their_runs(name, case, other, another):
+    """A setting of one of them alone, if only of what is kept, would compute them twice."""
+    assert keys_of(name, case) & keys_of(other, another)
+    keys = {c.key for c in load_sweep(other, changes=Changes({"curve_points": 7})).cells(seeds=2)}
+    assert not keys & keys_of(name, case)  # control

@@ -49,6 +49,7 @@ def test_only_the_seed_of_a_moved_sweep_is_another(name):
     assert {cell.labels["seed"] for cell in first} == {0, 1}
     for cell in first[:4]:
         settings = module.Settings(**cell.values, seed=cell.labels["seed"])
+        settings = sweep.kind.effective(settings)
         assert cell.key == run_key(sweep.file.kind, settings.model_dump(), module.__name__)
     assert load_sweep(name, 0).cells(seeds=2) == first
     moved = load_sweep(name, 1).cells(seeds=2)

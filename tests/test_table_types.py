@@ -78,7 +78,7 @@ def test_a_large_table_splits_no_setting_in_two(tmp_path, sweep):
         table = export(store, load_sweep(str(path)), "quick", cells, tmp_path).others["t"]
     assert table["case"].value_counts().to_dict() == {"1": 800_000, "z": 800_000}
     with pytest.warns(pd.errors.DtypeWarning):  # control: in chunks, it has two values
-        chunks = pd.read_csv(tmp_path / "cases.t.csv")
+        chunks = pd.read_csv(tmp_path / "cases.t.csv.gz")
     assert {type(value) for value in chunks["case"].unique()} == {int, str}
 
 

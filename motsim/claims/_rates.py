@@ -68,6 +68,7 @@ def curves(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
     Rows that the table does not have are `MISSING`, which `decide` counts.
     """
+    rows = rows.drop_duplicates(["run", "epsilon"])  # settings without effect: the same run again
     wide = rows.pivot(index="run", columns="epsilon", values="stage_step").fillna(MISSING)
     wide = wide[sorted(wide.columns, reverse=True)].sort_index()
     length = rows.drop_duplicates("run").set_index("run")["stage_length"].loc[wide.index]

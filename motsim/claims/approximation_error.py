@@ -69,6 +69,9 @@ CLAIM = Claim(
     kind="tight",
 )
 
+#: Why no law of T(eps) is stated down to the end of a window.
+NO_WINDOW = "of the excess over a derived floor, and of a saturating gate"
+
 #: Case -> what it is about; in the order of looking them up.
 WORDS = {
     "signal-floor": "the floor under a random signal amplitude",

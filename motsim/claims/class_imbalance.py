@@ -53,6 +53,9 @@ CLAIM = Claim(
     kind="tight",
 )
 
+#: Why no law of T(eps) is stated down to the end of a window.
+NO_WINDOW = "looked at to 1e-7 and 1e-8, where its case `steep` says which runs stop"
+
 #: Case -> what it is about; in the order of looking them up.
 WORDS = {
     "choice": "the class that each expert takes",

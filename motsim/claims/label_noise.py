@@ -48,6 +48,9 @@ CLAIM = Claim(
     kind="tight",
 )
 
+#: Why no law of T(eps) is stated down to the end of a window.
+NO_WINDOW = "of the excess over a derived floor"
+
 #: Case -> what it is about; in the order of looking them up.
 WORDS = {
     "floor-*": "the floors",

@@ -66,6 +66,9 @@ CLAIM = Claim(
     kind="upper",
 )
 
+#: Why no law of T(eps) is stated down to the end of a window.
+NO_WINDOW = "of steps that no flow follows: momentum's and Adam's"
+
 #: Case -> what it is about; in the order of looking them up.
 WORDS = {
     "mot-momentum": "the mixture's logarithm with momentum",

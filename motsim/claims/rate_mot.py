@@ -39,6 +39,9 @@ CLAIM = Claim(
     kind="upper",
 )
 
+#: Cases whose law of T(eps) is stated down to the smallest eps that is looked at.
+LAW_CASES = ("cubic", "classes", "linear", "logistic", "logistic-normalized")
+
 #: Case -> what it is about; in the order of looking them up.
 WORDS = {
     "logistic-normalized* constant": "the derived steps on the logistic loss",

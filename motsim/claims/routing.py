@@ -27,7 +27,6 @@ import pandas as pd
 
 from motsim.claims import Claim, Finding
 from motsim.claims._undecided import undecided
-from motsim.mixture.diagnostics import expert_classes
 from motsim.mixture.status import Status
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import MIN_SEEDS, share_interval
@@ -79,32 +78,12 @@ WHY = {
 
 
 def accuracy_course(tables: Tables) -> pd.DataFrame:
-    """P[m(X) in M_n] along training: case, seed, stage, step, accuracy, entropy.
-
-    Derived from the stored alignments and dispatch shares at each snapshot.
-    """
+    """P[m(X) in M_n] along training: case, seed, stage, step, accuracy, entropy."""
     columns = ["case", "seed", "stage", "step", "accuracy", "entropy"]
-    aligned, routed = tables.others.get("specialization"), tables.others.get("routing")
-    if aligned is None or routed is None or aligned.empty:
+    table = tables.others.get("course")
+    if table is None or not {*columns} <= set(table):
         return pd.DataFrame({name: [] for name in columns})
-    rows = aligned.merge(routed[["case", "seed", "step", "expert", "class", "share"]])
-    pieces = []
-    for case, part in rows.groupby("case", sort=False):
-        index = ["seed", "stage", "step", "expert"]
-        if part["class"].nunique() < 2:  # no class to tell from another
-            continue
-        wide = part.pivot(index=index, columns="class", values=["alignment", "share"])
-        own = expert_classes(wide["alignment"].to_numpy())
-        share = wide["share"].to_numpy()
-        right = np.where(own >= 0, share[np.arange(len(own)), own], 0.0)
-        load = share.sum(axis=1, keepdims=True)
-        part_of = np.divide(share, load, out=np.ones_like(share), where=share > 0)
-        entropy = -(share * np.log(part_of)).sum(axis=1)
-        found = pd.DataFrame({"accuracy": right, "entropy": entropy}, index=wide.index)
-        pieces.append(found.groupby(index[:3]).sum().reset_index().assign(case=case))
-    if not pieces:
-        return pd.DataFrame({name: [] for name in columns})
-    return pd.concat(pieces, ignore_index=True)[columns].sort_values(["case", "seed", "step"])
+    return table[columns].sort_values(["case", "seed", "step"], kind="stable")
 
 
 def dispatch_matrix(tables: Tables, case: str, seed: int, step: int) -> np.ndarray:

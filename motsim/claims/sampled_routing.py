@@ -63,6 +63,9 @@ CLAIM = Claim(
     kind="existence",
 )
 
+#: Cases whose law of T(eps) is stated down to the smallest eps that is looked at.
+LAW_CASES = ("weak",)
+
 #: Case -> what it is about; in the order of looking them up.
 WORDS = {
     "strong": "strong distractors",

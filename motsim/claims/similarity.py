@@ -56,6 +56,9 @@ CLAIM = Claim(
     kind="tight",
 )
 
+#: Cases whose law of T(eps) is stated down to the smallest eps that is looked at.
+LAW_CASES = ("cubic-rate",)
+
 #: Case -> what it is about; in the order of looking them up.
 WORDS = {
     "cubic-n*": "cubic experts' transition",

@@ -79,16 +79,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _tables(path: Path) -> dict[str, Path]:
     """Descriptions of the tables of a folder, or of one table, by name."""
-    from motsim.results.tables import TablesError
+    from motsim.results.tables import TablesError, stored_names
 
     if path.is_dir():
-        found = {p.stem: p for p in sorted(path.glob("*.json")) if p.with_suffix(".csv").exists()}
+        found = {name: path / f"{name}.json" for name in stored_names(path)}
         if not found:
             raise TablesError(
                 f"{path}: no table there; python -m motsim.sweep --out {path} makes one"
             )
         return found
-    place = path.with_name(f"{path.name.removesuffix('.csv').removesuffix('.json')}.json")
+    name = path.name.removesuffix(".gz").removesuffix(".csv").removesuffix(".json")
+    place = path.with_name(f"{name}.json")
     if not place.is_file():
         raise TablesError(f"{path}: no such folder or table")
     return {place.stem: place}

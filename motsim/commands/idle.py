@@ -48,4 +48,13 @@ def idle_axes(tables: Tables) -> dict[str, int]:
 def idle_lines(tables: Tables) -> Iterator[str]:
     """Yield a line for each axis that changes nothing."""
     for axis, count in idle_axes(tables).items():
-        yield f"{axis} changes nothing here: {count} runs that differ only in it are the same"
+        once = ", and computed once" if _shared(tables, axis) else ""
+        yield f"{axis} changes nothing here: {count} runs that differ only in it are the same{once}"
+
+
+def _shared(tables: Tables, axis: str) -> bool:
+    """Whether runs that differ only in an axis were known to be one, and not only seen to be."""
+    rest = [label for label in tables.labels if label != axis]
+    rows = tables.main.drop_duplicates([*tables.labels])
+    runs = rows.groupby(rest, dropna=False, sort=False)["run"].agg(["size", "nunique"])
+    return bool((runs["size"] > 1).any() and (runs["nunique"] == 1).all())

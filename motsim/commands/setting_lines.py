@@ -52,12 +52,12 @@ def setting_lines(tables: Tables, cells: Sequence[Cell]) -> Iterator[str]:
     How many runs, the share of them that specialize, medians, T(eps) at the last decade that most
     of them reach, and the law with its interval, as far as this kind of run tells them.
     """
-    by_case = {(cell.key[:12], str(cell.labels.get("case"))): cell for cell in cells}
-    by_run = {cell.key[:12]: cell for cell in cells}
+    by_run: dict[str, list[Cell]] = {}
+    for cell in cells:
+        by_run.setdefault(cell.key[:12], []).append(cell)
     for place, rows in enumerate(_groups(tables)):
-        first = rows.iloc[0]
-        found = (first["run"], label_text(first["case"]) if "case" in rows else "None")
-        cell = by_case.get(found) or by_run[first["run"]]  # two cases may share a run
+        found = by_run[rows.iloc[0]["run"]]  # several settings may share a run: in their order
+        cell = found.pop(0) if len(found) > 1 else found[0]
         name = ", ".join(
             str(value) if label == "case" else f"{label} {label_text(value)}"
             for label, value in cell.labels.items()

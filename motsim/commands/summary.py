@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from motsim.claims import Claim, Finding
+from motsim.commands.reason import reason
 from motsim.printing import print_colored
 from motsim.results.tables import Tables
 from motsim.running.reproduction import STRIDE, Recorded, totals
@@ -192,10 +193,12 @@ def print_verdicts(
                 print_colored(f"  {finding.case}  ", verdict, star + mark)
                 print(_indented(finding.measured, 6, narrow))
                 print(_indented(f"predicted: {finding.predicted}", 6, narrow))
+                _print_reason(finding)
                 continue
             rest = f"{star:<{12 - len(verdict)}}  {finding.measured}{mark}"
             print_colored(f"  {finding.case:<{width}}  ", verdict, rest)
             print(f"  {'':<{width}}  {'':<12}  predicted: {finding.predicted}")
+            _print_reason(finding)
     everything = [finding for found in verdicts.values() for finding in found]
     count = {v: sum(f.verdict == v for f in everything) for v in Verdict}
     other = sum(not finding.as_expected for finding in everything)
@@ -211,6 +214,12 @@ def print_verdicts(
             f" {stand} stand together\nwithin their claim (Holm, 5 % a claim); * marks the"
             f" {alone} that stand alone only"
         )
+
+
+def _print_reason(finding: Finding) -> None:
+    """Print why a verdict is inconclusive, whatever the width of the rest: in one line."""
+    if why := reason(finding, 6):
+        print(f"      {why}")
 
 
 def print_reproduction(counted: Mapping[str, Sequence[Recorded]], starts: Sequence[int]) -> None:

@@ -62,12 +62,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     from motsim.extras import MissingExtraError
     from motsim.printing import one_line, printed
     from motsim.results.parquet import write_parquet
-    from motsim.results.tables import TablesError, load_tables
+    from motsim.results.tables import TablesError, load_tables, stored_names
 
     folder: Path = arguments.out
     try:
-        name = arguments.name.removesuffix(".csv")
-        stored = sorted(p.stem for p in folder.glob("*.json") if p.with_suffix(".csv").exists())
+        name = arguments.name.removesuffix(".gz").removesuffix(".csv")
+        stored = stored_names(folder)
         if stored and name not in stored:
             raise TablesError(f"{folder}: no table {name!r}{nearest(name, stored)}")
         tables = load_tables(name, folder)

@@ -6,6 +6,9 @@ which returns a `Result`. Everything else has a default:
 ``cost(settings)``
     About how many seconds a run takes at most: the longest go first, cheap ones together.
     Default: 1.
+``effective(settings)``
+    Settings of the same run, those that change nothing beside the others at one value for all:
+    runs that agree then are computed once. It must not look at the seed. Default: each counts.
 ``compile_kernels()``
     What is to be compiled once, before workers start. Default: nothing.
 ``MEASURES``
@@ -118,6 +121,25 @@ class Kind:
         """Return about how many seconds a run takes at most, on one core."""
         return float(self.module.cost(settings)) if hasattr(self.module, "cost") else COST
 
+    def effective(self, settings: BaseModel) -> BaseModel:
+        """Return settings of the same run, with one value for those without effect.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the kind's module hands back no such settings, or another seed.
+        """
+        if not hasattr(self.module, "effective"):
+            return settings
+        found = self.module.effective(settings)
+        if not isinstance(found, type(settings)):
+            raise TypeError(
+                f"effective must return {type(settings).__name__}; got {type(found).__name__}"
+            )
+        if getattr(found, SEED) != getattr(settings, SEED):
+            raise ValueError("effective must leave the seed as it is")
+        return found
+
     def compile_kernels(self) -> None:
         """Compile what a run needs, or load it from the cache."""
         if self.compiles:
@@ -153,7 +175,7 @@ def checked(kind: Kind, called: str) -> Kind:
         raise KindError(f"{where}: Settings must be a pydantic model; got {_spelt(model)}")
     if SEED not in model.model_fields or model.model_fields[SEED].annotation is not int:
         raise KindError(f"{where}: {model.__name__} needs a field seed: int, one a run")
-    for name in ("cost", "compile_kernels"):
+    for name in ("cost", "effective", "compile_kernels"):
         if hasattr(module, name) and not callable(getattr(module, name)):
             raise KindError(f"{where}: {name} must be a function")
     for name in ("MEASURES", "SOURCES"):

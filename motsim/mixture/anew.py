@@ -11,7 +11,7 @@ from motsim.mixture.model import Loss, Model, ModelParameters
 from motsim.mixture.points import Points
 from motsim.mixture.schedule import Stage
 from motsim.mixture.status import Status
-from motsim.mixture.trace import StageBounds, Trace, first_hits
+from motsim.mixture.trace import StageBounds, Trace, first_hits, thinned_steps
 
 __all__ = ["train_anew"]
 
@@ -28,6 +28,7 @@ def train_anew(
     *,
     loss: Loss = "squared",
     epsilons: Sequence[float],
+    trace_points: int = 200,
 ) -> Trace:
     """Train as `motsim.mixture.training.train` does, each step on samples of its own.
 
@@ -49,11 +50,13 @@ def train_anew(
     loss : {"squared", "logistic"}
     epsilons : sequence of float
         Positive targets of the expected loss, at least one.
+    trace_points : int
+        About this many points of the loss curve are kept for each stage.
 
     Returns
     -------
     Trace
-        `trace_steps` are the steps that were looked at; no snapshots.
+        `trace_steps` are those of the kept steps that were looked at, and the last; no snapshots.
     """
     targets = np.asarray(epsilons, dtype=np.float64)
     problem = exact_problem(model, population, start, loss=loss)
@@ -90,6 +93,7 @@ def train_anew(
         steps.append(np.array([step]))
         losses.append(np.array([final]))
     at, curve = np.concatenate(steps), np.concatenate(losses)
+    kept = np.isin(at, thinned_steps(bounds, step, trace_points)) | (at == at[-1])
     return Trace(
         status=status,
         num_steps=step,
@@ -98,8 +102,8 @@ def train_anew(
         stage_hitting_steps=np.array(
             [_hits(at, curve, targets, b.start, b.stop) for b in bounds]
         ).reshape(len(bounds), -1),
-        trace_steps=at.astype(np.int64),
-        trace_losses=curve,
+        trace_steps=at[kept].astype(np.int64),
+        trace_losses=curve[kept],
         stages=tuple(bounds),
         parameters=problem.parameters(),
         snapshots={},

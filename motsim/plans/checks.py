@@ -3,7 +3,8 @@
 import math
 import re
 import reprlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,14 @@ from motsim.experiments.protocol import Kind
 from motsim.experiments.sizes import check_size
 from motsim.plans.file import SweepError
 
-__all__ = ["CasePlan", "check_axes", "check_keys", "complete_settings", "read_case"]
+__all__ = [
+    "CasePlan",
+    "asked_settings",
+    "check_axes",
+    "check_keys",
+    "effective_settings",
+    "read_case",
+]
 
 
 @dataclass(frozen=True)
@@ -63,23 +71,39 @@ def _same(value: Any) -> Any:
     return (isinstance(value, bool), value) if plain else repr(value)
 
 
-def complete_settings(
-    path: Path, kind: Kind, values: Mapping[str, Any]
-) -> tuple[dict[str, Any], float]:
-    """Return all settings of a point of the grid, validated, and a run's cost in seconds."""
+@contextmanager
+def _in_one_line(path: Path) -> Iterator[None]:
     try:
-        settings = kind.Settings(**values, seed=0)
-        # what the settings of a user's own kind take in memory, only its author knows
-        memory = (math.inf,) if kind.own else ()
-        return kind.dump(settings), check_size(settings, kind.cost(settings), *memory)
+        yield
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         message = first["msg"].removeprefix("Value error, ")
         value = f"{where} = {reprlib.repr(first['input'])}: " if where else ""
         raise SweepError(f"{path}: {value}{message}{_choice_hint(first)}") from error
-    except (ValueError, TypeError, ArithmeticError) as error:
+    except (ValueError, TypeError, ArithmeticError, AttributeError, LookupError) as error:
         raise SweepError(f"{path}: {error}") from error
+
+
+def asked_settings(path: Path, kind: Kind, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return all settings of a point of the grid as they are asked for, validated."""
+    with _in_one_line(path):
+        return kind.dump(kind.Settings(**values, seed=0))
+
+
+def effective_settings(
+    path: Path, kind: Kind, values: Mapping[str, Any]
+) -> tuple[dict[str, Any], float]:
+    """Return the settings that a point of the grid is run and stored with, and its cost.
+
+    They have one value for those without effect (`Kind.effective`); the cost is in seconds.
+    """
+    with _in_one_line(path):
+        settings = kind.Settings(**values, seed=0)
+        # what the settings of a user's own kind take in memory, only its author knows
+        memory = (math.inf,) if kind.own else ()
+        cost = check_size(settings, kind.cost(settings), *memory)
+        return kind.dump(kind.effective(settings)), cost
 
 
 def _choice_hint(error: Any) -> str:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from motsim.plans.changes import Changes, shown
-from motsim.plans.checks import complete_settings
+from motsim.plans.checks import asked_settings
 from motsim.plans.plan import CasePlan, Sweep, SweepError, Tier
 
 __all__ = ["levelled"]
@@ -41,7 +41,7 @@ def _value(sweep: Sweep, plan: CasePlan, key: str) -> str:
     first = {axis: values[0] for axis, values in plan.grid.items() if values}
     found: Any = plan.base.get(key)
     with suppress(SweepError):  # right only with what the call sets
-        complete = complete_settings(sweep.path, sweep.kind, {**plan.base, **first})[0]
+        complete = asked_settings(sweep.path, sweep.kind, {**plan.base, **first})
         # a setting that came later is left out of what is stored where it is its default
         found = complete.get(key, sweep.kind.Settings.model_fields[key].default)
     return shown(list(found) if isinstance(found, tuple) else found)

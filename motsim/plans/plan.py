@@ -18,7 +18,7 @@ from motsim.plans.checks import (
     CasePlan,
     check_axes,
     check_keys,
-    complete_settings,
+    effective_settings,
     read_case,
 )
 from motsim.plans.file import FOLDER, SweepError, SweepFile, Tier, TierTable
@@ -52,7 +52,8 @@ class Cell:
     values : dict
         Settings that are not left at their defaults, without the seed.
     kind, key : str
-        What computes it; where the store keeps it.
+        What computes it; where the store keeps it. Cells of one key are one run: they differ in
+        settings without effect at most.
     cost : float
         About how many seconds it takes at most, on one core.
     folder : str
@@ -187,7 +188,7 @@ class Sweep:
                 front: dict[str, Any] = {"case": plan.case} if plan.case else {}
                 chosen = {**plan.base, **axes}
                 # once: seeds change no more
-                complete, cost = complete_settings(self.path, kind, chosen)
+                complete, cost = effective_settings(self.path, kind, chosen)
                 seeds_here = range(self.seed_start, self.seed_start + plan.seeds)
                 keys = seed_keys(kind, complete, seeds_here)
                 for seed, key in zip(seeds_here, keys, strict=True):

@@ -64,7 +64,8 @@ def _write(names: Sequence[str], folder: Path, place: Path) -> int:
     from tqdm import tqdm
 
     from motsim.report.page import render
-    from motsim.report.sections import collect, stored_names, valid_names
+    from motsim.report.sections import collect, valid_names
+    from motsim.results.tables import stored_names
 
     stored = stored_names(folder)
     valid = valid_names(stored)

@@ -27,11 +27,11 @@ from motsim.report.provenance import (
     written,
 )
 from motsim.results.store import FAILED
-from motsim.results.tables import Tables, TablesError, load_tables
+from motsim.results.tables import Tables, TablesError, load_tables, table_path
 from motsim.statistics.interval import Verdict
 from motsim.sweep import HEADLINE
 
-__all__ = ["Picture", "Section", "collect", "stored_names", "valid_names"]
+__all__ = ["Picture", "Section", "collect", "valid_names"]
 
 PREVIEW = (8, 12)  # rows and columns shown of a table without a claim
 SHOWN_FAILURES = 10
@@ -116,11 +116,6 @@ class Section:
     def alarm(self) -> bool:
         """Whether something needs a look: a verdict not as recorded, a failed run, a bad table."""
         return bool(self.changed or self.num_failed or (self.problems and not self.missing))
-
-
-def stored_names(folder: Path) -> list[str]:
-    """Names of all tables in a results folder."""
-    return sorted(path.stem for path in folder.glob("*.json") if path.with_suffix(".csv").exists())
 
 
 def valid_names(stored: Sequence[str]) -> list[str]:
@@ -210,6 +205,7 @@ def _described(section: Section, tables: Tables, folder: Path, page_folder: Path
     problems = []
     main = tables.main
     runs = tables.runs if {"run", "status"} <= set(main) else main.assign(run="", status="?")[:0]
+    runs = runs.drop_duplicates("run")
     counts = runs["status"].value_counts().sort_index()
     planned = int(meta.get("planned", len(runs)))
     facts = {"written": written(folder / f"{name}.json")}
@@ -241,7 +237,7 @@ def _described(section: Section, tables: Tables, folder: Path, page_folder: Path
             source, tier, set(runs["run"]), Changes.described(name, meta)
         )
     shared = meta.get("settings")
-    tables_there = (f"{name}.csv", *(f"{name}.{other}.csv" for other in tables.others))
+    tables_there = [table_path(folder, name, t, meta).name for t in ("", *tables.others)]
     start = os.path.relpath(folder, page_folder)
     return replace(
         section,

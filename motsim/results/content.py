@@ -1,7 +1,6 @@
 """What a run measured, between its result and the bytes of its row."""
 
 import json
-import zlib
 from typing import Any
 
 from motsim.experiments.result import (
@@ -12,6 +11,7 @@ from motsim.experiments.result import (
     check_word,
 )
 from motsim.mixture.status import Status
+from motsim.results.packing import PackingError, pack, unpack
 from motsim.results.row import Row
 
 __all__ = ["FAILED", "ContentError", "decompressed", "packed", "unpacked"]
@@ -38,7 +38,7 @@ def packed(result: Result) -> bytes:
     body = json.dumps({"metrics": result.metrics, "tables": result.tables}).encode()
     if len(body) > MAX_BYTES:
         raise ContentError(f"a run of {len(body):,} bytes of results; at most {MAX_BYTES:,}")
-    return zlib.compress(body)
+    return pack(body)
 
 
 def decompressed(payload: bytes) -> bytes:
@@ -48,16 +48,10 @@ def decompressed(payload: bytes) -> bytes:
     ------
     ContentError
     """
-    machine = zlib.decompressobj()
     try:
-        body = machine.decompress(payload, MAX_BYTES)
-    except zlib.error as error:
-        raise ContentError(f"{type(error).__name__}: {error}") from error
-    if machine.unconsumed_tail:
-        raise ContentError(f"it unpacks to more than {MAX_BYTES:,} bytes")
-    if not machine.eof or machine.unused_data:
-        raise ContentError("it is cut off, or holds more than one run")
-    return body
+        return unpack(payload, MAX_BYTES)
+    except PackingError as error:
+        raise ContentError(str(error)) from error
 
 
 def unpacked(row: Row) -> tuple[Result, dict[str, str]]:

@@ -30,7 +30,7 @@ from motsim.results.safeguards import Tally, fold, row_checksum
 
 __all__ = ["SCHEMA", "Database", "Row", "StoreError", "check_folder", "not_written"]
 
-SCHEMA = 2
+SCHEMA = 3
 PATIENCE = 60.0  # seconds to wait for another writer
 BROKEN = (sqlite3.Error, UnicodeDecodeError, OverflowError)  # what a damaged file may raise
 log = logging.getLogger(__name__)
@@ -218,7 +218,7 @@ class Database:
         )
         self.rows(
             "INSERT OR REPLACE INTO details VALUES (?, ?, ?, ?, ?, ?)",
-            (row.key, row.kind, row.settings, row.seconds, row.versions, row.payload),
+            (row.key, row.kind, row.packed_settings, row.seconds, row.versions, row.payload),
         )
         self.book(mark, *(checksum for (checksum,) in before))
 
@@ -263,8 +263,8 @@ class Database:
         if not found:
             return None
         *values, details = found[0]
-        with contextlib.suppress(TypeError, AttributeError):  # of values that are no longer of type
-            row = Row(*values)
+        with contextlib.suppress(TypeError, AttributeError, ValueError):  # of values of other types
+            row = Row.stored(*values)
             if row.details == details:
                 return row
         raise self.damaged(f"run {key} is damaged (checksum)")

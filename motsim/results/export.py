@@ -6,7 +6,8 @@ jobs. The description, with the digests of the others, is replaced last.
 
 import itertools
 import json
-from collections.abc import Iterator, Sequence
+import logging
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,23 +19,35 @@ from motsim.results.columns import (
     kinds_of,
 )
 from motsim.results.files import TableFile, clean, replace_all
+from motsim.results.leftovers import description_before, leftovers, parquet_line
 from motsim.results.store import SCHEMA, FinishedRun, Store
-from motsim.results.tables import Tables, load_tables
+from motsim.results.tables import Tables, load_tables, table_path
 
 __all__ = ["export"]
 
 JOINED = "hits"
 KEPT_VALUES = 2_000_000  # of the runs of a sweep, at 32 bytes or less
+PLAIN_FIELDS = 30_000  # about 300 kB: larger tables are packed
 RUN_VALUES = 40  # what the objects of a run take beside, in values
 _Columns = dict[str, set[ColumnKind]]  # of a table: name -> kinds of its values
+log = logging.getLogger(__name__)
 
 
-def export(store: Store, sweep: Sweep, tier: str, cells: Sequence[Cell], folder: Path) -> Tables:
+def export(
+    store: Store,
+    sweep: Sweep,
+    tier: str,
+    cells: Sequence[Cell],
+    folder: Path,
+    tell: Callable[[str], object] = log.warning,
+) -> Tables:
     """Write the tables of a sweep's runs and return them as `load_tables` does.
 
     Runs are looked at twice, first for the columns. Those that do not fit in `KEPT_VALUES` are
     read twice, so that few are in memory at a time. In the tables beside the main one a label
-    that is named like a column gets the ending ``_setting``.
+    that is named like a column gets the ending ``_setting``. Tables of more than `PLAIN_FIELDS`
+    are packed by gzip. What an earlier export left that would be stale goes; of Parquet files
+    `tell` is told in a line.
 
     Raises
     ------
@@ -68,6 +81,7 @@ def export(store: Store, sweep: Sweep, tier: str, cells: Sequence[Cell], folder:
         "runs": len(kept) + len(again),
         "planned": len({cell.key for cell in cells}),
         "tables": sorted(shape.others),
+        "packed": shape.packed(),
         "settings": _shared(cells),
         "versions": sorted(versions, key=str),
         "types": shape.types(),
@@ -78,11 +92,19 @@ def export(store: Store, sweep: Sweep, tier: str, cells: Sequence[Cell], folder:
         meta["changes"] = changes
     table = sweep.table
     clean(folder, table)
-    paths = {name: folder / f"{table}.{name}.csv" for name in sorted(shape.others)}
-    others = {name: TableFile(path, shape.columns(name)) for name, path in paths.items()}
-    main = TableFile(folder / f"{table}.csv", list(shape.main))
+    others = {
+        name: TableFile(table_path(folder, table, name, meta), shape.columns(name))
+        for name in sorted(shape.others)
+    }
+    main = TableFile(table_path(folder, table, "", meta), list(shape.main))
     description = TableFile(folder / f"{table}.json")
-    with replace_all([main, *others.values(), description], store.exclusive):
+    gone: list[Path] = []
+
+    def stale() -> list[Path]:
+        gone.extend(leftovers(folder, table, description_before(folder, table), meta))
+        return gone
+
+    with replace_all([main, *others.values(), description], store.exclusive, stale):
         for cell, run in itertools.chain(kept, _runs(store, again)):
             front = {label: cell.labels.get(label) for label in labels}
             hits = run.result.tables.get(JOINED, {})
@@ -97,6 +119,8 @@ def export(store: Store, sweep: Sweep, tier: str, cells: Sequence[Cell], folder:
                     others[name].write(columns, labeled, _count(columns))
         meta["digests"] = {"": main.digest, **{name: file.digest for name, file in others.items()}}
         description.write_text(json.dumps(meta, indent=1) + "\n")
+    if line := parquet_line(gone, table, folder):
+        tell(line)
     return load_tables(table, folder)
 
 
@@ -110,6 +134,7 @@ class _Shape:
         self.joined: dict[str, None] = {}
         self.others: dict[str, _Columns] = {}
         self._front: _Columns = {label: set() for label in labels}
+        self._rows: dict[str, int] = {"": 0}
 
     def add(self, cell: Cell, run: FinishedRun) -> None:
         for label, value in cell.labels.items():
@@ -118,8 +143,11 @@ class _Shape:
         for name, value in run.result.metrics.items():
             if name != "traceback":
                 self.main.setdefault(name, set()).update(kinds_of([value]))
+        self._rows[""] += max(_count(run.result.tables.get(JOINED, {})), 1)
         for name, columns in run.result.tables.items():
             table = self.main if name == JOINED else self.others.setdefault(name, {})
+            if name != JOINED:
+                self._rows[name] = self._rows.get(name, 0) + _count(columns)
             for column, values in columns.items():
                 table.setdefault(column, set()).update(kinds_of(values))
         self.joined |= dict.fromkeys(run.result.tables.get(JOINED, {}))
@@ -130,6 +158,12 @@ class _Shape:
 
     def columns(self, table: str) -> list[str]:
         return [*(self.label(table, label) for label in self.labels), *self.others[table]]
+
+    def packed(self) -> list[str]:
+        """Names of the tables that are too large to be plain text."""
+        widths = {"": len(self.main)} | {name: len(self.columns(name)) for name in self.others}
+        rows = self._rows
+        return sorted(name for name, n in widths.items() if n * rows[name] > PLAIN_FIELDS)
 
     def types(self) -> dict[str, dict[str, ColumnKind]]:
         """Return the kind of every column of every table; the main one is called ``""``."""

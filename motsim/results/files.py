@@ -7,6 +7,7 @@ import hashlib
 import io
 import os
 import time
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
@@ -21,14 +22,19 @@ from motsim.results.folder import StoreError, not_written
 from motsim.results.ownership import Owner, lives, myself
 from motsim.results.presence import lock_file, sees_locks
 
-__all__ = ["TableFile", "clean", "replace_all"]
+__all__ = ["GZIP", "TableFile", "clean", "replace_all"]
 
+GZIP = ".gz"
 PART = ".part-"
 PATIENCE = 5.0  # seconds to wait for a lock that is held for a moment
 
 
 class TableFile:
-    """A file under way: a CSV table with these columns, a text or a picture; with its digest."""
+    """A file under way: a CSV table with these columns, a text or a picture; with its digest.
+
+    One whose name ends in ``.gz`` is packed. Its digest is of what was written all the same: zlib
+    of another version packs the same text into other bytes.
+    """
 
     def __init__(self, path: Path, columns: Sequence[str] = ()) -> None:
         self.path = path
@@ -37,6 +43,8 @@ class TableFile:
         self._digest = hashlib.blake2b(digest_size=16)
         self._stream: BinaryIO | None = None
         self._locked = False
+        # wbits of gzip, whose head then holds no time: the same text, the same bytes
+        self._packer = zlib.compressobj(6, zlib.DEFLATED, 31) if path.suffix == GZIP else None
 
     def open(self) -> None:
         """Begin it beside the old one, locked: so it is left alone from wherever it is seen."""
@@ -76,7 +84,7 @@ class TableFile:
         """Add bytes."""
         assert self._stream, "open it first"
         self._digest.update(content)
-        self._stream.write(content)
+        self._stream.write(self._packer.compress(content) if self._packer else content)
 
     def _lines(self, rows: Iterable[Sequence[Any]]) -> None:
         text = io.StringIO(newline="")
@@ -86,6 +94,8 @@ class TableFile:
     def flush(self) -> None:
         """Bring all of it to the disk."""
         assert self._stream, "open it first"
+        if self._packer:
+            self._stream.write(self._packer.flush())
         self._stream.flush()
         os.fsync(self._stream.fileno())
         if not self._locked:
@@ -123,9 +133,13 @@ def _blank(values: Sequence[Any]) -> Sequence[Any]:
 
 @contextmanager
 def replace_all(
-    files: Sequence[TableFile], lock: Callable[[], AbstractContextManager[None]]
+    files: Sequence[TableFile],
+    lock: Callable[[], AbstractContextManager[None]],
+    stale: Callable[[], Iterable[Path]] = tuple,
 ) -> Iterator[None]:
     """Write files inside; at the end they replace the old ones, in this order, under a lock.
+
+    What `stale` names, asked under the lock, goes before the last file takes its place.
 
     Raises
     ------
@@ -139,7 +153,12 @@ def replace_all(
         for file in files:
             file.flush()
         with lock():
-            for file in files:
+            gone = list(stale())
+            for file in files[:-1]:
+                file.replace()
+            for path in gone:
+                path.unlink(missing_ok=True)
+            for file in files[-1:]:
                 file.replace()
     except StoreError:
         raise

@@ -35,10 +35,13 @@ def _old_rows(database: "Database") -> Iterator[Row]:
 
 
 def migrate(database: "Database") -> None:
-    """Bring a file of schema 1 to the present one; inside a transaction: all or nothing.
+    """Bring a file of an older schema to the present one; inside a transaction: all or nothing.
 
-    Keys stay, so nothing is computed again.
+    Keys stay, so nothing is computed again. Rows of schema 2 stay as they are: their settings are
+    text, and what they measured is packed without words.
     """
+    if database.version() > 1:
+        return
     database.rows("ALTER TABLE runs RENAME TO old_runs")
     database.create()
     for row in _old_rows(database):

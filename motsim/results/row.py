@@ -2,14 +2,19 @@
 
 import hashlib
 from dataclasses import dataclass
+from typing import Any, Self
+
+from motsim.results.packing import pack, unpack
 
 __all__ = ["TABLES", "Row"]
 
+MAX_SETTINGS = 2**25  # bytes of the settings of one run, as JSON
 TABLES = (
     # Rows of 100 bytes, so that a scan of every run reads little; what they measured is beside.
     """CREATE TABLE IF NOT EXISTS runs (
     key TEXT PRIMARY KEY, status TEXT NOT NULL, details TEXT NOT NULL, checksum TEXT NOT NULL
 ) WITHOUT ROWID""",
+    # Settings are packed, a blob whatever their column is called; text in rows of schema 2.
     """CREATE TABLE IF NOT EXISTS details (
     key TEXT PRIMARY KEY, kind TEXT NOT NULL, settings TEXT NOT NULL, seconds REAL NOT NULL,
     versions TEXT NOT NULL, payload BLOB NOT NULL
@@ -32,6 +37,25 @@ class Row:
     seconds: float
     versions: str
     payload: bytes
+
+    @classmethod
+    def stored(cls, *values: Any) -> Self:
+        """Return a row of the columns in a file, where settings are packed from schema 3 on.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If they are no settings.
+        """
+        key, status, kind, settings, *rest = values
+        if isinstance(settings, bytes):
+            settings = unpack(settings, MAX_SETTINGS).decode("utf-8", "surrogatepass")
+        return cls(key, status, kind, settings, *rest)
+
+    @property
+    def packed_settings(self) -> bytes:
+        """Settings as they are stored."""
+        return pack(self.settings.encode("utf-8", "surrogatepass"))
 
     @property
     def details(self) -> str:

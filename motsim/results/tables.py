@@ -1,17 +1,23 @@
 """Tables of a sweep, as `export` wrote them: read by claims and figures.
 
 ``results/NAME.csv`` has one row a run and epsilon (one row a run where there is no epsilon);
-``results/NAME.TABLE.csv`` the other tables; ``results/NAME.json`` says what they are. Of settings,
-cases or first seeds that a call changes, NAME is ``SWEEP@KEY=VALUE`` (`Sweep.table`). The same
-runs give the same bytes: nothing in them depends on time, order or the number of jobs. The JSON
-file is replaced last and holds the digests of the others, so that a half replaced export is seen.
+``results/NAME.TABLE.csv`` the other tables; ``results/NAME.json`` says what they are. A table of
+more than 30,000 fields is packed, as ``.csv.gz``. Of settings, cases or first seeds that a call
+changes, NAME is ``SWEEP@KEY=VALUE`` (`Sweep.table`). The same runs give the same bytes: nothing in
+them depends on time, order or the number of jobs. The JSON file is replaced last and holds the
+digests of the others, so that a half replaced export is seen.
 """
 
+import contextlib
+import gzip
 import hashlib
+import os
 import time
+import zlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import pandas as pd
 
@@ -23,10 +29,14 @@ from motsim.results.columns import (
     read_types,
     unguarded,
 )
+from motsim.results.files import GZIP
 from motsim.results.store import SCHEMA
 
-__all__ = ["Tables", "TablesError", "load_tables"]
+__all__ = ["Tables", "TablesError", "load_tables", "stored_names", "table_path"]
 
+UNPACKED = 2**28  # bytes from which on a packed table unpacks to at most `RATIO` times its own
+RATIO = 500
+PACKING = (EOFError, zlib.error)  # of a packed file that is damaged, beside OSError
 PATIENCE = 2.0  # seconds to wait for an export that is under way
 
 
@@ -44,7 +54,7 @@ class Tables:
     meta : dict
         `title`, `tier`, `labels` (the columns that identify a run), `schema`, `settings` (those
         that all runs share), `versions` of the libraries that made them, `types` of the
-        columns, `digests` of the files, ...
+        columns, `packed` (tables that are ``.csv.gz``), `digests` of their texts, ...
     main : DataFrame
         One row a run and epsilon.
     others : dict of DataFrame
@@ -79,9 +89,25 @@ class Tables:
 
     @property
     def runs(self) -> pd.DataFrame:
-        """One row a run."""
+        """One row a run; where settings without effect make several of one run, a row each."""
         columns = [c for c in self.main.columns if c not in self.meta["joined"]]
-        return self.main[columns].drop_duplicates("run").reset_index(drop=True)
+        several = ["run", *(label for label in self.labels if label in columns)]
+        return self.main[columns].drop_duplicates(several).reset_index(drop=True)
+
+
+def table_path(folder: Path, name: str, table: str, meta: Mapping[str, Any]) -> Path:
+    """Return the file of a table, the main one being ``""``, by its description."""
+    ending = f".csv{GZIP}" if table in meta.get("packed", ()) else ".csv"
+    return folder / f"{name}{'.' if table else ''}{table}{ending}"
+
+
+def stored_names(folder: Path) -> list[str]:
+    """Return the names of all tables in a results folder."""
+    return sorted(
+        path.stem
+        for path in folder.glob("*.json")
+        if any(path.with_suffix(ending).exists() for ending in (".csv", f".csv{GZIP}"))
+    )
 
 
 def load_tables(name: str, folder: Path) -> Tables:
@@ -104,7 +130,7 @@ def load_tables(name: str, folder: Path) -> Tables:
             if time.monotonic() > patience:
                 raise TablesError(f"{error}; rebuild with: {command}") from error
             time.sleep(0.02)
-        except (LookupError, TypeError, ValueError, OSError, AttributeError) as error:
+        except (LookupError, TypeError, ValueError, OSError, AttributeError, *PACKING) as error:
             if isinstance(error, TablesError):
                 raise TablesError(f"{error}; rebuild it with: {command}") from error
             text = " ".join(str(error).split())
@@ -127,8 +153,11 @@ def _load(name: str, place: Path) -> Tables:
     for table in meta["tables"]:
         check_table(table)
     for table in ("", *meta["tables"]):
-        path = place.with_name(".".join(filter(None, (name, table, "csv"))))
-        digest = _digest(path)
+        path = table_path(place.parent, name, table, meta)
+        try:
+            digest = _digest(path)
+        except FileNotFoundError as error:
+            raise _MixedError(f"{place} and its tables cannot be read: no {path.name}") from error
         if digest != meta["digests"][table]:
             raise _MixedError(f"{path} and {place} are not of one export, or were edited")
         frames[table] = _read(path, read_types(meta["types"][table]))
@@ -138,10 +167,25 @@ def _load(name: str, place: Path) -> Tables:
 
 def _digest(path: Path) -> str:
     digest = hashlib.blake2b(digest_size=16)
-    with open_regular(path) as stream:
+    with _opened(path) as (stream, most):
         while block := stream.read(1 << 20):
+            most -= len(block)
+            if most < 0:
+                raise ValueError(f"{path.name} unpacks to more than a table of its size")
             digest.update(block)
     return digest.hexdigest()
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[tuple[BinaryIO, int]]:
+    """Open the text of a table; with how many bytes there may be."""
+    with open_regular(path) as stream:
+        size = os.fstat(stream.fileno()).st_size
+        if path.suffix != GZIP:
+            yield stream, size
+            return
+        with gzip.GzipFile(fileobj=stream) as unpacked:
+            yield cast(BinaryIO, unpacked), max(UNPACKED, RATIO * size)
 
 
 def _read(path: Path, types: dict[str, str]) -> pd.DataFrame:

@@ -70,7 +70,7 @@ def _judge(
     with one_thread():
         with Store(folder) as store:
             tables = export(store, sweep, tier, sweep.cells(tier), place)
-        failed = int(tables.runs["status"].isin(FAILED).sum())
+        failed = tables.runs.loc[tables.runs["status"].isin(FAILED), "run"].nunique()
         findings = judged(sweep.name, tables, module)
         stand = stands_together(module.judge, tables, findings) if together else None
         return Judged(findings, failed, stand)

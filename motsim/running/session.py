@@ -40,7 +40,7 @@ class Session:
         """Run what the store does not hold yet; export and return the tables."""
         self.compute(sweep, cells, f"{tier} tier")
         with Store(self.folder) as store:
-            return export(store, sweep, tier, cells, self.folder)
+            return export(store, sweep, tier, cells, self.folder, self.progress.notice)
 
     def compute(self, sweep: Sweep, cells: Sequence[Cell], what: str) -> dict[str, str]:
         """Run what the store does not hold yet; return the error of every run that failed."""

@@ -103,7 +103,7 @@ def one_thread_for(cells: Sequence[Cell]) -> AbstractContextManager[None]:
 
 
 def compute(cell: Cell) -> tuple[dict[str, Any], Result]:
-    """Run one cell; return its complete settings and its result.
+    """Run one cell; return the settings that its key is of, all of them, and its result.
 
     A run that raises has the status `error`: it must not stop the others, and is reported.
 
@@ -115,7 +115,7 @@ def compute(cell: Cell) -> tuple[dict[str, Any], Result]:
     own = _own_kind(cell) if cell.science else None
     try:
         kind = own or load_kind(cell.kind)
-        settings = kind.Settings(**cell.values, seed=cell.labels["seed"])
+        settings = kind.effective(kind.Settings(**cell.values, seed=cell.labels["seed"]))
         result = kind.run(settings)
         if own:
             _check_imports(own)

@@ -10,7 +10,7 @@ import pytest
 from motsim.results.tables import TablesError, load_tables
 from tests.faults.harness import SITE, Bench, choices, end
 
-NAMES = ("bench.csv", "bench.numbers.csv", "bench.json")
+NAMES = ("bench.csv", "bench.numbers.csv.gz", "bench.json")
 
 
 class Reader(threading.Thread):

@@ -6,12 +6,16 @@ import json
 import shutil
 import sqlite3
 import zlib
+from dataclasses import replace
 from unittest import mock
 
 import pytest
 
 import motsim.plans.keys
+from motsim.experiments.result import Result
 from motsim.repair import main as repair_command
+from motsim.results.content import decompressed
+from motsim.results.safeguards import row_checksum
 from motsim.results.store import SCHEMA, Store, StoreError, run_key
 from tests.faults.harness import FIXTURES, sound
 
@@ -56,6 +60,46 @@ def test_f17_older_schema_is_migrated(tmp_path, record):
         assert json.dumps(body) == json.dumps(bodies[run.key])
     assert sound(folder / "results.db")
     record("F17", f"schema 1 migrated to {SCHEMA}: {len(found)} of {len(before)} runs, same keys")
+
+
+def second_schema(folder, bent=""):
+    """A store as schema 2 had it: settings are text, and nothing is packed with words."""
+    result = Result("done", {"value": 0.5}, {"hits": {"epsilon": [0.1], "step": [1]}})
+    with Store(folder) as store:
+        store.commit("k" * 32, "trial", {"seed": 3, "name": "é"}, result, 0.25)
+        row = store._db.read("k" * 32)
+    payload = zlib.compress(decompressed(row.payload))
+    old = replace(row, payload=payload)
+    mark = row_checksum(old.key, old.status, old.details)
+    with contextlib.closing(sqlite3.connect(folder / "results.db")) as db, db:
+        db.execute("UPDATE details SET settings = ?, payload = ?", (old.settings + bent, payload))
+        db.execute("UPDATE runs SET details = ?, checksum = ?", (old.details, mark))
+        db.execute("UPDATE ledger SET digest = ?", (mark,))
+        db.execute("PRAGMA user_version=2")
+    return result
+
+
+@pytest.mark.parametrize("read_only", [True, False])
+def test_f17_schema_2_is_read_as_it_is(tmp_path, read_only, record):
+    result = second_schema(tmp_path)
+    with Store(tmp_path, read_only=read_only) as store:
+        (found,) = store.read(["k" * 32])
+        assert store._db.read("k" * 32).settings == '{"seed": 3, "name": "\\u00e9"}'
+    assert found.result == result
+    with contextlib.closing(sqlite3.connect(tmp_path / "results.db")) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (2 if read_only else SCHEMA,)
+        assert db.execute("SELECT typeof(settings) FROM details").fetchone() == ("text",)
+    with Store(tmp_path / "new") as new, Store(tmp_path) as store:  # taken over, it is packed
+        assert new.merge(store) == 1
+        assert new._db.rows("SELECT typeof(settings) FROM details") == [("blob",)]
+        assert [run.result for run in new.read(["k" * 32])] == [result]
+    record("F17", f"schema 2 read as it is by {SCHEMA}")
+
+
+def test_f17_control_schema_2_with_other_settings_is_damaged(tmp_path):
+    second_schema(tmp_path, " ")
+    with Store(tmp_path) as store, pytest.raises(StoreError, match=r"is damaged \(checksum\)"):
+        list(store.read(["k" * 32]))
 
 
 def test_f17_older_schema_with_a_damaged_run_is_refused_and_left_alone(tmp_path, capsys):

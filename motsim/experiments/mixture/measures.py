@@ -5,7 +5,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from motsim.mixture.diagnostics import dispatch, expert_alignment
+from motsim.mixture.diagnostics import (
+    dispatch,
+    dispatch_entropy,
+    expert_alignment,
+    expert_classes,
+    routing_accuracy,
+)
 from motsim.mixture.evaluation import Evaluation, evaluator
 from motsim.mixture.landscape import (
     class_gradients,
@@ -19,22 +25,32 @@ from motsim.mixture.trace import StageBounds, Trace
 
 __all__ = ["MEASURES", "Measure", "measure", "snapshot_steps"]
 
-Measure = Literal["specialization", "routing", "attention", "curvature", "conflict"]
+Measure = Literal["specialization", "routing", "course", "attention", "curvature", "conflict"]
 MEASURES: tuple[Measure, ...] = (
-    "specialization", "routing", "attention", "curvature", "conflict",
+    "specialization", "routing", "course", "attention", "curvature", "conflict",
 )  # fmt: skip
-MATRICES = {"specialization", "routing"}  # M x N numbers a snapshot: fewer of them
+#: M x N numbers a snapshot, and what goes along with them: at fewer steps.
+MATRICES = {"specialization", "routing", "course"}
 ROLES = ("class", "signal", "distractor", "noise")
 Rows = list[dict[str, Any]]
 
 
-def snapshot_steps(lengths: Sequence[int], wanted: Sequence[Measure]) -> list[int]:
-    """Steps to look at: in each stage as many evenly as geometrically spaced, 6 or 12."""
+def snapshot_steps(
+    lengths: Sequence[int], wanted: Sequence[Measure], counts: Sequence[int] = ()
+) -> list[int]:
+    """Steps to look at: in each stage as many evenly as geometrically spaced, 6 or 12.
+
+    Else `counts` of the stages in turn, the last of all further ones; 2 are the stage's ends.
+
+    >>> snapshot_steps([100, 100], ["routing"], [3, 2])
+    [0, 1, 10, 50, 100, 101, 200]
+    """
     if not wanted:
         return []
-    count = 6 if set(wanted) <= MATRICES else 12
+    usual = [6 if set(wanted) <= MATRICES else 12]
     steps, start = {0}, 0
-    for length in lengths:
+    for place, length in enumerate(lengths):
+        count = (list(counts) or usual)[min(place, max(len(counts), 1) - 1)]
         even = np.linspace(0, length, count)
         geometric = np.geomspace(1, max(length, 1), count)
         steps |= {start + round(float(s)) for s in (*even, *geometric)}
@@ -90,6 +106,19 @@ def _routing(
     return [
         {"expert": i, "class": n, "share": float(value)}
         for (i, n), value in np.ndenumerate(dispatch(evaluation, points))
+    ]
+
+
+def _course(
+    model: Model, parameters: ModelParameters, points: Points, evaluation: Evaluation, *_: Any
+) -> Rows:
+    """P[m(X) in M_n] and the dispatch entropy: what both matrices say of routing."""
+    classes = expert_classes(expert_alignment(parameters, points.signals))
+    return [
+        {
+            "accuracy": routing_accuracy(evaluation, points, classes),
+            "entropy": dispatch_entropy(dispatch(evaluation, points)),
+        }
     ]
 
 
@@ -171,6 +200,7 @@ def _conflict(
 _TAKE = {
     "specialization": _specialization,
     "routing": _routing,
+    "course": _course,
     "attention": _attention,
     "curvature": _curvature,
     "conflict": _conflict,

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from motsim.experiments.mixture.effective import effective
 from motsim.experiments.mixture.measures import measure, snapshot_steps
 from motsim.experiments.mixture.settings import Settings, build_model, mixture, stages
 from motsim.experiments.result import Result
@@ -29,7 +30,7 @@ from motsim.mixture.training import train
 from motsim.randomness import generator
 
 __all__ = [
-    "Settings", "build_model", "compile_ahead", "cost", "epsilon_grid", "fresh_points",
+    "Settings", "build_model", "compile_ahead", "cost", "effective", "epsilon_grid", "fresh_points",
     "prepare", "run", "stages",
 ]  # fmt: skip
 
@@ -155,7 +156,10 @@ def run(settings: Settings) -> Result:
         start,
         loss=settings.loss,
         epsilons=epsilon_grid(settings).tolist(),
-        snapshot_steps=snapshot_steps([s.steps for s in schedule], settings.measures),
+        snapshot_steps=snapshot_steps(
+            [s.steps for s in schedule], settings.measures, settings.snapshots
+        ),
+        trace_points=settings.curve_points,
         seed=settings.seed,
     )
     return _result(settings, model, points, trace)
@@ -175,6 +179,7 @@ def _train_anew(settings: Settings, model: Model, points: Points, start: ModelPa
     return train_anew(
         model, points, drawn, size, stages(settings), start,
         loss=settings.loss, epsilons=epsilon_grid(settings).tolist(),
+        trace_points=settings.curve_points,
     )  # fmt: skip
 
 

@@ -29,6 +29,7 @@ LATER = {
     "dynamics": "descent", "flow_method": "LSODA", "flow_rtol": 1e-6, "flow_atol": 3e-14,
     "routing_sharing": "none", "sample_closed": "none", "class_exponent": 0.0, "label_flip": 0.0,
     "new_samples": 0, "momentum": 0.9, "class_correlation": 0.0, "rounds": 1,
+    "curve_points": 200, "snapshots": (),
 }  # fmt: skip
 
 
@@ -111,6 +112,10 @@ class Settings(KindSettings):
     epsilon_min: float = 1e-10
     epsilons_per_decade: int = Field(4, ge=1, le=100)
     measures: Annotated[tuple[Measure, ...], Strict(False)] = ()
+    snapshots: Annotated[tuple[Annotated[int, Field(ge=2)], ...], Strict(False)] = Field(
+        (), description="of measures: how many in each stage, evenly, and as many geometrically"
+    )
+    curve_points: int = Field(200, ge=2, description="of the loss curve, kept of each stage")
 
     @model_validator(mode="before")
     @classmethod
