@@ -7,6 +7,7 @@ Statement: once every class has its own expert the gradients of two classes touc
 weights, so each cosine is 0 by that alone (derived: it says that experts are disjoint, nothing on
 how fast they learn); a single transformer must shrink the signal of one class
 because it is the distractor of another, so its classes keep pulling against each other.
+The conflict of a mixture is that of the runs that specialize; their share stands beside.
 Kind: upper for the mixture (conflict at most 0.01 at the end), lower for the others.
 Source: arXiv:2510.27004, abstract ("specialization reduces gradient conflict").
 
@@ -19,6 +20,8 @@ import numpy as np
 import pandas as pd
 
 from motsim.claims import Claim, Finding
+from motsim.claims._outcomes import outcomes, specialized
+from motsim.claims._undecided import needs
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import mean_interval
 
@@ -38,6 +41,7 @@ WORDS = {
     "frozen-*": "mixtures with a frozen gate, where they still do",
     "single-*": "single transformers, where they still do",
 }
+NUM_CLASSES = 4
 THRESHOLD = 0.01  # mean negative cosine from which on we speak of conflict
 ROUNDING = 1e-12
 CASES = ("mot-linear", "mot-cubic", "frozen-linear", "frozen-cubic", "single-4", "single-16")
@@ -58,16 +62,21 @@ def _peak(tables: Tables, case: str) -> float:
     return float(rows.groupby("seed")["conflict"].max().mean()) if len(rows) else float("nan")
 
 
+@needs(CLAIM, "case seed", some="covered_classes")
 def judge(tables: Tables) -> list[Finding]:
     """Judge conflict at the end: below the threshold for mot, above it for what shares weights."""
     findings = []
     for case in CASES:
         end = conflict_at_end(tables, case)
-        mixture = case.startswith("mot")
+        mixture, became = case.startswith("mot"), ""
+        if mixture:
+            rows = tables.runs[tables.runs["case"] == case]
+            end = end[end.index.isin(specialized(rows, NUM_CLASSES)["seed"])]
+            became = f"{outcomes(rows, NUM_CLASSES)}. Of those: "
         mean = mean_interval(end.to_numpy()).map(lambda x: 0.0 if abs(x) < ROUNDING else x)
         verdict = mean.below(THRESHOLD) if mixture else mean.above(THRESHOLD)
         predicted = f"conflict at the end {'at most' if mixture else 'above'} {THRESHOLD:g}"
-        evidence = _evidence(tables, case, len(end))
+        evidence = became + _evidence(tables, case, len(end))
         findings.append(Finding(case, predicted, f"{mean:.3g}", verdict, evidence, mean))
     return findings
 

@@ -11,10 +11,35 @@ def verdicts(findings):
     return {finding.case: finding.verdict for finding in findings}
 
 
-def test_a_frozen_gate_turns_the_verdict(run_sweep):
+def test_with_a_frozen_gate_no_run_specializes(run_sweep):
     cases = ["mot-linear", "mot-cubic"]
-    found = verdicts(judge(run_sweep("gradient-conflict", seeds=3, cases=cases, gate_rate=0.0)))
+    found = judge(run_sweep("gradient-conflict", seeds=3, cases=cases, gate_rate=0.0))
+    for finding in found[:2]:
+        assert finding.verdict == "inconclusive"
+        assert finding.evidence.startswith("0 of 3 runs specialize")
+
+
+def test_the_conflict_of_a_frozen_gate_turns_the_verdict(run_sweep):
+    tables = run_sweep("gradient-conflict")
+    rows = tables.others["conflict"].copy()
+    rows = rows[~rows["case"].str.startswith("mot")]
+    rows["case"] = rows["case"].str.replace("frozen", "mot")
+    found = verdicts(judge(replace(tables, others={"conflict": rows})))
     assert (found["mot-linear"], found["mot-cubic"]) == ("fails", "fails")
+
+
+def test_a_run_that_does_not_cover_is_counted_and_spoils_no_mean(run_sweep):
+    tables = run_sweep("gradient-conflict", seeds=5, cases=["mot-linear"])
+    runs, rows = tables.runs.copy(), tables.others["conflict"].copy()
+    one = (runs["case"] == "mot-linear") & (runs["seed"] == 0)
+    rows.loc[(rows["case"] == "mot-linear") & (rows["seed"] == 0), "conflict"] = 0.3
+    others = {**tables.others, "conflict": rows}
+    spoilt = judge(replace(tables, main=runs, others=others))[0]
+    assert spoilt.verdict != "holds"  # control: it is one of those that specialize
+    runs.loc[one, "covered_classes"] = 3
+    found = judge(replace(tables, main=runs, others=others))[0]
+    assert found.verdict == "holds"
+    assert "1 does not cover every class" in found.evidence
 
 
 def test_a_generic_start_of_linear_experts_turns_the_verdict(run_sweep):
