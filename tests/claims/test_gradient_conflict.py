@@ -39,7 +39,7 @@ def test_a_run_that_does_not_cover_is_counted_and_spoils_no_mean(run_sweep):
     runs.loc[one, "covered_classes"] = 3
     found = judge(replace(tables, main=runs, others=others))[0]
     assert found.verdict == "holds"
-    assert "1 does not cover every class" in found.evidence
+    assert "1 do not cover every class" in found.evidence
 
 
 def test_a_generic_start_of_linear_experts_turns_the_verdict(run_sweep):
