@@ -141,7 +141,7 @@ def distances(
     epsilons, hits, budgets = curves(good)
     seeds = good.drop_duplicates("run").set_index("run")["seed"].sort_index().to_numpy(int)
     guides = [predicted(seed_settings(tables, case, seed), way, pace) for seed in seeds]
-    ready = [place for place, guide in enumerate(guides) if guide is not None]
+    ready = [place for place in np.argsort(seeds) if guides[place] is not None]
     used = epsilons > 0.9 * COMPARED[case, way][1]
     found = pd.Series(np.nan, index=seeds, dtype=float)
     for place, guide in zip(ready, np.roll(ready, -1) if other else ready, strict=True):
