@@ -48,7 +48,7 @@ def moved(field, state, by=0.3, seed=0):
 
 
 def differences(field, state):
-    return Path(field, None, np.ones(1), Solver()).differences(state)
+    return Path(field, None, np.ones(1), Solver(), np.zeros(1, dtype=int)).differences(state)
 
 
 def gap(found, want):

@@ -13,7 +13,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from motsim.mixture.flow_path import Flow, Jacobian, Path, Velocity
+from motsim.mixture.flow_outcome import Flow
+from motsim.mixture.flow_path import Jacobian, Path, Velocity
 from motsim.mixture.schedule import Solver
 from motsim.threads import one_thread
 
@@ -31,6 +32,7 @@ def integrate(
     solver: Solver | None = None,
     rates: Floats | float = 1.0,
     jacobian: Jacobian | None = None,
+    parts: NDArray[np.int64] | None = None,
     keep: Sequence[float] = (),
 ) -> Flow:
     """Follow dp/dt = velocity(p) from t = 0 until the smallest target is reached, or t_end.
@@ -49,6 +51,9 @@ def integrate(
     jacobian : callable, optional
         p -> (n, n) derivative of the velocity. Default: central differences. One that is wrong
         costs evaluations, and changes no result.
+    parts : (n,) integer array, optional
+        The part that each number belongs to: errors are kept small beside its largest number.
+        Default: all are of one.
     keep : sequence of float
         Times at which to keep loss and state.
 
@@ -62,9 +67,11 @@ def integrate(
     if not (np.isfinite(t_end) and t_end > 0):
         near = "1e16" if t_end == np.inf else "1"
         raise ValueError(f"t_end must be finite and > 0; got {t_end}: use {near}, or any other")
-    path = Path(velocity, jacobian, np.asarray(rates, dtype=float), solver or Solver())
+    state, rates = np.array(start, dtype=float), np.asarray(rates, dtype=float)
+    parts = np.zeros(len(state), dtype=np.int64) if parts is None else parts
+    path = Path(velocity, jacobian, rates, solver or Solver(), parts)
     with one_thread():  # the solver's matrices are small: more threads take up to 20 times as long
-        return path.follow(np.array(start, dtype=float), t_end, np.asarray(targets, float), keep)
+        return path.follow(state, t_end, np.asarray(targets, float), keep)
 
 
 def disagreement(run: Callable[[Solver], Floats], solver: Solver) -> float:

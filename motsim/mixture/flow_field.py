@@ -51,6 +51,7 @@ class EngineField:
             if trains and getattr(value, name).size
         ]
         self.rates = np.concatenate([np.full(len(at), rate) for _, at, rate in self.trained])
+        self.parts = np.repeat(np.arange(len(self.trained)), [len(at) for _, at, _ in self.trained])
         sets = {"ffn": len(value.ffn) // rule.neurons} | {
             name: len(getattr(value, name)) for name in ("attention", "gate")
         }

@@ -11,7 +11,6 @@ parameters ends what can be asked: a squared loss is carried to about 1e-27.
 import math
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -20,11 +19,12 @@ from numpy.typing import NDArray
 from scipy.integrate import BDF, LSODA, OdeSolver, Radau
 from scipy.optimize import brentq
 
+from motsim.mixture.flow_outcome import Flow
 from motsim.mixture.schedule import Solver
 from motsim.mixture.status import Status
 from motsim.mixture.trace import FlowCost
 
-__all__ = ["Flow", "Jacobian", "Path", "Velocity"]
+__all__ = ["Jacobian", "Path", "Velocity"]
 
 Floats = NDArray[np.float64]
 #: State -> loss, and the velocity of the state, per step.
@@ -32,66 +32,41 @@ Velocity = Callable[[Floats], tuple[float, Floats]]
 Jacobian = Callable[[Floats], Floats]
 
 METHODS: dict[str, Any] = {"LSODA": LSODA, "BDF": BDF, "Radau": Radau}
+NEXT = {"LSODA": "BDF", "BDF": "Radau"}  # what goes on where one comes no further
 SMALLEST_RTOL = 101 * np.finfo(float).eps  # below 100 SciPy warns
 DIFFERENCE = np.cbrt(np.finfo(float).eps)  # of central differences, relative
 #: The tolerance may be this much too loose, or too strict, before the solver starts anew.
 LOOSE, STRICT = 3.0, 100.0
 MAX_STEPS = 200_000
 NEAR = 0.01  # part of the largest parameter
-#: So many steps in which neither tau grew by CRAWL nor the loss fell by that part of itself: what
-#: moves is rounding, times t.
+#: So many steps in which neither tau grew by CRAWL nor the loss fell by that part of itself: it may
+#: be that what moves is rounding, times t.
 CRAWL_STEPS, CRAWL = 300, 0.3
 
 
-@dataclass(frozen=True)
-class Flow:
-    """What became of one integration.
-
-    Attributes
-    ----------
-    status : Status
-        As of a `Trace`.
-    time, loss, state : float, float, (n,) array
-        At the end: where the smallest target was reached, at t_end, or before it where nothing
-        but rounding moves the parameters (`cost.ended_by_rounding`).
-    hitting_times : (E,) array
-        First time with loss <= target; inf if never.
-    kept : dict of float to (float, (n,) array)
-        Loss and state at the times that were asked for and passed.
-    cost : FlowCost
-    """
-
-    status: Status
-    time: float
-    loss: float
-    state: Floats
-    hitting_times: Floats
-    kept: dict[float, tuple[float, Floats]]
-    cost: FlowCost
-
-    @property
-    def hitting_steps(self) -> NDArray[np.int64]:
-        """Hitting times, up to whole steps; -1 if never."""
-        found = np.where(np.isfinite(self.hitting_times), self.hitting_times, -1.0)
-        return np.ceil(found).astype(np.int64)
-
-
-def size_of(state: Floats, velocity: Floats) -> float:
-    """Scale of the parameters: the largest, or how far one step moves them."""
-    return float(max(np.abs(state).max(), np.abs(velocity).max(), np.finfo(float).tiny))
+def sizes_of(state: Floats, velocity: Floats, parts: NDArray[np.int64]) -> Floats:
+    """Scale (n,) of each number's part: its largest number, or how far one step moves it."""
+    largest = np.full(int(parts.max(initial=0)) + 1, np.finfo(float).tiny)
+    np.maximum.at(largest, parts, np.maximum(np.abs(state), np.abs(velocity)))
+    return np.asarray(largest[parts])
 
 
 class Path:
     """One integration: the field in tau, with counters, and the tolerance of the moment."""
 
     def __init__(
-        self, velocity: Velocity, jacobian: Jacobian | None, rates: Floats, solver: Solver
+        self,
+        velocity: Velocity,
+        jacobian: Jacobian | None,
+        rates: Floats,
+        solver: Solver,
+        parts: NDArray[np.int64],
     ) -> None:
-        self.velocity, self.rates, self.solver = velocity, rates, solver
+        self.velocity, self.rates, self.solver, self.parts = velocity, rates, solver, parts
         self.method: str = solver.method
         self.jacobian = jacobian or self.differences
         self.evaluations = self.jacobians = self.steps = self.starts = 0
-        self.curvature, self.asked = 0.0, -2
+        self.curvature, self.asked, self.patience = 0.0, -2, CRAWL_STEPS
         self.known_at, self.known = np.full(1, math.inf), np.zeros((0, 0))  # the last Jacobian
         self.origin = np.zeros(1)  # of the solver's states
 
@@ -136,17 +111,21 @@ class Path:
             found[:, j] = (above - self.at(moved)[1]) / (2.0 * size)
         return found
 
-    def allowed(self, state: Floats, loss: float, velocity: Floats) -> float:
-        """Error of a parameter that changes the loss by no more than `rtol` of itself."""
-        rtol, size = self.solver.rtol, size_of(state, velocity)
+    def allowed(self, state: Floats, loss: float, velocity: Floats) -> Floats:
+        """Errors of the parameters that change the loss by no more than `rtol` of itself.
+
+        Nor a part by more than `rtol` of itself: what leaves a saddle leaves it in a time that its
+        own size says, however large the others are.
+        """
+        rtol, size = self.solver.rtol, sizes_of(state, velocity, self.parts)
         slope, loss, reach = float(np.linalg.norm(velocity / self.rates)), abs(loss), size
         if slope > 0.0:
-            reach = min(reach, loss / slope)
+            reach = np.minimum(reach, loss / slope)
         if self.curvature > 0.0:
-            reach = min(reach, math.sqrt(loss / (rtol * self.curvature)))
-        return max(rtol * reach, LOOSE * self.solver.atol * size)
+            reach = np.minimum(reach, math.sqrt(loss / (rtol * self.curvature)))
+        return np.asarray(np.maximum(rtol * reach, LOOSE * self.solver.atol * size.max()))
 
-    def begin(self, tau: float, state: Floats, end: float, allowed: float) -> OdeSolver:
+    def begin(self, tau: float, state: Floats, end: float, allowed: Floats) -> OdeSolver:
         """Return the solver from here on. LSODA sees no stiffness where tolerances are rounding."""
         self.starts += 1
         self.origin = state.copy()
@@ -168,16 +147,17 @@ class Path:
         if 0.0 in times:
             kept[0.0] = (loss, state.copy())
         waiting = [t for t in times if t > 0.0]
-        tau, allowed, inner = 0.0, 0.0, None
+        tau, allowed, inner = 0.0, np.zeros(len(state)), None
         milestone, ended = (0, tau, loss), self.ended(hits, loss, False, 0)
         while not ended:
             wanted = self.allowed(state, loss, velocity)
-            if inner is None or wanted < allowed / LOOSE or wanted > allowed * STRICT:
+            off = (wanted < allowed / LOOSE) | (wanted > allowed * STRICT)
+            if inner is None or off.any():
                 self.jacobian_near(state)  # for the curvature
                 allowed = self.allowed(state, loss, velocity) / LOOSE
                 inner = self.begin(tau, state, end, allowed)
             before, reached = (tau, loss), self.step(inner)
-            if reached is None and self.turned():
+            if reached is None and self.turned(state):
                 inner = None
                 continue
             if reached is None:
@@ -200,8 +180,10 @@ class Path:
             if tau > milestone[1] + CRAWL or loss < milestone[2] * (1.0 - CRAWL):
                 milestone = (self.steps, tau, loss)
             ended = self.ended(hits, loss, tau >= end, self.steps - milestone[0])
-            if ended == "rounding" and self.turned():
+            if ended == "rounding" and self.method == "LSODA" and self.turned(state):
                 inner, ended, milestone = None, "", (self.steps, tau, loss)
+            elif ended == "rounding" and not self.rounding_alone(state):
+                ended, self.patience = "", 2 * self.patience
         return Flow(
             status=ended if isinstance(ended, Status) else Status.MAX_STEPS,
             time=float(hits.max()) if self.done(hits) else min(math.expm1(tau), t_end),
@@ -227,21 +209,23 @@ class Path:
             return Status.DIVERGED
         if self.done(hits):
             return Status.REACHED
-        return "t_end" if at_end else "rounding" if crawling > CRAWL_STEPS else ""
+        return "t_end" if at_end else "rounding" if crawling > self.patience else ""
 
     @staticmethod
     def done(hits: Floats) -> bool:
         """Whether there are targets, and all are reached."""
         return bool(hits.size) and bool(np.isfinite(hits).all())
 
-    def turned(self) -> bool:
-        """Whether another method goes on from here: late, LSODA crawls or fails where BDF does not.
+    def turned(self, state: Floats) -> bool:
+        """Whether another method goes on from here.
 
-        Of one transformer with 4 heads it comes to 2e-11, BDF to 5e-16 (docs/theory.md).
+        Late, LSODA crawls or fails where BDF does not: of one transformer with 4 heads it comes to
+        2e-11, BDF to 5e-16 (docs/theory.md). Where a saddle is left late, BDF fails where Radau
+        does not, as a step in tau is a long time there.
         """
-        if self.method != "LSODA":
+        if self.method not in NEXT or (self.method == "BDF" and self.rounding_alone(state)):
             return False
-        self.method = "BDF"
+        self.method = NEXT[self.method]
         return True
 
     def step(self, inner: OdeSolver) -> float | None:
@@ -254,14 +238,14 @@ class Path:
             warnings.simplefilter("ignore")  # a failure is told below
             message = inner.step()
         if inner.status == "failed" and (
-            self.method == "LSODA" or self.rounding_alone(self.origin + inner.y)
+            self.method in NEXT or self.rounding_alone(self.origin + inner.y)
         ):
             return None
         if inner.status == "failed" or self.steps > MAX_STEPS:
             reason = message or f"{self.steps:,} steps"
             raise RuntimeError(
-                f"{self.method} stopped at t = {math.expm1(inner.t):.4g}: {reason}; try"
-                " method 'Radau', or a larger rtol"
+                f"{self.method} stopped at t = {math.expm1(inner.t):.4g}: {reason}; try a larger"
+                " rtol"
             )
         return float(inner.t)
 

@@ -115,7 +115,7 @@ def _follow(stage: Stage, step: Step, problem: Problem, record: Record) -> None:
     wanted = [w - record.first for w in record.wanted]
     flow = integrate(
         field, field.state(step.value), stage.steps, record.targets,
-        solver=stage.solver, rates=field.rates, jacobian=field.jacobian,
+        solver=stage.solver, rates=field.rates, jacobian=field.jacobian, parts=field.parts,
         keep=[*_flow_grid(stage.steps, record.trace_points), *wanted],
     )  # fmt: skip
     for time in wanted:
