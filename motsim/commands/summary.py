@@ -34,25 +34,30 @@ FLOW = "~"  # mark of what comes from a gradient flow, and name of its column
 
 
 def print_hitting_times(tables: Tables) -> None:
-    """Print the median T(eps) of each setting, one column a decade; `-` where most seeds stop."""
+    """Print the median T(eps) of each setting, one column a decade; `-` where most seeds stop.
+
+    Where they are too many for the width, every second or third decade, and the last.
+    """
     text = median_steps(tables)
     if text is None:
         return
-    print("\nmedian steps T(eps) to expected loss eps, from the first step ('-': not reached)")
+    print("\nmedian steps T(eps) to expected loss eps, from the first step")
+    blank = (text == "").any(axis=None)
+    print(f"('-': not reached{'; blank: not looked at so far down' if blank else ''})")
     if FLOW in text.index.names:
         print(f"'{FLOW}': along the gradient flow, its time counted in steps; others: descent")
-    names = max(len(" ".join(map(str, np.atleast_1d(name)))) for name in text.index)
-    places = max(int((COLUMNS - names - 2) / (max(text.map(len).max().max(), 5) + 2)), 3)
-    if len(text.columns) > places:  # every second or third decade, and the last
-        each = -(-len(text.columns) // places)
-        text = text.iloc[:, (len(text.columns) - 1) % each :: each]
-    print(text.to_string())
+    count = len(text.columns)
+    thinned = (text.iloc[:, (count - 1) % each :: each] for each in range(1, count + 1))
+    lines = [some.to_string() for some in thinned if len(some.columns) >= min(3, count)]
+    fits = (t for t in lines if max(map(len, t.splitlines())) <= COLUMNS)
+    print(next(fits, lines[-1]))
 
 
 def median_steps(tables: Tables) -> pd.DataFrame | None:
     """Return the median T(eps) of each setting as text, a column a decade; None without any.
 
-    Every setting has a row, in the order of the sweep; `-` also where it has no such axis. Where
+    Every setting has a row, in the order of the sweep; `-` where it is not reached, and where a
+    setting has no such axis; blank where nothing was looked at. Where
     some of them come from a gradient flow, a last level `FLOW` of the index marks these.
     """
     if "epsilon" not in tables.main:
@@ -90,7 +95,9 @@ def label_text(value: Any) -> str:
 
 
 def _count(steps: float) -> str:
-    if not np.isfinite(steps):
+    if np.isnan(steps):
+        return ""
+    if np.isinf(steps):
         return "-"
     return f"{steps:.0f}" if steps < 1e6 else f"{steps:.1e}".replace("e+", "e")
 

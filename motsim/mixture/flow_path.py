@@ -40,8 +40,8 @@ LOOSE, STRICT = 3.0, 100.0
 MAX_STEPS = 200_000
 NEAR = 0.01  # part of the largest parameter
 #: So many steps in which neither tau grew by CRAWL nor the loss fell by that part of itself: it may
-#: be that what moves is rounding, times t.
-CRAWL_STEPS, CRAWL = 300, 0.3
+#: be that what moves is rounding, times t. After the most of them it is taken for granted.
+CRAWL_STEPS, CRAWL, MOST_CRAWL = 300, 0.3, 4800
 
 
 def sizes_of(state: Floats, velocity: Floats, parts: NDArray[np.int64]) -> Floats:
@@ -182,8 +182,9 @@ class Path:
             ended = self.ended(hits, loss, tau >= end, self.steps - milestone[0])
             if ended == "rounding" and self.method == "LSODA" and self.turned(state):
                 inner, ended, milestone = None, "", (self.steps, tau, loss)
-            elif ended == "rounding" and not self.rounding_alone(state):
-                ended, self.patience = "", 2 * self.patience
+            elif ended == "rounding" and self.patience < MOST_CRAWL:
+                if not self.rounding_alone(state):
+                    ended, self.patience = "", 2 * self.patience
         return Flow(
             status=ended if isinstance(ended, Status) else Status.MAX_STEPS,
             time=float(hits.max()) if self.done(hits) else min(math.expm1(tau), t_end),
