@@ -159,7 +159,8 @@ def check_dynamics(model: Model, stages: Sequence[Stage]) -> None:
                 f" {other}"
             )
         if not 0 < stage.steps <= LONGEST_FLOW:
-            near = "1" if stage.steps <= 0 else f"{LONGEST_FLOW:.0e}"
+            over = stage.steps - LONGEST_FLOW
+            near = "1" if over < 0 else f"1e16, which is {over} fewer"
             raise ValueError(f"{front} needs 0 < steps <= 1e16; got {stage.steps}: use {near}")
         if place < len(stages) - 1:
             raise ValueError(
