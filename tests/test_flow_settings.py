@@ -40,7 +40,8 @@ REFUSED = {
     ),
     "no time": ({"converge_steps": 0}, CONVERGE + "0 < steps <= 1e16; got 0: use 1"),
     "more time than floats count": (
-        {"converge_steps": 10**17}, CONVERGE + f"0 < steps <= 1e16; got {10**17}: use 1e16, which is {10**17 - 10**16} fewer",
+        {"converge_steps": 10**17},
+        CONVERGE + f"0 < steps <= 1e16; got {10**17}: use 1e16, which is {9 * 10**16} fewer",
     ),
     "half a step": ({"converge_steps": 1.5}, "must be a whole number; got 1.5: use 2"),
     "a large tolerance": (

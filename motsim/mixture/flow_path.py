@@ -182,9 +182,12 @@ class Path:
             ended = self.ended(hits, loss, tau >= end, self.steps - milestone[0])
             if ended == "rounding" and self.method == "LSODA" and self.turned(state):
                 inner, ended, milestone = None, "", (self.steps, tau, loss)
-            elif ended == "rounding" and self.patience < MOST_CRAWL:
-                if not self.rounding_alone(state):
-                    ended, self.patience = "", 2 * self.patience
+            elif (
+                ended == "rounding"
+                and self.patience < MOST_CRAWL
+                and not self.rounding_alone(state)
+            ):
+                ended, self.patience = "", 2 * self.patience
         return Flow(
             status=ended if isinstance(ended, Status) else Status.MAX_STEPS,
             time=float(hits.max()) if self.done(hits) else min(math.expm1(tau), t_end),
