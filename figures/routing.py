@@ -111,7 +111,7 @@ def accuracy(tables: Tables, ax: Axes, look: Mapping[str, tuple[str, int, str]] 
     ax.set_xscale("log")
     style.label_stages(
         ax,
-        [(n, max(a, 1), b) for n, a, b in zip(names, starts, stops, strict=False)],
+        [(n, max(a, 1), b) for n, a, b in zip(names, starts, stops, strict=False) if b > max(a, 1)],
     )
     ax.set_ylim(-0.03, 1.04)
     if look is LOOK:

@@ -34,6 +34,13 @@ def ending(eps):
     return np.where(eps > 3e-5, 1.0, 1e4) * 20 * np.log(1 / eps)
 
 
+def bending(eps):
+    """A power down to 3e-8, and a logarithm below."""
+    deep = np.minimum(eps / 3e-8, 1.0)
+    return 4 * np.maximum(eps, 3e-8) ** -0.7 * (1.0 - np.log10(deep))
+
+
+LAWS["single-16-squared"] = bending
 LAWS |= {f"{case}-deep": ending for case in ("mot-squared", "mot-linear-squared")}
 LAWS["mot-linear-squared-untrained-attention"] = LAWS["mot-linear-squared"]
 
@@ -42,7 +49,8 @@ def headline(cell):
     """Make up a run of the headline, by its law."""
     case, seed = cell.labels["case"], cell.labels["seed"]
     law = LAWS.get(case, lambda eps: 4 * eps**-0.7)
-    eps = np.geomspace(1e-1, 1e-6, 26)
+    decades = 11 if law is bending else 5
+    eps = np.geomspace(1e-1, 10.0 ** -(decades + 1), 5 * decades + 1)
     steps = (1 + 0.01 * seed) * law(eps)
     reached = [int(step) if np.isfinite(step) else -1 for step in steps]
     last = max(reached)

@@ -41,11 +41,11 @@ def print_hitting_times(tables: Tables) -> None:
     text = median_steps(tables)
     if text is None:
         return
-    print("\nmedian steps T(eps) to expected loss eps, from the first step")
-    blank = (text == "").any(axis=None)
-    print(f"('-': not reached{'; blank: not looked at so far down' if blank else ''})")
+    print("\nmedian steps T(eps) to expected loss eps, from the first step ('-': not reached)")
     if FLOW in text.index.names:
         print(f"'{FLOW}': along the gradient flow, its time counted in steps; others: descent")
+    if (text == "").any(axis=None):
+        print("blank: not looked at so far down")
     count = len(text.columns)
     thinned = (text.iloc[:, (count - 1) % each :: each] for each in range(1, count + 1))
     lines = [some.to_string() for some in thinned if len(some.columns) >= min(3, count)]

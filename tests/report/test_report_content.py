@@ -20,7 +20,7 @@ def test_a_claim_has_all_its_parts(page, folder):
         "quoted from the paper",
         "upper bound: tested on one side",
         "T(ε) follows the log law for mot",
-        "8 hold, 3 fail, 1 inconclusive; all as recorded",
+        "8 hold, 4 fail, 1 inconclusive; all as recorded",
         "steps a decade",
         "the log law beats every rival",
         "Tier quick",
