@@ -116,7 +116,7 @@ def rate_finding(
     if not np.isfinite(decision.exponent):
         reached = rows.loc[rows["step"] >= 0, "epsilon"].min()
         measured = f"no law; smallest eps reached {reached:.1e}"
-    depth = f"looked at down to {rows['epsilon'].min():.0e}{dynamics(rows)}"
+    depth = f"looked at down to {rows['epsilon'].min():.0e} and not below{dynamics(rows)}"
     predicted = {"log": "T = a + b log(1/eps)", "power": "T = a + b eps^-p, p > 0"}[law]
     evidence = f"{outcomes(rows, to_cover)}. Of those, {depth}: {decision.reason}"
     if limit and decision.law in ("power", "inverse"):
