@@ -5,10 +5,9 @@ from motsim.minibatch.losses import output_loss
 from motsim.minibatch.passes import (
     backward,
     backward_block,
-    block_at,
     count_blocks,
     forward_block,
-    gather,
+    gathered_block,
 )
 from motsim.minibatch.tiles import Sizes, inlined_whole, multiply, rows_of, transpose_of
 from motsim.vectors.addresses import pointer
@@ -127,10 +126,8 @@ def gated_loss(parameters, batch, rule, buffers, gradient):
     buffers.load[:] = 0.0
     loss, transposed = 0.0, buffers.attention_probs.shape[0] > 0
     for i_block in range(count_blocks(num_samples, buffers)):
-        block = block_at(i_block, num_samples, rule, buffers)
+        block = gathered_block(i_block, batch, rule, transposed, buffers)
         if block.num_pairs > 0:
-            if block.is_new:
-                gather(batch, rule, block, transposed, buffers)
             forward_block(parameters, rule, block, buffers)
             loss += pairs_loss(batch, rule, block, buffers)
             backward_block(rule, block, buffers, gradient)

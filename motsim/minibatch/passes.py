@@ -23,11 +23,10 @@ from motsim.vectors.lanes import WIDTH, inlined, internal
 __all__ = [
     "backward",
     "backward_block",
-    "block_at",
     "count_blocks",
     "forward",
     "forward_block",
-    "gather",
+    "gathered_block",
 ]
 
 
@@ -54,6 +53,15 @@ def block_at(i_block, num_samples, rule, buffers):
 
 
 @inlined
+def gathered_block(i_block, batch, rule, transposed, buffers):
+    """`Block` of a number, with its sequences in the buffers."""
+    block = block_at(i_block, batch.i_samples.size, rule, buffers)
+    if block.num_pairs > 0 and block.is_new:
+        gather(batch, rule, block, transposed, buffers)
+    return block
+
+
+@inlined
 def shape_of(buffers):
     """`Shape` of the sequences."""
     length, dim = buffers.inputs.shape[1:]
@@ -65,10 +73,8 @@ def forward(parameters, batch, rule, buffers):
     """Outputs of the pairs of `starts` and `i_in_batch`."""
     num_samples, transposed = batch.i_samples.size, buffers.attention_probs.shape[0] > 0
     for i_block in range(count_blocks(num_samples, buffers)):
-        block = block_at(i_block, num_samples, rule, buffers)
+        block = gathered_block(i_block, batch, rule, transposed, buffers)
         if block.num_pairs > 0:
-            if block.is_new:
-                gather(batch, rule, block, transposed, buffers)
             forward_block(parameters, rule, block, buffers)
 
 
@@ -78,10 +84,8 @@ def backward(batch, rule, buffers, gradient):
     num_samples = batch.i_samples.size
     transposed = num_samples < 0  # never; a constant would be compiled on its own
     for i_block in range(count_blocks(num_samples, buffers)):
-        block = block_at(i_block, num_samples, rule, buffers)
+        block = gathered_block(i_block, batch, rule, transposed, buffers)
         if block.num_pairs > 0:
-            if block.is_new:
-                gather(batch, rule, block, transposed, buffers)
             backward_block(rule, block, buffers, gradient)
 
 
