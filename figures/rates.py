@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from motsim.claims._outcomes import specialized
-from motsim.claims._powers import ENDS, logarithm_below, power_text
+from motsim.claims._powers import ENDS, judged_rows, logarithm_below, power_text
 from motsim.claims._rates import case_decision, curves
 from motsim.figures import style
 from motsim.rates import log_depth
@@ -139,7 +139,7 @@ def powers(main: pd.DataFrame, ax: Axes) -> None:
         ax.plot(1 / epsilons[seen], middle, **look)
         to_cover = NUM_CLASSES if gated else None
         text = f"{label}: {power_text(case, rows, to_cover)}"
-        decision = case_decision(rows[rows["epsilon"] >= 0.999 * ENDS.get(case, 0.0)], to_cover)
+        decision = case_decision(judged_rows(case, rows), to_cover)
         if case in ENDS and (begin := logarithm_below(rows)):
             at = int(np.abs(np.log(epsilons[seen] / begin)).argmin())
             ax.plot(1 / epsilons[seen][at], middle[at], "x", color=look["color"], ms=4, mew=1.2)

@@ -98,11 +98,18 @@ def exponent_of(decision: RateDecision) -> Interval:
 
 
 def rate_finding(
-    case: str, rows: pd.DataFrame, law: str, num_classes: int = 4, *, limit: bool = False
+    case: str,
+    rows: pd.DataFrame,
+    law: str,
+    num_classes: int = 4,
+    *,
+    limit: bool = False,
+    below: str = "not below that",
 ) -> Finding:
     """Judge one case against the law that the claim predicts for it.
 
     `limit`: extrapolate the exponent of a power, by a form that theory has for the logistic loss.
+    `below`: what is known of smaller eps.
     """
     to_cover = classes_to_cover(rows, num_classes)
     decision = case_decision(rows, to_cover)
@@ -116,7 +123,7 @@ def rate_finding(
     if not np.isfinite(decision.exponent):
         reached = rows.loc[rows["step"] >= 0, "epsilon"].min()
         measured = f"no law; smallest eps reached {reached:.1e}"
-    depth = f"looked at down to {rows['epsilon'].min():.0e} and not below{dynamics(rows)}"
+    depth = f"looked at{dynamics(rows)} down to {rows['epsilon'].min():.0e}, {below}"
     predicted = {"log": "T = a + b log(1/eps)", "power": "T = a + b eps^-p, p > 0"}[law]
     evidence = f"{outcomes(rows, to_cover)}. Of those, {depth}: {decision.reason}"
     if limit and decision.law in ("power", "inverse"):

@@ -85,7 +85,7 @@ def conclusion(findings: list[Finding]) -> list[str]:
     powers = [found[case].verdict for case in LAWS if case.startswith("single")]
     below = found.get("single-16-squared-deep")
     ended = below is not None and below.verdict == Verdict.FAILS
-    tail = f"; further down, 16 heads: {below.measured}" if below is not None and ended else ""
+    tail = f"; further down, 16 heads: {below.measured}" if below and ended else ""
     single = f"{powers.count(Verdict.HOLDS)} of {len(powers)} settings"
     return [
         f"Mixture, squared loss: O(log 1/eps) {words[squared.verdict]}{deep}.",

@@ -57,8 +57,8 @@ def median_steps(tables: Tables) -> pd.DataFrame | None:
     """Return the median T(eps) of each setting as text, a column a decade; None without any.
 
     Every setting has a row, in the order of the sweep; `-` where it is not reached, and where a
-    setting has no such axis; blank where nothing was looked at. Where
-    some of them come from a gradient flow, a last level `FLOW` of the index marks these.
+    setting has no such axis; blank where nothing was looked at. Where some of them come from a
+    gradient flow, a last level `FLOW` of the index marks these.
     """
     if "epsilon" not in tables.main:
         return None
