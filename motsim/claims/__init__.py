@@ -2,9 +2,9 @@
 
 A claim module has ``CLAIM`` and ``judge(tables) -> list of Finding``; its name with dashes is the
 name of its sweep, its figure and its test. Nothing lists claims by hand. What was found before
-is data beside them (recorded.csv), which no claim reads: motsim/claims/_recorded.py joins it. An
-installed package plugs in its own by the entry point `motsim.claims`, with the sweep NAME.toml
-beside the module.
+is data beside them, which no claim reads: recorded.csv, and in reproduced.csv how often that came
+out on fresh seeds; motsim/claims/_recorded.py joins both. An installed package plugs in its own by
+the entry point `motsim.claims`, with the sweep NAME.toml beside the module.
 """
 
 import pkgutil
@@ -13,6 +13,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Literal, Protocol
 
+from motsim.claims._reproduced import Reproduced
 from motsim.experiments.plugins import plugins
 from motsim.plans.plan import Sweep
 from motsim.results.tables import Tables
@@ -71,6 +72,8 @@ class Finding:
         run differed: that is no interval, and they become NaN.
     expected : Verdict, optional
         What is recorded; None where nothing is. Joined by the judge, never given by a claim.
+    reproduced : Reproduced, optional
+        How often the recorded verdict came out on fresh seeds; None where that was not measured.
     """
 
     case: str
@@ -80,6 +83,7 @@ class Finding:
     evidence: str
     interval: Interval = UNKNOWN
     expected: Verdict | None = None
+    reproduced: Reproduced | None = None
 
     def __post_init__(self) -> None:
         if self.interval.constant:
@@ -94,7 +98,7 @@ class Finding:
         """Everything, flat, for JSON."""
         found = vars(self) | vars(self.interval)
         del found["interval"]
-        return found
+        return found | {"reproduced": self.reproduced and self.reproduced.as_dict()}
 
 
 class ClaimModule(Protocol):

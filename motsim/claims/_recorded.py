@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from motsim.claims import ClaimModule, Finding, Verdict, claim_module
+from motsim.claims._reproduced import reproduced
 from motsim.results.tables import Tables, TablesError
 
 __all__ = ["Recorded", "join", "judged", "recorded"]
@@ -54,9 +55,14 @@ def join(claim: str, tier: str, findings: Iterable[Finding]) -> tuple[Finding, .
     Where the table has nothing, what the finding brings along stays: that of a user's own claim.
     """
     known = recorded(claim, tier)
-    return tuple(
-        replace(finding, expected=known.get(finding.case, finding.expected)) for finding in findings
-    )
+    return tuple(_joined(claim, tier, finding, known.get(finding.case)) for finding in findings)
+
+
+def _joined(claim: str, tier: str, finding: Finding, known: Verdict | None) -> Finding:
+    if known is None:
+        return finding
+    fresh = reproduced(claim, finding.case, tier, known)
+    return replace(finding, expected=known, reproduced=fresh)
 
 
 def judged(claim: str, tables: Tables, module: ClaimModule | None = None) -> tuple[Finding, ...]:

@@ -79,6 +79,7 @@ def _explained(word: str) -> list[str]:
 def _of_claim(name: str) -> Iterator[str]:
     """Yield lines on a claim, if it is one."""
     from motsim.claims import claim_module, claim_names
+    from motsim.claims._reproduced import known, told
 
     if name not in claim_names():
         return
@@ -86,6 +87,8 @@ def _of_claim(name: str) -> Iterator[str]:
     yield from _filled(f"claim {name}: {claim.statement}")
     yield from _filled(f"source: {claim.source} ({claim.origin}; {claim.kind})", "  ")
     yield from _filled(f"prediction: {claim.prediction}", "  ")
+    if fresh := told(known(name)):
+        yield from _filled(f"reproduced: {fresh}", "  ")
     yield f"  check it: python -m motsim.verify {name}"
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from motsim.claims import Claim, Finding
+from motsim.claims._reproduced import told
 from motsim.commands.reason import reason
 from motsim.printing import print_colored
 from motsim.results.tables import Tables
@@ -214,6 +215,8 @@ def print_verdicts(
         f" {count[Verdict.FAILS]} fail, {count[Verdict.INCONCLUSIVE]} inconclusive;"
         f" {other} not as recorded"
     )
+    if fresh := told(finding.reproduced for finding in everything):
+        print(textwrap.fill(f"of the recorded ones {fresh}", COLUMNS))
     decided = count[Verdict.HOLDS] + count[Verdict.FAILS]
     if any(cases is not None for cases in together.values()):
         print(

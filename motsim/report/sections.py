@@ -13,6 +13,7 @@ from urllib.parse import quote
 from motsim.claims import Claim, ClaimModule, Finding, claim_module, claim_names
 from motsim.claims._assumptions import assumptions
 from motsim.claims._recorded import judged
+from motsim.claims._reproduced import told
 from motsim.claims._sentence import sentence
 from motsim.claims._stored import claim_of_tables
 from motsim.plans.changes import Changes, sweep_words
@@ -111,6 +112,11 @@ class Section:
     def changed(self) -> int:
         """Number of findings that are not as recorded."""
         return sum(not finding.as_expected for finding in self.findings)
+
+    @property
+    def fresh(self) -> str:
+        """How often recorded verdicts came out on fresh seeds; empty where it was not measured."""
+        return told(finding.reproduced for finding in self.findings)
 
     @property
     def alarm(self) -> bool:

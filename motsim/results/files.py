@@ -59,7 +59,7 @@ class TableFile:
                 raise BlockingIOError(errno.EAGAIN, "another process has locked it")
         self._locked = bool(locked)
         if self._columns:
-            self._lines([self._columns])
+            self.write_rows([self._columns])
 
     @property
     def digest(self) -> str:
@@ -74,7 +74,7 @@ class TableFile:
             _blank(columns[name]) if name in columns else repeat(_text(same.get(name)), count)
             for name in self._columns
         ]
-        self._lines(zip(*fields, strict=True))
+        self.write_rows(zip(*fields, strict=True))
 
     def write_text(self, text: str) -> None:
         """Add text as it is."""
@@ -86,7 +86,8 @@ class TableFile:
         self._digest.update(content)
         self._stream.write(self._packer.compress(content) if self._packer else content)
 
-    def _lines(self, rows: Iterable[Sequence[Any]]) -> None:
+    def write_rows(self, rows: Iterable[Sequence[Any]]) -> None:
+        """Add rows of a table as they are."""
         text = io.StringIO(newline="")
         csv.writer(text, lineterminator="\n").writerows(rows)
         self.write_text(text.getvalue())

@@ -11,10 +11,14 @@ repeats is not taken for chance: the check fails.
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from motsim.claims import Finding, Verdict
+from motsim.claims._reproduced import COLUMNS, Reproduced, read, text_rows
+from motsim.results.files import TableFile, replace_all
 
 __all__ = [
     "FRESH",
@@ -24,6 +28,8 @@ __all__ = [
     "block_starts",
     "chosen_start",
     "count",
+    "save",
+    "saved",
     "totals",
 ]
 
@@ -162,3 +168,45 @@ def as_json(
         "claims": {claim: [row.as_dict() for row in rows] for claim, rows in counted.items()},
         "totals": totals(row for rows in counted.values() for row in rows),
     }
+
+
+def saved(path: Path) -> list[Reproduced]:
+    """Rows that a table of what came out has so far; none if it is not there.
+
+    Raises
+    ------
+    ValueError
+        If it is another kind of file, or no such file can be made there.
+    """
+    if not path.parent.is_dir():
+        raise ValueError(f"there is no folder {path.parent}")
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{path} is no regular file")
+    return read(path) if path.exists() else []
+
+
+def save(
+    path: Path, counted: Mapping[str, Sequence[Recorded]], tier: str, starts: Sequence[int]
+) -> None:
+    """Write what `count` found into a table; rows of other claims and tiers in it stay.
+
+    Raises
+    ------
+    ValueError
+        If the file is another kind of table; it stays as it was.
+    StoreError
+        If it cannot be written; it stays as it was.
+    """
+    kept = [row for row in saved(path) if row.tier != tier or row.claim not in counted]
+    new = [
+        Reproduced(
+            row.claim, row.case, tier, row.recorded, starts[0], len(starts), row.came_out,
+            row.opposite,
+        )
+        for rows in counted.values()
+        for row in rows
+    ]  # fmt: skip
+    rows = sorted([*kept, *new], key=lambda row: (row.claim, row.tier))  # cases as they were found
+    file = TableFile(path, COLUMNS)
+    with replace_all([file], nullcontext):
+        file.write_rows(text_rows(rows))
