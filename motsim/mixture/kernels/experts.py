@@ -117,8 +117,8 @@ def unmix(batch_ptrs, attention_probs, queries, mixed, by_product, others):
 @inlined
 def add_product(sums, axis, amplitude, slope):
     """Add amplitude * slope to the sums of one coordinate."""
-    place = axis * WIDTH
-    store(sums, place, sum_fma(amplitude, slope, load(sums, place)))
+    sum_at = axis * WIDTH
+    store(sums, sum_at, sum_fma(amplitude, slope, load(sums, sum_at)))
 
 
 @inlined

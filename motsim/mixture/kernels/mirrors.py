@@ -81,11 +81,11 @@ def mixed_rest(row, t, rest, count):
 
 
 @inlined
-def add_outputs(values, place, apart, cubic, sums):
+def add_outputs(values, u_ptr, apart, cubic, sums):
     """Add phi of u and v to two sums, and keep both, v `apart` numbers on."""
     (u, v), (f, g) = values, sums
-    store(place, 0, u)
-    store(place, apart, v)
+    store(u_ptr, 0, u)
+    store(u_ptr, apart, v)
     if cubic:
         return sum_fma(u * u, u, f), sum_fma(v * v, v, g)
     one = broadcast(1.0)
@@ -93,7 +93,7 @@ def add_outputs(values, place, apart, cubic, sums):
 
 
 @inlined
-def add_row(row, tokens, place, apart, cubic, sums):
+def add_row(row, tokens, u_ptr, apart, cubic, sums):
     """Mix by a row that block and image share, or by two rows.
 
     `tokens` are L, t of the first three, and the address of t from the fourth.
@@ -103,7 +103,7 @@ def add_row(row, tokens, place, apart, cubic, sums):
     # u = p t_1 + sum_k E_k t_k / n, and v with p', n' and -t_1
     u = fma(value, load(extra, WIDTH), load(row, 0) * t[0])
     v = value * load(extra, 2 * WIDTH) - load(extra, 0) * t[0]
-    return add_outputs((u, v), place, apart, cubic, sums)
+    return add_outputs((u, v), u_ptr, apart, cubic, sums)
 
 
 @inlined
@@ -120,12 +120,12 @@ def pair_outputs(batch_ptrs, attention_probs, queries, cubic, t_ptrs, mixed):
     tokens = length, t, rest
     span, query = (length + EXTRA) * WIDTH, 1
     while query < queries:
-        row, place = advance(attention_probs, query * span), advance(mixed, query * WIDTH)
+        row, u_ptr = advance(attention_probs, query * span), advance(mixed, query * WIDTH)
         if query + 1 < queries:
-            rows, places = two(row, span), two(place, WIDTH)
-            sums = add_row(rows, tokens, places, apart, cubic, sums)
+            rows, u_ptrs = two(row, span), two(u_ptr, WIDTH)
+            sums = add_row(rows, tokens, u_ptrs, apart, cubic, sums)
         else:
-            sums = add_row(row, tokens, place, apart, cubic, sums)
+            sums = add_row(row, tokens, u_ptr, apart, cubic, sums)
         query += 2
     return sums
 

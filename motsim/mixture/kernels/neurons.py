@@ -25,7 +25,7 @@ def at_once(rule, buffer_ptrs):
 
 
 @inlined
-def mixed_place(batch_ptrs, buffer_ptrs, slot):
+def mixed_ptr(batch_ptrs, buffer_ptrs, slot):
     """Where u of one neuron is, of the block and then of the image."""
     return advance(
         buffer_ptrs.mixed,
@@ -70,7 +70,7 @@ def forward(neuron, pair, batch_ptrs, rule, buffer_ptrs):
     slot, others = neuron.slot, neuron.others
     f, g, signals = broadcast(0.0), broadcast(0.0), batch_ptrs.signals
     products = advance(buffer_ptrs.products, slot * (signals + batch_ptrs.others) * WIDTH)
-    mixed = mixed_place(batch_ptrs, buffer_ptrs, slot)
+    mixed = mixed_ptr(batch_ptrs, buffer_ptrs, slot)
     token_products(neuron, pair, batch_ptrs, rule, buffer_ptrs, products)
     if not rule.mixed:
         f = plain_output(signals, rule.cubic, sign_of(0), products)
@@ -135,7 +135,7 @@ def backward(coefficients, neuron, pair, batch_ptrs, rule, buffer_ptrs):
     slopes = buffer_ptrs.by_product if rule.mixed else products
     if rule.mixed:
         # g_l = c phi'(u_l); by P[l, k]: g_l t_k; by t_k: sum_l P[l, k] g_l
-        mixed = mixed_place(batch_ptrs, buffer_ptrs, slot)
+        mixed = mixed_ptr(batch_ptrs, buffer_ptrs, slot)
         for image in range(batch_ptrs.images):
             c = coefficients[1] if image > 0 else coefficients[0]
             slope = advance(mixed, image * buffer_ptrs.queries * WIDTH)
