@@ -123,8 +123,8 @@ def print_conclusion(lines: Sequence[str]) -> None:
 def print_findings(findings: Sequence[Finding]) -> None:
     """Print verdicts, each with its evidence."""
     print()
-    places = max(len(finding.case) for finding in findings)
-    heads = [f"{f.case:<{places}}  {f.verdict:<12}  {f.measured}  ({_as(f)})" for f in findings]
+    wide = max(len(finding.case) for finding in findings)
+    heads = [f"{f.case:<{wide}}  {f.verdict:<12}  {f.measured}  ({_as(f)})" for f in findings]
     narrow = _too_wide(heads)
     for finding in findings:
         verdict: str = finding.verdict
@@ -135,16 +135,16 @@ def print_findings(findings: Sequence[Finding]) -> None:
         else:
             space = " " * (14 - len(verdict))
             rest = f"{space}{finding.measured}  ({_as(finding)})"
-            print_colored(f"{finding.case:<{places}}  ", verdict, rest)
-            print(_indented(finding.evidence, places + 2, _room()))
+            print_colored(f"{finding.case:<{wide}}  ", verdict, rest)
+            print(_indented(finding.evidence, wide + 2, _room()))
 
 
 def _as(finding: Finding) -> str:
     return "as expected" if finding.as_expected else f"EXPECTED {finding.expected or 'nothing'}"
 
 
-def _indented(text: str, places: int, width: int) -> str:
-    indent = " " * places
+def _indented(text: str, num_spaces: int, width: int) -> str:
+    indent = " " * num_spaces
     return textwrap.fill(text, width, initial_indent=indent, subsequent_indent=indent)
 
 
