@@ -186,7 +186,7 @@ class BufferPtrs(NamedTuple):
 class Pair(NamedTuple):
     """A block, with its image where there is one."""
 
-    number: int  # of the block among those that are no images
+    i_pair: int  # of the block among those that are no images
     attention_probs: Any
 
 
@@ -202,7 +202,7 @@ class Neuron(NamedTuple):
 class Group(NamedTuple):
     """The experts that share one attention, and what is done with them in one pass."""
 
-    number: int
+    i_group: int
     experts: int
     sets: int  # attentions that are kept
     at_a_time: int  # blocks that may wait

@@ -44,7 +44,7 @@ def token_products(neuron, pair, batch_ptrs, rule, buffer_ptrs, products):
     """Fill t of one neuron, of the other tokens unless it is there."""
     # t_k = w . x_k
     signals, coordinates = batch_ptrs.signals, batch_ptrs.coordinates
-    weight, i_pair = neuron.weight, pair.number
+    weight, i_pair = neuron.weight, pair.i_pair
     if signals > 0:
         block = i_pair * batch_ptrs.images
         axes = advance(batch_ptrs.axes, block * signals)
@@ -153,10 +153,10 @@ def backward(coefficients, neuron, pair, batch_ptrs, rule, buffer_ptrs):
         return
     # by w: sum_k x_k times that by t_k
     if signals > 0:
-        block = pair.number * batch_ptrs.images
+        block = pair.i_pair * batch_ptrs.images
         axes = advance(batch_ptrs.axes, block * signals)
         amplitudes = advance(batch_ptrs.amplitudes, block * signals * WIDTH)
         add_signal_gradient(slopes, axes, amplitudes, neuron.sums)
     if batch_ptrs.others > 0 and not at_once(rule, buffer_ptrs):
-        tokens = advance(batch_ptrs.tokens, pair.number * coordinates * batch_ptrs.others * WIDTH)
+        tokens = advance(batch_ptrs.tokens, pair.i_pair * coordinates * batch_ptrs.others * WIDTH)
         add_other_gradient(others, tokens, batch_ptrs.others, coordinates, neuron.sums)

@@ -131,11 +131,11 @@ def pass_group(parameters, batch_ptrs, rule, buffer_ptrs, gradient, group):
     blocks, coordinates, neurons = batch_ptrs.blocks, batch_ptrs.coordinates, rule.neurons
     length, images = batch_ptrs.signals + batch_ptrs.others, batch_ptrs.images
     span, square = coordinates * batch_ptrs.others * WIDTH, length * length * WIDTH
-    attention = advance(attention, group.number * coordinates * coordinates)
-    matrix = group.number if group.sets > 1 else 0
+    attention = advance(attention, group.i_group * coordinates * coordinates)
+    matrix = group.i_group if group.sets > 1 else 0
     trains, both_ways = rule.trains_attention, phase != FORWARD
     waiting = np.int64(0)  # no constant: see `phases`
-    first_expert = group.number * experts
+    first_expert = group.i_group * experts
     first = first_expert * neurons
     for pair in range(begin, end):
         if all_passed_over(batch_ptrs, rule, buffer_ptrs, first_expert, experts, pair):
@@ -195,7 +195,7 @@ def pass_group(parameters, batch_ptrs, rule, buffer_ptrs, gradient, group):
         totals(
             buffer_ptrs.attention_sums,
             size,
-            advance(pointer(gradient.attention), group.number * size),
+            advance(pointer(gradient.attention), group.i_group * size),
         )
 
 
