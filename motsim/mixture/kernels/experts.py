@@ -95,6 +95,7 @@ def activation_gradient(first, coefficient, mixed, count, cubic):
 @inlined
 def unmix(batch_ptrs, attention_probs, queries, mixed, by_product, others):
     """Gradient by t from the gradient by u, the transpose of mixing."""
+    # by t_k: sum_l P[l, k] g_l, g_l the gradient by u_l
     span = (batch_ptrs.signals + batch_ptrs.others) * WIDTH
     if batch_ptrs.signals > 0:
         g0, g1, g2 = broadcast(0.0), broadcast(0.0), broadcast(0.0)

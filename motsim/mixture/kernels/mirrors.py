@@ -42,12 +42,14 @@ def relative_exponential(score, top):
 def softmax_of_pair(scores, query, length, attention_probs):
     """Weights of one query of a block and its image, from the block's `scores` (L, 8)."""
     zero = broadcast(0.0)
-    if query == 0:
+    if query == 0:  # in the image its scores have the other sign, but for that of itself
         softmax_over_keys(scores, length, attention_probs)
         for key in range(WIDTH, length * WIDTH, WIDTH):
             store(scores, key, zero - load(scores, key))
         softmax_over_keys(scores, length, probs_row(attention_probs, length, length))
         return
+    # E_k = e^(S_k - max S) over all keys but the first, p = e^(S_1 - max S) / n, n = sum of these;
+    # p' and n' with -S_1
     row, first, top = (
         probs_row(attention_probs, query, length),
         load(scores, 0),
@@ -142,6 +144,8 @@ def transposed(column, slopes, rows, span):
 @inlined
 def unmix_pair(batch_ptrs, attention_probs, queries, mixed, by_product, others):
     """Gradient by t from the gradients by u (2, Q, 8) of both, which are overwritten."""
+    # by t_1: sum_l p_l g_l - p'_l g'_l, g and g' the gradients by u of block and image;
+    # by t_k: sum_l E_lk (g_l / n_l + g'_l / n'_l), for l = 1 P_1k g_1 + P'_1k g'_1
     length, image = batch_ptrs.signals + batch_ptrs.others, advance(mixed, queries * WIDTH)
     last = probs_row(attention_probs, queries, length)
     first = load(attention_probs, 0) * load(mixed, 0) - load(last, 0) * load(image, 0)
@@ -174,6 +178,8 @@ def score_gradient_of_pair(attention_probs, length, by_score):
 
     A score of the first token and another one has the other sign in the image.
     """
+    # by S[l, k]: P[l, k] (g_k - sum_j P[l, j] g_j), g_k the gradient by P[l, k], plus or minus the
+    # same of the image; P = E / n and P' = E / n' for all keys but the first
     image = advance(by_score, length * length * WIDTH)
     last, end = probs_row(attention_probs, length, length), length * WIDTH
     mean, other_mean = broadcast(0.0), broadcast(0.0)
