@@ -40,7 +40,7 @@ def assert_holds(batch, tokens, labels, weights):
     np.testing.assert_allclose(batch.token_sums.T, others.sum(axis=1), rtol=1e-14, atol=1e-15)
     assert len(batch.labels) == len(batch.axes) * WIDTH
     assert len(batch.axes) % 16 != 0
-    for name in ("amplitudes", "tokens", "labels", "weights"):
+    for name in ("amplitudes", "tokens", "labels", "point_weights"):
         array = getattr(batch, name)
         assert array.flags.c_contiguous, name
         assert array.size == 0 or array.ctypes.data % 64 == 0, name
