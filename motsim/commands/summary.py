@@ -136,7 +136,7 @@ def print_findings(findings: Sequence[Finding]) -> None:
             space = " " * (14 - len(verdict))
             rest = f"{space}{finding.measured}  ({_as(finding)})"
             print_colored(f"{finding.case:<{wide}}  ", verdict, rest)
-            print(_indented(finding.evidence, wide + 2, _room()))
+            print(_indented(finding.evidence, wide + 2, _width()))
 
 
 def _as(finding: Finding) -> str:
@@ -154,7 +154,7 @@ def _too_wide(lines: Sequence[str]) -> int:
     return width if width and any(len(line) > width for line in lines) else 0
 
 
-def _room() -> int:
+def _width() -> int:
     """Return how wide text is filled: as far as the eye likes, or as the terminal goes."""
     return min(WIDTH, _terminal() or WIDTH)
 
@@ -168,7 +168,7 @@ def print_claims(claims: Mapping[str, Claim]) -> None:
     """Print what is claimed and where it comes from."""
     for name, claim in claims.items():
         print_title(f"{name} ({claim.kind}; {claim.origin}: {claim.source})")
-        print(_indented(claim.statement, 2, _room()))
+        print(_indented(claim.statement, 2, _width()))
 
 
 def print_verdicts(
