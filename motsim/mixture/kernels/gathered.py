@@ -106,14 +106,14 @@ def first_tile(slot):
 def add_point(i_point, slot, batch_ptrs, tiles):
     """Put a point into a tile of a slot; returns whether one more fits."""
     count, block, lane = load_scalar(tiles.counts, slot), i_point // WIDTH, i_point % WIDTH
-    i_tile, i_lane = first_tile(slot) + count // WIDTH, count % WIDTH
+    i_tile, i_free = first_tile(slot) + count // WIDTH, count % WIDTH
     size = tiles.tokens_size
     source = advance(batch_ptrs.tokens, block * size + lane)
-    copy_lane(source, advance(tiles.tokens, i_tile * size + i_lane), size)
+    copy_lane(source, advance(tiles.tokens, i_tile * size + i_free), size)
     size = tiles.amplitudes_size
     source = advance(batch_ptrs.amplitudes, block * size + lane)
-    copy_lane(source, advance(tiles.amplitudes, i_tile * size + i_lane), size)
-    store_scalar(tiles.points, i_tile * WIDTH + i_lane, i_point)
+    copy_lane(source, advance(tiles.amplitudes, i_tile * size + i_free), size)
+    store_scalar(tiles.points, i_tile * WIDTH + i_free, i_point)
     store_scalar(tiles.counts, slot, count + 1)
     return count + 1 < (WIDTH if slot % 2 else tiles.full)
 
