@@ -210,12 +210,12 @@ def draw(
                 files[f"{title}{ending}.{suffix}"] = stream.getvalue()
             if words:
                 files[f"{title}{ending}.tex"] = words.latex(title).encode()
-    place = folder / "figures"
-    check_folder(place)
-    parts = {name: TableFile(place / name) for name in files}
+    target = folder / "figures"
+    check_folder(target)
+    parts = {name: TableFile(target / name) for name in files}
     for title in {name.rpartition(".")[0] for name in files}:
-        clean(place, title)
+        clean(target, title)
     with replace_all(list(parts.values()), nullcontext):
         for name, content in files.items():
             parts[name].write_bytes(content)
-    return [place / file for file in files if file.endswith(".png")]
+    return [target / file for file in files if file.endswith(".png")]

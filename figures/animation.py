@@ -31,9 +31,9 @@ def animate(tables: Tables, folder: Path) -> Path:
     """Write ``folder/figures/animation.gif``; return its path."""
     from contextlib import nullcontext
 
-    place = folder / "figures"
-    check_folder(place)
-    part = TableFile(place / "animation.gif")
+    target = folder / "figures"
+    check_folder(target)
+    part = TableFile(target / "animation.gif")
     content = write(frames(tables))
     with replace_all([part], nullcontext):
         part.write_bytes(content)

@@ -63,27 +63,27 @@ def _figure(
     shown = panels[:PANELS]
     wide = min(len(shown), COLUMNS)
     high = -(-len(shown) // wide)
-    figure, places = style.panels(wide, high, height=2.5 if high == 1 else 2.0)
+    figure, areas = style.panels(wide, high, height=2.5 if high == 1 else 2.0)
     colors: dict[str, int] = {}
     more = len(panels) > PANELS
-    for ax, (title, part) in zip(places, shown, strict=False):
-        if ax is not places[0]:
-            ax.sharey(places[0])
+    for ax, (title, part) in zip(areas, shown, strict=False):
+        if ax is not areas[0]:
+            ax.sharey(areas[0])
         for line, group in _split(part, varied[1:], names):
             if line not in colors and len(colors) == LINES:
                 more = True
                 continue
             color = style.PALETTE[colors.setdefault(line, len(colors))]
             seeds = group["seed"].drop_duplicates()[:RUNS]
-            for place, seed in enumerate(seeds):
+            for i_seed, seed in enumerate(seeds):
                 run = group[group["seed"] == seed].sort_values("x")
                 ax.plot(
                     run["x"], run["y"], color=color, lw=0.9, alpha=0.8,
-                    label=line if line and not place else None,
+                    label=line if line and not i_seed else None,
                 )  # fmt: skip
         ax.set(xscale="log", yscale="log")
         ax.set_title(title, fontsize=7.5)
-    for ax in places[len(shown) :]:
+    for ax in areas[len(shown) :]:
         ax.set_visible(False)
     figure.supylabel(axes[1], fontsize=8)
     note = "; not all settings are drawn" if more else ""
@@ -91,7 +91,7 @@ def _figure(
     if any(colors):
         handles = {
             label: handle
-            for ax in places
+            for ax in areas
             for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)
         }
         figure.legend(

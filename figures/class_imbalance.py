@@ -51,20 +51,20 @@ def _paint(exponent: float) -> tuple[tuple[float, float, float], str]:
 
 def _shares(tables: Tables, ax: Axes) -> None:
     experts = choices(tables)
-    place = np.arange(1, NUM_CLASSES + 1)
+    classes = np.arange(1, NUM_CLASSES + 1)
     for number, (key, rows) in enumerate(experts.groupby("class_exponent")):
         exponent = float(str(key))
         paint, marker = _paint(exponent)
         found = np.array([(rows["found"] == n).sum() for n in range(NUM_CLASSES)])
         share, low, high = stacked(exact_share_interval(int(k), len(rows)) for k in found)
         ax.errorbar(
-            place + 0.08 * number, share, yerr=np.abs([share - low, high - share]),
+            classes + 0.08 * number, share, yerr=np.abs([share - low, high - share]),
             fmt=marker, ms=3.5, lw=0.9,
             capsize=2, color=paint, label=f"a = {exponent:g}",
         )  # fmt: skip
-        ax.plot(place, shares_of_race(exponent), color=paint, lw=1)
-        ax.plot(place, class_law(exponent), color=paint, lw=1, ls=":")
-    ax.set_xticks(place)
+        ax.plot(classes, shares_of_race(exponent), color=paint, lw=1)
+        ax.plot(classes, class_law(exponent), color=paint, lw=1, ls=":")
+    ax.set_xticks(classes)
     ax.set_ylim(bottom=0)
     ax.set_xlabel("class n, commonest first")
     ax.set_ylabel("share of experts that take it")

@@ -73,8 +73,8 @@ def mark(figure: Figure) -> None:
     for number, ax in enumerate(ax for ax in figure.axes if any(map(_opaque, ax.images))):
         ax.patch.set_gid(f"{KEPT}-{number}")
         inside = [t for t in ax.texts if ax.bbox.overlaps(t.get_window_extent())]
-        for place, artist in enumerate((*inside, *ax.lines)):
-            artist.set_gid(f"{KEPT}-{number}-{place}")
+        for i_artist, artist in enumerate((*inside, *ax.lines)):
+            artist.set_gid(f"{KEPT}-{number}-{i_artist}")
 
 
 def _opaque(image: AxesImage) -> bool:
@@ -99,7 +99,7 @@ def rules(svgs: Iterable[str]) -> str:
 
 
 def _linear(color: str) -> np.ndarray:
-    value = np.array([int(color[place : place + 2], 16) / 255 for place in (1, 3, 5)])
+    value = np.array([int(color[at : at + 2], 16) / 255 for at in (1, 3, 5)])
     return np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
 
 

@@ -46,13 +46,13 @@ def draw(tables: Tables) -> dict[str, Figure]:
 
 
 def _thresholds(tables: Tables, ax: Axes) -> None:
-    for place, (case, (label, color, marker)) in enumerate(LOOK.items()):
+    for i_case, (case, (label, color, marker)) in enumerate(LOOK.items()):
         wide = shares(tables.runs, case)
         if wide.shape[1] < 3:
             continue
         pairs = zip(wide.sum().astype(int), wide.count(), strict=True)
         mean, low, high = stacked(exact_share_interval(*pair) for pair in pairs)
-        size = wide.columns.to_numpy(float) * 1.06 ** (place - 1)  # bars beside each other
+        size = wide.columns.to_numpy(float) * 1.06 ** (i_case - 1)  # bars beside each other
         paint = style.PALETTE[color]
         ax.errorbar(
             size, mean, yerr=np.abs([mean - low, high - mean]),

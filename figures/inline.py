@@ -42,10 +42,10 @@ def inline_svg(figure: Figure, name: str, title: str) -> str:
         path.set("d", DECIMAL.sub(lambda n: f"{float(n[0]):.2f}", path.get("d", "")))
     width = root.get("viewBox", "0 0 0 0").split()[2]
     labels = {}
-    for place, (tag, text) in enumerate((("title", title), ("desc", alternative(figure)))):
+    for position, (tag, text) in enumerate((("title", title), ("desc", alternative(figure)))):
         element = ET.Element(f"{{{SVG}}}{tag}", id=f"figure-{name}-{tag}")
         element.text, element.tail = text, "\n"
-        root.insert(place, element)
+        root.insert(position, element)
         labels[tag] = element.get("id", "")
     for attribute in ("width", "height", "version"):
         root.attrib.pop(attribute, None)

@@ -58,7 +58,7 @@ def _entries(ax: Axes) -> tuple[list[Artist], list[str]]:
 
 def _hitting(tables: Tables, kind: str, ax: Axes) -> None:
     """Draw median T(eps) while at least half of the runs get there; mark where the log ends."""
-    for ending, (label, place, line, _) in LOOK.items():
+    for ending, (label, i_color, line, _) in LOOK.items():
         rows = tables.main[tables.main["case"] == f"{kind}-{ending}"]
         rows = specialized(rows, NUM_CLASSES)
         if rows.empty:
@@ -67,7 +67,7 @@ def _hitting(tables: Tables, kind: str, ax: Axes) -> None:
         times = np.where(hits >= 0, hits, np.inf).astype(float)
         middle = np.median(times, axis=0)
         shown = (middle < 0.85 * TOP) & (middle > 0)
-        color = style.PALETTE[place]
+        color = style.PALETTE[i_color]
         ax.plot(1 / epsilons[shown], middle[shown], line, color=color, lw=1.2, label=label)
         depth = log_depth(epsilons, hits, budgets)
         end = depth.median()[0]
@@ -88,9 +88,9 @@ def _prediction(tables: Tables, ax: Axes) -> None:
             part = rows[rows["case"] == case]
             if part.empty:
                 continue
-            _, place, _, marker = LOOK[case.removeprefix(f"{kind}-")]
+            _, i_color, _, marker = LOOK[case.removeprefix(f"{kind}-")]
             ax.plot(
-                part["predicted"], part["measured"], marker, color=style.PALETTE[place], ms=3,
+                part["predicted"], part["measured"], marker, color=style.PALETTE[i_color], ms=3,
                 mfc=None if kind == "cubic" else "white", mew=0.8, ls="",
             )  # fmt: skip
             ends += [part["predicted"].min(), part["predicted"].max()]

@@ -79,7 +79,7 @@ def settle(figure: Figure, renderer: RendererBase) -> None:
         points = drawn_points(ax)
         if not len(points) or box.width > frame.width or box.height > frame.height:
             continue
-        best, place = (np.inf, np.inf), (box.x0, box.y0)
+        best, at = (np.inf, np.inf), (box.x0, box.y0)
         edge = 3.0 * figure.dpi / 72
         free = max(frame.width - box.width - 2 * edge, 0), max(frame.height - box.height - edge, 0)
         for i, j in itertools.product(range(PLACES), repeat=2):
@@ -88,8 +88,8 @@ def settle(figure: Figure, renderer: RendererBase) -> None:
             inside = (points >= (x, y)) & (points <= (x + box.width, y + box.height))
             found = (float(inside.all(axis=1).sum()), np.hypot(x - box.x0, y - box.y0))
             if found < best:
-                best, place = found, (x, y)
-        corner = ax.transAxes.inverted().transform(place)
+                best, at = found, (x, y)
+        corner = ax.transAxes.inverted().transform(at)
         legend.set_loc((float(corner[0]), float(corner[1])))
 
 

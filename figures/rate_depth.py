@@ -60,12 +60,12 @@ def _staircases(tables: Tables, case: str, ax: Axes) -> None:
     good = specialized(tables.main[tables.main["case"] == case], NUM_CLASSES.get(case, 4))
     seeds = sorted(good["seed"].unique())[:SHOWN]
     ways = [way for of, way in COMPARED if of == case]
-    for seed, place in zip(seeds, COLORS, strict=False):
+    for seed, i_color in zip(seeds, COLORS, strict=False):
         epsilons, hits, _ = curves(good[good["seed"] == seed])
         seen = hits[0] > 0
         if not seen.any():
             continue
-        color = style.PALETTE[place]
+        color = style.PALETTE[i_color]
         ax.plot(1 / epsilons[seen], hits[0][seen], color=color, lw=3.2, alpha=0.4)
         fine = np.geomspace(epsilons[seen].max(), epsilons.min(), 400)
         for way in ways:
@@ -75,7 +75,7 @@ def _staircases(tables: Tables, case: str, ax: Axes) -> None:
             times = curve.times(fine)
             shown = np.isfinite(times) & (times > 1) & (times < 30 * hits[0].max())
             beside = len(ways) > 1 and way == "spectrum"
-            if beside and place:
+            if beside and i_color:
                 continue  # of one run is enough
             ax.plot(
                 1 / fine[shown], times[shown], ":" if beside else "--",
@@ -125,16 +125,16 @@ def _constant(tables: Tables, case: str, ax: Axes) -> None:
 def _factors(tables: Tables, ax: Axes) -> None:
     """Draw how far each run is from its prediction, and from another seed's."""
     names = []
-    for place, (case, way) in enumerate(COMPARED):
+    for i_case, (case, way) in enumerate(COMPARED):
         own = distances(tables, case, way).dropna().to_numpy()
         beside = distances(tables, case, way, other=True).dropna().to_numpy()
         other = beside if len(own) > 1 else own[:0]
         for values, look in ((own, {"mfc": style.PALETTE[0]}), (other, {"mfc": "white"})):
             excess = np.clip(values - 1.0, 1e-6, 1e3)
-            spread = place + np.linspace(-0.25, 0.25, len(values))
+            spread = i_case + np.linspace(-0.25, 0.25, len(values))
             ax.plot(excess, spread, "o", ms=2.6, mec=style.PALETTE[0], mew=0.6, ls="", **look)
         met = COMPARED[case, way][0] - 1.0
-        ax.plot([met, met], [place - 0.4, place + 0.4], color="0.2", lw=1.2)
+        ax.plot([met, met], [i_case - 0.4, i_case + 0.4], color="0.2", lw=1.2)
         short = case.replace("linear", "lin.").replace("cubic", "cub.")
         names.append(f"{short} {way}" if case.startswith("cubic") else short)
     ax.set_xscale("log")

@@ -78,7 +78,7 @@ def hitting(groups: list[pd.DataFrame], ax: Axes) -> None:
 def ratios(groups: list[pd.DataFrame], ax: Axes) -> None:
     """Draw the ratio of measured and derived steps of every setting with its interval."""
     names = []
-    for place, rows in enumerate(groups):
+    for i_group, rows in enumerate(groups):
         case, n, rate = settings(rows)
         found = constant_finding("", rows, None).interval
         names.append(f"{LABELS[case]}, N = {n}, η = {rate:g}")
@@ -86,7 +86,7 @@ def ratios(groups: list[pd.DataFrame], ax: Axes) -> None:
             same = not np.isfinite(found.low)  # no run differs: no interval
             low, high = (found.value, found.value) if same else (found.low, found.high)
             ax.errorbar(
-                found.value, place, xerr=[[found.value - low], [high - found.value]],
+                found.value, i_group, xerr=[[found.value - low], [high - found.value]],
                 fmt=MARKERS[case], mfc="white" if same else None,
                 color=style.PALETTE[COLORS[case]], ms=3.5, capsize=2,
             )  # fmt: skip

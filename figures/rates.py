@@ -17,7 +17,7 @@ from motsim.results.tables import Tables
 __all__ = ["draw", "logarithms", "loss_curves", "powers"]
 
 NUM_CLASSES = 4
-#: Case -> label, color, place of the label above or below the end of its line.
+#: Case -> label, color, position of the label above or below the end of its line.
 LOGARITHMS = {
     "mot-squared-deep": ("cubic experts", 3, (6, 6)),
     "mot-linear-squared-deep": ("linear experts", 1, (7, -22)),
@@ -82,11 +82,11 @@ def draw(tables: Tables) -> dict[str, Figure]:
 def logarithms(main: pd.DataFrame, ax: Axes) -> None:
     """Draw T(eps) of the mixture on a linear axis of steps; mark where the logarithm ends."""
     top = 0.0
-    for case, (label, place, offset) in LOGARITHMS.items():
+    for case, (label, i_color, offset) in LOGARITHMS.items():
         rows = specialized(main[main["case"] == case], NUM_CLASSES)
         if rows.empty:
             continue
-        color = style.PALETTE[place]
+        color = style.PALETTE[i_color]
         epsilons, hits, budgets = curves(rows)
         depth = log_depth(epsilons, hits, budgets)
         end, *_ = depth.median()
@@ -122,14 +122,14 @@ def powers(main: pd.DataFrame, ax: Axes) -> None:
     """Draw T(eps) of what is no logarithm on two logarithmic axes, with its exponent."""
     ends: list[tuple[float, float, str, int]] = []
     below_lines: list[tuple[str, int]] = []  # of the squared loss: they end among the others
-    for case, (label, place) in POWERS.items():
+    for case, (label, i_color) in POWERS.items():
         rows = main[main["case"] == case]
         gated = bool(rows["covered_classes"].notna().any()) if len(rows) else False
         good = specialized(rows, NUM_CLASSES if gated else None)
         if good.empty:
             continue
         squared = case.endswith("squared")
-        look: dict[str, Any] = {"color": style.PALETTE[place], "ls": ":" if squared else "-"}
+        look: dict[str, Any] = {"color": style.PALETTE[i_color], "ls": ":" if squared else "-"}
         epsilons, hits, _ = curves(good)
         times = np.where(hits > 0, hits, np.nan).astype(float)
         seen = (hits > 0).all(axis=0)
@@ -148,16 +148,16 @@ def powers(main: pd.DataFrame, ax: Axes) -> None:
             at = int(np.abs(np.log(epsilons[seen] / below)).argmin())
             ax.plot(1 / epsilons[seen][at], middle[at], "o", color=look["color"], ms=3.5, mfc="w")
         if squared:
-            below_lines.append((text, place))
+            below_lines.append((text, i_color))
         else:
-            ends.append((1 / epsilons[seen].min(), middle[epsilons[seen].argmin()], text, place))
+            ends.append((1 / epsilons[seen].min(), middle[epsilons[seen].argmin()], text, i_color))
     ax.set_xscale("log")
     ax.set_yscale("log")
     ax.set_xlim(right=1e19)  # room for the labels
     label_ends(ends, ax)
     height = 0.29
-    for text, color in [("squared loss, dotted", "0.2"),
-                        *((text, style.ink(place)) for text, place in below_lines)]:  # fmt: skip
+    inked = [(text, style.ink(i_color)) for text, i_color in below_lines]
+    for text, color in [("squared loss, dotted", "0.2"), *inked]:
         ax.text(0.98, height, text, transform=ax.transAxes, ha="right", fontsize=6.5, color=color)
         height -= 0.06
     ax.text(
@@ -173,11 +173,11 @@ def powers(main: pd.DataFrame, ax: Axes) -> None:
 def label_ends(ends: list[tuple[float, float, str, int]], ax: Axes) -> None:
     """Label lines (x, y, text, color) at their right ends, apart from each other."""
     gap, height, before = 0.055 * np.ptp(np.log10(ax.get_ylim())), -np.inf, 0.0
-    for x, y, text, place in sorted(ends):
+    for x, y, text, i_color in sorted(ends):
         height = max(height + gap, np.log10(y)) if x == before else np.log10(y)
         before = x
         ax.annotate(text, (x, y), (2 * x, 10**height), textcoords="data", fontsize=6.5,
-                    va="center", color=style.ink(place))  # fmt: skip
+                    va="center", color=style.ink(i_color))  # fmt: skip
 
 
 def loss_curves(curve: pd.DataFrame, loss: str, ax: Axes, *, straight: bool = False) -> None:
@@ -185,14 +185,17 @@ def loss_curves(curve: pd.DataFrame, loss: str, ax: Axes, *, straight: bool = Fa
 
     `straight`: on a linear axis of steps, on which the log law is a straight line.
     """
-    places = {f"mot-{loss}": ("MoT, cubic, M = 16", 3), f"mot-linear-{loss}":
-              ("MoT, linear, M = 32", 1)}  # fmt: skip
-    places |= {case: (f"single, {label.split(',')[0]}", place)
-               for case, (label, place) in POWERS.items() if case.startswith("single")}  # fmt: skip
+    labels = {
+        f"mot-{loss}": ("MoT, cubic, M = 16", 3),
+        f"mot-linear-{loss}": ("MoT, linear, M = 32", 1),
+    }
+    for power, (label, i_color) in POWERS.items():
+        if power.startswith("single"):
+            labels[power] = f"single, {label.split(',')[0]}", i_color
     for case, rows in curve.groupby("case", sort=False):
-        if not str(case).endswith(loss) or case not in places:
+        if not str(case).endswith(loss) or case not in labels:
             continue
-        label, color = places[str(case)]
+        label, color = labels[str(case)]
         runs = [run.set_index("step")["loss"] for _, run in rows.groupby("seed")]
         last = min(run.index.max() for run in runs)
         steps = np.unique(np.concatenate([run.index.to_numpy() for run in runs]))

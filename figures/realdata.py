@@ -69,14 +69,14 @@ def draw(tables: Tables) -> dict[str, Figure]:
 def errors(rows: pd.DataFrame, ax: Axes) -> None:
     """Draw the test error of every model on every mixture."""
     cases = [case for case in CASES if (rows["case"] == case).any()]
-    for place, (model, (label, color, marker)) in enumerate(LOOK.items()):
+    for i_model, (model, (label, color, marker)) in enumerate(LOOK.items()):
         points = [
             mean_interval(100 * rows[(rows["case"] == c) & (rows["model"] == model)]["test_error"])
             for c in cases
         ]
         mean, low, high = stacked(points)
         ax.errorbar(
-            np.arange(len(cases)) + (place - 2) * 0.13, mean, yerr=[mean - low, high - mean],
+            np.arange(len(cases)) + (i_model - 2) * 0.13, mean, yerr=[mean - low, high - mean],
             fmt=marker, ms=4, lw=0.9, color=style.PALETTE[color], label=label,
         )  # fmt: skip
     ax.set_xticks(range(len(cases)), [CASES[c] for c in cases])

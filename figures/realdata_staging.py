@@ -22,9 +22,9 @@ def draw(tables: Tables) -> dict[str, Figure]:
     curves = tables.others.get("curve", pd.DataFrame())
     cases = list(dict.fromkeys(curves["case"])) if len(curves) else []
     figure, axes = style.panels(max(len(cases), 1), 2, height=2.0)
-    for place, case in enumerate(cases):
+    for i_case, case in enumerate(cases):
         own = curves[curves["case"] == case]
-        top, bottom = axes[place], axes[len(cases) + place]
+        top, bottom = axes[i_case], axes[len(cases) + i_case]
         own = own.assign(x=own["step"])
         bands(own.assign(y=100 * own["test_error"]), "schedule", LOOK, top)
         bands(own.assign(y=own["dispatch_entropy"]), "schedule", LOOK, bottom)

@@ -81,20 +81,20 @@ def errors(rows: pd.DataFrame, lines: pd.DataFrame, quantity: str, ax: Axes) -> 
 
 
 def near(rows: pd.DataFrame, quantity: str, ax: Axes) -> None:
-    """Concurrent − sequential near the crossover, and where the simulations place it."""
+    """Concurrent − sequential near the crossover, and where the simulations put it."""
     names = {"two-tasks": "T = 2, p = 100", "four-tasks": "T = 4, p = 60"}
-    for place, case in enumerate(CROSSING):
+    for i_case, case in enumerate(CROSSING):
         points = difference(rows[rows["case"] == case], quantity).sort_values("cosine")
         if points.empty:
             continue
-        color = ("0.3", style.PALETTE[4])[place]
+        color = ("0.3", style.PALETTE[4])[i_case]
         ax.plot(points["cosine"], points["gap_predicted"], color=color, lw=1.1)
         root, error = crossing(points)
         ax.errorbar(
-            points["cosine"], points["gap"], yerr=LIMIT * points["gap_se"], fmt="os"[place], ms=3,
+            points["cosine"], points["gap"], yerr=LIMIT * points["gap_se"], fmt="os"[i_case], ms=3,
             lw=0.8, color=color, label=names[case],
         )  # fmt: skip
-        height = (0.68, 0.92)[place]
+        height = (0.68, 0.92)[i_case]
         ax.errorbar(
             [root], [height], xerr=[LIMIT * error], fmt="|", ms=5, lw=1.2, color=color,
             transform=ax.get_xaxis_transform(),

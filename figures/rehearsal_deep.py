@@ -64,16 +64,16 @@ def accuracies(rows: pd.DataFrame, case: str, ax: Axes) -> None:
     if rows.empty:
         return
     width = rows["level"].max() - rows["level"].min()
-    for place, (strategy, (color, marker)) in enumerate(STRATEGIES.items()):
+    for i_strategy, (strategy, (color, marker)) in enumerate(STRATEGIES.items()):
         own = rows[rows["strategy"] == strategy].groupby("level")["final_accuracy"]
         if not len(own):
             continue
         levels = np.array([float(str(level)) for level, _ in own])
         mean, low, high = stacked(mean_interval(values) for _, values in own)
         ax.errorbar(
-            levels + (place - 1) * 0.012 * width, mean,
+            levels + (i_strategy - 1) * 0.012 * width, mean,
             yerr=[mean - low, high - mean], lw=1.1, marker=marker, ms=3.5,
-            color=style.PALETTE[color], label=strategy, mfc="white" if place == 1 else None,
+            color=style.PALETTE[color], label=strategy, mfc="white" if i_strategy == 1 else None,
         )  # fmt: skip
     ax.set_xlabel(FAMILIES[case][0])
     if case == "classes":  # more shared classes are more similar

@@ -52,14 +52,14 @@ def compare(
     for k, strategy in enumerate(strategies):
         label, color, marker = LOOK[strategy]
         found = [(i, t.loc[strategy]) for i, t in enumerate(sets.values()) if strategy in t.index]
-        places = [i + (k - (len(strategies) - 1) / 2) * width for i, _ in found]
+        centers = [i + (k - (len(strategies) - 1) / 2) * width for i, _ in found]
         ax.hlines(
             [row[f"{quantity}_predicted"] for _, row in found],
-            [x - width / 2.4 for x in places], [x + width / 2.4 for x in places],
+            [x - width / 2.4 for x in centers], [x + width / 2.4 for x in centers],
             color=style.PALETTE[color], lw=1.1,
         )  # fmt: skip
         ax.errorbar(
-            places, [row[quantity] for _, row in found],
+            centers, [row[quantity] for _, row in found],
             yerr=[LIMIT * row[f"{quantity}_se"] for _, row in found], fmt=marker, ms=3.2, lw=0.9,
             color=style.PALETTE[color], label=label,
         )  # fmt: skip

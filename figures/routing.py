@@ -50,8 +50,8 @@ def draw(tables: Tables) -> dict[str, Figure]:
         ]  # fmt: skip
         last = dispatch_matrix(tables, case, 0, int(here["step"].max()))
         order = np.lexsort((-last.max(axis=1), last.argmax(axis=1) + 9.0 * (last.max(axis=1) == 0)))
-        for place, (step, name) in enumerate(moments[:4]):
-            ax = axes[4 * row + place]
+        for i_moment, (step, name) in enumerate(moments[:4]):
+            ax = axes[4 * row + i_moment]
             image = heat_map(dispatch_matrix(tables, case, 0, step)[order], ax)
             ax.set_title(f"{name}\nstep {step:,}", fontsize=7.5)
         axes[4 * row].set_ylabel(f"{MAPS[case]}\nclass n")
@@ -91,7 +91,7 @@ def accuracy(tables: Tables, ax: Axes, look: Mapping[str, tuple[str, int, str]] 
     course = accuracy_course(tables)
     course = course[course["case"].isin(list(look))]
     names = [str(case) for case in course["case"].drop_duplicates()]
-    for place, (case, rows) in enumerate(course.groupby("case", sort=False)):
+    for i_case, (case, rows) in enumerate(course.groupby("case", sort=False)):
         label, color, line = look[str(case)]
         wide = rows.drop_duplicates(["seed", "step"]).pivot(
             index="step", columns="seed", values="accuracy"
@@ -101,7 +101,7 @@ def accuracy(tables: Tables, ax: Axes, look: Mapping[str, tuple[str, int, str]] 
         ax.plot(wide.index, wide.median(axis=1), color=paint, ls=line, label=label)
         # Bars beside each other: bands over each other mix to a color that means nothing.
         ax.vlines(
-            wide.index * 1.05 ** (place - (len(names) - 1) / 2), wide.quantile(0.25, axis=1),
+            wide.index * 1.05 ** (i_case - (len(names) - 1) / 2), wide.quantile(0.25, axis=1),
             wide.quantile(0.75, axis=1), color=paint, lw=0.9, alpha=0.6,
         )  # fmt: skip
     cubic = course[course["case"].isin(["cubic", "cubic-correlated"])]

@@ -62,11 +62,11 @@ def draw(tables: Tables) -> dict[str, Figure]:
 
 def _shares(runs: pd.DataFrame, ax: Axes) -> None:
     names = [case for case in LOOK if (runs["case"] == case).any()]
-    for place, case in enumerate(names):
+    for i_case, case in enumerate(names):
         color = LOOK[case][1]
         mean, low, high = stacked([shares(runs[runs["case"] == case])[2]])
         ax.errorbar(
-            mean, place, xerr=[mean - low, high - mean], fmt="o", ms=4, lw=1.0, capsize=2,
+            mean, i_case, xerr=[mean - low, high - mean], fmt="o", ms=4, lw=1.0, capsize=2,
             color=style.PALETTE[color],
         )  # fmt: skip
     ax.set_yticks(range(len(names)), [LOOK[case][0] for case in names])

@@ -37,9 +37,9 @@ def draw(tables: Tables) -> dict[str, Figure]:
     axes[0].set_title("cubic experts; dashed: 1/(1+2√(N−1))")
     axes[1].set_ylabel("runs, each class its expert (share)")
     axes[1].set_title("linear experts; lines: race of the classes")
-    for ax, place in zip(axes, ("lower left", "upper right"), strict=True):
+    for ax, corner in zip(axes, ("lower left", "upper right"), strict=True):
         ax.set_ylim(-0.04, 1.08)
-        style.legend(ax, loc=place)
+        style.legend(ax, loc=corner)
     figure.supxlabel(f"task similarity ρ  ({seeds} seeds, bars: 95 % intervals)", fontsize=8)
 
     rate_figure, axes = style.panels(2, height=2.7)

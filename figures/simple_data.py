@@ -51,10 +51,10 @@ def losses(runs: pd.DataFrame, ax: Axes) -> None:
             rows["strength"].map(names.index) + shift + spread, rows["final_loss"], s=9, lw=0,
             marker=marker, color=style.PALETTE[color], label=label, alpha=0.8, zorder=3,
         )  # fmt: skip
-    for place, name in enumerate(names):
+    for i_name, name in enumerate(names):
         ax.hlines(
-            floor(name), place - 0.42, place + 0.42, color="0.1", lw=0.9,
-            label="derived floor, E γ²/(2 + 2 E γ²)" if place == 0 else "",
+            floor(name), i_name - 0.42, i_name + 0.42, color="0.1", lw=0.9,
+            label="derived floor, E γ²/(2 + 2 E γ²)" if i_name == 0 else "",
         )  # fmt: skip
     ax.axhline(ENOUGH, color=style.GRAY, lw=0.8, ls="--")
     ax.text(
@@ -70,9 +70,9 @@ def used(rows: pd.DataFrame, ax: Axes) -> None:
     """Draw the mean number of experts that the mixture uses, by N and similarity."""
     names = list(AMPLITUDES)
     groups = rows[["num_classes", "similarity"]].drop_duplicates().to_numpy(float).tolist()
-    for place, (n, rho) in enumerate(sorted(groups)):
+    for i_group, (n, rho) in enumerate(sorted(groups)):
         part = rows[(rows["num_classes"] == n) & (rows["similarity"] == rho)]
-        shift = (place - (len(groups) - 1) / 2) * 0.13
+        shift = (i_group - (len(groups) - 1) / 2) * 0.13
         mean = part.groupby("strength")["used_experts"].agg(["mean", "min", "max"])
         at = np.array([names.index(str(name)) for name in mean.index]) + shift
         bars = np.array([mean["mean"] - mean["min"], mean["max"] - mean["mean"]])

@@ -50,8 +50,8 @@ def draw(tables: Tables) -> dict[str, Figure]:
             (int(first_after), middle),
             (int(here["step"].max()), "end of stage III" if goes_on else "end of stage I"),
         ]
-        for place, (step, name) in enumerate(moments):
-            ax = axes[3 * row + place]
+        for i_moment, (step, name) in enumerate(moments):
+            ax = axes[3 * row + i_moment]
             image = heat_map(alignment_matrix(tables, case, 0, step)[order], ax)
             ax.plot(
                 used, np.full(len(used), -0.04), "^", ms=3, color=style.PALETTE[3],
@@ -91,12 +91,12 @@ def entropies(tables: Tables, ax: Axes) -> None:
     runs = tables.runs
     cases = [case for case in NAMES if (runs["case"] == case).any()]
     scale = np.log(tables.others["routing"]["class"].max() + 1)
-    for place, case in enumerate(cases):
+    for i_case, case in enumerate(cases):
         values = runs.loc[runs["case"] == case, "dispatch_entropy"].dropna() / scale
         spread = np.linspace(-0.22, 0.22, len(values))
         failed = (values > ENTROPY_SHARE).mean() > 0.5
         ax.scatter(
-            values, place + spread, s=10, color=style.PALETTE[3 if failed else 0], lw=0, zorder=3
+            values, i_case + spread, s=10, color=style.PALETTE[3 if failed else 0], lw=0, zorder=3
         )
     ax.axvline(ENTROPY_SHARE, color=style.GRAY, lw=0.8, ls="--")
     ax.text(

@@ -101,11 +101,11 @@ def label_stages(ax: Axes, stages: list[tuple[str, float, float]]) -> None:
     can be narrower than their names.
     """
     straight = ax.get_xscale() == "linear"
-    for place, (name, start, stop) in enumerate(stages):
-        ax.axvspan(start, stop, color="0.5", alpha=0.10 if place % 2 == 0 else 0.0, lw=0)
+    for i_stage, (name, start, stop) in enumerate(stages):
+        ax.axvspan(start, stop, color="0.5", alpha=0.10 if i_stage % 2 == 0 else 0.0, lw=0)
         middle = (start + stop) / 2 if straight else (start * stop) ** 0.5
         x, ha, shift = {1: (stop, "right", -3.0), 2: (start, "left", 3.0)}.get(
-            place, (middle, "center", 0.0)
+            i_stage, (middle, "center", 0.0)
         )
         ax.annotate(
             name, (x, 1.0), (shift, 1.5), xycoords=ax.get_xaxis_transform(),

@@ -115,7 +115,7 @@ def within(figure: Figure, engine: Any) -> None:
     """
     engine.execute(figure)
     words = [(t, t.get_text()) for ax in figure.axes for t in (ax.title, ax.xaxis.label)]
-    places = [(ax, ax.get_position()) for ax in figure.axes]
+    positions = [(ax, ax.get_position()) for ax in figure.axes]
     left = right = 0.0
     width = figure.get_figwidth()
     with warnings.catch_warnings():
@@ -137,8 +137,8 @@ def within(figure: Figure, engine: Any) -> None:
                 break
     for text, said in words:
         text.set_text(said)
-    for ax, place in places:
-        ax.set_position(place)
+    for ax, position in positions:
+        ax.set_position(position)
 
 
 def fit(figure: Figure, renderer: RendererBase) -> None:

@@ -98,15 +98,15 @@ def salvage(path: Path, called: Path) -> dict[str, Row]:
     found: dict[str, Row] = {}
     with contextlib.closing(sqlite3.connect(path)) as db:
         check_things(db, called)
-        for columns, place in (
+        for columns, key in (
             (PRESENT_COLUMNS, "r.key"),
             (f"{FIRST_COLUMNS} FROM runs", "key"),
             (f"{FIRST_COLUMNS} FROM old_runs", "key"),
         ):
             for prefix, order in itertools.product(PREFIXES, ("", " DESC")):
-                query = f"SELECT {columns} WHERE {place} >= ? AND {place} < ? ORDER BY {place}"
+                query = f"SELECT {columns} WHERE {key} >= ? AND {key} < ? ORDER BY {key}"
                 for values in _readable(db, query + order, (prefix, prefix + "g")):
-                    row = _sound(values) if place == "r.key" else first_row(values)
+                    row = _sound(values) if key == "r.key" else first_row(values)
                     if row is not None:
                         with contextlib.suppress(ContentError):  # else it would stay in the way
                             unpacked(row)

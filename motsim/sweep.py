@@ -229,7 +229,7 @@ def _report(
     from motsim.results.store import FAILED
     from motsim.results.tables import table_path
 
-    place = table_path(arguments.out, tables.name, "", tables.meta)
+    path = table_path(arguments.out, tables.name, "", tables.meta)
     if len(versions := tables.meta["versions"]) > 1:
         names = sorted(set().union(*versions))
         mixed = [n for n in names if len({one.get(n) for one in versions}) > 1]
@@ -245,7 +245,7 @@ def _report(
         progress.warn(
             f"{len(failed)} of {len(runs)} runs failed; try them again with --retry-failed"
         )
-        print(f"tables: {place}")
+        print(f"tables: {path}")
         return 1
     code, findings, recorded = 0, [], not (sweep.moved or sweep.altered)
     claim = claim_of(sweep)
@@ -265,7 +265,7 @@ def _report(
         _print_lines(conclusion(sweep, tables, cells, arguments.out))
         if claim:
             print("no verdict is recorded for changed settings")
-    print(f"tables: {place}")
+    print(f"tables: {path}")
     name = "" if sweep.altered else sweep.name
     if not arguments.no_figure and not _draw(name, tables, arguments.out, progress):
         return 1

@@ -135,13 +135,13 @@ def test_points_are_the_same_with_and_without_images(tokens):
     once = without_images(case.paired)
     assert without_images(case.alone) is case.alone
     assert len(once.tokens) == len(once.axes)
-    at = np.argsort(case.alone.order[case.alone.weights > 0.0])
-    other = np.argsort(once.order[once.weights > 0.0])
+    at = np.argsort(case.alone.order[case.alone.point_weights > 0.0])
+    other = np.argsort(once.order[once.point_weights > 0.0])
 
     def of_points(batch, places):
         blocks, r, others, width = batch.tokens.shape
         by_point = batch.tokens.transpose(0, 3, 2, 1).reshape(blocks * width, others, r)
-        return by_point[batch.weights > 0.0][places]
+        return by_point[batch.point_weights > 0.0][places]
 
     np.testing.assert_array_equal(of_points(once, other), of_points(case.alone, at))
     np.testing.assert_array_equal(once.tokens.sum(axis=2), case.paired.token_sums.reshape(
@@ -172,8 +172,8 @@ def test_tokens_mixed_once_are_those_of_every_point():
         kernels.refresh_attention(case.parameters, batch, buffers)
         weights = summed_over_queries(buffers.attention_probs, count_tokens(batch))[0]
         mixed = mixed_batch(batch, weights).tokens[:, :, 0].transpose(0, 2, 1)
-        of_points = mixed.reshape(-1, COORDINATES)[batch.weights > 0.0]
-        sums.append(of_points[np.argsort(batch.order[batch.weights > 0.0])])
+        of_points = mixed.reshape(-1, COORDINATES)[batch.point_weights > 0.0]
+        sums.append(of_points[np.argsort(batch.order[batch.point_weights > 0.0])])
     np.testing.assert_allclose(sums[1], sums[0], rtol=1e-12, atol=1e-14)
 
 

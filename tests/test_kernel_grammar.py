@@ -23,10 +23,15 @@ ARGUMENTS = {
     "weights": "parameters, ffn, attention_probs or point_weights",
     "members": "batch", "i": "i_*", "n": "num_*",
 }  # fmt: skip
-#: The same for fields of bundles of mini-batches. `Batch.weights` of mixtures are the points'.
-FIELDS = {"weights": "attention_probs", "place": "i_*", "work": "buffers"}
-#: Places in which `ARGUMENTS` are held.
+#: The same for fields of bundles.
+FIELDS = {"weights": "ffn, attention_probs or point_weights", "work": "buffers"}
+#: Folders in which `ARGUMENTS` and `FIELDS` are held.
 NAMED = ("mixture/kernels/", "minibatch/")
+#: The same for every name in a file of kernels: variables, arguments, fields, functions.
+EVERYWHERE = {
+    "place": "*_at, *_ptr or i_*", "places": "*_ptrs or i_*", "same_place": "same_address",
+    "room": "buffer", "weights": "ffn, attention_probs, point_weights, or w",
+}  # fmt: skip
 
 
 def kernels(text):
@@ -57,6 +62,19 @@ def fields(text, names):
             yield from (name for name in of if name in names)
 
 
+def names_in(text):
+    """Every name that a file gives or uses, but for those of modules."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Name):
+            yield node.id
+        elif isinstance(node, ast.Attribute):
+            yield node.attr
+        elif isinstance(node, ast.arg | ast.keyword) and node.arg:
+            yield node.arg
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.name
+
+
 def name_of(path):
     return path.relative_to(PACKAGE).as_posix()
 
@@ -69,9 +87,11 @@ def test_kernels_take_at_most_six_arguments():
 @pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_no_retired_name(path):
     names = {**RETIRED, **(ARGUMENTS if name_of(path).startswith(NAMED) else {})}
-    assert list(retired(path.read_text("utf-8"), names)) == []
-    if name_of(path).startswith("minibatch/"):
-        assert list(fields(path.read_text("utf-8"), {**RETIRED, **FIELDS})) == []
+    text = path.read_text("utf-8")
+    assert list(retired(text, names)) == []
+    assert [name for name in names_in(text) if name in EVERYWHERE] == []
+    if name_of(path).startswith(NAMED):
+        assert list(fields(text, {**RETIRED, **FIELDS})) == []
 
 
 def test_what_breaks_the_grammar_is_seen():
@@ -86,3 +106,23 @@ def test_what_breaks_the_grammar_is_seen():
     text = "class Some(NamedTuple):\n    weights: Any\n    ffn: Any\n"
     assert list(fields(text, FIELDS)) == ["weights"]
     assert list(fields(text.replace("NamedTuple", "Other"), FIELDS)) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "place = i * WIDTH",
+        "for place in range(8): pass",
+        "def load(place, offset): pass",
+        "def same_place(a, b): pass",
+        "slope = batch.weights[0]",
+        "move(points, weights=1.0)",
+        "class Batch(NamedTuple):\n    weights: Any",
+        "rows, places = two(row, span)",
+        "direction, half = room, advance(room, size)",
+    ],
+)
+def test_a_name_that_is_retired_everywhere_is_seen(line):
+    """The controls."""
+    assert set(names_in(line)) & set(EVERYWHERE)
+    assert not set(names_in(re.sub("places?|room|weights", "this_one", line))) & set(EVERYWHERE)

@@ -33,14 +33,14 @@ def assert_holds(batch, tokens, labels, weights):
     at = positions(batch)
     assert at.shape == labels.shape
     np.testing.assert_array_equal(batch.order[at], np.arange(len(labels)))
-    np.testing.assert_array_equal(batch.weights[at], weights)
-    assert np.delete(batch.weights, at).sum() == 0.0
+    np.testing.assert_array_equal(batch.point_weights[at], weights)
+    assert np.delete(batch.point_weights, at).sum() == 0.0
     rest = 0 if batch.axes.shape[1] else tokens.shape[1]
     others = tokens[batch.order][:, -rest:] if rest else tokens[batch.order][:, 3:]
     np.testing.assert_allclose(batch.token_sums.T, others.sum(axis=1), rtol=1e-14, atol=1e-15)
     assert len(batch.labels) == len(batch.axes) * WIDTH
     assert len(batch.axes) % 16 != 0
-    for name in ("amplitudes", "tokens", "labels", "weights"):
+    for name in ("amplitudes", "tokens", "labels", "point_weights"):
         array = getattr(batch, name)
         assert array.flags.c_contiguous, name
         assert array.size == 0 or array.ctypes.data % 64 == 0, name
@@ -124,7 +124,7 @@ def test_number_of_blocks_is_no_multiple_of_sixteen():
         batch = kernel_batch(tokens, np.ones(size), np.full(size, 1 / size))
         assert len(batch.axes) % 16
         assert len(batch.axes) - -(-size // WIDTH) in (0, 1)
-        assert batch.weights.sum() == pytest.approx(1.0, abs=1e-14)
+        assert batch.point_weights.sum() == pytest.approx(1.0, abs=1e-14)
 
 
 def test_a_token_off_its_axis_is_no_signal():

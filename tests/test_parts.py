@@ -107,7 +107,7 @@ def test_padding_adds_nothing_but_blocks_of_weight_zero(count):
         axis = 1 if name == "token_sums" else 0
         np.testing.assert_array_equal(np.take(array, np.arange(old.shape[axis]), axis), old)
         assert array.shape[axis] * blocks == old.shape[axis] * (blocks + more)
-    assert (full.weights[blocks * WIDTH :] == 0.0).all()
+    assert (full.point_weights[blocks * WIDTH :] == 0.0).all()
     parts = in_parts(full, count)
     np.testing.assert_array_equal(parts.labels.ravel(), full.labels)
     np.testing.assert_array_equal(np.concatenate(list(parts.tokens)), full.tokens)

@@ -123,9 +123,9 @@ def test_mirror_halves_the_points():
     model = Model("mot", 2, "linear")
     points, start = problem(model, 0, odd=True)
     half, whole = (reduce_problem(model, points, start, use_mirror=m) for m in (True, False))
-    counts = [(reduced.batch.weights > 0).sum() for reduced in (half, whole)]
+    counts = [(reduced.batch.point_weights > 0).sum() for reduced in (half, whole)]
     assert counts[0] * 2 == counts[1] == len(points.labels)
-    assert half.batch.weights.sum() == pytest.approx(1.0, abs=1e-15)
+    assert half.batch.point_weights.sum() == pytest.approx(1.0, abs=1e-15)
     assert not whole.odd
 
 
@@ -297,9 +297,9 @@ def test_equal_points_of_a_sample_are_one(monkeypatch, activation):
     start = initial_parameters(model, 7, init_std=0.6, attention_scale=0.7, seed=0)
     merged, every = (reduce_problem(model, points, start, use_mirror=m) for m in (True, False))
     different = {(*x.ravel(), y) for x, y in zip(points.tokens, points.labels, strict=True)}
-    assert (merged.batch.weights > 0).sum() == len(different) <= 8
-    assert (every.batch.weights > 0).sum() == 400
-    assert merged.batch.weights.sum() == pytest.approx(1.0, rel=1e-14)
+    assert (merged.batch.point_weights > 0).sum() == len(different) <= 8
+    assert (every.batch.point_weights > 0).sum() == 400
+    assert merged.batch.point_weights.sum() == pytest.approx(1.0, rel=1e-14)
     want, _ = full_curve(model, points, as_stages(SCHEDULE), start, use_mirror=False)
     got, _ = full_curve(model, points, as_stages(SCHEDULE), start)
     np.testing.assert_allclose(got, want, rtol=1e-11)

@@ -88,7 +88,7 @@ def test_load_balance_and_gate_gradient(case):
     size = case.by_expert[1]
     gates, choice = case.rng.dirichlet(np.ones(case.experts), (2, size)).transpose(0, 2, 1).copy()
     by_gate = case.rng.normal(size=case.by_expert)
-    weights = case.batch.weights
+    weights = case.batch.point_weights
     # Of the fraction of points that choose an expert, counted once for `chosen` experts a point.
     balance = 0.7 * case.experts * (choice @ weights)[:, None] * weights
     halved = by_gate.copy()
@@ -175,15 +175,15 @@ def test_coefficients(case, loss):
     gates[:], choice[:] = case.rng.random((2, *case.by_expert))
     f[:] = case.rng.normal(size=case.by_expert)
     expected_coefficients(batch, logistic, buffers)
-    slope = batch.weights * choice * reference.loss_slope(loss, batch.labels, gates * f)
+    slope = batch.point_weights * choice * reference.loss_slope(loss, batch.labels, gates * f)
     np.testing.assert_allclose(buffers.by_output, slope * gates, **TIGHT)
     np.testing.assert_allclose(buffers.by_gate, slope * f, **TIGHT)
     mask = np.round(choice)
     by_output, by_gate = np.full((2, *case.by_expert), np.nan)
-    points = (batch.labels, batch.weights)
+    points = (batch.labels, batch.point_weights)
     selected_coefficients(points, logistic, gates, mask, f, (by_output, by_gate))
     total = (mask * gates * f).sum(axis=0)
-    slope = batch.weights * mask * reference.loss_slope(loss, batch.labels, total)
+    slope = batch.point_weights * mask * reference.loss_slope(loss, batch.labels, total)
     np.testing.assert_allclose(by_output, slope * gates, **TIGHT)
     np.testing.assert_allclose(by_gate, slope * f, **TIGHT)
 

@@ -89,10 +89,10 @@ def _tables(path: Path) -> dict[str, Path]:
             )
         return found
     name = path.name.removesuffix(".gz").removesuffix(".csv").removesuffix(".json")
-    place = path.with_name(f"{name}.json")
-    if not place.is_file():
+    meta_path = path.with_name(f"{name}.json")
+    if not meta_path.is_file():
         raise TablesError(f"{path}: no such folder or table")
-    return {place.stem: place}
+    return {meta_path.stem: meta_path}
 
 
 def differences(one: "Tables", other: "Tables") -> Iterator[str]:
@@ -125,24 +125,24 @@ def _described(tables: "Tables") -> dict[str, str]:
     return found
 
 
-def _verdicts(one: "Tables", other: "Tables", *places: Path) -> Iterator[str]:
+def _verdicts(one: "Tables", other: "Tables", *paths: Path) -> Iterator[str]:
     """Yield the cases whose verdicts differ, and those that only one of the tables has."""
     sides: list[dict[str, Any]] = []
-    for tables, place in zip((one, other), places, strict=True):
+    for tables, meta_path in zip((one, other), paths, strict=True):
         from motsim.claims._stored import claim_of_tables
 
-        claim = claim_of_tables(tables.name, tables.meta, place.parent)
+        claim = claim_of_tables(tables.name, tables.meta, meta_path.parent)
         try:
             found = claim.judge(tables) if claim else []
         except (LookupError, ValueError, TypeError, ArithmeticError) as error:
-            yield f"verdicts of {place} cannot be judged ({type(error).__name__}: {error})"
+            yield f"verdicts of {meta_path} cannot be judged ({type(error).__name__}: {error})"
             return
         sides.append({finding.case: finding for finding in found})
     first, second = sides
     for case in dict.fromkeys([*first, *second]):
         before, after = first.get(case), second.get(case)
         if before is None or after is None:
-            yield f"verdict of {case}: only in {places[before is None].parent}"
+            yield f"verdict of {case}: only in {paths[before is None].parent}"
         elif before.verdict != after.verdict:
             yield (
                 f"verdict of {case}: {before.verdict} ({before.measured}) ->"

@@ -62,8 +62,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(printable(str(path)))
     if missing := [word for word in UNKNOWN if word in needed]:
         print(f"put in: {' and '.join(missing)} in {WORKFLOW}: where you install motsim from")
-    place = shlex.quote(str(folder))
-    print(spoken(printable(f"next: cd {place} && python -m motsim.verify descent.toml")))
+    quoted = shlex.quote(str(folder))
+    print(spoken(printable(f"next: cd {quoted} && python -m motsim.verify descent.toml")))
     return 0
 
 
@@ -83,10 +83,10 @@ def write(folder: Path, needed: str) -> list[Path]:
         part = source.relative_to(TEMPLATE).as_posix()
         if "__pycache__" in part:
             continue
-        place = folder / MOVED.get(part, part)
-        place.parent.mkdir(parents=True, exist_ok=True)
+        target = folder / MOVED.get(part, part)
+        target.parent.mkdir(parents=True, exist_ok=True)
         text = source.read_text(encoding="utf-8")
         text = text.replace("PAPER", name).replace("MOTSIM_SOURCE", needed)
-        place.write_text(text, encoding="utf-8")
-        written.append(place)
+        target.write_text(text, encoding="utf-8")
+        written.append(target)
     return written

@@ -44,13 +44,13 @@ def _missing(finding: Finding) -> str:
     """Clause that says what is missing, with what there is beside what it takes."""
     for text in (finding.evidence, finding.measured):
         parts = PART.split(text.rstrip("."))
-        for place, part in enumerate(parts):
+        for i_part, part in enumerate(parts):
             if found := OPEN.search(part):
                 clause = part[part.rfind(": ", 0, found.start()) + 1 :].strip()
                 counts = (
-                    place and clause[0].isdigit() and found[0] == "needed" and "," not in clause
+                    i_part and clause[0].isdigit() and found[0] == "needed" and "," not in clause
                 )
-                return f"{parts[place - 1]}, {clause}" if counts else clause
+                return f"{parts[i_part - 1]}, {clause}" if counts else clause
     return ""
 
 

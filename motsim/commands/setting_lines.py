@@ -36,14 +36,14 @@ def conclusion(sweep: Sweep, tables: Tables, cells: Sequence[Cell], folder: Path
     yield ""
     yield from setting_lines(tables, cells)
     yield from idle_lines(tables)
-    place = "" if folder == Path("results") else f" --out {shlex.quote(str(folder))}"
+    out = "" if folder == Path("results") else f" --out {shlex.quote(str(folder))}"
     times = "epsilon" in tables.main
     if times and max(rows["run"].nunique() for rows in _groups(tables)) < FEW:
         yield f"next: a law needs {FEW} runs a setting or more: --seeds {2 * FEW}"
     elif times and not sweep.altered:
         yield "next: where does it end? --set KEY=A,B adds an axis; --case NAME runs one case"
     else:
-        yield f"next: all of it on one page: python -m motsim.report{place}"
+        yield f"next: all of it on one page: python -m motsim.report{out}"
 
 
 def setting_lines(tables: Tables, cells: Sequence[Cell]) -> Iterator[str]:
@@ -55,7 +55,7 @@ def setting_lines(tables: Tables, cells: Sequence[Cell]) -> Iterator[str]:
     by_run: dict[str, list[Cell]] = {}
     for cell in cells:
         by_run.setdefault(cell.key[:12], []).append(cell)
-    for place, rows in enumerate(_groups(tables)):
+    for i_group, rows in enumerate(_groups(tables)):
         found = by_run[rows.iloc[0]["run"]]  # several settings may share a run: in their order
         cell = found.pop(0) if len(found) > 1 else found[0]
         name = ", ".join(
@@ -63,7 +63,7 @@ def setting_lines(tables: Tables, cells: Sequence[Cell]) -> Iterator[str]:
             for label, value in cell.labels.items()
             if label != "seed"
         )
-        text = "; ".join(_parts(rows, cell, tables.labels, law=place < MAX_LAWS))
+        text = "; ".join(_parts(rows, cell, tables.labels, law=i_group < MAX_LAWS))
         yield textwrap.fill(
             f"{name}: {text}" if name else text,
             COLUMNS, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False,

@@ -124,8 +124,8 @@ def print_conclusion(lines: Sequence[str]) -> None:
 def print_findings(findings: Sequence[Finding]) -> None:
     """Print verdicts, each with its evidence."""
     print()
-    places = max(len(finding.case) for finding in findings)
-    heads = [f"{f.case:<{places}}  {f.verdict:<12}  {f.measured}  ({_as(f)})" for f in findings]
+    wide = max(len(finding.case) for finding in findings)
+    heads = [f"{f.case:<{wide}}  {f.verdict:<12}  {f.measured}  ({_as(f)})" for f in findings]
     narrow = _too_wide(heads)
     for finding in findings:
         verdict: str = finding.verdict
@@ -136,16 +136,16 @@ def print_findings(findings: Sequence[Finding]) -> None:
         else:
             space = " " * (14 - len(verdict))
             rest = f"{space}{finding.measured}  ({_as(finding)})"
-            print_colored(f"{finding.case:<{places}}  ", verdict, rest)
-            print(_indented(finding.evidence, places + 2, _room()))
+            print_colored(f"{finding.case:<{wide}}  ", verdict, rest)
+            print(_indented(finding.evidence, wide + 2, _width()))
 
 
 def _as(finding: Finding) -> str:
     return "as expected" if finding.as_expected else f"EXPECTED {finding.expected or 'nothing'}"
 
 
-def _indented(text: str, places: int, width: int) -> str:
-    indent = " " * places
+def _indented(text: str, num_spaces: int, width: int) -> str:
+    indent = " " * num_spaces
     return textwrap.fill(text, width, initial_indent=indent, subsequent_indent=indent)
 
 
@@ -155,7 +155,7 @@ def _too_wide(lines: Sequence[str]) -> int:
     return width if width and any(len(line) > width for line in lines) else 0
 
 
-def _room() -> int:
+def _width() -> int:
     """Return how wide text is filled: as far as the eye likes, or as the terminal goes."""
     return min(WIDTH, _terminal() or WIDTH)
 
@@ -169,7 +169,7 @@ def print_claims(claims: Mapping[str, Claim]) -> None:
     """Print what is claimed and where it comes from."""
     for name, claim in claims.items():
         print_title(f"{name} ({claim.kind}; {claim.origin}: {claim.source})")
-        print(_indented(claim.statement, 2, _room()))
+        print(_indented(claim.statement, 2, _width()))
 
 
 def print_verdicts(

@@ -26,8 +26,8 @@ def kinds() -> list[str]:
 
 
 @cache
-def _kinds(places: tuple[str, ...]) -> list[str]:
-    return sorted({found.name for found in pkgutil.iter_modules(places) if found.ispkg})
+def _kinds(folders: tuple[str, ...]) -> list[str]:
+    return sorted({found.name for found in pkgutil.iter_modules(folders) if found.ispkg})
 
 
 def kind_module(kind: str) -> ModuleType:

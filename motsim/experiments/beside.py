@@ -65,8 +65,8 @@ class _Finder(MetaPathFinder):
         if not self.folder or (parent and parent not in self.packages):
             return None
         file = file_of(Path(self.folder), fullname)
-        place = Path(self.folder, *fullname.split("."))
-        if not parent and (file or place.is_dir()) and _elsewhere(fullname, file):
+        inner = Path(self.folder, *fullname.split("."))
+        if not parent and (file or inner.is_dir()) and _elsewhere(fullname, file):
             return None
         if file is not None:
             is_package = file.name == "__init__.py"
@@ -76,10 +76,10 @@ class _Finder(MetaPathFinder):
                 fullname, file, loader=_Fresh(fullname, str(file)),
                 submodule_search_locations=[str(file.parent)] if is_package else None,
             )  # fmt: skip
-        if place.is_dir() and any(place.glob("*.py")):  # a package without __init__.py
+        if inner.is_dir() and any(inner.glob("*.py")):  # a package without __init__.py
             self.packages.add(fullname)
             spec = ModuleSpec(fullname, None, is_package=True)
-            spec.submodule_search_locations = [str(place)]
+            spec.submodule_search_locations = [str(inner)]
             return spec
         return None
 

@@ -63,32 +63,34 @@ def load_own(name: str, folder: str = "") -> Kind:
     module_name, function = split_name(name)
     folder = str(Path(folder).resolve()) if folder else ""
     beside = bool(folder) and file_of(Path(folder), module_name) is not None
-    place = folder if beside else ""
-    known = _loaded.get((name, place))
+    own_folder = folder if beside else ""
+    known = _loaded.get((name, own_folder))
     if known and known.stamps == _stamps(known.stamps):
         if beside:
-            enter(place)
+            enter(own_folder)
         return known.kind
     for _ in range(TRIES):
         if is_stale():
             forget()
-        kind, stamps = _read(name, module_name, function, place, folder)
+        kind, stamps = _read(name, module_name, function, own_folder, folder)
         if stamps == _stamps(stamps) and not is_stale():
-            _loaded[name, place] = _Loaded(kind, stamps)
+            _loaded[name, own_folder] = _Loaded(kind, stamps)
             return kind
     raise KindError(f"kind {name!r}: its sources change while they are read; try again")
 
 
 def _read(
-    name: str, module_name: str, function: str, place: str, folder: str
+    name: str, module_name: str, function: str, own_folder: str, folder: str
 ) -> tuple[Kind, dict[Path, Stamp | None]]:
     """Import a kind; return it with the stamps of what it was read from."""
     try:
-        files = own_sources(module_name, place)
-        stamps = _stamps(files.values()) if place else {}
-        if place:
-            _check_names(files, place)
-        module = import_beside(module_name, place) if place else import_module(module_name)
+        files = own_sources(module_name, own_folder)
+        stamps = _stamps(files.values()) if own_folder else {}
+        if own_folder:
+            _check_names(files, own_folder)
+        module = (
+            import_beside(module_name, own_folder) if own_folder else import_module(module_name)
+        )
     except ModuleNotFoundError as error:
         if error.name != module_name and error.name not in _parents(module_name):
             raise KindError(f"kind {name!r}: {module_name} needs {error.name!r}, which is not"
@@ -99,20 +101,20 @@ def _read(
     except (Exception, SystemExit) as error:  # whatever a module does when it is imported
         text = f"{type(error).__name__}: {error}"
         raise KindError(f"kind {name!r}: {module_name} cannot be imported: {text}") from error
-    kind = checked(Kind(f"{module_name}:{function}", module, function, place), name)
+    kind = checked(Kind(f"{module_name}:{function}", module, function, own_folder), name)
     declared = _declared(kind, name)
-    if place:
+    if own_folder:
         stamps |= _stamps(declared)
     kind = replace(kind, science=_digest(files, declared))
     _names[kind.science] = frozenset(files)
     return kind, stamps
 
 
-def _check_names(files: Iterable[str], place: str) -> None:
-    """Refuse a module of the folder in whose place an installed one would be imported."""
+def _check_names(files: Iterable[str], own_folder: str) -> None:
+    """Refuse a module of the folder that an installed one of its name would be imported before."""
     for top in {name.partition(".")[0] for name in files} - {"motsim"}:
-        if hidden(top, place):
-            raise ImportError(f"another module hides {top!r} in {place}; rename yours")
+        if hidden(top, own_folder):
+            raise ImportError(f"another module hides {top!r} in {own_folder}; rename yours")
 
 
 def undeclared(kind: Kind) -> list[str]:
@@ -229,5 +231,5 @@ def _absent(module: str, folder: str) -> str:
     """Say that there is no such module, and which is near."""
     there = sorted(path.stem for path in Path(folder).glob("*.py")) if folder else []
     hint = did_you_mean(module, there)
-    place = f"beside the sweep file ({folder}) or installed" if folder else "installed"
-    return f"no module {module!r} {place}{hint}"
+    where = f"beside the sweep file ({folder}) or installed" if folder else "installed"
+    return f"no module {module!r} {where}{hint}"

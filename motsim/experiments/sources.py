@@ -81,9 +81,9 @@ def package_home(package: str) -> Path:
         If there is none.
     """
     spec = find_spec(package)
-    places = list(spec.submodule_search_locations or ()) if spec else []
-    if places:
-        return Path(places[0]).parent
+    folders = list(spec.submodule_search_locations or ()) if spec else []
+    if folders:
+        return Path(folders[0]).parent
     if spec is None or not spec.has_location or spec.origin is None:
         raise ModuleNotFoundError(f"no source of module {package!r}", name=package)
     return Path(spec.origin).parent
@@ -91,8 +91,8 @@ def package_home(package: str) -> Path:
 
 def file_of(folder: Path, name: str) -> Path | None:
     """File of a module whose outermost package, or itself, lies in a folder; None without one."""
-    place = folder.joinpath(*name.split("."))
-    for path in (place.with_suffix(".py"), place / "__init__.py"):
+    inner = folder.joinpath(*name.split("."))
+    for path in (inner.with_suffix(".py"), inner / "__init__.py"):
         if path.is_file():
             return path
     return None

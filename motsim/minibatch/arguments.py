@@ -102,7 +102,7 @@ class Rule(NamedTuple):
     """Settings that a step follows.
 
     `pooled`: the experts see only the sum of the tokens, as one token. `everyone`: every expert
-    sees every sample. loss: place in `LOSSES`. num_neurons: of an output.
+    sees every sample. loss: index in `LOSSES`. num_neurons: of an output.
     """
 
     cubic: bool
@@ -126,7 +126,7 @@ class Buffers(NamedTuple):
     starts : (M + 1,)
         Pairs of expert i are those from starts[i] to starts[i + 1].
     i_in_batch : (P,)
-        Place in the batch of each pair's sample.
+        Index in the batch of each pair's sample.
     routed : (b,)
         Expert of each sample, where only that runs.
     pooled : (b, D)

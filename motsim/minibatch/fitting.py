@@ -47,7 +47,7 @@ class Fit:
     snapshots : tuple of ModelParameters
         Parameters at each of them.
     best : int
-        Place of the least validation error, then of the least validation loss.
+        Index of the least validation error, then of the least validation loss.
     """
 
     status: Status
@@ -107,9 +107,9 @@ def fit(
     record: list[tuple[int, str, float, float, ModelParameters]] = []
     descent = Descent(network, train, start, loss, routing, min(batch_size, len(train)), seed)
     step, best, status, stopped = 0, 0, Status.DONE, False
-    for place, phase in enumerate(phases):
+    for i_phase, phase in enumerate(phases):
         descent.begin(phase.ffn, phase.attention, phase.gate)
-        end, last = step + phase.steps, place == len(phases) - 1
+        end, last = step + phase.steps, i_phase == len(phases) - 1
         while step < end or last:
             if step == wanted[len(record)]:
                 kept = descent.parameters

@@ -30,13 +30,13 @@ def loss_and_gradient(
 ) -> tuple[Floats, Floats]:
     """Loss of each sample (n,) and its gradient by the outputs (n, C)."""
     if loss == "cross_entropy":
-        place = np.arange(len(targets)), targets
+        chosen = np.arange(len(targets)), targets
         shifted = outputs - outputs.max(axis=1, keepdims=True)
         gradient = np.exp(shifted)
         total = gradient.sum(axis=1)
         gradient /= total[:, None]
-        gradient[place] -= 1.0
-        return np.log(total) - shifted[place], gradient
+        gradient[chosen] -= 1.0
+        return np.log(total) - shifted[chosen], gradient
     y = targets[:, None].astype(np.float64)
     if loss == "squared":
         gap = outputs - y
@@ -47,7 +47,7 @@ def loss_and_gradient(
 
 @internal
 def output_loss(outputs: Any, target: int, kind: int) -> float:
-    """Loss of one sample's outputs (C,), which become its gradient; kind: place in LOSSES."""
+    """Loss of one sample's outputs (C,), which become its gradient; kind: its index in LOSSES."""
     if kind == 0:
         outputs[0] -= target
         return 0.5 * outputs[0] * outputs[0]

@@ -23,7 +23,7 @@ from motsim.realdata.tasks import Samples
 
 __all__ = ["Descent"]
 
-ROOM = 1 << 18  # numbers of noise and of batches that are drawn at a time
+DRAWN = 1 << 18  # numbers of noise and of batches that are drawn at a time
 
 
 class Descent:
@@ -64,7 +64,7 @@ class Descent:
 
     def run(self, steps: int) -> None:
         """Take so many steps."""
-        most = max(1, ROOM // (self._size * (self._experts if self._noisy else 1)))
+        most = max(1, DRAWN // (self._size * (self._experts if self._noisy else 1)))
         while steps > 0:
             now = min(steps, most)
             shape = now * self._noisy, self._size, self._experts
@@ -76,7 +76,7 @@ class Descent:
             steps -= now
 
     def _batches(self, steps: int) -> np.ndarray:
-        """Places (S, b) of the samples of the next steps."""
+        """Indices (S, b) of the samples of the next steps."""
         found = np.empty((steps, self._size), dtype=np.int64)
         for k in range(steps):
             if len(self._queue) < self._size:

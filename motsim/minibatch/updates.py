@@ -47,7 +47,7 @@ class Updater:
 
     @property
     def code(self) -> int:
-        """Place of the rule in `OPTIMIZERS`; -1: frozen."""
+        """Index of the rule in `OPTIMIZERS`; -1: frozen."""
         return OPTIMIZERS.index(self.rule.optimizer) if self.rule.rate > 0 else -1
 
     def step(self, gradient: Floats) -> None:
@@ -79,7 +79,7 @@ def move(
 ) -> None:
     """Step number `step` (from 1) of a rule on arrays (M, r, c), of M experts.
 
-    code: place in OPTIMIZERS, or -1 for nothing. moments: Adam's first and second, else empty.
+    code: index in OPTIMIZERS, or -1 for nothing. moments: Adam's first and second, else empty.
     """
     if code < 0 or value.size == 0:
         return

@@ -100,8 +100,8 @@ class Mixture:
 
     def class_law(self) -> Floats:
         """Probabilities (N,) of the classes."""
-        weights = np.arange(1.0, self.num_classes + 1.0) ** -self.class_exponent
-        law: Floats = weights / weights.sum()
+        powers = np.arange(1.0, self.num_classes + 1.0) ** -self.class_exponent
+        law: Floats = powers / powers.sum()
         return law
 
     def gram(self) -> Floats:

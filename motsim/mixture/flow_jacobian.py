@@ -37,12 +37,16 @@ def laid_open(batch: kernels.Batch) -> tuple[Floats, Floats, Floats]:
     batch = without_images(batch)
     (blocks, signals), r = batch.axes.shape, batch.tokens.shape[1]
     by_signal = np.zeros((blocks, kernels.WIDTH, signals, r))
-    places = np.broadcast_to(batch.axes[:, None, :, None], (*by_signal.shape[:3], 1))
+    axes = np.broadcast_to(batch.axes[:, None, :, None], (*by_signal.shape[:3], 1))
     amplitudes = batch.amplitudes.transpose(0, 2, 1)[..., None]
-    np.put_along_axis(by_signal, places, amplitudes, axis=3)
+    np.put_along_axis(by_signal, axes, amplitudes, axis=3)
     tokens = np.concatenate([by_signal, batch.tokens.transpose(0, 3, 2, 1)], axis=2)
-    some = batch.weights > 0.0
-    return tokens.reshape(-1, *tokens.shape[2:])[some], batch.labels[some], batch.weights[some]
+    some = batch.point_weights > 0.0
+    return (
+        tokens.reshape(-1, *tokens.shape[2:])[some],
+        batch.labels[some],
+        batch.point_weights[some],
+    )
 
 
 def softmax(scores: Floats) -> Floats:
@@ -139,7 +143,7 @@ class FieldJacobian:
     def __init__(
         self, batch: kernels.Batch, rule: kernels.Rule, columns: dict[str, Indices]
     ) -> None:
-        self.tokens, self.labels, self.weights = laid_open(batch)
+        self.tokens, self.labels, self.point_weights = laid_open(batch)
         self.sums = self.tokens.sum(axis=1)
         self.rule, self.columns = rule, columns
         self.kept: list[Floats | None] | None = None  # attention weights, where they are frozen
@@ -151,7 +155,7 @@ class FieldJacobian:
         ffn, attention, gate = (len(columns[name]) for name in ("ffn", "attention", "gate"))
         ends = np.cumsum([experts * ffn, sets * attention, experts * gate])
         found = np.zeros((ends[-1], ends[-1]))
-        self.places = [
+        self.states = [
             np.concatenate([
                 np.arange(i * ffn, (i + 1) * ffn),
                 ends[0] + np.arange(attention) + (i if sets > 1 else 0) * attention,
@@ -183,19 +187,19 @@ class FieldJacobian:
         if not len(self.columns["attention"]) and len(tokens) == len(self.tokens):
             self.kept = kept  # frozen, and not too many
         ffn = value.ffn.reshape(-1, self.rule.neurons, value.ffn.shape[1])
-        weights = kept if len(kept) == len(ffn) else (kept or [None]) * len(ffn)
-        return [Expert(tokens, w, p, self.rule.cubic) for w, p in zip(ffn, weights, strict=True)]
+        probs = kept if len(kept) == len(ffn) else (kept or [None]) * len(ffn)
+        return [Expert(tokens, w, p, self.rule.cubic) for w, p in zip(ffn, probs, strict=True)]
 
     def add_sum(self, group: list[Expert], some: slice, found: Floats) -> None:
         """Of a model whose output is the sum of its heads'."""
         output = np.sum([expert.f for expert in group], axis=0)
         slope, curvature = slopes(output, self.labels[some], self.rule.logistic)
-        c, own = self.weights[some] * slope, (self.columns["ffn"], self.columns["attention"])
+        c, own = self.point_weights[some] * slope, (self.columns["ffn"], self.columns["attention"])
         whole = np.zeros((len(output), len(found)))
-        for expert, at in zip(group, self.places, strict=True):
+        for expert, at in zip(group, self.states, strict=True):
             whole[:, at], second = expert.derivatives(c, own)
             found[np.ix_(at, at)] += second
-        half = np.sqrt(self.weights[some] * curvature)[:, None] * whole  # losses are convex
+        half = np.sqrt(self.point_weights[some] * curvature)[:, None] * whole  # losses are convex
         found += half.T @ half  # the same matrix twice: NumPy takes half of the products
 
     def add_routed(
@@ -205,9 +209,9 @@ class FieldJacobian:
         rule, own = self.rule, (self.columns["ffn"], self.columns["attention"])
         f = np.stack([expert.f for expert in group], axis=1)
         slope, curvature = slopes(pi * f, self.labels[some, None], rule.logistic)
-        weights, eye = self.weights[some, None], np.eye(len(group))
-        c, by_pi = weights * q * slope * pi, weights * q * slope * f  # gradients by f, by pi
-        both = weights * q * (slope + curvature * pi * f)  # of one by the other
+        mass, eye = self.point_weights[some, None], np.eye(len(group))
+        c, by_pi = mass * q * slope * pi, mass * q * slope * f  # gradients by f, by pi
+        both = mass * q * (slope + curvature * pi * f)  # of one by the other
         sums = self.sums[some][:, self.columns["gate"]]
         trains_gate = sums.shape[1] > 0
 
@@ -215,7 +219,7 @@ class FieldJacobian:
             """Coefficients (P, M) of logits: those by the gate's coordinates (P, M * g)."""
             return (coefficients[:, :, None] * of[:, None]).reshape(len(of), -1)
 
-        for i, (expert, at) in enumerate(zip(group, self.places, strict=True)):
+        for i, (expert, at) in enumerate(zip(group, self.states, strict=True)):
             if not len(at):
                 break
             # Where routing leaves no weight there is none in any coefficient of the expert.
@@ -224,7 +228,7 @@ class FieldJacobian:
                 continue
             expert.at(seen)
             first, second = expert.derivatives(c[seen, i], own)
-            curved = (weights * q * curvature * pi**2)[seen, i, None]
+            curved = (mass * q * curvature * pi**2)[seen, i, None]
             found[np.ix_(at, at)] += second + first.T @ (curved * first)
             if not trains_gate:
                 continue
@@ -234,11 +238,11 @@ class FieldJacobian:
             found[at, self.gates] += first.T @ by_gates(by_logit, sums[seen])
         if not trains_gate:
             return
-        whole = by_pi + weights * scale
+        whole = by_pi + mass * scale
         mean = (pi * whole).sum(axis=1, keepdims=True)
         e = pi * (whole - mean)
         change = (by_pi / rule.routing_scale)[:, :, None] * (eye - q[:, None])
-        change += (weights * q * curvature * f**2 * pi)[:, :, None] * (eye - pi[:, None])
+        change += (mass * q * curvature * f**2 * pi)[:, :, None] * (eye - pi[:, None])
         k = pi[:, :, None] * (change - (pi[:, None] @ change) - e[:, None])
         k += e[:, :, None] * eye - e[:, :, None] * pi[:, None]
         width = sums.shape[1]
@@ -250,11 +254,13 @@ class FieldJacobian:
         """Gradient by pi of the load balance, over a point's weight (M,); adds its derivative."""
         rule, experts = self.rule, q.shape[1]
         strength = rule.load_balance * experts / rule.top_k
-        share = self.weights @ q
+        share = self.point_weights @ q
         if strength > 0.0 and len(self.columns["gate"]):
             sums, eye = self.sums[:, self.columns["gate"]], np.eye(experts)
             by_logit, of_gate = (
-                np.einsum("p,pij,pa->ija", self.weights, a[:, :, None] * (eye - a[:, None]), sums)
+                np.einsum(
+                    "p,pij,pa->ija", self.point_weights, a[:, :, None] * (eye - a[:, None]), sums
+                )
                 for a in (q, pi)
             )
             columns = by_logit.reshape(experts, -1) / rule.routing_scale  # of a share by the gate

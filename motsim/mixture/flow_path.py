@@ -85,17 +85,17 @@ class Path:
         LSODA asks anew every few steps; when it asks twice in one, what is kept was no good. The
         others ask only then.
         """
-        place = self.origin + state
+        point = self.origin + state
         again = self.method != "LSODA" or self.asked >= self.steps - 1
         self.asked = self.steps
-        return math.exp(tau) * self.jacobian_near(place, again)
+        return math.exp(tau) * self.jacobian_near(point, again)
 
-    def jacobian_near(self, place: Floats, again: bool = False) -> Floats:
-        """Return the velocity's Jacobian here, or of a place close to it."""
-        moved = np.abs(place - self.known_at).max()
-        if again or not moved <= NEAR * np.abs(place).max():
+    def jacobian_near(self, point: Floats, again: bool = False) -> Floats:
+        """Return the velocity's Jacobian here, or of a point close to it."""
+        moved = np.abs(point - self.known_at).max()
+        if again or not moved <= NEAR * np.abs(point).max():
             self.jacobians += 1
-            self.known_at, self.known = place, self.jacobian(place)
+            self.known_at, self.known = point, self.jacobian(point)
             self.curvature = float(np.abs(self.known.diagonal() / self.rates).sum())
         return self.known
 
@@ -257,8 +257,8 @@ class Path:
         """Whether one rounding of the parameters changes the velocity by more than itself."""
         signs = np.where(np.arange(state.size) % 2, 1.0, -1.0)
         here, moved = (
-            self.at(place)[1] / self.rates
-            for place in (state, state * (1.0 + np.finfo(float).eps * signs))
+            self.at(point)[1] / self.rates
+            for point in (state, state * (1.0 + np.finfo(float).eps * signs))
         )
         return bool(np.linalg.norm(moved - here) > np.linalg.norm(here))
 
@@ -279,9 +279,9 @@ class Path:
 
                 # The dense output joins steps but to the tolerance: at the ends signs may agree.
                 if above(left) <= 0.0:
-                    place = left
+                    root = left
                 elif above(right) > 0.0:
-                    place = right
+                    root = right
                 else:
-                    place = float(brentq(above, left, right, xtol=1e-13, rtol=1e-13))
-                hits[e] = math.expm1(place)
+                    root = float(brentq(above, left, right, xtol=1e-13, rtol=1e-13))
+                hits[e] = math.expm1(root)

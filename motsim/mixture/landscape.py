@@ -39,8 +39,8 @@ def expert_hessian(
     here = np.flatnonzero(points.classes == class_index)
     if not here.size:
         raise ValueError(f"class {class_index} has no points")
-    tokens, weights = points.tokens[here], points.weights[here]
-    weights = weights / weights.sum()
+    tokens, point_weights = points.tokens[here], points.weights[here]
+    point_weights = point_weights / point_weights.sum()
     if model.num_attentions:
         mix = evaluation.attention[expert % evaluation.attention.shape[0]][:, :, here]
         tokens = np.einsum("pkd,klp->pld", tokens, mix)
@@ -52,11 +52,11 @@ def expert_hessian(
     gate = evaluation.gates[here, expert]
     residual = points.labels[here] - gate * evaluation.outputs[here, expert]
     slope = np.einsum("plj,pld->pjd", first, tokens).reshape(len(here), -1)
-    hessian = np.einsum("p,pa,pb->ab", weights * gate**2, slope, slope)
+    hessian = np.einsum("p,pa,pb->ab", point_weights * gate**2, slope, slope)
     neurons, dim = w.shape
     for j in range(neurons):
-        block = np.einsum("p,pl,pld,ple->de", weights * gate * residual, second[..., j], tokens,
-                          tokens)  # fmt: skip
+        by_output = point_weights * gate * residual
+        block = np.einsum("p,pl,pld,ple->de", by_output, second[..., j], tokens, tokens)
         hessian[j * dim : (j + 1) * dim, j * dim : (j + 1) * dim] -= block
     return hessian
 
@@ -81,9 +81,9 @@ def class_gradients(
     rows = []
     for n in range(points.num_classes):
         here = np.flatnonzero(points.classes == n)
-        weights = points.weights[here] / points.weights[here].sum()
+        point_weights = points.weights[here] / points.weights[here].sum()
         part = replace(
-            points, tokens=points.tokens[here], labels=points.labels[here], weights=weights,
+            points, tokens=points.tokens[here], labels=points.labels[here], weights=point_weights,
             classes=points.classes[here], distractors=points.distractors[here], mirrored=False,
         )  # fmt: skip
         _, gradient = loss_and_gradients(model, parameters, part, loss=loss, routing=routing)

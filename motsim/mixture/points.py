@@ -152,14 +152,14 @@ def population(
         tokens[:, 3:] = noise.reshape(half, length - 3, d)
     mirror = -tokens
     mirror[:, 0] = tokens[:, 0]
-    weights = np.tile(cells[:, 3], 2)
+    point_weights = np.tile(cells[:, 3], 2)
     if mixture.class_exponent > 0:
-        weights *= mixture.class_law()[np.tile(classes, 2)]
+        point_weights *= mixture.class_law()[np.tile(classes, 2)]
     seen = 1.0 - 2.0 * mixture.label_flip
     return Points(
         tokens=np.concatenate([tokens, mirror]) + 0.0,  # + 0.0 turns -0.0 into 0.0
         labels=np.repeat([seen, -seen], half),
-        weights=weights / weights.sum(),
+        weights=point_weights / point_weights.sum(),
         classes=np.tile(classes, 2),
         distractors=np.tile(distractors, 2),
         signals=signals,
@@ -228,8 +228,8 @@ def sample(
     if shuffle_tokens:
         order = rng.random(tokens.shape[:2]).argsort(axis=1)
         tokens = np.take_along_axis(tokens, order[:, :, None], axis=1)
-    weights = np.full(size, 1.0 / size)
-    return Points(tokens, drawn.labels, weights, drawn.classes, drawn.distractors, signals)
+    point_weights = np.full(size, 1.0 / size)
+    return Points(tokens, drawn.labels, point_weights, drawn.classes, drawn.distractors, signals)
 
 
 def shared_draws(points: Points, sharing: Sharing) -> NDArray[np.int64] | None:
@@ -254,5 +254,5 @@ def _quadrature(ends: tuple[float, float], num_nodes: int) -> Floats:
     low, high = ends
     if low == high:
         return np.array([[low], [1.0]])
-    nodes, weights = np.polynomial.legendre.leggauss(num_nodes)
-    return np.array([(low + high) / 2 + nodes * (high - low) / 2, weights / 2])
+    nodes, shares = np.polynomial.legendre.leggauss(num_nodes)
+    return np.array([(low + high) / 2 + nodes * (high - low) / 2, shares / 2])

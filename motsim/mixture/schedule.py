@@ -128,7 +128,7 @@ class Stage:
 
 def check_dynamics(model: Model, stages: Sequence[Stage]) -> None:
     """ValueError if a stage cannot run as a gradient flow but is to; it names what could."""
-    for place, stage in enumerate(stages):
+    for i_stage, stage in enumerate(stages):
         if stage.dynamics != "flow":
             continue
         front = f"dynamics 'flow' of stage {stage.name!r}"
@@ -162,8 +162,8 @@ def check_dynamics(model: Model, stages: Sequence[Stage]) -> None:
             over = stage.steps - LONGEST_FLOW
             near = "1" if over < 0 else f"1e16, which is {over} fewer"
             raise ValueError(f"{front} needs 0 < steps <= 1e16; got {stage.steps}: use {near}")
-        if place < len(stages) - 1:
+        if i_stage < len(stages) - 1:
             raise ValueError(
-                f"{front} needs the last stage; got stage {place + 1} of {len(stages)}: use"
+                f"{front} needs the last stage; got stage {i_stage + 1} of {len(stages)}: use"
                 f" {stages[-1].name!r}, {other}"
             )

@@ -99,8 +99,8 @@ class Trace:
         import pandas as pd
 
         ends = np.array([stage.stop for stage in self.stages])
-        place = np.searchsorted(ends, self.trace_steps).clip(max=max(len(ends) - 1, 0))
-        names = [self.stages[i].name if self.stages else "" for i in place]
+        i_stage = np.searchsorted(ends, self.trace_steps).clip(max=max(len(ends) - 1, 0))
+        names = [self.stages[i].name if self.stages else "" for i in i_stage]
         return pd.DataFrame({"stage": names, "step": self.trace_steps, "loss": self.trace_losses})
 
     def plot(self, path: "str | Path | None" = None) -> "Figure":

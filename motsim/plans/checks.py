@@ -43,9 +43,9 @@ def check_keys(path: Path, kind: Kind, plan: CasePlan) -> None:
     for key in (*plan.asked, *plan.base, *plan.grid):
         if key in fields:
             continue
-        place = "--set" if key in plan.asked else "[grid]" if key in plan.grid else "settings"
+        where = "--set" if key in plan.asked else "[grid]" if key in plan.grid else "settings"
         hint = "; use seeds or --seeds" if key == "seed" else nearest(key, fields)
-        raise SweepError(f"{path}: unknown key {key!r} in {place}{hint}")
+        raise SweepError(f"{path}: unknown key {key!r} in {where}{hint}")
 
 
 def check_axes(path: Path, plan: CasePlan) -> None:
@@ -58,7 +58,7 @@ def check_axes(path: Path, plan: CasePlan) -> None:
             once.setdefault(_same(value), value)
         if len(once) < len(values):
             keys = [_same(value) for value in values]
-            twice = next(v for place, v in enumerate(values) if keys[place] in keys[:place])
+            twice = next(v for i, v in enumerate(values) if keys[i] in keys[:i])
             raise SweepError(
                 f"{path}: grid axis {axis!r}: {reprlib.repr(twice)} is given twice; repetitions"
                 f" are seeds: {axis} = {reprlib.repr(list(once.values()))} with seeds or --seeds"

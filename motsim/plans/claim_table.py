@@ -208,12 +208,12 @@ def claims_of_cases(table: ClaimTable, cases: Mapping[str, Any]) -> Iterator[str
 
 
 def claim_hint(where: tuple[Any, ...], kind: str, value: Any) -> str:
-    """Return the nearest valid choice for what pydantic refuses at a place in ``[claim]``."""
+    """Return the nearest valid choice for what pydantic refuses in ``[claim]``."""
     model: type[BaseModel] = ClaimTable
     names = [name for name in where if isinstance(name, str)][1:]
     inside: dict[str, type[BaseModel]] = {"exponent": Bound, "ratio": Ratio, "share": Share}
-    for place, name in enumerate(names):
-        if name == "case" and place + 1 < len(names):
+    for i_name, name in enumerate(names):
+        if name == "case" and i_name + 1 < len(names):
             model = CaseClaim
         model = inside.get(name, model)
     if kind == "extra_forbidden":

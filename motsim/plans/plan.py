@@ -210,19 +210,19 @@ class Sweep:
                 )
         mine = {**self.changes.sets, **(overrides or {})}
         named = {key: key.rpartition(".")[0] for key in mine if "." in key}
-        places = dict.fromkeys(self.changes.cases, "--case")
-        for name, place in (places | dict.fromkeys(named.values(), "--set")).items():
+        options = dict.fromkeys(self.changes.cases, "--case")
+        for name, option in (options | dict.fromkeys(named.values(), "--set")).items():
             if name not in file.case:
                 hint = nearest(name, file.case) if file.case else "; this sweep has no cases"
-                raise SweepError(f"{self.path}: unknown case {name!r} in {place}{hint}")
+                raise SweepError(f"{self.path}: unknown case {name!r} in {option}{hint}")
         for case, own in (file.case or {"": {}}).items():
             if self.changes.cases and case not in self.changes.cases:
                 continue
             own, own_grid, own_seeds = read_case(self.path, case, own)
             tiers, tiers_grid, tiers_seeds = read_case(self.path, case, extra.case.get(case, {}))
             asked = {key: value for key, value in mine.items() if key not in named}
-            for key, place in named.items():
-                if place == case:
+            for key, owner in named.items():
+                if owner == case:
                     asked[key.rpartition(".")[2]] = mine[key]
             axes = {key: list(v) for key, v in asked.items() if isinstance(v, Axis)}
             values = {key: v for key, v in asked.items() if key not in axes}

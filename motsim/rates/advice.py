@@ -9,9 +9,35 @@ import numpy as np
 from motsim.rates.curves import Curve
 from motsim.rates.evidence import P, power_squares
 from motsim.rates.fits import EXACT, fit_lines, fit_powers
+from motsim.rates.judgement import Judgement
+from motsim.rates.regimes import Regime
 
 STANDS = 0.7  # of the run: where the last new minimum came earlier, the loss stands still
 FAR = 1e3  # times the present steps: nobody runs on so far
+
+
+def deciding(
+    found: Judgement,
+    curves: Sequence[Curve],
+    regimes: Sequence[Regime],
+    decades: float,
+    end: float,
+) -> str:
+    """Say what would decide a case that was judged and left open."""
+    parts = []
+    low, high = found.tail
+    if np.isfinite(low) and np.isfinite(high):
+        parts.append(f"the smaller half of eps alone says p in [{low:.2g}, {high:.2g}]")
+    if len(regimes) > 1:
+        last = regimes[-1]
+        parts.append(
+            f"state a range below eps = {last.eps_high:.1e} and {run_on(curves, decades + 1, end)}"
+        )
+    else:
+        parts.append(run_on(curves, decades + 1, end))
+    if len(curves) < 10:
+        parts.append("add two more seeds")
+    return "; ".join(parts)
 
 
 def run_on(curves: Sequence[Curve], decades: float, end: float = 0.0) -> str:

@@ -25,17 +25,17 @@ def distinct_runs(runs: Sequence[Run]) -> list[Run]:
     Runs of which one begins as the other are one curve cut at two lengths.
     """
     kept: list[Run] = []
-    whole: list[int] = []  # places of runs that can be copied
+    whole: list[int] = []  # indices of runs that can be copied
     for run in runs:
         if run.diverged_at is not None or not run.steps.size:
             kept.append(run)
             continue
-        place = next((i for i in whole if same_curve(kept[i], run)), None)
-        if place is None:
+        same = next((i for i in whole if same_curve(kept[i], run)), None)
+        if same is None:
             whole.append(len(kept))
             kept.append(run)
-        elif run.steps.size > kept[place].steps.size:
-            kept[place] = run
+        elif run.steps.size > kept[same].steps.size:
+            kept[same] = run
     return kept
 
 
@@ -49,10 +49,10 @@ def same_curve(one: Run, other: Run) -> bool:
         if np.allclose(few.loss, many.loss[:n], rtol=SAME, atol=0.0):
             return True
         return _agree(few.loss, many.loss[:n], CENTERED)
-    place = np.clip(np.searchsorted(many.steps, few.steps), 0, many.steps.size - 1)
-    common = many.steps[place] == few.steps
+    nearest = np.clip(np.searchsorted(many.steps, few.steps), 0, many.steps.size - 1)
+    common = many.steps[nearest] == few.steps
     if common.sum() > 0.5 * n and common.sum() >= INSIDE * np.sum(few.steps <= many.end):
-        return _agree(few.loss[common], many.loss[place[common]], CENTERED)
+        return _agree(few.loss[common], many.loss[nearest[common]], CENTERED)
     return any(_agree_between(few, many, scale) for scale in (np.positive, np.log))
 
 
@@ -63,9 +63,9 @@ def _may_agree(few: Run, many: Run) -> bool:
         return False
     i = few.steps.size // 2
     step, loss = few.steps[i], few.loss[i]
-    place = int(np.searchsorted(many.steps, step))
-    around = many.loss[max(place - 1, 0) : place + 1]
-    if place >= many.steps.size:
+    after = int(np.searchsorted(many.steps, step))
+    around = many.loss[max(after - 1, 0) : after + 1]
+    if after >= many.steps.size:
         return False
     margin = 1.0 + 2.0 * AGREE
     return bool((around.min() <= loss * margin and loss <= around.max() * margin) or loss <= 0.0)
@@ -93,8 +93,8 @@ def _agree_between(few: Run, many: Run, scale: Callable[[Array], Array]) -> bool
     gap = np.diff(rows)
     bend = np.zeros(rows.size)
     bend[1:-1] = np.abs(np.diff(np.diff(log) / gap)) / (0.5 * (gap[1:] + gap[:-1]))
-    place = np.clip(np.searchsorted(rows, at) - 1, 0, gap.size - 1)
-    error = np.maximum(bend[place], bend[place + 1]) * gap[place] ** 2 / 8.0
+    gaps = np.clip(np.searchsorted(rows, at) - 1, 0, gap.size - 1)
+    error = np.maximum(bend[gaps], bend[gaps + 1]) * gap[gaps] ** 2 / 8.0
     known = error < 0.5 * AGREE
     if known.sum() < max(MIN_POINTS, 0.5 * at.size):
         return False

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from motsim.rates.advice import run_on
+from motsim.rates.advice import deciding
 from motsim.rates.curves import Curve, read_curves
 from motsim.rates.dissent import own_laws
 from motsim.rates.gate import closed_gate
@@ -207,7 +207,7 @@ def _decide(sample: Sample, level: float, num_bootstrap: int, seed: int) -> Rate
         else:
             warnings.append(f"Some runs decide otherwise alone: {count}.")
     if law == "inconclusive":
-        advice = _advice(found, curves, regimes, common["decades"], sample.end)
+        advice = deciding(found, curves, regimes, common["decades"], sample.end)
     elif left_out:
         reason += f" (without {len(left_out)} of {len(asked)} runs, which stop)"
     elif tried > 1:
@@ -253,30 +253,6 @@ def supports(decision: RateDecision, law: str) -> Literal["holds", "fails", "inc
     low, high = decision.exponent_interval
     near_one = low <= 1 + INVERSE_BAND and high >= 1 - INVERSE_BAND
     return "inconclusive" if (law, decision.law) == ("inverse", "power") and near_one else "fails"
-
-
-def _advice(
-    found: Judgement,
-    curves: Sequence[Curve],
-    regimes: Sequence[Regime],
-    decades: float,
-    end: float,
-) -> str:
-    """Say what would decide a case that was judged and left open."""
-    parts = []
-    low, high = found.tail
-    if np.isfinite(low) and np.isfinite(high):
-        parts.append(f"the smaller half of eps alone says p in [{low:.2g}, {high:.2g}]")
-    if len(regimes) > 1:
-        last = regimes[-1]
-        parts.append(
-            f"state a range below eps = {last.eps_high:.1e} and {run_on(curves, decades + 1, end)}"
-        )
-    else:
-        parts.append(run_on(curves, decades + 1, end))
-    if len(curves) < 10:
-        parts.append("add two more seeds")
-    return "; ".join(parts)
 
 
 def _copies(sample: Sample) -> str:

@@ -71,7 +71,7 @@ def _decide_otherwise(
 
 
 def _doubted(parts: Mapping[int, Curve], whole: Array, law: str, noise: float) -> list[int]:
-    """Return the places of parts that one exponent of the law does not fit within `SURPRISE`.
+    """Return the numbers of parts that one exponent of the law does not fit within `SURPRISE`.
 
     That is the one of the whole curve. Where it fits, the other law cannot gain so much, and
     nothing else has to be fitted.

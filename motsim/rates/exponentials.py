@@ -110,14 +110,14 @@ def _without_one(
     """
     least = _least_errors(design[:, kept], one, weights)
     best, error = np.empty(0), np.inf
-    place = -1
+    dropped = -1
     for i in np.argsort(least, kind="stable"):
         if least[i] > error:
             break
         found, missed = nnls(design[:, np.delete(kept, i)], one, maxiter=3000)
-        if missed < error or (missed == error and i < place):
-            best, error, place = found, missed, int(i)
-    kept, all_weights = np.delete(kept, place), np.zeros(design.shape[1])
+        if missed < error or (missed == error and i < dropped):
+            best, error, dropped = found, missed, int(i)
+    kept, all_weights = np.delete(kept, dropped), np.zeros(design.shape[1])
     all_weights[kept] = best
     return kept[best > 0], all_weights
 

@@ -34,8 +34,8 @@ def zoom(
         center, step = center + step * (index - count), step / 4
     inner = index.clip(1, 2 * count - 1)
     flat = values.ravel()
-    place = inner + (2 * count + 1) * np.arange(inner.size).reshape(inner.shape)
-    before, best, after = flat[place - 1], flat[place], flat[place + 1]
+    lowest_at = inner + (2 * count + 1) * np.arange(inner.size).reshape(inner.shape)
+    before, best, after = flat[lowest_at - 1], flat[lowest_at], flat[lowest_at + 1]
     bend = before - 2.0 * best + after
     lowest = (inner == index) & (bend > 0.0) & np.isfinite(bend)
     shift = 0.5 * (before - after) / np.where(lowest, bend, 1.0)  # in steps, within half of one

@@ -96,7 +96,7 @@ def _search(stack: Stack, exponents: Array) -> tuple[Array, Array]:
 
 
 def _least(loss: Array) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return the places of floor and g of the smallest loss for every curve and p."""
+    """Return the indices of floor and g of the smallest loss for every curve and p."""
     flat = loss.reshape(*loss.shape[:2], -1)
     return np.divmod(flat.argmin(axis=-1), loss.shape[-1])
 
@@ -152,11 +152,11 @@ def bends_like_a_floor(curve: Curve) -> bool:
     # s is a mean over an interval: so is the logarithm, by its ends
     part = np.log1p(-np.exp(curve.x - curve.x[-1]) / (1.0 + 10.0**gap))
     shift = -0.5 * (part[:, 1:] + part[:, :-1])
-    rest, place = s - shift, x + shift
+    rest, moved = s - shift, x + shift
     rest -= rest.mean(axis=1, keepdims=True)
-    place -= place.mean(axis=1, keepdims=True)
-    slope = (place * rest).sum(axis=1) / (place * place).sum(axis=1)
-    least = ((rest - slope[:, None] * place) ** 2).sum(axis=1).min()
+    moved -= moved.mean(axis=1, keepdims=True)
+    slope = (moved * rest).sum(axis=1) / (moved * moved).sum(axis=1)
+    least = ((rest - slope[:, None] * moved) ** 2).sum(axis=1).min()
     return bool(least < drift)
 
 

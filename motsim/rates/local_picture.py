@@ -63,10 +63,10 @@ def exponent_band(ax: Axes, x: Any, found: LocalExponents, **look: Any) -> bool:
 
 def exponent_limits(ax: Axes) -> None:
     """Mark where local exponents lead: 1 for 1/eps, 0 for a logarithm."""
-    for place, name in ((1.0, "1/ε"), (0.0, "log")):
-        ax.axhline(place, color="0.6", lw=0.8, zorder=1)
+    for level, name in ((1.0, "1/ε"), (0.0, "log")):
+        ax.axhline(level, color="0.6", lw=0.8, zorder=1)
         ax.annotate(
-            name, (1.0, place), (2, 0), xycoords=("axes fraction", "data"), va="center",
+            name, (1.0, level), (2, 0), xycoords=("axes fraction", "data"), va="center",
             textcoords="offset points", fontsize=7, color="0.35", annotation_clip=False,
         )  # fmt: skip
 

@@ -92,8 +92,8 @@ def rate(
         try:
             found[name] = _rate_of(name, part, curves, question)
         except ReadingError as error:
-            places = (_file(data), name, str(error))
-            raise ReadingError(": ".join(text for text in places if text)) from None
+            parts = (_file(data), name, str(error))
+            raise ReadingError(": ".join(text for text in parts if text)) from None
     if len(found) == 1:
         return next(iter(found.values()))
     return Rates(found, curves.notes)

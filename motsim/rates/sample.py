@@ -57,13 +57,13 @@ def sample_of_hits(table: CurveTable, num_diverged: int, independent: bool = Fal
     """
     rows: list[int] = []
     for row, values in enumerate(table.hits):
-        place = None if independent else next(
+        same = None if independent else next(
             (i for i, r in enumerate(rows) if _same_curve(table.hits[r], values)), None
         )  # fmt: skip
-        if place is None:
+        if same is None:
             rows.append(row)
-        elif (values > 0).sum() > (table.hits[rows[place]] > 0).sum():
-            rows[place] = row
+        elif (values > 0).sum() > (table.hits[rows[same]] > 0).sum():
+            rows[same] = row
     kept = table.hits[rows]
     told = None
     if table.budget is not None and table.watched is None:

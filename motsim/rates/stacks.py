@@ -52,13 +52,13 @@ def together(
     width : int
         Numbers that the fit holds for each point of a curve.
     fit : function
-        Of a stack and the places of its curves; its answers have the curves as first axis.
+        Of a stack and the indices of its curves; its answers have the curves as first axis.
     """
-    places: dict[int, list[int]] = defaultdict(list)
-    for place, curve in enumerate(curves):
-        places[curve.x.size].append(place)
+    members_of: dict[int, list[int]] = defaultdict(list)
+    for i_curve, curve in enumerate(curves):
+        members_of[curve.x.size].append(i_curve)
     found, order = [], []
-    for size, rows in places.items():
+    for size, rows in members_of.items():
         for piece in pieces(len(rows), width * size):
             part = rows[piece]
             members = [curves[row] for row in part]

@@ -125,8 +125,8 @@ def _number(value: float, low: float, high: float) -> str:
     digits = int(1 - np.floor(np.log10(width)))
     largest = max(abs(low), abs(high), abs(value))
     if largest >= 1e6 or (digits > 5 and largest < 1e-2):  # not a row of zeros
-        places = int(np.clip(np.floor(np.log10(largest)) + digits, 1, 5))
-        return f"{value:.{places}e} [{low:.{places}e}, {high:.{places}e}]"
+        decimals = int(np.clip(np.floor(np.log10(largest)) + digits, 1, 5))
+        return f"{value:.{decimals}e} [{low:.{decimals}e}, {high:.{decimals}e}]"
     digits = int(np.clip(digits, 0, 5))
     value, low, high = (round(number, digits) + 0.0 for number in (value, low, high))
     return f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"

@@ -46,8 +46,8 @@ def load_cifar(name: str, folder: Path) -> Images:
     """
     check_choice("data", name, LAYOUT)
     inner, train, test, key, num_classes = LAYOUT[name]
-    place = folder / inner if (folder / inner).is_dir() else folder
-    parts = [_batch(place / file, name, key, num_classes) for file in (*train, *test)]
+    inner_folder = folder / inner if (folder / inner).is_dir() else folder
+    parts = [_batch(inner_folder / file, name, key, num_classes) for file in (*train, *test)]
     pixels, labels = (np.concatenate(found) for found in zip(*parts, strict=True))
     return Images(pixels, labels, 255, sum(len(part[1]) for part in parts[: len(train)]))
 

@@ -142,11 +142,11 @@ class _Machine:
         items = self._marked() if code.endswith("S") else self._several(1 + (code == "SETITEM"))
         if not code.endswith("S"):
             del self.stack[-len(items) :]
-        place = self.stack[-1]
-        if isinstance(place, list) and code.startswith("APPEND"):
-            place.extend(items)
-        elif isinstance(place, dict) and code.startswith("SETITEM"):
-            place.update(_pairs(items))
+        container = self.stack[-1]
+        if isinstance(container, list) and code.startswith("APPEND"):
+            container.extend(items)
+        elif isinstance(container, dict) and code.startswith("SETITEM"):
+            container.update(_pairs(items))
         else:
             raise PickleError("it adds to what is no list or dictionary")
 

@@ -44,9 +44,9 @@ def fingerprint(path: str) -> str:
     DataError
         If it is neither a regular file nor a folder, or cannot be read.
     """
-    place = Path(path)
+    root = Path(path)
     try:
-        files = sorted(p for p in place.rglob("*") if p.is_file()) if place.is_dir() else [place]
+        files = sorted(p for p in root.rglob("*") if p.is_file()) if root.is_dir() else [root]
         seen = [(str(file), check_regular(file)) for file in files]
         return _hashed(path, tuple((name, s.st_size, s.st_mtime_ns) for name, s in seen))
     except OSError as error:

@@ -36,13 +36,13 @@ def load_texts(folder: Path) -> Texts:
         )
     documents: list[str] = []
     labels: list[int] = []
-    for place, path in enumerate(classes):
+    for i_class, path in enumerate(classes):
         texts = [_document(file) for file in sorted(path.iterdir()) if _wanted(file, folder)]
         kept = [text for text in texts if text.strip()]
         if not kept:
             raise DataError(f"{path}: holds no document; every class needs one")
         documents += kept
-        labels += [place] * len(kept)
+        labels += [i_class] * len(kept)
         if len(documents) > MAX_DOCUMENTS:
             raise DataError(f"{folder}: more than {MAX_DOCUMENTS:,} documents")
     names = tuple(path.name for path in classes)

@@ -80,15 +80,15 @@ def image_tokens(
     grid = pixels.reshape(count, height // patch, patch, width // patch, patch, depth)
     patches = grid.transpose(0, 1, 3, 2, 4, 5).reshape(count, length, patch * patch * depth)
     draw = generator(seed, "noise")
-    places = draw.standard_normal((length, dim))
+    positions = draw.standard_normal((length, dim))
     if position == "place":
         whole = patches.reshape(count, -1)
         basis = _basis(whole[train], dim, projection, draw).reshape(length, -1, dim)
         tokens = np.matmul(patches.transpose(1, 0, 2), basis).transpose(1, 0, 2)
         return _scaled(np.ascontiguousarray(tokens), train)
     basis = _basis(patches[train].reshape(-1, patches.shape[2]), dim, projection, draw)
-    places /= np.linalg.norm(places, axis=1, keepdims=True)
-    return _scaled(_scaled(patches @ basis, train) + places, train)
+    positions /= np.linalg.norm(positions, axis=1, keepdims=True)
+    return _scaled(_scaled(patches @ basis, train) + positions, train)
 
 
 def _basis(rows: Floats, dim: int, projection: str, draw: np.random.Generator) -> Floats:

@@ -30,10 +30,10 @@ def draw_setting(rng: np.random.Generator, num_tasks: int, strategy: str) -> Reh
     if strategy == "random":
         return Rehearsal(tasks, None, None, noise, _schedule(rng, num_tasks, most))
     samples = tuple(int(n) for n in rng.integers(1, most - 7, size=num_tasks))
-    room = most - max(samples)  # for the memories of one concurrent fit, at least 7
-    memory: Any = int(rng.integers(num_tasks - 1, room + 1))
+    spare = most - max(samples)  # for the memories of one concurrent fit, at least 7
+    memory: Any = int(rng.integers(num_tasks - 1, spare + 1))
     if rng.random() < 0.5:
-        memory = tuple(int(m) for m in rng.multinomial(room, np.full(num_tasks, 1 / num_tasks)))
+        memory = tuple(int(m) for m in rng.multinomial(spare, np.full(num_tasks, 1 / num_tasks)))
     options: dict[str, Any] = {}
     if strategy == "hybrid":
         distances = np.sqrt(tasks.squared_distances)

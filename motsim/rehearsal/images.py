@@ -152,8 +152,8 @@ def task_images(
     draw = generator(seed, "sampling")
     of_class = [draw.permutation(np.flatnonzero(labels == c)) for c in range(NUM_CLASSES)]
     parts: list[list[Any]] = [[], [], [], []]
-    for place, domain in enumerate(domains):
-        start = test_per_class + place * samples_per_class
+    for i_domain, domain in enumerate(domains):
+        start = test_per_class + i_domain * samples_per_class
         classes = _classes(shift, level, domain, task_classes, seed)
         train = np.stack([of_class[c][start : start + samples_per_class] for c in classes], axis=1)
         test = np.concatenate([of_class[c][:test_per_class] for c in classes])

@@ -27,7 +27,7 @@ class Draws(NamedTuple):
 
 
 @kernel
-def interpolate(inputs: FloatArray, residual: FloatArray, weights: FloatArray) -> None:
+def interpolate(inputs: FloatArray, residual: FloatArray, w: FloatArray) -> None:
     """Move `weights` (p,) to the nearest interpolator of K rows: w += X (XᵀX)^{-1} r.
 
     `inputs` (K, p) holds Xᵀ, one sample a row; `residual` (K,) holds y − Xᵀ w and is overwritten by
@@ -48,20 +48,20 @@ def interpolate(inputs: FloatArray, residual: FloatArray, weights: FloatArray) -
         residual[i] /= factor[i, i]
         for k in range(i):
             residual[k] -= factor[i, k] * residual[i]
-    weights += np.dot(residual, inputs)
+    w += np.dot(residual, inputs)
 
 
 @kernel
-def squared_errors(weights: FloatArray, truths: FloatArray, out: FloatArray) -> None:
+def squared_errors(w: FloatArray, truths: FloatArray, out: FloatArray) -> None:
     """Write ‖w − w*_j‖² into out (T,); truths (T, r) are zero beyond their r coordinates."""
     rank = truths.shape[1]
     rest = 0.0
-    for k in range(rank, weights.size):
-        rest += weights[k] ** 2
+    for k in range(rank, w.size):
+        rest += w[k] ** 2
     for j in range(truths.shape[0]):
         total = rest
         for k in range(rank):
-            total += (weights[k] - truths[j, k]) ** 2
+            total += (w[k] - truths[j, k]) ** 2
         out[j] = total
 
 
@@ -71,14 +71,14 @@ def residuals(
     noise: FloatArray,
     truths: FloatArray,
     fit: IntArray,
-    weights: FloatArray,
+    w: FloatArray,
 ) -> FloatArray:
     """Return y − Xᵀ w (K,) with y = Xᵀ w*_i + noise for the rows of each block of `fit`.
 
     `fit` (B, 3) lists task, first row, number of rows; the rows stand in `inputs` (K, p) and
     `noise` (K,) in this order. truths (T, r) are zero beyond their r coordinates.
     """
-    result = noise - np.dot(inputs, weights)
+    result = noise - np.dot(inputs, w)
     row = 0
     for b in range(fit.shape[0]):
         for _ in range(fit[b, 2]):
@@ -120,14 +120,14 @@ def run_full(
     """Run R repetitions in R^p from drawn samples (R, N, p) and noise (R, N); errors (R, T, T)."""
     blocks, fit_start, step_start = layout.blocks, layout.fit_start, layout.step_start
     for rep in range(samples.shape[0]):
-        weights = np.zeros(samples.shape[2])
+        w = np.zeros(samples.shape[2])
         for t in range(step_start.size - 1):
             for f in range(step_start[t], step_start[t + 1]):
                 fit = blocks[fit_start[f] : fit_start[f + 1]]
                 inputs, labels = gather(samples[rep], noise[rep], fit)
-                residual = residuals(inputs, labels, truths, fit, weights)
-                interpolate(inputs, residual, weights)
-            squared_errors(weights, truths, errors[rep, t])
+                residual = residuals(inputs, labels, truths, fit, w)
+                interpolate(inputs, residual, w)
+            squared_errors(w, truths, errors[rep, t])
 
 
 @kernel
@@ -140,16 +140,16 @@ def triangular_residuals(
     out: FloatArray,
 ) -> None:
     """Write y − Xᵀ w as `residuals` does, for rows that stand as in `triangular_fit`."""
-    row = place = 0
+    row = drawn_at = 0
     for b in range(fit.shape[0]):
         for _ in range(fit[b, 2]):
             total = noise[row]
             for k in range(visible.size):
-                total -= drawn[place + k] * visible[k]
+                total -= drawn[drawn_at + k] * visible[k]
             for k in range(truths.shape[1]):
-                total += drawn[place + k] * truths[fit[b, 0], k]
+                total += drawn[drawn_at + k] * truths[fit[b, 0], k]
             out[row] = total
-            place += visible.size + row
+            drawn_at += visible.size + row
             row += 1
 
 
@@ -202,18 +202,18 @@ def run_reduced(
                         rest += visible[rank] ** 2
                 else:
                     inputs = np.zeros((size, head + tail))
-                    place = 0
+                    drawn_at = 0
                     for i in range(size):
                         row = head + (tail if size > other else i)
-                        inputs[i, :row] = drawn[place : place + row]
-                        place += row
+                        inputs[i, :row] = drawn[drawn_at : drawn_at + row]
+                        drawn_at += row
                         if size <= other:
                             inputs[i, row] = lengths[rep, rows + i]
-                    weights = np.zeros(head + tail)
-                    weights[:head] = visible
-                    interpolate(inputs, residuals(inputs, labels, truths, fit, weights), weights)
-                    visible[:rank] = weights[:rank]
-                    rest = np.sum(weights[rank:] ** 2)
+                    w = np.zeros(head + tail)
+                    w[:head] = visible
+                    interpolate(inputs, residuals(inputs, labels, truths, fit, w), w)
+                    visible[:rank] = w[:rank]
+                    rest = np.sum(w[rank:] ** 2)
                 if head > rank:
                     visible[rank] = np.sqrt(rest)
                 used = last

@@ -164,9 +164,9 @@ def _compiled(momentum: float) -> dict[str, Any]:
         size = steps[0].shape[1]
         weights = jnp.full(size, 1 / size, jnp.float32)
 
-        def step(place: Any, carry: Any) -> Any:
+        def step(i_step: Any, carry: Any) -> Any:
             p, state = carry
-            batch, fresh, rate = (x[place] for x in steps)
+            batch, fresh, rate = (x[i_step] for x in steps)
             state = jax.tree.map(lambda s: jnp.where(fresh, jnp.zeros_like(s), s), state)
             gradient = jax.grad(loss)(p, images[batch], labels[batch], heads[batch], weights)
             updates, state = optimizer.update(gradient, state, p)
@@ -179,19 +179,20 @@ def _compiled(momentum: float) -> dict[str, Any]:
         pairs = jnp.stack([bounds[:2], bounds[1:]])
         return jax.lax.scan(stretch, (p, optimizer.init(p)), pairs)[1]
 
-    def chunk(place: Any, arrays: Any) -> Any:
-        return [jax.lax.dynamic_slice_in_dim(x, place * CHUNK, CHUNK) for x in arrays]
+    def chunk(i_chunk: Any, arrays: Any) -> Any:
+        return [jax.lax.dynamic_slice_in_dim(x, i_chunk * CHUNK, CHUNK) for x in arrays]
 
     def outcomes(p: Parameters, images: Any, labels: Any, heads: Any, chunks: Any) -> Any:
         """Whether each answer is right, and its loss, for the first chunks of the images."""
 
-        def one(place: Any, found: Any) -> Any:
-            x, y, h = chunk(place, (images, labels, heads))
+        def one(i_chunk: Any, found: Any) -> Any:
+            x, y, h = chunk(i_chunk, (images, labels, heads))
             outputs = logits(p, x, h)
             new = (jnp.argmax(outputs, axis=0) == y, entropies(outputs, y))
             put = jax.lax.dynamic_update_slice_in_dim
             return tuple(
-                put(old, part, place * CHUNK, axis=0) for old, part in zip(found, new, strict=True)
+                put(old, part, i_chunk * CHUNK, axis=0)
+                for old, part in zip(found, new, strict=True)
             )
 
         start = (jnp.zeros(len(images), bool), jnp.zeros(len(images), jnp.float32))
@@ -201,8 +202,8 @@ def _compiled(momentum: float) -> dict[str, Any]:
         """Gradient of the weighted loss over the first chunks of the images, flat."""
         *arrays, chunks = data
 
-        def one(place: Any, total: Any) -> Any:
-            return jax.tree.map(jnp.add, total, jax.grad(loss)(p, *chunk(place, arrays)))
+        def one(i_chunk: Any, total: Any) -> Any:
+            return jax.tree.map(jnp.add, total, jax.grad(loss)(p, *chunk(i_chunk, arrays)))
 
         total = jax.lax.fori_loop(0, chunks, one, jax.tree.map(jnp.zeros_like, p))
         return (jnp.concatenate([g.ravel() for g in jax.tree.leaves(total)]),)

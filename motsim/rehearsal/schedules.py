@@ -175,7 +175,7 @@ def make_schedule(
         for f, fit in enumerate(step):
             columns = sum([n for _, n in fit])
             if columns > tasks.dimension - 2:
-                arguments.check_columns(columns, tasks.dimension, _place(t, f))
+                arguments.check_columns(columns, tasks.dimension, _called(t, f))
     return made
 
 
@@ -228,24 +228,24 @@ def _sequence_of_steps(schedule: Any) -> None:
 
 
 def _fit(fit: Any, t: int, f: int, dimension: int) -> Fit:
-    place = _place(t, f)
+    where = _called(t, f)
     if not isinstance(fit, (list, tuple)) or not fit:
-        raise ValueError(f"{place} must have at least one block (task, samples), got {fit!r}")
+        raise ValueError(f"{where} must have at least one block (task, samples), got {fit!r}")
     blocks: list[Block] = []
     for block in fit:
         if not isinstance(block, (list, tuple)) or len(block) != 2:
-            raise ValueError(f"{place}: a block must be (task, samples), got {block!r}")
-        task = arguments.integer(f"{place}: task", block[0], 0)
+            raise ValueError(f"{where}: a block must be (task, samples), got {block!r}")
+        task = arguments.integer(f"{where}: task", block[0], 0)
         if task > t:
             raise ValueError(
-                f"{place} revisits task {task}, which is not seen yet; tasks 0 to {t} are"
+                f"{where} revisits task {task}, which is not seen yet; tasks 0 to {t} are"
             )
         if any(task == other for other, _ in blocks):
-            raise ValueError(f"{place} names task {task} twice; give one block with the sum")
-        blocks.append((task, arguments.integer(f"{place}: samples", block[1], 1)))
-    arguments.check_columns(sum(n for _, n in blocks), dimension, place)
+            raise ValueError(f"{where} names task {task} twice; give one block with the sum")
+        blocks.append((task, arguments.integer(f"{where}: samples", block[1], 1)))
+    arguments.check_columns(sum(n for _, n in blocks), dimension, where)
     return tuple(blocks)
 
 
-def _place(t: int, f: int) -> str:
+def _called(t: int, f: int) -> str:
     return f"step {t}, fit {f}"

@@ -39,15 +39,15 @@ def triangular_fit(
         Scratch.
     """
     size, head = lengths.size, step.size
-    place = 0
+    drawn_at = 0
     for i in range(size):
         for h in range(head):
-            across[h, i] = drawn[place + h]
-        place += head
+            across[h, i] = drawn[drawn_at + h]
+        drawn_at += head
         for k in range(i):
-            factor[k, i] = drawn[place + k]
+            factor[k, i] = drawn[drawn_at + k]
         factor[i, i] = lengths[i]
-        place += i
+        drawn_at += i
     along = np.empty(size)
     for k in range(size):
         row = factor[k]
@@ -86,16 +86,16 @@ def triangular_fit(
     step[:] = 0.0
     tail = factor[0]  # the factor has served
     tail[:size] = 0.0
-    place = 0
+    drawn_at = 0
     for i in range(size):
         entry = residual[i]
         for h in range(head):
-            step[h] += entry * drawn[place + h]
-        place += head
+            step[h] += entry * drawn[drawn_at + h]
+        drawn_at += head
         for k in range(i):
-            tail[k] += entry * drawn[place + k]
+            tail[k] += entry * drawn[drawn_at + k]
         tail[i] += entry * lengths[i]
-        place += i
+        drawn_at += i
     total = 0.0
     for k in range(size):
         total += tail[k] ** 2

@@ -60,7 +60,7 @@ class ReportError(ValueError):
     """No page can be written; one line for the user."""
 
 
-def _write(names: Sequence[str], folder: Path, place: Path) -> int:
+def _write(names: Sequence[str], folder: Path, target: Path) -> int:
     from tqdm import tqdm
 
     from motsim.report.page import render
@@ -77,23 +77,25 @@ def _write(names: Sequence[str], folder: Path, place: Path) -> int:
         asked = f" of {', '.join(names)}" if names else ""
         again = " ".join(["python -m motsim.verify", *names, *(["--out", str(folder)])])
         raise ReportError(f"no table{asked} in {folder}; make one with: {again}")
-    if place.is_dir() or not place.parent.is_dir():
-        raise ReportError(f"{place}: not a file in an existing folder; choose another with --to")
-    if not os.access(place.parent, os.W_OK):
-        raise ReportError(f"{place.parent}: cannot be written; choose another with --to")
+    if target.is_dir() or not target.parent.is_dir():
+        raise ReportError(f"{target}: not a file in an existing folder; choose another with --to")
+    if not os.access(target.parent, os.W_OK):
+        raise ReportError(f"{target.parent}: cannot be written; choose another with --to")
     bar = tqdm(chosen, unit="section", disable=None, dynamic_ncols=True, leave=False)
     sections = []
     for name in bar:
         bar.set_description(name)
-        sections.append(collect(name, folder, place.parent))
+        sections.append(collect(name, folder, target.parent))
     page = render(sections)
-    _replace(place, page)
+    _replace(target, page)
     for section in sections:
         for problem in section.problems:
             print(one_line(f"{section.name}: {problem}"), file=sys.stderr)
     absent = sum(section.missing for section in sections)
     without = f"; {absent} without a table" if absent else ""
-    print(f"report: {place} ({len(sections)} sections{without}; {len(page.encode()) / 1e6:.1f} MB)")
+    print(
+        f"report: {target} ({len(sections)} sections{without}; {len(page.encode()) / 1e6:.1f} MB)"
+    )
     return 1 if any(section.alarm for section in sections) else 0
 
 
@@ -106,15 +108,15 @@ def _all(valid: Sequence[str], stored: Sequence[str]) -> list[str]:
     return list(valid) if shipped or not stored else [name for name in valid if name in stored]
 
 
-def _replace(place: Path, page: str) -> None:
+def _replace(target: Path, page: str) -> None:
     """Write the page whole or not at all."""
-    part = place.with_name(f".{place.name}.{os.getpid()}.part")
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         part.write_text(page, encoding="utf-8", newline="")
-        os.replace(part, place)
+        os.replace(part, target)
     except OSError as error:
         part.unlink(missing_ok=True)
-        raise ReportError(f"{place}: {error.strerror}; choose another with --to") from error
+        raise ReportError(f"{target}: {error.strerror}; choose another with --to") from error
 
 
 if __name__ == "__main__":

@@ -59,13 +59,13 @@ def export(
     versions: list[dict[str, str]] = []
     kept: list[tuple[Cell, FinishedRun]] = []
     again: list[Cell] = []
-    room = KEPT_VALUES
+    left = KEPT_VALUES
     for cell, run in _runs(store, cells):
         shape.add(cell, run)
         if run.versions not in versions:
             versions.append(run.versions)
-        room -= _size(run)
-        if room >= 0:
+        left -= _size(run)
+        if left >= 0:
             kept.append((cell, run))
         else:
             again.append(cell)

@@ -31,7 +31,7 @@ def check_folder(folder: Path, *, make: bool = True) -> None:
     ----------
     folder : Path
     make : bool
-        False: look only, so that a wrong place is refused before anything is loaded.
+        False: look only, so that a wrong path is refused before anything is loaded.
 
     Raises
     ------
@@ -40,7 +40,7 @@ def check_folder(folder: Path, *, make: bool = True) -> None:
     try:
         if make:
             folder.mkdir(parents=True, exist_ok=True)
-        there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+        there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
         if not there.is_dir():
             raise NotADirectoryError(f"{there} is a file")
     except OSError as error:

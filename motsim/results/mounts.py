@@ -29,7 +29,7 @@ def file_system(folder: Path) -> str | None:
         lines = TABLE.read_text(errors="surrogateescape").splitlines()
     except OSError:
         return None
-    place = os.path.realpath(folder)
+    real = os.path.realpath(folder)
     best, kind = "", None
     for line in lines:
         mount, _, source = line.partition(" - ")
@@ -37,7 +37,7 @@ def file_system(folder: Path) -> str | None:
         if len(fields) < 5 or not source:
             continue
         point = re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), fields[4])
-        inside = place == point or place.startswith(point.rstrip("/") + "/")
+        inside = real == point or real.startswith(point.rstrip("/") + "/")
         if inside and len(point) >= len(best):  # the last of equals lies on top
             best, kind = point, source.split(" ")[0]
     return kind

@@ -53,9 +53,9 @@ def held(path: Path) -> Callable[[], None]:
     SQLite too: another process may then remove the log under a connection of this one. So no file
     is read here, other than by SQLite, that a connection is on.
     """
-    place = _place(path)
-    _held[place] += 1
-    notes = [place]
+    file_id = _file_id(path)
+    _held[file_id] += 1
+    notes = [file_id]
 
     def away() -> None:
         with OPENING:
@@ -66,10 +66,10 @@ def held(path: Path) -> Callable[[], None]:
 
 
 def _is_held(path: Path) -> bool:
-    return _held[_place(path)] > 0
+    return _held[_file_id(path)] > 0
 
 
-def _place(path: Path) -> tuple[int, int]:
+def _file_id(path: Path) -> tuple[int, int]:
     try:
         seen = path.stat()
     except OSError:
@@ -230,8 +230,8 @@ def copied(path: Path) -> tuple[sqlite3.Connection, Callable[[], None]]:
 
 
 def _connect(path: Path, options: str) -> tuple[sqlite3.Connection, Callable[[], None]]:
-    place = Path(os.path.abspath(path)).as_uri()
-    connection = sqlite3.connect(f"{place}?{options}", uri=True, isolation_level=None, timeout=60)
+    address = Path(os.path.abspath(path)).as_uri()
+    connection = sqlite3.connect(f"{address}?{options}", uri=True, isolation_level=None, timeout=60)
     try:
         connection.execute("SELECT count(*) FROM sqlite_master").fetchall()
     except BaseException:

@@ -34,12 +34,12 @@ def write_parquet(tables: Tables, folder: Path) -> list[Path]:
     frames |= {f"{tables.name}.{table}": frame for table, frame in tables.others.items()}
     written = []
     for name, frame in frames.items():
-        place = folder / f"{name}.parquet"
+        target = folder / f"{name}.parquet"
         part = folder / f".{name}.{os.getpid()}.part"
         try:
             frame.to_parquet(part, engine="pyarrow", index=False)
-            part.replace(place)
+            part.replace(target)
         finally:
             part.unlink(missing_ok=True)
-        written.append(place)
+        written.append(target)
     return written

@@ -97,5 +97,5 @@ def _request(kind: int, start: int, length: int = 1) -> bytes:
 
 
 def _byte(mark: str) -> int:
-    """Return the place of a mark's lock in the file, which has no content."""
+    """Return the offset of a mark's lock in the file, which has no content."""
     return int.from_bytes(hashlib.blake2b(mark.encode(), digest_size=7).digest(), "big")

@@ -119,13 +119,13 @@ def load_tables(name: str, folder: Path) -> Tables:
         If they are missing, unreadable, of another schema, or not of one export.
     """
     command = f"python -m motsim.sweep {sweep_words(name)} --out {folder}"
-    place = folder / f"{name}.json"
-    if not place.is_file():
+    meta_path = folder / f"{name}.json"
+    if not meta_path.is_file():
         raise TablesError(f"{folder / name}.csv is missing; make it with: {command}")
     patience = time.monotonic() + PATIENCE
     while True:
         try:
-            return _load(name, place)
+            return _load(name, meta_path)
         except _MixedError as error:  # an export may be replacing the files just now
             if time.monotonic() > patience:
                 raise TablesError(f"{error}; rebuild with: {command}") from error
@@ -135,7 +135,7 @@ def load_tables(name: str, folder: Path) -> Tables:
                 raise TablesError(f"{error}; rebuild it with: {command}") from error
             text = " ".join(str(error).split())
             raise TablesError(
-                f"{place} and its tables cannot be read ({text}); rebuild: {command}"
+                f"{meta_path} and its tables cannot be read ({text}); rebuild: {command}"
             ) from error
 
 
@@ -143,23 +143,25 @@ class _MixedError(Exception):
     """The files are not of one export."""
 
 
-def _load(name: str, place: Path) -> Tables:
-    meta = read_json(place)
+def _load(name: str, meta_path: Path) -> Tables:
+    meta = read_json(meta_path)
     if meta["schema"] != SCHEMA:
-        raise TablesError(f"{place} has schema {meta['schema']}, this motsim reads {SCHEMA}")
+        raise TablesError(f"{meta_path} has schema {meta['schema']}, this motsim reads {SCHEMA}")
     if "types" not in meta:
-        raise TablesError(f"{place} is of an older motsim and holds no types of columns")
+        raise TablesError(f"{meta_path} is of an older motsim and holds no types of columns")
     frames = {}
     for table in meta["tables"]:
         check_table(table)
     for table in ("", *meta["tables"]):
-        path = table_path(place.parent, name, table, meta)
+        path = table_path(meta_path.parent, name, table, meta)
         try:
             digest = _digest(path)
         except FileNotFoundError as error:
-            raise _MixedError(f"{place} and its tables cannot be read: no {path.name}") from error
+            raise _MixedError(
+                f"{meta_path} and its tables cannot be read: no {path.name}"
+            ) from error
         if digest != meta["digests"][table]:
-            raise _MixedError(f"{path} and {place} are not of one export, or were edited")
+            raise _MixedError(f"{path} and {meta_path} are not of one export, or were edited")
         frames[table] = _read(path, read_types(meta["types"][table]))
     main = frames.pop("")
     return Tables(name, meta, main, frames)

@@ -60,7 +60,7 @@ def judge_claims(
 
 
 def _judge(
-    name: str, tier: Tier, folder: Path, start: int | None, place: Path, together: bool
+    name: str, tier: Tier, folder: Path, start: int | None, out: Path, together: bool
 ) -> Judged:
     """One claim, with one thread: the same bits however many are judged at a time."""
     sweep = load_sweep(name, start)
@@ -69,7 +69,7 @@ def _judge(
         raise SweepError(f"{sweep.path}: no [claim] to judge")
     with one_thread():
         with Store(folder) as store:
-            tables = export(store, sweep, tier, sweep.cells(tier), place)
+            tables = export(store, sweep, tier, sweep.cells(tier), out)
         failed = tables.runs.loc[tables.runs["status"].isin(FAILED), "run"].nunique()
         findings = judged(sweep.name, tables, module)
         stand = stands_together(module.judge, tables, findings) if together else None

@@ -48,8 +48,8 @@ def dry_run(sweep: Sweep, cells: Sequence[Cell], folder: Path, jobs: int) -> Ite
         sizes = [f"{label} ({len(v)})" for label, v in several.items() if label != "case"]
         yield f"  case {name}: {number} runs, {' x '.join(sizes)}"
     for cell in cells:
-        place = "  ".join(f"{label}={value}" for label, value in cell.labels.items())
-        yield f"    {place}  {settled.get(cell.key, '')}".rstrip()
+        labels = "  ".join(f"{label}={value}" for label, value in cell.labels.items())
+        yield f"    {labels}  {settled.get(cell.key, '')}".rstrip()
 
 
 def size(cells: Sequence[Cell], jobs: int) -> str:

@@ -128,12 +128,12 @@ def count(blocks: Sequence[Mapping[str, Sequence[Finding]]]) -> dict[str, list[R
         verdicts: dict[tuple[str, str], Verdict] = {}
         for claim, findings in block.items():
             for finding in findings:
-                place = (claim, finding.case)
-                if place in verdicts:
+                judged = (claim, finding.case)
+                if judged in verdicts:
                     raise ValueError(f"{claim}: two findings of case {finding.case!r} in a block")
-                if recorded.setdefault(place, finding.expected) != finding.expected:
+                if recorded.setdefault(judged, finding.expected) != finding.expected:
                     raise ValueError(f"{claim}: {finding.case!r} is recorded in two ways")
-                verdicts[place] = finding.verdict
+                verdicts[judged] = finding.verdict
         found.append(verdicts)
     counted: dict[str, list[Recorded]] = {claim: [] for block in blocks for claim in block}
     for (claim, case), verdict in recorded.items():

@@ -53,16 +53,16 @@ def collect(sources: Sequence[Path], folder: Path) -> int:
         If one is no store, is damaged, or holds another result of a run that is finished in
         both. What came from the stores before it is kept.
     """
-    places = [source.parent if source.name == "results.db" else source for source in sources]
-    for place in places:
-        if not (place / "results.db").is_file():
+    folders = [source.parent if source.name == "results.db" else source for source in sources]
+    for source in folders:
+        if not (source / "results.db").is_file():
             raise StoreError(
-                f"{place}: no results.db there to collect (names of sweeps go before --collect)"
+                f"{source}: no results.db there to collect (names of sweeps go before --collect)"
             )
     new = 0
     with Store(folder) as store:
-        for place in places:
-            if place.resolve() != folder.resolve():
-                with Store(place, read_only=True) as other:
+        for source in folders:
+            if source.resolve() != folder.resolve():
+                with Store(source, read_only=True) as other:
                     new += store.merge(other)
     return new

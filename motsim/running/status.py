@@ -80,14 +80,14 @@ def _sweeps(folder: Path, names: Sequence[str], seed_start: int | None) -> Itera
     for path in sorted(folder.glob("*.json")):
         try:
             meta = read_json(path)
-            place = origin_path(meta["file"], folder)
+            origin = origin_path(meta["file"], folder)
             changes = Changes.described(path.stem, meta)
             if not (changes.sets or changes.cases):  # fewer seeds of the file's own settings
                 changes = replace(changes, seeds=None)
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             continue
-        if changes != Changes() or place.stem not in shipped:
-            asked[str(place), changes.options] = changes
+        if changes != Changes() or origin.stem not in shipped:
+            asked[str(origin), changes.options] = changes
     for (name, _), changes in asked.items():
         try:
             sweep = load_sweep(name, changes=changes, trusted=False)

@@ -21,20 +21,20 @@ def pointer(typing_context, array):
 
 
 @intrinsic
-def advance(typing_context, place, offset):
+def advance(typing_context, ptr, offset):
     """The address `offset` numbers on; of two addresses both."""
 
     def codegen(context, builder, signature, args):
-        if not isinstance(place, types.UniTuple):
+        if not isinstance(ptr, types.UniTuple):
             return builder.gep(args[0], [args[1]])
         moved = [builder.gep(p, [args[1]]) for p in cgutils.unpack_tuple(builder, args[0], 2)]
-        return context.make_tuple(builder, place, moved)
+        return context.make_tuple(builder, ptr, moved)
 
-    return place(place, types.intp), codegen
+    return ptr(ptr, types.intp), codegen
 
 
 @intrinsic
-def same_place(typing_context, a, b):
+def same_address(typing_context, a, b):
     """Whether two addresses are equal."""
 
     def codegen(context, builder, signature, args):
@@ -44,28 +44,28 @@ def same_place(typing_context, a, b):
 
 
 @intrinsic
-def load_scalar(typing_context, place, offset):
+def load_scalar(typing_context, ptr, offset):
     """The number at `offset`."""
 
     def codegen(context, builder, signature, args):
         return builder.load(builder.gep(args[0], [args[1]]))
 
-    return place.dtype(place, types.intp), codegen
+    return ptr.dtype(ptr, types.intp), codegen
 
 
 @intrinsic
-def store_scalar(typing_context, place, offset, value):
+def store_scalar(typing_context, ptr, offset, value):
     """Write one number to `offset`."""
 
     def codegen(context, builder, signature, args):
         builder.store(args[2], builder.gep(args[0], [args[1]]))
         return context.get_dummy_value()
 
-    return types.void(place, types.intp, place.dtype), codegen
+    return types.void(ptr, types.intp, ptr.dtype), codegen
 
 
 @intrinsic
-def load(typing_context, place, offset):
+def load(typing_context, ptr, offset):
     """Eight numbers from `offset`; of two addresses sixteen."""
 
     def codegen(context, builder, signature, args):
@@ -80,17 +80,17 @@ def load(typing_context, place, offset):
         first, second = (eight(a) for a in cgutils.unpack_tuple(builder, args[0], 2))
         return picked(builder, first, second, range(2 * WIDTH))
 
-    kind = twins if isinstance(place, types.UniTuple) else lanes
-    return kind(place, types.intp), codegen
+    kind = twins if isinstance(ptr, types.UniTuple) else lanes
+    return kind(ptr, types.intp), codegen
 
 
 @intrinsic
-def store(typing_context, place, offset, value):
+def store(typing_context, ptr, offset, value):
     """Write eight numbers from `offset`; to two addresses eight each."""
 
     def codegen(context, builder, signature, args):
         parts, to = [args[2]], [args[0]]
-        if isinstance(place, types.UniTuple):
+        if isinstance(ptr, types.UniTuple):
             parts = halves(builder, args[2]) if value == twins else parts * 2
             to = cgutils.unpack_tuple(builder, args[0], 2)
         for address, part in zip(to, parts, strict=True):
@@ -98,30 +98,30 @@ def store(typing_context, place, offset, value):
             builder.store(part, address).align = 8
         return context.get_dummy_value()
 
-    return types.void(place, types.intp, value), codegen
+    return types.void(ptr, types.intp, value), codegen
 
 
 @inlined
-def load3(place):
+def load3(ptr):
     """Three times eight numbers."""
-    return load(place, 0), load(place, WIDTH), load(place, 2 * WIDTH)
+    return load(ptr, 0), load(ptr, WIDTH), load(ptr, 2 * WIDTH)
 
 
 @inlined
-def store3(place, values):
+def store3(ptr, values):
     """Write three times eight numbers."""
-    store(place, 0, values[0])
-    store(place, WIDTH, values[1])
-    store(place, 2 * WIDTH, values[2])
+    store(ptr, 0, values[0])
+    store(ptr, WIDTH, values[1])
+    store(ptr, 2 * WIDTH, values[2])
 
 
 @inlined
-def load_broadcast(place, offset):
+def load_broadcast(ptr, offset):
     """The number at `offset`, eight times."""
-    return broadcast(load_scalar(place, offset))
+    return broadcast(load_scalar(ptr, offset))
 
 
 @inlined
-def two(place, apart):
+def two(ptr, apart):
     """An address, and that `apart` numbers on."""
-    return place, advance(place, apart)
+    return ptr, advance(ptr, apart)

@@ -118,14 +118,14 @@ def kernel(function: Callable[..., Any]) -> Any:
 def kernel_cache() -> Iterator[None]:
     """Have numba cache in `cache_folder`, and compile in less time, what is defined meanwhile."""
     config: Any = numba.config
-    place: Any = dispatcher
-    before = config.CACHE_DIR, place.FunctionCache, place._FunctionCompiler
+    patched: Any = dispatcher
+    before = config.CACHE_DIR, patched.FunctionCache, patched._FunctionCompiler
     config.CACHE_DIR = str(cache_folder())
-    place.FunctionCache, place._FunctionCompiler = _SafeCache, _QuickCompiler
+    patched.FunctionCache, patched._FunctionCompiler = _SafeCache, _QuickCompiler
     try:
         yield
     finally:
-        config.CACHE_DIR, place.FunctionCache, place._FunctionCompiler = before
+        config.CACHE_DIR, patched.FunctionCache, patched._FunctionCompiler = before
 
 
 class _QuickCompiler(dispatcher._FunctionCompiler):  # type: ignore[name-defined]

@@ -76,7 +76,12 @@ def for_jax(field):
     own, rule = field.derivative, field.derivative.rule
     kind = Kind(len(field.value.ffn), own.tokens.shape[2], rule.cubic, rule.logistic, rule.gated,
                 rule.routing_scale, rule.trains_attention)  # fmt: skip
-    data = {"tokens": own.tokens, "labels": own.labels, "weights": own.weights, "sums": own.sums}
+    data = {
+        "tokens": own.tokens,
+        "labels": own.labels,
+        "weights": own.point_weights,
+        "sums": own.sums,
+    }
     if not kind.trains_attention:
         data["attention"] = np.stack([attend(own.tokens, a) for a in field.value.attention])
     else:

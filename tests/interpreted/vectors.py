@@ -37,36 +37,36 @@ def pointer(array):
     return Address(array.reshape(-1))
 
 
-def advance(place, offset):
-    if isinstance(place, tuple):
-        return tuple(advance(one, offset) for one in place)
-    return Address(place.numbers, place.at + offset)
+def advance(ptr, offset):
+    if isinstance(ptr, tuple):
+        return tuple(advance(one, offset) for one in ptr)
+    return Address(ptr.numbers, ptr.at + offset)
 
 
-def same_place(a, b):
+def same_address(a, b):
     return a.numbers[a.at :].ctypes.data == b.numbers[b.at :].ctypes.data
 
 
-def load_scalar(place, offset):
-    return place.numbers[place.span(offset, 1)][0]
+def load_scalar(ptr, offset):
+    return ptr.numbers[ptr.span(offset, 1)][0]
 
 
-def store_scalar(place, offset, value):
-    place.numbers[place.span(offset, 1)] = value
+def store_scalar(ptr, offset, value):
+    ptr.numbers[ptr.span(offset, 1)] = value
 
 
-def load(place, offset):
-    if isinstance(place, tuple):
-        return np.stack([load(one, offset) for one in place])
-    return place.numbers[place.span(offset, WIDTH)].copy()
+def load(ptr, offset):
+    if isinstance(ptr, tuple):
+        return np.stack([load(one, offset) for one in ptr])
+    return ptr.numbers[ptr.span(offset, WIDTH)].copy()
 
 
-def store(place, offset, value):
-    if not isinstance(place, tuple):
+def store(ptr, offset, value):
+    if not isinstance(ptr, tuple):
         assert value.shape == (WIDTH,)
-        place.numbers[place.span(offset, WIDTH)] = value
+        ptr.numbers[ptr.span(offset, WIDTH)] = value
         return
-    for one, part in zip(place, np.broadcast_to(value, (2, WIDTH)), strict=True):
+    for one, part in zip(ptr, np.broadcast_to(value, (2, WIDTH)), strict=True):
         store(one, offset, part)
 
 
@@ -155,7 +155,7 @@ _replace(
 
 from motsim.vectors import addresses  # noqa: E402  (made of what was put in place above)
 
-_replace(addresses, pointer, advance, same_place, load_scalar, store_scalar, load, store)
+_replace(addresses, pointer, advance, same_address, load_scalar, store_scalar, load, store)
 
 from motsim.vectors import arithmetic, linking  # noqa: E402
 

@@ -100,7 +100,7 @@ def test_numbers_are_drawn_in_the_same_order_whatever_the_room(case, monkeypatch
     *kind, routing, loss = case
     given = problem(*kind)
     whole = by_fit(*given, routing, loss, [])
-    monkeypatch.setattr(motsim.minibatch.stretches, "ROOM", 2 * BATCH * 3)  # two steps at a time
+    monkeypatch.setattr(motsim.minibatch.stretches, "DRAWN", 2 * BATCH * 3)  # two steps at a time
     taken = []
     real = motsim.minibatch.stretches.descend
     monkeypatch.setattr(

@@ -16,8 +16,8 @@ def draw(folder: Path) -> Path:
     rows = load_tables("descent", folder).main
     figure, axes = plt.subplots(figsize=(5.0, 3.2), layout="constrained")
     for number, (case, part) in enumerate(rows[rows["step"] > 0].groupby("case")):
-        for place, (_, run) in enumerate(part.groupby("run")):
-            label = str(case) if place == 0 else None
+        for i_run, (_, run) in enumerate(part.groupby("run")):
+            label = str(case) if i_run == 0 else None
             axes.loglog(run["epsilon"], run["step"], color=f"C{number}", alpha=0.6, label=label)
     axes.invert_xaxis()
     axes.set(xlabel="relative loss ε", ylabel="steps T(ε)")

@@ -143,12 +143,12 @@ def _scores(found: Rehearsed, seeds: list[int]) -> dict[str, list[Any]]:
 
 def _accuracies(found: Rehearsed, seeds: list[int]) -> dict[str, list[Any]]:
     """Accuracy on task i after task t, one row a strategy, network, t and i."""
-    place = np.indices(found.accuracy.shape).reshape(4, -1)
+    index = np.indices(found.accuracy.shape).reshape(4, -1)
     return {
-        "strategy": [STRATEGIES[s] for s in place[0]],
-        "network": [seeds[r] for r in place[1]],
-        "after_task": place[2].tolist(),
-        "task": place[3].tolist(),
+        "strategy": [STRATEGIES[s] for s in index[0]],
+        "network": [seeds[r] for r in index[1]],
+        "after_task": index[2].tolist(),
+        "task": index[3].tolist(),
         "accuracy": found.accuracy.ravel().tolist(),
     }
 

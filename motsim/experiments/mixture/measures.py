@@ -49,8 +49,8 @@ def snapshot_steps(
         return []
     usual = [6 if set(wanted) <= MATRICES else 12]
     steps, start = {0}, 0
-    for place, length in enumerate(lengths):
-        count = (list(counts) or usual)[min(place, max(len(counts), 1) - 1)]
+    for i_stage, length in enumerate(lengths):
+        count = (list(counts) or usual)[min(i_stage, max(len(counts), 1) - 1)]
         even = np.linspace(0, length, count)
         geometric = np.geomspace(1, max(length, 1), count)
         steps |= {start + round(float(s)) for s in (*even, *geometric)}
@@ -126,13 +126,13 @@ def _attention(
     model: Model, parameters: ModelParameters, points: Points, evaluation: Evaluation, *_: Any
 ) -> Rows:
     """Mean attention weight of the routed expert by the roles of query and key."""
-    weights = evaluation.attention
-    if not len(weights):
+    attention_probs = evaluation.attention
+    if not len(attention_probs):
         return []
-    length = weights.shape[1]
-    place = np.arange(len(points.labels))
-    routed = evaluation.routed if len(weights) > 1 else np.zeros(len(place), dtype=int)
-    chosen = weights[routed, :, :, place]  # (P, L key, L query)
+    length = attention_probs.shape[1]
+    i_point = np.arange(len(points.labels))
+    routed = evaluation.routed if len(attention_probs) > 1 else np.zeros(len(i_point), dtype=int)
+    chosen = attention_probs[routed, :, :, i_point]  # (P, L key, L query)
     mean = np.einsum("p,pkl->kl", points.weights, chosen)
     role = [ROLES[min(token, 3)] for token in range(length)]
     totals: dict[tuple[str, str], list[float]] = {}

@@ -51,9 +51,9 @@ def epsilon_grid(settings: Settings) -> np.ndarray:
     """
     n = settings.epsilons_per_decade
     first, last = (-n * np.log10(end) for end in (settings.epsilon_max, settings.epsilon_min))
-    places = range(int(np.ceil(first - NEAR)), int(np.floor(last + NEAR)) + 1)
-    grid = [float(f"1e-{i // n}") if i % n == 0 else 10.0 ** (-i / n) for i in places]
-    if not places or places[0] - first > NEAR:  # epsilon_max lies between two places
+    exponents = range(int(np.ceil(first - NEAR)), int(np.floor(last + NEAR)) + 1)
+    grid = [float(f"1e-{i // n}") if i % n == 0 else 10.0 ** (-i / n) for i in exponents]
+    if not exponents or exponents[0] - first > NEAR:  # epsilon_max lies between two exponents
         grid.insert(0, settings.epsilon_max)
     return np.array(grid)
 
@@ -247,8 +247,8 @@ def _hits(trace: Trace) -> dict[str, list[Any]]:
 
 def _curve(trace: Trace) -> dict[str, list[Any]]:
     starts = [stage.start for stage in trace.stages]
-    place = np.searchsorted(starts, trace.trace_steps, side="right") - 1
-    names = [trace.stages[i].name for i in place]
+    i_stage = np.searchsorted(starts, trace.trace_steps, side="right") - 1
+    names = [trace.stages[i].name for i in i_stage]
     return {
         "step": trace.trace_steps.tolist(),
         "loss": trace.trace_losses.tolist(),

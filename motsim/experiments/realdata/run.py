@@ -200,9 +200,9 @@ def _tuning(s: Settings, fits: list[Fit]) -> dict[str, list[Any]]:
 
 
 def _dispatch(shares: np.ndarray) -> dict[str, list[Any]]:
-    place = np.indices(shares.shape).reshape(2, -1)
+    index = np.indices(shares.shape).reshape(2, -1)
     return {
-        "expert": place[0].tolist(),
-        "task": place[1].tolist(),
+        "expert": index[0].tolist(),
+        "task": index[1].tolist(),
         "share": shares.ravel().tolist(),
     }

@@ -155,8 +155,8 @@ def _tasks(s: Settings) -> tuple[TaskGeometry, float]:
         gram = np.where(labels[:, None] == labels, s.within, s.between)
         np.fill_diagonal(gram, 1.0)
     elif s.family == "drifting":
-        place = np.arange(s.num_tasks)
-        gram = float(s.similarity) ** np.abs(place[:, None] - place)
+        task = np.arange(s.num_tasks)
+        gram = float(s.similarity) ** np.abs(task[:, None] - task)
     else:
         common = cosine(s)
         equicorrelated_tasks(s.num_tasks, s.num_tasks, common, s.norm)  # checks the cosine

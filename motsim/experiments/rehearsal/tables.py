@@ -30,7 +30,7 @@ def error_table(found: Rehearsal, simulated: SimulatedErrors | None) -> dict[str
     num = found.tasks.num_tasks
     nothing = np.full((num, num), np.nan)
     predicted = expected_errors(found).errors if is_known(found) else nothing
-    after, task = (place.ravel() for place in np.indices((num, num)))
+    after, task = (index.ravel() for index in np.indices((num, num)))
     return {
         "after": after.tolist(),
         "task": task.tolist(),

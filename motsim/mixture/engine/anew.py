@@ -74,8 +74,8 @@ def drawn_task(
 
 def steps_at_a_time(model: Model, size: int, tokens: int) -> int:
     """Return how many steps of so many samples each are laid out at a time."""
-    weights = 0 if tokens == 3 else model.num_attentions * tokens * tokens
-    samples = min(SAMPLES, NUMBERS // max(1, weights))
+    num_probs = 0 if tokens == 3 else model.num_attentions * tokens * tokens
+    samples = min(SAMPLES, NUMBERS // max(1, num_probs))
     return max(1, samples // size)
 
 
@@ -149,7 +149,7 @@ def _of_signals(
     most += most % 16 == 0  # see `layout._in_blocks`
     first = np.cumsum(blocks, axis=1) - blocks + np.arange(steps)[:, np.newaxis] * most
     before = np.cumsum(counts) - counts.ravel()
-    place = (width * first.ravel() - before)[key[order]] + np.arange(count)  # of sorted samples
+    slot = (width * first.ravel() - before)[key[order]] + np.arange(count)  # of sorted samples
     axes = np.zeros((steps * most, 3), dtype=np.int64)
     pair = np.repeat(np.tile(np.arange(pairs), steps), blocks.ravel())
     inside = np.arange(len(pair)) - np.repeat(np.cumsum(blocks) - blocks.ravel(), blocks.ravel())
@@ -157,11 +157,11 @@ def _of_signals(
     n, other = np.divmod(pair, classes)
     axes[at] = np.column_stack([n, classes + n, classes + other])
     filled = np.zeros(steps * most * width, dtype=np.int64)
-    filled[place] = order
-    weights, labels = aligned_zeros(len(filled)), aligned_zeros(len(filled))
-    weights[place], labels[place] = steps / count, drawn.labels[order]
+    filled[slot] = order
+    point_weights, labels = aligned_zeros(len(filled)), aligned_zeros(len(filled))
+    point_weights[slot], labels[slot] = steps / count, drawn.labels[order]
     amplitudes = aligned_zeros((steps * most, 3, width))
-    block, lane = np.divmod(place, width)
+    block, lane = np.divmod(slot, width)
     for i in range(3):
         amplitudes[block, i, lane] = drawn.amplitudes[i][order]
     r, others = reduction.dual.shape[1], np.zeros((count, 0, 0))
@@ -176,7 +176,7 @@ def _of_signals(
         tokens=aligned(tokens.transpose(0, 3, 2, 1)).reshape(steps, most, r, -1, width),
         token_sums=np.ascontiguousarray(sums.transpose(0, 2, 1)),
         labels=labels.reshape(steps, -1),
-        weights=weights.reshape(steps, -1),
+        point_weights=point_weights.reshape(steps, -1),
         order=filled.reshape(steps, -1),
         metric=reduction.batch.metric,
     )
@@ -188,10 +188,10 @@ def _of_tokens(tokens: Floats, labels: Floats, steps: int, reduction: Reduction)
     size = count // steps
     blocks = -(-size // width)
     blocks += blocks % 16 == 0
-    room = blocks * width
+    num_slots = blocks * width
 
     def by_step(array: Floats) -> Floats:
-        wide = np.zeros((steps, room, *array.shape[1:]))
+        wide = np.zeros((steps, num_slots, *array.shape[1:]))
         wide[:, :size] = array.reshape(steps, size, *array.shape[1:])
         return wide
 
@@ -203,7 +203,7 @@ def _of_tokens(tokens: Floats, labels: Floats, steps: int, reduction: Reduction)
         tokens=aligned(by_block),
         token_sums=np.ascontiguousarray(wide.sum(axis=2).transpose(0, 2, 1)),
         labels=aligned(by_step(labels)),
-        weights=aligned(by_step(np.full(count, steps / count))),
-        order=np.zeros((steps, room), dtype=np.int64),
+        point_weights=aligned(by_step(np.full(count, steps / count))),
+        order=np.zeros((steps, num_slots), dtype=np.int64),
         metric=reduction.batch.metric,
     )

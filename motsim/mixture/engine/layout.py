@@ -59,7 +59,7 @@ def kernel_rule(model: Model, loss: Loss, routing: Routing) -> kernels.Rule:
 def kernel_batch(
     tokens: Floats,
     labels: Floats,
-    weights: Floats,
+    point_weights: Floats,
     metric: Floats | None = None,
     mirrored: bool = False,
 ) -> kernels.Batch:
@@ -83,7 +83,7 @@ def kernel_batch(
     order, filled = _in_blocks(axes, images)
     if len(order) > 2 * len(plain[0]):
         signals, (order, filled) = 0, plain
-    places = axes[order[:: kernels.WIDTH], :signals].repeat(images, axis=0)
+    by_block_axes = axes[order[:: kernels.WIDTH], :signals].repeat(images, axis=0)
     if images == 2:
         eights = order.reshape(-1, kernels.WIDTH)
         order = np.stack([eights, eights + len(axes)], axis=1).ravel()
@@ -93,12 +93,12 @@ def kernel_batch(
     others = by_block[::images, :, signals:]
     amplitudes = tokens[order, :signals].sum(axis=2).reshape(blocks, kernels.WIDTH, signals)
     return kernels.Batch(
-        axes=np.ascontiguousarray(places, dtype=np.int64),
+        axes=np.ascontiguousarray(by_block_axes, dtype=np.int64),
         amplitudes=aligned(amplitudes.transpose(0, 2, 1)),
         tokens=aligned(others.transpose(0, 3, 2, 1)),
         token_sums=np.ascontiguousarray(by_block[:, :, signals:].sum(axis=2).reshape(-1, r).T),
         labels=aligned(labels[order]),
-        weights=aligned(np.where(filled, 0.0, weights[order])),
+        point_weights=aligned(np.where(filled, 0.0, point_weights[order])),
         order=order,
         metric=np.zeros((0, 0)) if metric is None else np.ascontiguousarray(metric),
     )
@@ -151,30 +151,32 @@ def _in_blocks(axes: NDArray[np.int64], images: int) -> tuple[NDArray[np.int64],
     group = axes @ base ** np.arange(axes.shape[1])[::-1]  # one number a row, in their order
     order = np.argsort(group, kind="stable")
     counts = np.unique(group, return_counts=True)[1]
-    room = -(-counts // width) * width
-    if (images * room.sum() // width) % 16 == 0:
-        room[-1] += width
-    inside = np.arange(room.sum()) - np.repeat(np.cumsum(room) - room, room)
-    filled = inside >= np.repeat(counts, room)
-    place = np.repeat(np.cumsum(counts) - counts, room) + np.minimum(
-        inside, np.repeat(counts, room) - 1
+    slots = -(-counts // width) * width
+    if (images * slots.sum() // width) % 16 == 0:
+        slots[-1] += width
+    inside = np.arange(slots.sum()) - np.repeat(np.cumsum(slots) - slots, slots)
+    filled = inside >= np.repeat(counts, slots)
+    of_slots = np.repeat(np.cumsum(counts) - counts, slots) + np.minimum(
+        inside, np.repeat(counts, slots) - 1
     )
-    return order[place], filled
+    return order[of_slots], filled
 
 
-def summed_over_queries(weights: Floats, length: int) -> Floats:
+def summed_over_queries(attention_probs: Floats, length: int) -> Floats:
     """Return kept attention weights (M, T, Q, keys, 8) summed over the queries."""
-    if weights.shape[3] == length:
-        return aligned(weights.sum(axis=2, keepdims=True))
-    sums = aligned_zeros((*weights.shape[:2], 2, *weights.shape[3:]))  # see `kernels.mirrors`
-    rows = weights[:, :, 1:-1]
+    if attention_probs.shape[3] == length:
+        return aligned(attention_probs.sum(axis=2, keepdims=True))
+    sums = aligned_zeros(
+        (*attention_probs.shape[:2], 2, *attention_probs.shape[3:])
+    )  # see `kernels.mirrors`
+    rows = attention_probs[:, :, 1:-1]
     for image, first in enumerate((0, length)):
         own = sums[:, :, image]
         own[:, :, 0] = rows[:, :, :, first].sum(axis=2)
         own[:, :, 1:length] = np.einsum(
             "mtqkp,mtqp->mtkp", rows[:, :, :, 1:length], rows[:, :, :, length + 1 + image]
         )
-        own[:, :, :length] += weights[:, :, -image, :length]
+        own[:, :, :length] += attention_probs[:, :, -image, :length]
     return sums
 
 

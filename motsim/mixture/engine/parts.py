@@ -38,15 +38,15 @@ def padded(batch: kernels.Batch, count: int) -> kernels.Batch:
     kept = np.append(np.arange(tokens), np.full(missing, tokens - 1))
     block = (kept[:, np.newaxis] * images + np.arange(images)).ravel()
     point = (block[:, np.newaxis] * width + np.arange(width)).ravel()
-    weights = batch.weights[point]
-    weights[len(batch.weights) :] = 0.0
+    point_weights = batch.point_weights[point]
+    point_weights[len(batch.point_weights) :] = 0.0
     return batch._replace(
         axes=batch.axes[block],
         amplitudes=aligned(batch.amplitudes[block]),
         tokens=aligned(batch.tokens[kept]),
         token_sums=np.ascontiguousarray(batch.token_sums[:, point]),
         labels=aligned(batch.labels[point]),
-        weights=aligned(weights),
+        point_weights=aligned(point_weights),
         order=batch.order[point],
     )
 
@@ -91,7 +91,7 @@ def stage_parts(
     return rule, parts, buffers
 
 
-def mixed_batch(batch: kernels.Batch, weights: Floats) -> kernels.Batch:
+def mixed_batch(batch: kernels.Batch, attention_probs: Floats) -> kernels.Batch:
     """Return points of one token each: theirs, mixed by their attention weights.
 
     These are summed over queries, (T, images, keys, 8), see `layout.summed_over_queries`. For
@@ -99,6 +99,6 @@ def mixed_batch(batch: kernels.Batch, weights: Floats) -> kernels.Batch:
     """
     batch = without_images(batch)
     _, _, length, width = batch.tokens.shape
-    by_block = weights[:, :, :length].reshape(-1, length, width)
+    by_block = attention_probs[:, :, :length].reshape(-1, length, width)
     tokens = np.einsum("bkp,bakp->bap", by_block, batch.tokens)[:, :, np.newaxis]
     return batch._replace(tokens=aligned(tokens))

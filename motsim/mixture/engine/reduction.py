@@ -130,11 +130,11 @@ def reduce_problem(
     odd = use_mirror and points.mirrored and _mirror_holds(points, tokens, n)
     odd = odd and _is_odd(start, directions, n)
     if not odd:
-        labels, weights = points.labels, points.weights
+        labels, point_weights = points.labels, points.weights
         if use_mirror and not points.mirrored:  # a population holds no equal points
-            tokens, labels, weights = _merged(tokens, labels, weights)
+            tokens, labels, point_weights = _merged(tokens, labels, point_weights)
         paired = use_mirror and points.mirrored and _pair_mirrors(tokens)
-        batch = kernel_batch(tokens, labels, weights, metric, paired)
+        batch = kernel_batch(tokens, labels, point_weights, metric, paired)
         return Reduction(directions, dual, batch, False, n)
     half = len(tokens) // 2
     batch = kernel_batch(tokens[:half], points.labels[:half], 2.0 * points.weights[:half], metric)
@@ -198,15 +198,15 @@ def _directions(rest: Floats, scale: float) -> Floats:
     return found
 
 
-def _merged(tokens: Floats, labels: Floats, weights: Floats) -> tuple[Floats, Floats, Floats]:
+def _merged(tokens: Floats, labels: Floats, point_weights: Floats) -> tuple[Floats, Floats, Floats]:
     """Points of which equal ones are one, with their total weight, in the order of the first."""
     rows = np.column_stack([tokens.reshape(len(tokens), -1), labels])
     _, first, which = np.unique(rows, axis=0, return_index=True, return_inverse=True)
     if len(first) == len(rows):
-        return tokens, labels, weights
+        return tokens, labels, point_weights
     order = np.argsort(first)
     kept, totals = first[order], np.zeros(len(first))
-    np.add.at(totals, which.ravel(), weights)  # of shape (B, 1) in numpy 2.0
+    np.add.at(totals, which.ravel(), point_weights)  # of shape (B, 1) in numpy 2.0
     return tokens[kept], labels[kept], totals[order]
 
 
@@ -226,9 +226,10 @@ def _pair_mirrors(tokens: Floats) -> bool:
 
 def _mirror_holds(points: Points, tokens: Floats, n: int) -> bool:
     half = len(tokens) // 2
-    labels, weights = points.labels, points.weights
+    labels, point_weights = points.labels, points.weights
     if not (
-        np.array_equal(labels[:half], -labels[half:]) and (weights[:half] == weights[half:]).all()
+        np.array_equal(labels[:half], -labels[half:])
+        and (point_weights[:half] == point_weights[half:]).all()
     ):
         return False
     image = tokens[:half].copy()

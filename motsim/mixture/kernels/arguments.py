@@ -39,7 +39,7 @@ class Batch(NamedTuple):
     tokens: np.ndarray  # (T, r, K, 8) the other tokens
     token_sums: np.ndarray  # (r, B) sums of the other tokens
     labels: np.ndarray  # (B,)
-    weights: np.ndarray  # (B,)
+    point_weights: np.ndarray  # (B,)
     order: np.ndarray  # (B,) the point that each is; not used by kernels
     metric: np.ndarray  # (r, r) Gram matrix of the coordinates' directions; (0, 0): the identity
 
@@ -49,8 +49,8 @@ def part_of(parts, i_part):
     """One part of points whose arrays have an axis of parts in front."""
     return Batch(
         parts.axes[i_part], parts.amplitudes[i_part], parts.tokens[i_part],
-        parts.token_sums[i_part], parts.labels[i_part], parts.weights[i_part], parts.order[i_part],
-        parts.metric,
+        parts.token_sums[i_part], parts.labels[i_part], parts.point_weights[i_part],
+        parts.order[i_part], parts.metric,
     )  # fmt: skip
 
 
@@ -82,7 +82,7 @@ class Rule(NamedTuple):
 
 
 class Buffers(NamedTuple):
-    """BufferPtrs of a step; `attention_probs` holds the frozen attention between steps.
+    """The arrays that a step works in; `attention_probs` holds the frozen attention between steps.
 
     B and B / 8 are of one part, but in `attention_probs`. What sums over points is 0 between steps.
     """
@@ -107,7 +107,7 @@ class Buffers(NamedTuple):
     gate_part: np.ndarray  # (M, r) of one part, by the other tokens
     ffn_across: np.ndarray  # (M / 8, r + 9, 8) for `fused`: (M / 8, r, 8), then (M / 8, 9, 8)
     listed: np.ndarray  # (18 M,) experts that a block needs, for `fused`; lists of `gathered`
-    direction: np.ndarray  # room for a gradient times the metric, and for one matrix more
+    direction: np.ndarray  # for a gradient times the metric, and for one matrix more
     outputs: np.ndarray  # (M, B): f
     logits: np.ndarray  # (M, B): h
     gates: np.ndarray  # (M, B): pi
@@ -186,7 +186,7 @@ class BufferPtrs(NamedTuple):
 class Pair(NamedTuple):
     """A block, with its image where there is one."""
 
-    number: int  # of the block among those that are no images
+    i_pair: int  # of the block among those that are no images
     attention_probs: Any
 
 
@@ -202,7 +202,7 @@ class Neuron(NamedTuple):
 class Group(NamedTuple):
     """The experts that share one attention, and what is done with them in one pass."""
 
-    number: int
+    i_group: int
     experts: int
     sets: int  # attentions that are kept
     at_a_time: int  # blocks that may wait
@@ -222,7 +222,7 @@ def batch_addresses(batch, part=0):
         advance(pointer(batch.amplitudes), first * signals * WIDTH),
         advance(pointer(batch.tokens), part * tokens * coordinates * others * WIDTH),
         advance(pointer(batch.labels), first * WIDTH),
-        advance(pointer(batch.weights), first * WIDTH),
+        advance(pointer(batch.point_weights), first * WIDTH),
         blocks, blocks // tokens, signals, others, coordinates,
     )  # fmt: skip
 

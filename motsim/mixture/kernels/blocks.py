@@ -1,7 +1,7 @@
 """All that a step does with one block of eight points of three signal tokens, or with two together.
 
 Two blocks of the same axes share the weights on them and one visit to every sum: wherever an
-address is of eight numbers here, a pair of addresses is of two blocks (`places`).
+address is of eight numbers here, a pair of addresses is of two blocks (`addresses.two`).
 """
 
 import math
@@ -84,11 +84,11 @@ def fill_logits(axes, block, experts):
     # h_i = theta_i . sum_l x_l
     x, gate = load3(block.amplitudes), experts.gate
     top = broadcast_like(-math.inf, x[0])
-    for place in range(0, experts.count * WIDTH, WIDTH):
+    for expert_at in range(0, experts.count * WIDTH, WIDTH):
         value = fma(x[0], load_broadcast(gate, axes[0]), broadcast(0.0))
         value = fma(x[1], load_broadcast(gate, axes[1]), value)
         value = fma(x[2], load_broadcast(gate, axes[2]), value)
-        store(block.logits, place, value)
+        store(block.logits, expert_at, value)
         top = select_greater(value, top, value, top)
         gate = advance(gate, experts.coordinates)
     return top
@@ -105,24 +105,24 @@ def weigh(rule, block, experts, top):
     least, norm = least_exponent(rule.negligible), broadcast_like(0.0, top)
     count = 0 if scaled else experts.count
     for i in range(experts.count):
-        place = i * WIDTH
-        value = load(block.logits, place) - top
+        expert_at = i * WIDTH
+        value = load(block.logits, expert_at) - top
         e = exp_nonpositive(value)
-        store(block.gates, place, e)
+        store(block.gates, expert_at, e)
         norm = norm + e
         if scaled:
             store_scalar(experts.listed, count, i)
-            store(block.by_gate, place, broadcast(0.0))
+            store(block.by_gate, expert_at, broadcast(0.0))
             count += any_at_least(value * inverse, least)
     by_sum = broadcast(1.0) / norm
     if not scaled:
         return (by_sum, by_sum), count
     norm = broadcast_like(0.0, top)
     for j in range(count):
-        place = load_scalar(experts.listed, j) * WIDTH
-        value = (load(block.logits, place) - top) * inverse
+        expert_at = load_scalar(experts.listed, j) * WIDTH
+        value = (load(block.logits, expert_at) - top) * inverse
         e = select_any(value, least, exp_nonpositive(value))
-        store(block.choice, place, e)
+        store(block.choice, expert_at, e)
         norm = norm + e
     return (by_sum, broadcast(1.0) / norm), count
 
@@ -174,11 +174,11 @@ def serve(rule, axes, block, experts, top, weighed):
     final = norms[0] - norms[0]  # 0, or NaN where a logit is
     for j in range(count):
         i = load_scalar(experts.listed, j)
-        place = i * WIDTH
-        p = load(block.gates, place) * norms[0]
-        q = load(block.choice, place) * norms[1] if scaled else p
+        expert_at = i * WIDTH
+        p = load(block.gates, expert_at) * norms[0]
+        q = load(block.choice, expert_at) * norms[1] if scaled else p
         if not any_at_least(q, negligible):
-            store(block.by_gate, place, broadcast(0.0))
+            store(block.by_gate, expert_at, broadcast(0.0))
             continue
         q = select_any(q, negligible, q)
         f, d = forward(rule, block, experts, i)
@@ -186,9 +186,9 @@ def serve(rule, axes, block, experts, top, weighed):
         slope = point_weights * q * loss_slope_lanes(p * f, labels, rule.logistic)
         by_gate = slope * f
         backward(slope * p * factor, d, axes, advance(experts.ffn_sums, i * span))
-        store(block.by_gate, place, by_gate)
+        store(block.by_gate, expert_at, by_gate)
         mean = fma(p, by_gate, mean)
-        h = load(block.logits, place)
+        h = load(block.logits, expert_at)
         final = select_equal(h, top, p * f, final)
         top = select_equal(h, top, broadcast(math.inf), top)  # ties go to the lowest
     return mean, final
@@ -199,8 +199,8 @@ def add_gate(axes, block, experts, norm, mean):
     """Add to the sums of the gradient by the gate."""
     # by h_i: pi_i (g_i - sum_j pi_j g_j), g the gradient by pi; by theta_i: times sum_l x_l
     x, sums = load3(block.amplitudes), experts.gate_sums
-    for place in range(0, experts.count * WIDTH, WIDTH):
-        value = load(block.gates, place) * norm * (load(block.by_gate, place) - mean)
+    for expert_at in range(0, experts.count * WIDTH, WIDTH):
+        value = load(block.gates, expert_at) * norm * (load(block.by_gate, expert_at) - mean)
         add_product(sums, axes[0], x[0], value)
         add_product(sums, axes[1], x[1], value)
         add_product(sums, axes[2], x[2], value)

@@ -37,7 +37,7 @@ from motsim.mixture.kernels.routing import (
 )
 from motsim.mixture.kernels.three import pass_three
 from motsim.mixture.kernels.updates import update
-from motsim.vectors.addresses import load, pointer, same_place, store
+from motsim.vectors.addresses import load, pointer, same_address, store
 from motsim.vectors.lanes import WIDTH, cached, internal, written_out
 from motsim.vectors.linking import address_of, caller
 
@@ -64,9 +64,9 @@ def route(parameters, batch, rule, buffers, noise):
                 buffers.by_gate[i, b] = buffers.logits[i, b] + noise[i, b]
         top_mask(buffers.by_gate, rule.top_k, buffers.choice)
     elif rule.routing_scale == 1.0:
-        if not same_place(pointer(buffers.gates), pointer(buffers.choice)):
-            for place in range(0, buffers.gates.size, WIDTH):
-                store(pointer(buffers.choice), place, load(pointer(buffers.gates), place))
+        if not same_address(pointer(buffers.gates), pointer(buffers.choice)):
+            for choice_at in range(0, buffers.gates.size, WIDTH):
+                store(pointer(buffers.choice), choice_at, load(pointer(buffers.gates), choice_at))
     else:
         softmax(buffers.logits, rule.routing_scale, buffers.choice, rule.negligible)
 
@@ -81,7 +81,7 @@ def noise_free_loss(batch, rule, buffers):
         selected_output(buffers.by_output, buffers.gates, buffers.outputs, buffers.final)
     else:
         selected_output(buffers.choice, buffers.gates, buffers.outputs, buffers.final)
-    return total_loss(buffers.final, batch.labels, batch.weights, rule.logistic)
+    return total_loss(buffers.final, batch.labels, batch.point_weights, rule.logistic)
 
 
 @written_out
@@ -150,14 +150,14 @@ def differentiate_part(parameters, batch, task, noise, gradient):
         loss = noise_free_loss(batch, rule, buffers)
         if phase == FORWARD and (experts_train or gate_trains):
             selected_coefficients(
-                (batch.labels, batch.weights), rule.logistic, buffers.gates, buffers.choice,
+                (batch.labels, batch.point_weights), rule.logistic, buffers.gates, buffers.choice,
                 buffers.outputs, (buffers.by_output, buffers.by_gate),
             )  # fmt: skip
         phase = BACKWARD if phase == FORWARD and experts_train else DONE
     if gate_trains:
         if rule.load_balance > 0.0:
             add_load_balance(
-                batch.weights, buffers.choice, rule.load_balance, rule.top_k, buffers.by_gate
+                batch.point_weights, buffers.choice, rule.load_balance, rule.top_k, buffers.by_gate
             )
         gate_gradient(buffers.gates, buffers.by_gate, batch, buffers, gradient.gate)
     return loss
@@ -206,10 +206,10 @@ def descend(parameters, batch, rule, buffers, noise, gradient, stop_loss, losses
 
 
 def gradients(parameters, batch, rule, buffers, noise, gradient):
-    """Fill the gradients at one place; return the noise-free expected loss there. Nothing moves.
+    """Fill the gradients where the parameters are; return the noise-free expected loss there.
 
-    By the loop of `descend`, so that it is compiled once for both: at any loss it stops before its
-    first step.
+    Nothing moves: it is the loop of `descend`, so that this is compiled once for both, and at any
+    loss stops before its first step.
     """
     if rule.mixed and not only_signals(batch):
         refresh_attention(parameters, batch, buffers)

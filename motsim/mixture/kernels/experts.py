@@ -95,6 +95,7 @@ def activation_gradient(first, coefficient, mixed, count, cubic):
 @inlined
 def unmix(batch_ptrs, attention_probs, queries, mixed, by_product, others):
     """Gradient by t from the gradient by u, the transpose of mixing."""
+    # by t_k: sum_l P[l, k] g_l, g_l the gradient by u_l
     span = (batch_ptrs.signals + batch_ptrs.others) * WIDTH
     if batch_ptrs.signals > 0:
         g0, g1, g2 = broadcast(0.0), broadcast(0.0), broadcast(0.0)
@@ -117,8 +118,8 @@ def unmix(batch_ptrs, attention_probs, queries, mixed, by_product, others):
 @inlined
 def add_product(sums, axis, amplitude, slope):
     """Add amplitude * slope to the sums of one coordinate."""
-    place = axis * WIDTH
-    store(sums, place, sum_fma(amplitude, slope, load(sums, place)))
+    sum_at = axis * WIDTH
+    store(sums, sum_at, sum_fma(amplitude, slope, load(sums, sum_at)))
 
 
 @inlined

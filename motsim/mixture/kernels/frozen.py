@@ -160,8 +160,8 @@ def pass_frozen(parameters, batch, rule, buffers, gradient, mode):
     size, zero = buffer_ptrs.terms * WIDTH, broadcast(0.0)
     factor, of_this = broadcast(3.0 if cubic else 1.0), phase == BOTH and neurons == 1
     for block in range(blocks):
-        at = advance(batch_ptrs.axes, block * 3)
-        axes = load_scalar(at, 0), load_scalar(at, 1), load_scalar(at, 2)
+        axes_ptr = advance(batch_ptrs.axes, block * 3)
+        axes = load_scalar(axes_ptr, 0), load_scalar(axes_ptr, 1), load_scalar(axes_ptr, 2)
         kept = advance(
             buffer_ptrs.moments, 0 if anew else (buffer_ptrs.first + block) * sets * size
         )

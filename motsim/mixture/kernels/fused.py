@@ -17,9 +17,9 @@ from motsim.vectors.lanes import WIDTH, cached, inlined
 def transpose(ffn, experts, r, out):
     """Write weights (M, r) as (M / 8, r, 8): one coordinate of eight experts after the other."""
     for i in range(experts):
-        place = (i // WIDTH) * r * WIDTH + i % WIDTH
+        column_at = (i // WIDTH) * r * WIDTH + i % WIDTH
         for a in range(r):
-            store_scalar(out, place + a * WIDTH, load_scalar(ffn, i * r + a))
+            store_scalar(out, column_at + a * WIDTH, load_scalar(ffn, i * r + a))
 
 
 @inlined
@@ -59,8 +59,8 @@ def pass_fused(parameters, parts, part, rule, buffers, gradient):
         store_scalar(experts.listed, i, i)
     i_block = 0
     while i_block < batch_ptrs.blocks:
-        at = advance(batch_ptrs.axes, i_block * 3)
-        axes = load_scalar(at, 0), load_scalar(at, 1), load_scalar(at, 2)
+        axes_ptr = advance(batch_ptrs.axes, i_block * 3)
+        axes = load_scalar(axes_ptr, 0), load_scalar(axes_ptr, 1), load_scalar(axes_ptr, 2)
         block = Block(
             advance(batch_ptrs.amplitudes, i_block * 3 * WIDTH),
             advance(batch_ptrs.labels, i_block * WIDTH),
@@ -78,4 +78,4 @@ def pass_fused(parameters, parts, part, rule, buffers, gradient):
     if buffer_ptrs.ends:
         totals(buffer_ptrs.ffn_sums, count * r, pointer(gradient.ffn))
         totals(experts.gate_sums, count * r, pointer(gradient.gate))
-    return total_loss(buffers.final, parts.labels[part], parts.weights[part], rule.logistic)
+    return total_loss(buffers.final, parts.labels[part], parts.point_weights[part], rule.logistic)

@@ -44,7 +44,7 @@ class Tiles(NamedTuple):
 
     tokens: Any  # (tiles, r, K, 8): the other tokens
     amplitudes: Any  # (tiles, S, 8): of the signal tokens
-    points: Any  # (tiles, 8): place of each point among all
+    points: Any  # (tiles, 8): which of all each point is
     counts: Any  # (2 M,): points of a slot
     ffn: Any  # (M * J, r)
     tokens_size: int  # numbers of a tile
@@ -63,20 +63,20 @@ class Tile(NamedTuple):
 
 
 @inlined
-def first_chosen(choice, place, experts, points):
+def first_chosen(choice, i_point, num_experts, num_points):
     """The expert whose mask is 1 at a point."""
     i = 0
-    while i < experts - 1 and load_scalar(choice, i * points + place) != 1.0:
+    while i < num_experts - 1 and load_scalar(choice, i * num_points + i_point) != 1.0:
         i += 1
     return i
 
 
 @inlined
-def first_largest(logits, place, experts, points):
+def first_largest(logits, i_point, num_experts, num_points):
     """The expert of the largest logit of a point, ties to the lowest."""
-    best, top = 0, load_scalar(logits, place)
-    for i in range(1, experts):
-        value = load_scalar(logits, i * points + place)
+    best, top = 0, load_scalar(logits, i_point)
+    for i in range(1, num_experts):
+        value = load_scalar(logits, i * num_points + i_point)
         if value > top:
             best, top = i, value
     return best
@@ -84,16 +84,16 @@ def first_largest(logits, place, experts, points):
 
 @inlined
 def copy_lane(source, target, size):
-    """Copy one of eight points, ``size / 8`` numbers, to one of eight places."""
+    """Copy one of eight points, ``size / 8`` numbers, to one of eight lanes."""
     for at in range(0, size, WIDTH):
         store_scalar(target, at, load_scalar(source, at))
 
 
 @inlined
-def clear_lane(place, size):
+def clear_lane(lane_ptr, size):
     """Set one of eight points to zero."""
     for at in range(0, size, WIDTH):
-        store_scalar(place, at, 0.0)
+        store_scalar(lane_ptr, at, 0.0)
 
 
 @inlined
@@ -106,14 +106,14 @@ def first_tile(slot):
 def add_point(i_point, slot, batch_ptrs, tiles):
     """Put a point into a tile of a slot; returns whether one more fits."""
     count, block, lane = load_scalar(tiles.counts, slot), i_point // WIDTH, i_point % WIDTH
-    at, free = first_tile(slot) + count // WIDTH, count % WIDTH
+    i_tile, i_free = first_tile(slot) + count // WIDTH, count % WIDTH
     size = tiles.tokens_size
     source = advance(batch_ptrs.tokens, block * size + lane)
-    copy_lane(source, advance(tiles.tokens, at * size + free), size)
+    copy_lane(source, advance(tiles.tokens, i_tile * size + i_free), size)
     size = tiles.amplitudes_size
     source = advance(batch_ptrs.amplitudes, block * size + lane)
-    copy_lane(source, advance(tiles.amplitudes, at * size + free), size)
-    store_scalar(tiles.points, at * WIDTH + free, i_point)
+    copy_lane(source, advance(tiles.amplitudes, i_tile * size + i_free), size)
+    store_scalar(tiles.points, i_tile * WIDTH + i_free, i_point)
     store_scalar(tiles.counts, slot, count + 1)
     return count + 1 < (WIDTH if slot % 2 else tiles.full)
 
@@ -151,7 +151,7 @@ def tile_slopes(coefficient, tile, axes, batch_ptrs, rule, sums):
 
 
 @inlined
-def coefficients(i_expert, places, count, batch_ptrs, rule, buffer_ptrs):
+def coefficients(i_expert, points_ptr, count, batch_ptrs, rule, buffer_ptrs):
     """Gradient of the loss of each point by f (8,), 0 where there is none; that by pi is written.
 
     loss(pi f) by f is loss'(pi f) pi, by pi it is loss'(pi f) f, as `selected_coefficients` has it.
@@ -159,13 +159,16 @@ def coefficients(i_expert, places, count, batch_ptrs, rule, buffer_ptrs):
     lanes, size = buffer_ptrs.by_product, batch_ptrs.blocks * WIDTH
     store(lanes, 0, broadcast(0.0))
     for lane in range(count):
-        i_point = load_scalar(places, lane)
-        place = i_expert * size + i_point
-        p, f = load_scalar(buffer_ptrs.gates, place), load_scalar(buffer_ptrs.outputs, place)
+        i_point = load_scalar(points_ptr, lane)
+        output_at = i_expert * size + i_point
+        p, f = (
+            load_scalar(buffer_ptrs.gates, output_at),
+            load_scalar(buffer_ptrs.outputs, output_at),
+        )
         slope = loss_slope(p * f, load_scalar(batch_ptrs.labels, i_point), rule.logistic)
         slope *= load_scalar(batch_ptrs.point_weights, i_point)
         store_scalar(lanes, lane, slope * p)
-        store_scalar(buffer_ptrs.by_gate, place, slope * f)
+        store_scalar(buffer_ptrs.by_gate, output_at, slope * f)
     return load(lanes, 0)
 
 
@@ -182,7 +185,7 @@ def take_tiles(slot, axes, batch_ptrs, rule, buffer_ptrs, tiles):
     num_tiles, lanes = (count + WIDTH - 1) // WIDTH, buffer_ptrs.by_product
     for i in range(num_tiles):
         here = min(count - i * WIDTH, WIDTH)
-        places = advance(tiles.points, (first + i) * WIDTH)
+        points_ptr = advance(tiles.points, (first + i) * WIDTH)
         tile = Tile(
             advance(tokens, i * tiles.tokens_size),
             advance(tiles.amplitudes, (first + i) * tiles.amplitudes_size),
@@ -194,10 +197,10 @@ def take_tiles(slot, axes, batch_ptrs, rule, buffer_ptrs, tiles):
             clear_lane(advance(tile.amplitudes, lane), tiles.amplitudes_size)
         store(lanes, 0, tile_outputs(ffn, tile, axes, batch_ptrs, rule))
         for lane in range(here):
-            place = i_expert * batch_ptrs.blocks * WIDTH + load_scalar(places, lane)
-            store_scalar(buffer_ptrs.outputs, place, load_scalar(lanes, lane))
+            output_at = i_expert * batch_ptrs.blocks * WIDTH + load_scalar(points_ptr, lane)
+            store_scalar(buffer_ptrs.outputs, output_at, load_scalar(lanes, lane))
         if trains:
-            c = coefficients(i_expert, places, here, batch_ptrs, rule, buffer_ptrs)
+            c = coefficients(i_expert, points_ptr, here, batch_ptrs, rule, buffer_ptrs)
             if rule.trains_ffn:
                 tile_slopes(c, tile, axes, batch_ptrs, rule, sums)
     if trains and rule.trains_ffn:
@@ -223,10 +226,10 @@ def tiles_of(parameters, batch_ptrs, buffers, phase):
     counts = advance(listed, experts * TILES * WIDTH)
     for slot in range(2 * experts):
         store_scalar(counts, slot, 0)
-    room = buffers.other_products.shape[0] * experts
+    num_tiles = buffers.other_products.shape[0] * experts
     return Tiles(
         moved, advance(moved, experts * TILES * tokens), listed, counts, pointer(parameters.ffn),
-        tokens, batch_ptrs.signals * WIDTH, min(AT_A_TIME, room) * WIDTH, phase != FORWARD,
+        tokens, batch_ptrs.signals * WIDTH, min(AT_A_TIME, num_tiles) * WIDTH, phase != FORWARD,
     )  # fmt: skip
 
 

@@ -42,12 +42,14 @@ def relative_exponential(score, top):
 def softmax_of_pair(scores, query, length, attention_probs):
     """Weights of one query of a block and its image, from the block's `scores` (L, 8)."""
     zero = broadcast(0.0)
-    if query == 0:
+    if query == 0:  # in the image its scores have the other sign, but for that of itself
         softmax_over_keys(scores, length, attention_probs)
         for key in range(WIDTH, length * WIDTH, WIDTH):
             store(scores, key, zero - load(scores, key))
         softmax_over_keys(scores, length, probs_row(attention_probs, length, length))
         return
+    # E_k = e^(S_k - max S) over all keys but the first, p = e^(S_1 - max S) / n, n = sum of these;
+    # p' and n' with -S_1
     row, first, top = (
         probs_row(attention_probs, query, length),
         load(scores, 0),
@@ -81,11 +83,11 @@ def mixed_rest(row, t, rest, count):
 
 
 @inlined
-def add_outputs(values, place, apart, cubic, sums):
+def add_outputs(values, u_ptr, apart, cubic, sums):
     """Add phi of u and v to two sums, and keep both, v `apart` numbers on."""
     (u, v), (f, g) = values, sums
-    store(place, 0, u)
-    store(place, apart, v)
+    store(u_ptr, 0, u)
+    store(u_ptr, apart, v)
     if cubic:
         return sum_fma(u * u, u, f), sum_fma(v * v, v, g)
     one = broadcast(1.0)
@@ -93,7 +95,7 @@ def add_outputs(values, place, apart, cubic, sums):
 
 
 @inlined
-def add_row(row, tokens, place, apart, cubic, sums):
+def add_row(row, tokens, u_ptr, apart, cubic, sums):
     """Mix by a row that block and image share, or by two rows.
 
     `tokens` are L, t of the first three, and the address of t from the fourth.
@@ -103,7 +105,7 @@ def add_row(row, tokens, place, apart, cubic, sums):
     # u = p t_1 + sum_k E_k t_k / n, and v with p', n' and -t_1
     u = fma(value, load(extra, WIDTH), load(row, 0) * t[0])
     v = value * load(extra, 2 * WIDTH) - load(extra, 0) * t[0]
-    return add_outputs((u, v), place, apart, cubic, sums)
+    return add_outputs((u, v), u_ptr, apart, cubic, sums)
 
 
 @inlined
@@ -120,12 +122,12 @@ def pair_outputs(batch_ptrs, attention_probs, queries, cubic, t_ptrs, mixed):
     tokens = length, t, rest
     span, query = (length + EXTRA) * WIDTH, 1
     while query < queries:
-        row, place = advance(attention_probs, query * span), advance(mixed, query * WIDTH)
+        row, u_ptr = advance(attention_probs, query * span), advance(mixed, query * WIDTH)
         if query + 1 < queries:
-            rows, places = two(row, span), two(place, WIDTH)
-            sums = add_row(rows, tokens, places, apart, cubic, sums)
+            rows, u_ptrs = two(row, span), two(u_ptr, WIDTH)
+            sums = add_row(rows, tokens, u_ptrs, apart, cubic, sums)
         else:
-            sums = add_row(row, tokens, place, apart, cubic, sums)
+            sums = add_row(row, tokens, u_ptr, apart, cubic, sums)
         query += 2
     return sums
 
@@ -142,6 +144,8 @@ def transposed(column, slopes, rows, span):
 @inlined
 def unmix_pair(batch_ptrs, attention_probs, queries, mixed, by_product, others):
     """Gradient by t from the gradients by u (2, Q, 8) of both, which are overwritten."""
+    # by t_1: sum_l p_l g_l - p'_l g'_l, g and g' the gradients by u of block and image;
+    # by t_k: sum_l E_lk (g_l / n_l + g'_l / n'_l), for l = 1 P_1k g_1 + P'_1k g'_1
     length, image = batch_ptrs.signals + batch_ptrs.others, advance(mixed, queries * WIDTH)
     last = probs_row(attention_probs, queries, length)
     first = load(attention_probs, 0) * load(mixed, 0) - load(last, 0) * load(image, 0)
@@ -174,6 +178,8 @@ def score_gradient_of_pair(attention_probs, length, by_score):
 
     A score of the first token and another one has the other sign in the image.
     """
+    # by S[l, k]: P[l, k] (g_k - sum_j P[l, j] g_j), g_k the gradient by P[l, k], plus or minus the
+    # same of the image; P = E / n and P' = E / n' for all keys but the first
     image = advance(by_score, length * length * WIDTH)
     last, end = probs_row(attention_probs, length, length), length * WIDTH
     mean, other_mean = broadcast(0.0), broadcast(0.0)

@@ -25,7 +25,7 @@ def at_once(rule, buffer_ptrs):
 
 
 @inlined
-def mixed_place(batch_ptrs, buffer_ptrs, slot):
+def mixed_ptr(batch_ptrs, buffer_ptrs, slot):
     """Where u of one neuron is, of the block and then of the image."""
     return advance(
         buffer_ptrs.mixed,
@@ -44,7 +44,7 @@ def token_products(neuron, pair, batch_ptrs, rule, buffer_ptrs, products):
     """Fill t of one neuron, of the other tokens unless it is there."""
     # t_k = w . x_k
     signals, coordinates = batch_ptrs.signals, batch_ptrs.coordinates
-    weight, i_pair = neuron.weight, pair.number
+    weight, i_pair = neuron.weight, pair.i_pair
     if signals > 0:
         block = i_pair * batch_ptrs.images
         axes = advance(batch_ptrs.axes, block * signals)
@@ -70,7 +70,7 @@ def forward(neuron, pair, batch_ptrs, rule, buffer_ptrs):
     slot, others = neuron.slot, neuron.others
     f, g, signals = broadcast(0.0), broadcast(0.0), batch_ptrs.signals
     products = advance(buffer_ptrs.products, slot * (signals + batch_ptrs.others) * WIDTH)
-    mixed = mixed_place(batch_ptrs, buffer_ptrs, slot)
+    mixed = mixed_ptr(batch_ptrs, buffer_ptrs, slot)
     token_products(neuron, pair, batch_ptrs, rule, buffer_ptrs, products)
     if not rule.mixed:
         f = plain_output(signals, rule.cubic, sign_of(0), products)
@@ -135,7 +135,7 @@ def backward(coefficients, neuron, pair, batch_ptrs, rule, buffer_ptrs):
     slopes = buffer_ptrs.by_product if rule.mixed else products
     if rule.mixed:
         # g_l = c phi'(u_l); by P[l, k]: g_l t_k; by t_k: sum_l P[l, k] g_l
-        mixed = mixed_place(batch_ptrs, buffer_ptrs, slot)
+        mixed = mixed_ptr(batch_ptrs, buffer_ptrs, slot)
         for image in range(batch_ptrs.images):
             c = coefficients[1] if image > 0 else coefficients[0]
             slope = advance(mixed, image * buffer_ptrs.queries * WIDTH)
@@ -153,10 +153,10 @@ def backward(coefficients, neuron, pair, batch_ptrs, rule, buffer_ptrs):
         return
     # by w: sum_k x_k times that by t_k
     if signals > 0:
-        block = pair.number * batch_ptrs.images
+        block = pair.i_pair * batch_ptrs.images
         axes = advance(batch_ptrs.axes, block * signals)
         amplitudes = advance(batch_ptrs.amplitudes, block * signals * WIDTH)
         add_signal_gradient(slopes, axes, amplitudes, neuron.sums)
     if batch_ptrs.others > 0 and not at_once(rule, buffer_ptrs):
-        tokens = advance(batch_ptrs.tokens, pair.number * coordinates * batch_ptrs.others * WIDTH)
+        tokens = advance(batch_ptrs.tokens, pair.i_pair * coordinates * batch_ptrs.others * WIDTH)
         add_other_gradient(others, tokens, batch_ptrs.others, coordinates, neuron.sums)

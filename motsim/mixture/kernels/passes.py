@@ -50,22 +50,24 @@ def passed_over(batch_ptrs, rule, buffer_ptrs, first, experts, block):
     if buffer_ptrs.dense:
         return False
     for i in range(first, first + experts):
-        place = (i * batch_ptrs.blocks + block) * WIDTH
-        if any_at_least(load(buffer_ptrs.choice, place), broadcast(rule.negligible)):
+        output_at = (i * batch_ptrs.blocks + block) * WIDTH
+        if any_at_least(load(buffer_ptrs.choice, output_at), broadcast(rule.negligible)):
             return False
     for i in range(first, first + experts):
-        place = (i * batch_ptrs.blocks + block) * WIDTH
-        store(buffer_ptrs.outputs, place, broadcast(0.0))
-        store(buffer_ptrs.by_gate, place, broadcast(0.0))
+        output_at = (i * batch_ptrs.blocks + block) * WIDTH
+        store(buffer_ptrs.outputs, output_at, broadcast(0.0))
+        store(buffer_ptrs.by_gate, output_at, broadcast(0.0))
     return True
 
 
 @inlined
-def coefficient(batch_ptrs, rule, buffer_ptrs, place, block, phase):
+def coefficient(batch_ptrs, rule, buffer_ptrs, output_at, block, phase):
     """Gradient by f of one expert for a block."""
     if phase == BOTH:
-        return expected_coefficient(batch_ptrs, rule.logistic, buffer_ptrs, place, block * WIDTH)
-    return load(buffer_ptrs.by_output, place)
+        return expected_coefficient(
+            batch_ptrs, rule.logistic, buffer_ptrs, output_at, block * WIDTH
+        )
+    return load(buffer_ptrs.by_output, output_at)
 
 
 @inlined
@@ -129,27 +131,27 @@ def pass_group(parameters, batch_ptrs, rule, buffer_ptrs, gradient, group):
     blocks, coordinates, neurons = batch_ptrs.blocks, batch_ptrs.coordinates, rule.neurons
     length, images = batch_ptrs.signals + batch_ptrs.others, batch_ptrs.images
     span, square = coordinates * batch_ptrs.others * WIDTH, length * length * WIDTH
-    attention = advance(attention, group.number * coordinates * coordinates)
-    matrix = group.number if group.sets > 1 else 0
+    attention = advance(attention, group.i_group * coordinates * coordinates)
+    matrix = group.i_group if group.sets > 1 else 0
     trains, both_ways = rule.trains_attention, phase != FORWARD
     waiting = np.int64(0)  # no constant: see `phases`
-    first_expert = group.number * experts
+    first_expert = group.i_group * experts
     first = first_expert * neurons
     for pair in range(begin, end):
         if all_passed_over(batch_ptrs, rule, buffer_ptrs, first_expert, experts, pair):
             waiting = add_waiting(batch_ptrs, buffer_ptrs, waiting, pair)
             continue
-        place = matrix * (buffer_ptrs.all_blocks // images) + buffer_ptrs.first // images + pair
+        i_probs = matrix * (buffer_ptrs.all_blocks // images) + buffer_ptrs.first // images + pair
         attention_probs = advance(
-            buffer_ptrs.attention_probs, place * probs_span(batch_ptrs, buffer_ptrs.queries)
+            buffer_ptrs.attention_probs, i_probs * probs_span(batch_ptrs, buffer_ptrs.queries)
         )
         if trains and phase == BOTH:
-            attention_probs = buffer_ptrs.attention_probs  # not needed again: always the same place
+            attention_probs = buffer_ptrs.attention_probs  # not needed again: always the same ones
         moved = advance(buffer_ptrs.moved, waiting * span)
         products = buffer_ptrs.other_products  # of one group at a time, or of all
         if at_once(rule, buffer_ptrs):
-            at = (pair - begin) * parameters.ffn.shape[0] + first
-            products = advance(products, at * batch_ptrs.others * WIDTH)
+            i_row = (pair - begin) * parameters.ffn.shape[0] + first
+            products = advance(products, i_row * batch_ptrs.others * WIDTH)
         # P[l, :] = softmax over k of x_k . A x_l
         if trains and phase != BACKWARD:
             block_probs(attention, batch_ptrs, pair, moved, buffer_ptrs.by_score, attention_probs)
@@ -158,21 +160,21 @@ def pass_group(parameters, batch_ptrs, rule, buffer_ptrs, gradient, group):
                 store(buffer_ptrs.by_score, at, broadcast(0.0))
         at_work = Pair(pair, attention_probs)
         for e in range(experts):
-            place = ((first_expert + e) * blocks + pair * images) * WIDTH
+            output_at = ((first_expert + e) * blocks + pair * images) * WIDTH
             if all_passed_over(batch_ptrs, rule, buffer_ptrs, first_expert + e, np.int64(1), pair):
                 continue
             rows = Rows(ffn, products, first, e * neurons, (e + 1) * neurons)
             own, image = forward_expert(rows, at_work, batch_ptrs, rule, buffer_ptrs)
-            store(buffer_ptrs.outputs, place, own)
+            image_at = output_at + WIDTH
+            store(buffer_ptrs.outputs, output_at, own)
             if images > 1:
-                store(buffer_ptrs.outputs, place + WIDTH, image)
+                store(buffer_ptrs.outputs, image_at, image)
             if not both_ways:
                 continue
-            own = coefficient(batch_ptrs, rule, buffer_ptrs, place, pair * images, phase)
+            own = coefficient(batch_ptrs, rule, buffer_ptrs, output_at, pair * images, phase)
             if images > 1:
-                at = place + WIDTH
                 image = broadcast(0.0) - coefficient(
-                    batch_ptrs, rule, buffer_ptrs, at, pair * images + 1, phase
+                    batch_ptrs, rule, buffer_ptrs, image_at, pair * images + 1, phase
                 )
             backward_expert((own, image), rows, at_work, batch_ptrs, rule, buffer_ptrs)
         # by S through the softmax; by A: sum over l, k of that by S[l, k] times x_k x_l^T
@@ -193,7 +195,7 @@ def pass_group(parameters, batch_ptrs, rule, buffer_ptrs, gradient, group):
         totals(
             buffer_ptrs.attention_sums,
             size,
-            advance(pointer(gradient.attention), group.number * size),
+            advance(pointer(gradient.attention), group.i_group * size),
         )
 
 

@@ -91,8 +91,8 @@ def softmax(logits, scale, out, negligible=0.0):
 def needed_blocks(choice, negligible):
     """Number of blocks of eight of q (M, B) in which it is at least `negligible` somewhere."""
     count, limit = 0, broadcast(negligible)
-    for place in range(0, choice.size, WIDTH):
-        count += any_at_least(load(pointer(choice), place), limit)
+    for choice_at in range(0, choice.size, WIDTH):
+        count += any_at_least(load(pointer(choice), choice_at), limit)
     return count
 
 
@@ -182,16 +182,16 @@ def loss_slope_lanes(output, label, logistic):
 
 
 @inlined
-def expected_coefficient(batch_ptrs, logistic, buffer_ptrs, place, b):
+def expected_coefficient(batch_ptrs, logistic, buffer_ptrs, output_at, point_at):
     """Gradient of w sum_i q_i loss(pi_i f_i) by f, q constant; that by pi is written."""
     p, f, label = (
-        load(buffer_ptrs.gates, place),
-        load(buffer_ptrs.outputs, place),
-        load(batch_ptrs.labels, b),
+        load(buffer_ptrs.gates, output_at),
+        load(buffer_ptrs.outputs, output_at),
+        load(batch_ptrs.labels, point_at),
     )
-    slope = load(batch_ptrs.point_weights, b) * load(buffer_ptrs.choice, place)
+    slope = load(batch_ptrs.point_weights, point_at) * load(buffer_ptrs.choice, output_at)
     slope = slope * loss_slope_lanes(p * f, label, logistic)
-    store(buffer_ptrs.by_gate, place, slope * f)
+    store(buffer_ptrs.by_gate, output_at, slope * f)
     return slope * p
 
 

@@ -229,7 +229,7 @@ def pass_expert(parameters, batch_ptrs, rule, buffer_ptrs, gradient, at_work):
     for block in range(blocks):
         if passed_over(batch_ptrs, rule, buffer_ptrs, i_expert, 1, block):
             continue
-        at, signals = (i_expert * blocks + block) * WIDTH, signals_of(batch_ptrs, block)
+        output_at, signals = (i_expert * blocks + block) * WIDTH, signals_of(batch_ptrs, block)
         kept = advance(attention_probs, block * 9 * WIDTH)
         if phase == BACKWARD and keeps:
             p = load_rows(kept)
@@ -240,13 +240,15 @@ def pass_expert(parameters, batch_ptrs, rule, buffer_ptrs, gradient, at_work):
         t, u = (zero, zero, zero), (zero, zero, zero)
         if phase != BACKWARD:
             f, t, u = forward(expert, signals, p, rule)
-            store(buffer_ptrs.outputs, at, f)
+            store(buffer_ptrs.outputs, output_at, f)
         if phase == FORWARD:
             continue
         if phase == BOTH:
-            slope = expected_coefficient(batch_ptrs, rule.logistic, buffer_ptrs, at, block * WIDTH)
+            slope = expected_coefficient(
+                batch_ptrs, rule.logistic, buffer_ptrs, output_at, block * WIDTH
+            )
         else:
-            slope = load(buffer_ptrs.by_output, at)
+            slope = load(buffer_ptrs.by_output, output_at)
         backward(slope, expert, signals, p, (t, u, of_this), rule)
     if phase != FORWARD:
         if rule.trains_ffn:

@@ -17,18 +17,18 @@ def multiply_all(left, right, out):
 
 
 @inlined
-def load_four(place, apart):
+def load_four(ptr, apart):
     """Four times eight numbers."""
-    return load(place, 0), load(place, apart), load(place, 2 * apart), load(place, 3 * apart)
+    return load(ptr, 0), load(ptr, apart), load(ptr, 2 * apart), load(ptr, 3 * apart)
 
 
 @inlined
-def store_four(place, apart, values):
+def store_four(ptr, apart, values):
     """Write four times eight numbers."""
-    store(place, 0, values[0])
-    store(place, apart, values[1])
-    store(place, 2 * apart, values[2])
-    store(place, 3 * apart, values[3])
+    store(ptr, 0, values[0])
+    store(ptr, apart, values[1])
+    store(ptr, 2 * apart, values[2])
+    store(ptr, 3 * apart, values[3])
 
 
 @inlined
@@ -103,9 +103,9 @@ def move_tokens(matrix, rows, tokens, others, coordinates, out):
 
 
 @inlined
-def add_to(place, offset, value):
+def add_to(ptr, offset, value):
     """Add eight numbers."""
-    store(place, offset, load(place, offset) + value)
+    store(ptr, offset, load(ptr, offset) + value)
 
 
 @inlined
@@ -177,11 +177,11 @@ def add_moved(moved, tokens, count, sizes, sums):
     for a in range(0, tiled, 4):
         left, out = advance(moved, a * step), advance(sums, a * next_row)
         for c in range(0, columns, 4):
-            right, place = advance(tokens, c * step), advance(out, c * WIDTH)
-            add_four_by_four(left, right, count, steps, place)
+            right, own_sums = advance(tokens, c * step), advance(out, c * WIDTH)
+            add_four_by_four(left, right, count, steps, own_sums)
         for c in range(columns, coordinates):
-            right, place = advance(tokens, c * step), advance(out, c * WIDTH)
-            add_four(left, right, count, steps, place)
+            right, own_sums = advance(tokens, c * step), advance(out, c * WIDTH)
+            add_four(left, right, count, steps, own_sums)
     for a in range(tiled, rows):
         for c in range(coordinates):
             value = broadcast(0.0)

@@ -46,13 +46,13 @@ def update(parameters, gradient, metric, rule, buffers):
     Coordinates that are products with directions of Gram matrix G move along g G, a matrix of
     them along G g G (docs/theory.md §3).
     """
-    skewed, g, room = metric.shape[0] > 0, pointer(metric), pointer(buffers.direction)
+    skewed, g, product = metric.shape[0] > 0, pointer(metric), pointer(buffers.direction)
     rows, r = parameters.ffn.shape
     if rule.trains_ffn:
         by_ffn = direction = pointer(gradient.ffn)
         if skewed:
-            direction = room
-            multiply(by_ffn, rows, g, r, room)
+            direction = product
+            multiply(by_ffn, rows, g, r, product)
         value, experts = pointer(parameters.ffn), rows // rule.neurons
         move(value, by_ffn, direction, (rows * r, experts), rule.ffn_rate, rule.ffn_normalized)
     if rule.trains_attention:
@@ -60,10 +60,10 @@ def update(parameters, gradient, metric, rule, buffers):
         matrices = parameters.attention.shape[0]
         size = matrices * r * r
         if skewed:
-            direction, half = room, advance(room, size)
-            for place in range(0, size, r * r):
-                multiply(advance(by_attention, place), r, g, r, half)
-                multiply(g, r, half, r, advance(room, place))
+            direction, half = product, advance(product, size)
+            for matrix_at in range(0, size, r * r):
+                multiply(advance(by_attention, matrix_at), r, g, r, half)
+                multiply(g, r, half, r, advance(product, matrix_at))
         move(
             pointer(parameters.attention), by_attention, direction, (size, matrices),
             rule.attention_rate, rule.attention_normalized,
@@ -72,7 +72,7 @@ def update(parameters, gradient, metric, rule, buffers):
         by_gate = direction = pointer(gradient.gate)
         rows = parameters.gate.shape[0]
         if skewed:
-            direction = room
-            multiply(by_gate, rows, g, r, room)
+            direction = product
+            multiply(by_gate, rows, g, r, product)
         value = pointer(parameters.gate)
         move(value, by_gate, direction, (rows * r, 1), rule.gate_rate, rule.gate_normalized)

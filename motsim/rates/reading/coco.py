@@ -76,8 +76,8 @@ def coco_table(name: str, lines: Iterable[str]) -> FrameTable:
         ],
         columns=["run", "evaluations", "suboptimality"],
     )
-    places = np.array([number for run in full for number, _, _ in run], dtype=np.int64)
-    table = frame_table(name, frame, "coco", places)
+    numbers = np.array([number for run in full for number, _, _ in run], dtype=np.int64)
+    table = frame_table(name, frame, "coco", numbers)
     table.notes.append(
         "COCO: eps = best noise-free value - Fopt; each header starts a run (an instance of its"
         " own, taken as a seed)."

@@ -84,7 +84,7 @@ class Order:
         """Whether each curve's steps rise, but for a few that are logged again."""
         return self.fall < 0 and self.clashes <= max(1, RARE * self.rows)
 
-    def place(self, at: int) -> int:
+    def row_of(self, at: int) -> int:
         """Return where a row of the sorted order stands in the order given."""
         return at if self.order is None else int(self.order[at])
 
@@ -115,7 +115,7 @@ def order_of(curve: np.ndarray, step: np.ndarray, loss: np.ndarray) -> Order:
         same = whose[1:] == whose[:-1]
         falls = same & (x[1:] < x[:-1])
         if result.fall < 0 and falls.any():
-            result.fall = result.place(first + 1 + int(falls.argmax()))
+            result.fall = result.row_of(first + 1 + int(falls.argmax()))
         repeats = np.flatnonzero(same & (x[1:] == x[:-1]))
         if not repeats.size:
             continue
@@ -124,7 +124,7 @@ def order_of(curve: np.ndarray, step: np.ndarray, loss: np.ndarray) -> Order:
             differ = np.abs(new - old) > SAME * np.maximum(np.abs(new), np.abs(old))
         clashes = int(differ.sum())
         if result.twice < 0 and clashes:
-            result.twice = result.place(first + 1 + int(repeats[differ.argmax()]))
+            result.twice = result.row_of(first + 1 + int(repeats[differ.argmax()]))
         result.clashes += clashes
         result.copies += int(repeats.size) - clashes
     return result
@@ -192,12 +192,12 @@ def _one_a_step(frame: "pd.DataFrame", curve: np.ndarray) -> "pd.DataFrame":
     new = np.ones(step.size, dtype=bool)
     new[1:] = (curve[1:] != curve[:-1]) | (step[1:] != step[:-1])
     block = np.cumsum(new) - 1
-    place = np.arange(step.size)
+    row = np.arange(step.size)
     logged = frame["logged"].to_numpy()
     best = np.full(int(block[-1]) + 1, -1)
-    np.maximum.at(best, block[logged], place[logged])
-    last = np.zeros(best.size, dtype=place.dtype)
-    np.maximum.at(last, block, place)
+    np.maximum.at(best, block[logged], row[logged])
+    last = np.zeros(best.size, dtype=row.dtype)
+    np.maximum.at(last, block, row)
     return frame.iloc[np.where(best >= 0, best, last)].reset_index(drop=True)
 
 

@@ -7,22 +7,12 @@ so that memory holds the result and one piece.
 import csv
 import io
 from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
 from typing import BinaryIO
 
 import numpy as np
 
-from motsim.checks import listed
-from motsim.rates.reading.layout import (
-    DECIMAL_COMMA,
-    EMPTY,
-    NAN,
-    Layout,
-    comma_rule,
-    comment_header,
-    is_number,
-    sniff,
-)
+from motsim.rates.reading.heads import head_of
+from motsim.rates.reading.layout import DECIMAL_COMMA, EMPTY, NAN, Layout, is_number
 from motsim.rates.reading.refusal import ReadingError, short
 from motsim.rates.reading.table import Cells, Encoder, Growing, Table, encoded
 from motsim.results.columns import exact_floats
@@ -30,12 +20,7 @@ from motsim.results.columns import exact_floats
 __all__ = ["Delimited", "delimited"]
 
 BLOCK = 4 << 20
-PEEKED = 1000
 Opener = Callable[[], BinaryIO]
-
-
-def _point(cell: str) -> str:
-    return cell.replace(",", ".") if DECIMAL_COMMA.fullmatch(cell) else cell
 
 
 class Delimited(Table):
@@ -187,12 +172,12 @@ class Delimited(Table):
 
     def _refusal(self, first: int, block: bytes, numbers: Sequence[str], why: str) -> ReadingError:
         """Return the error of the first cell that is no number, or of the first odd row."""
-        places = {name: self.columns.index(name) for name in numbers}
+        positions = {name: self.columns.index(name) for name in numbers}
         try:
             for number, cells in self._records(block):
                 row = first - 1 + number
-                for name, place in places.items():
-                    cell = cells[place] if place < len(cells) else ""
+                for name, i in positions.items():
+                    cell = cells[i] if i < len(cells) else ""
                     if cell in EMPTY or is_number(cell, self.layout.decimal):
                         continue
                     if cell == name:
@@ -238,69 +223,7 @@ def delimited(name: str, opener: Opener, head: bytes, whole: bool) -> Delimited:
     whole : bool
         They are all there is.
     """
-    import pandas as pd
-
-    text = head.decode("utf-8", "replace").replace("\r\n", "\n")
-    lines = text.split("\n")
-    if not whole and len(lines) > 1:
-        lines.pop()  # cut in the middle
-    lines = [line + "\n" for line in lines]
-    layout = sniff(lines[:200])
-    records = list(islice(layout.split(iter(lines)), PEEKED + 1))
-    if not records:
-        raise ReadingError(f"{name}: empty: no line but blanks and comments")
-    at, names = records[0]
-    if "\r" in lines[at - 1].rstrip("\r\n") and '"' not in lines[at - 1]:
-        raise ReadingError(
-            f"{name}: row {at:,} holds a carriage return within the line: save the file with one"
-            " kind of line ends"
-        )
-    names[0] = names[0].removeprefix("\ufeff")
-    decimal = layout.decimal
-    numeric = [bool(cell) and is_number(cell, decimal) for cell in names]
-    body = records[1:]
-    headless = all(numeric)
-    notes = []
-    if headless:
-        above = comment_header(lines[: at - 1], layout, len(names))
-        names = above or [f"column {i}" for i in range(1, len(names) + 1)]
-        at, body = at - 1, records
-        notes.append(
-            f"Header taken from the comment above the numbers: {listed(names)}."
-            if above
-            else f"No header: columns are called {listed(names, 3)}."
-        )
-    if len(names) == 1:
-        raise ReadingError(
-            f"{name}: one column ({short(names[0])}); curves need a step and a loss, separated"
-            " by commas, tabs, semicolons or blanks"
-        )
-    if not body:
-        raise ReadingError(f"{name}: only a header ({listed(names)}) and no rows")
-    if not names[0]:
-        names[0] = "Unnamed: 0"  # pandas' index, by the name that pandas reads it under
-    names = [cell or f"column {i}" for i, cell in enumerate(names, 1)]
-    for column in names:
-        if names.count(column) > 1:
-            places = [str(i) for i, other in enumerate(names, 1) if other == column]
-            raise ReadingError(
-                f"{name}: columns {' and '.join(places)} are both called {column!r}; rename one"
-            )
-    for number, cells in body:
-        if len(cells) > len(names) and any(cells[len(names) :]):
-            raise ReadingError(
-                f"{name}: row {number:,} has {len(cells)} cells, the header {len(names)};"
-                f" quote cells that hold {layout.delimiter or 'blanks'!r}"
-            )
-    padded = [(cells + [""] * len(names))[: len(names)] for _, cells in body[:PEEKED]]
-    if decimal == ",":
-        padded = [[_point(cell) for cell in cells] for cells in padded]
-    start = pd.DataFrame(padded, columns=names, dtype=object)
-    words = frozenset(
-        column
-        for column in names
-        if any(not (c in EMPTY or is_number(c) or comma_rule(c)) for c in start[column])
-    )
-    table = Delimited(name, tuple(names), words, start, "csv", notes)
-    table.opener, table.layout, table.header = opener, layout, at
+    told = head_of(name, head, whole)
+    table = Delimited(name, told.columns, told.words, told.start, "csv", told.notes)
+    table.opener, table.layout, table.header = opener, told.layout, told.lines
     return table

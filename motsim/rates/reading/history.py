@@ -28,7 +28,7 @@ def history_table(name: str, told: dict[str, Any]) -> FrameTable | None:
     numbered = bool(told) and all(_numbered(value) for value in told.values())
     if numbered:
         index = list(dict.fromkeys(key for value in told.values() for key in value))
-        told = {key: [value.get(place) for place in index] for key, value in told.items()}
+        told = {key: [value.get(i) for i in index] for key, value in told.items()}
     lists = {str(key): value for key, value in told.items() if isinstance(value, list)}
     for key, value in told.items():
         if (lists and not isinstance(value, list)) or _inner(value):
@@ -50,8 +50,8 @@ def history_table(name: str, told: dict[str, Any]) -> FrameTable | None:
         key: np.array([*map(_cell, value), None], dtype=object)[:-1] for key, value in lists.items()
     }
     if numbered:
-        places = [int(place) for place in index]
-        return frame_table(name, pd.DataFrame({"index": places, **columns}), "json lines")
+        indices = [int(i) for i in index]
+        return frame_table(name, pd.DataFrame({"index": indices, **columns}), "json lines")
     if names.step_columns(list(columns)):
         table = frame_table(name, pd.DataFrame(columns), "json lines")
         table.notes.append("JSON object of lists: each list is a column.")

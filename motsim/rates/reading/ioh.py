@@ -33,7 +33,7 @@ def ioh_table(name: str, path: Path, lines: Iterable[str]) -> FrameTable:
 
     titles: list[str] = []
     rows: list[tuple[float, ...]] = []
-    places: list[int] = []
+    numbers: list[int] = []
     run = 0
     for number, line in enumerate(lines, 1):
         if not line.strip():
@@ -58,12 +58,12 @@ def ioh_table(name: str, path: Path, lines: Iterable[str]) -> FrameTable:
             ) from None
         values += [np.nan] * (len(titles) - len(values))
         rows.append((run, *values))
-        places.append(number)
+        numbers.append(number)
     if not rows:
         raise ReadingError(f"{name}: only a header and no rows")
     frame = pd.DataFrame(rows, columns=["run", *titles])
     frame["run"] = frame["run"].astype(int)
-    table = frame_table(name, frame, "ioh", np.array(places, dtype=np.int64))
+    table = frame_table(name, frame, "ioh", np.array(numbers, dtype=np.int64))
     table.notes.append(
         "IOHprofiler: each header starts a run; a row is written when the best value improves"
         " by 1e-10 or more (unless told otherwise): T is exact down to eps of about 1e-9, and the"

@@ -20,11 +20,11 @@ def trailing_empty(
     count = len(names)
     size = np.bincount(curve, minlength=count)
     full = np.bincount(curve[filled], minlength=count)
-    place = np.arange(curve.size)
+    row = np.arange(curve.size)
     last = np.full(count, -1)
-    np.maximum.at(last, curve[filled], place[filled])
+    np.maximum.at(last, curve[filled], row[filled])
     first = np.full(count, curve.size)
-    np.minimum.at(first, curve[~filled], place[~filled])
+    np.minimum.at(first, curve[~filled], row[~filled])
     ended = (full > 0) & (size - full >= 2) & (first > last)
     if not ended.any():
         return filled, []

@@ -86,9 +86,9 @@ def plain(name: str) -> str:
 
 
 def _ranked(names: Iterable[str], order: Sequence[str]) -> list[str]:
-    place = {word: i for i, word in reversed(list(enumerate(order)))}
-    known = [name for name in names if plain(name) in place]
-    return sorted(known, key=lambda name: place[plain(name)])
+    rank = {word: i for i, word in reversed(list(enumerate(order)))}
+    known = [name for name in names if plain(name) in rank]
+    return sorted(known, key=lambda name: rank[plain(name)])
 
 
 def loss_columns(names: Sequence[str]) -> tuple[list[str], list[str]]:

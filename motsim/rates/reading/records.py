@@ -51,7 +51,7 @@ def json_table(name: str, opener: Callable[[], BinaryIO]) -> FrameTable:
 
 def _lines(name: str, opener: Callable[[], BinaryIO]) -> tuple[list[dict[str, Any]], np.ndarray]:
     rows: list[dict[str, Any]] = []
-    places: list[int] = []
+    numbers: list[int] = []
     with opener() as stream:
         for number, line in enumerate(stream, 1):
             if not line.strip():
@@ -66,8 +66,8 @@ def _lines(name: str, opener: Callable[[], BinaryIO]) -> tuple[list[dict[str, An
             if not isinstance(row, dict):
                 raise ReadingError(f"{name}: row {number:,}: {short(row)} is no JSON object")
             rows.append(row)
-            places.append(number)
-    return rows, np.array(places, dtype=np.int64)
+            numbers.append(number)
+    return rows, np.array(numbers, dtype=np.int64)
 
 
 def _table(name: str, rows: list[dict[str, Any]], kind: str, lines: np.ndarray) -> FrameTable:
@@ -100,8 +100,8 @@ def _trainer(name: str, state: dict[str, Any]) -> FrameTable:
     kept = [row for row in history if "train_runtime" not in row]
     if not kept:
         raise ReadingError(f"{name}: log_history is empty: nothing was logged")
-    places = [i for i, row in enumerate(history, 1) if "train_runtime" not in row]
-    table = _table(name, kept, "trainer_state", np.array(places, dtype=np.int64))
+    numbers = [i for i, row in enumerate(history, 1) if "train_runtime" not in row]
+    table = _table(name, kept, "trainer_state", np.array(numbers, dtype=np.int64))
     table.notes.append("Hugging Face trainer_state.json: rows are entries of log_history.")
     if len(kept) < len(history):
         table.notes.append("Its summary row (train_runtime) is no point of the curve: left out.")

@@ -42,8 +42,8 @@ def scalars_note(rows: int) -> str:
 def event_files(folder: Path) -> list[Path]:
     """Return the event files in a folder and below."""
     found: list[Path] = []
-    for place, _, files in os.walk(folder):
-        found += [Path(place) / file for file in files if "tfevents" in file]
+    for inner, _, files in os.walk(folder):
+        found += [Path(inner) / file for file in files if "tfevents" in file]
         if len(found) > MOST_FILES:
             raise ReadingError(f"{folder}: more than {MOST_FILES:,} event files; name a part")
     return sorted(found)
@@ -60,9 +60,9 @@ def events_table(name: str, files: Sequence[Path], loss: str | None) -> FrameTab
     folders = sorted({file.parent for file in files})
     runs: dict[Path, Any] = {}
     tags: dict[str, int] = {}
-    for place in files if len(files) == 1 else folders:
-        runs[place] = _accumulated(place)
-        for tag in _tags(runs[place]):
+    for source in files if len(files) == 1 else folders:
+        runs[source] = _accumulated(source)
+        for tag in _tags(runs[source]):
             tags[tag] = tags.get(tag, 0) + 1
     if not tags:
         raise ReadingError(f"{name}: event files without scalars")
@@ -82,11 +82,11 @@ def events_table(name: str, files: Sequence[Path], loss: str | None) -> FrameTab
         raise ReadingError(f"{name}: no tag {loss!r} (for --loss)" + nearest(loss, tags))
     base = Path(os.path.commonpath([str(folder) for folder in folders]))
     frames = []
-    for place, events in runs.items():
+    for source, events in runs.items():
         if loss not in _tags(events):
-            notes.append(f"Run {place.name} holds no {loss}: left out.")
+            notes.append(f"Run {source.name} holds no {loss}: left out.")
             continue
-        label = base.name if place in files or place == base else str(place.relative_to(base))
+        label = base.name if source in files or source == base else str(source.relative_to(base))
         steps, values = _scalars(events, loss)
         frames.append(pd.DataFrame({"run": label, "step": steps, loss: values}))
     table = frame_table(name, pd.concat(frames, ignore_index=True), "tensorboard")
@@ -94,15 +94,15 @@ def events_table(name: str, files: Sequence[Path], loss: str | None) -> FrameTab
     return table
 
 
-def _accumulated(place: Path) -> Any:
+def _accumulated(source: Path) -> Any:
     module = import_module("tensorboard.backend.event_processing.event_accumulator")
     try:
         events = module.EventAccumulator(
-            str(place), size_guidance={module.SCALARS: 0, module.TENSORS: 0}
+            str(source), size_guidance={module.SCALARS: 0, module.TENSORS: 0}
         )
         events.Reload()
     except Exception as error:  # of protobuf's and the library's own kinds
-        raise ReadingError(f"{place}: no readable events: {short(error, 120)}") from None
+        raise ReadingError(f"{source}: no readable events: {short(error, 120)}") from None
     return events
 
 
