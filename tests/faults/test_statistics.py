@@ -219,7 +219,11 @@ def test_f12_control_lost_rows_called_unreached_turn_the_verdict():
 # --- F27: data of the other law -------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("seeds", [20, pytest.param(1000, marks=pytest.mark.slow)])
+# 2,000 decisions over twelve decades: minutes alone on a core, and more than 600 s among other work
+LONG = [pytest.mark.slow, pytest.mark.timeout(3600)]
+
+
+@pytest.mark.parametrize("seeds", [20, pytest.param(1000, marks=LONG)])
 @pytest.mark.parametrize("case", ["mot-squared", "single-4-squared"])
 def test_f27_wrong_theory_at_the_shipped_grid(seeds, case, record):
     epsilons = grid_of(case)
