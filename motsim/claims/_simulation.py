@@ -122,13 +122,21 @@ def both(rows: pd.DataFrame, end: str) -> np.ndarray:
 
 def compared(rows: pd.DataFrame) -> Agreement:
     """Compare both quantities of each row with their closed forms."""
-    return agreement(*(both(rows, end) for end in ENDS))
+    return agreement(*(both(rows, end) for end in ENDS), independent=len(rows))
 
 
 def agreement(
-    values: np.ndarray, errors: np.ndarray, predicted: np.ndarray, rival: np.ndarray
+    values: np.ndarray,
+    errors: np.ndarray,
+    predicted: np.ndarray,
+    rival: np.ndarray,
+    independent: int | None = None,
 ) -> Agreement:
-    """Compare simulated values with a closed form and with a near miss of it."""
+    """Compare simulated values with a closed form and with a near miss of it.
+
+    `independent` of the values are independent, all if None: both errors of a run come from the
+    same simulated tasks, and what chance does to their mean z and mean z² is that of fewer values.
+    """
     with np.errstate(divide="ignore", invalid="ignore"):
         z = (values - predicted) / errors
         near = (values - rival) / errors
@@ -139,8 +147,9 @@ def agreement(
         nan = float("nan")
         return Agreement(Verdict.INCONCLUSIVE, count, nan, nan, Interval(), nan, nan)
     worst, mean, square = float(np.abs(z).max()), float(z.mean()), float((z**2).mean())
-    spread = LIMIT * np.sqrt(2 / count)  # of mean z² for independent normal z
-    chance = worst <= LIMIT and abs(mean) <= LIMIT / np.sqrt(count) and abs(square - 1) <= spread
+    n = count if independent is None else min(independent, count)
+    spread = LIMIT * np.sqrt(2 / n)  # of mean z² for independent normal z
+    chance = worst <= LIMIT and abs(mean) <= LIMIT / np.sqrt(n) and abs(square - 1) <= spread
     told_apart = bool((np.abs(near) > LIMIT).any() or (near**2).mean() > 1 + spread)
     verdict = Verdict.of(holds=told_apart, fails=not chance)
     if count < 8:  # mean z² says nothing yet

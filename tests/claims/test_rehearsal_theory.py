@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from motsim.claims._simulation import agreement
 from motsim.claims.rehearsal_theory import judge
 from motsim.figures import draw
 from motsim.plans.loading import load_sweep
@@ -70,3 +71,19 @@ def test_poor_tables(tables):
 
 def test_the_figure_draws(tables, tmp_path):
     assert draw("rehearsal-theory", tables, tmp_path)
+
+
+def test_two_errors_of_a_run_are_not_two_independent_values():
+    """Six runs whose two errors agree: chance is that of six values, not of twelve."""
+    rng = np.random.default_rng(0)
+    z = rng.standard_normal((20_000, 6))
+    twice = np.concatenate([z, z], axis=1)
+    zero, one, far = np.zeros(12), np.ones(12), np.full(12, 30.0)
+    refused = {
+        n: np.mean([agreement(row, one, zero, far, n).verdict == "fails" for row in twice])
+        for n in (6, 12)
+    }
+    assert refused[6] < 0.005
+    assert refused[12] > 2 * refused[6]  # control: as if all were independent
+    wide = [agreement(row, one, zero, far, 6).verdict == "fails" for row in 4.0 * twice[:500]]
+    assert np.mean(wide) > 0.9  # control: it can fail
