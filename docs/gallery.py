@@ -6,6 +6,7 @@ from pathlib import Path
 
 from motsim.claims import claim_module, claim_names
 from motsim.claims._recorded import rows
+from motsim.claims._reproduced import reproduced
 from motsim.figures import draw, figure_names
 from motsim.results.tables import TablesError, load_tables, stored_names
 
@@ -18,7 +19,8 @@ ALTERNATIVE = "Steps to expected loss, by model: each law on axes where it is a 
 HEAD = """# Gallery of claims
 
 Every claim with its sentence, where it comes from, and the verdicts that are recorded for the quick
-tier: {counts}. {figures}
+tier: {counts}. {figures} A *fresh block* is the same sweep on other seeds
+([reproduction](../reproduction.md)).
 """
 NO_FIGURES = """
 **No figures.** The tables were not there when this page was built. `python -m motsim.verify` makes
@@ -49,8 +51,12 @@ def _section(name: str, folder: Path, results: Path) -> str:
         f"*{_plain(claim.source)}; {claim.origin}; {claim.kind}.*",
         f"Predicted: {_plain(claim.prediction)}\n",
         *_figures(name, folder, results),
-        "| case | recorded | why |", "|---|---|---|",
-        *(f"| {row.case} | *{row.verdict.value}* | {_plain(row.why)} |" for row in own),
+        "| case | recorded | came out on fresh seeds | why |", "|---|---|---|---|",
+        *(
+            f"| {row.case} | *{row.verdict.value}* |"
+            f" {reproduced(name, row.case, row.tier, row.verdict) or ''} | {_plain(row.why)} |"
+            for row in own
+        ),
     ]  # fmt: skip
     return "\n".join([*lines, ""])
 
