@@ -22,7 +22,7 @@ from motsim.results.store import Store
 from motsim.running.backends import BACKENDS, BackendError, open_backend
 from motsim.running.runner import grouped, run_cells
 from motsim.sweep import main, parser
-from tests.cluster import Cluster
+from tests.running.cluster import Cluster
 
 needs_dask = pytest.mark.skipif(
     importlib.util.find_spec("distributed") is None, reason="extra `distributed` is not installed"

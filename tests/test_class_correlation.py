@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import numpy as np
-import numpy_reference as reference
 import pytest
 
 from motsim.experiments.mixture.run import Settings, build_model, prepare, stages
@@ -15,6 +14,7 @@ from motsim.mixture.model import Model, ModelParameters, Routing, initial_parame
 from motsim.mixture.points import population
 from motsim.mixture.schedule import Descent, Stage
 from motsim.mixture.training import train
+from tests.mixture import numpy_reference as reference
 
 EPS = np.finfo(float).eps
 SEEDS = [0, 1, 17]

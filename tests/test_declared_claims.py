@@ -7,7 +7,6 @@ from pathlib import Path
 import jsonschema
 import numpy as np
 import pytest
-from commands import refusal
 
 import motsim.report.__main__
 import motsim.verify
@@ -18,6 +17,7 @@ from motsim.plans.claim_table import Bound, Condition
 from motsim.plans.loading import load_sweep
 from motsim.plans.plan import SweepError
 from motsim.sweep import main
+from tests.refusals import refusal
 
 KIND = '''
 """Runs that follow a law by construction, to a per cent, and have a share that succeeds."""

@@ -5,7 +5,6 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
-from jobs import results_by_jobs
 
 import motsim.extras
 from motsim.experiments.deep.run import MODULES, Settings, compile_kernels, run
@@ -13,6 +12,7 @@ from motsim.rehearsal.convolution import make_layer
 from motsim.rehearsal.deep import Training, _phases, _plan, rehearse
 from motsim.rehearsal.images import load_images, task_images
 from motsim.rehearsal.network import initial_parameters, programs, use_one_thread
+from tests.jobs import results_by_jobs
 
 pytestmark = pytest.mark.skipif(
     any(find_spec(module) is None for module in MODULES),

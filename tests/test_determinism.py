@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from threadpoolctl import OpenBLASController
 
-from tests.cluster import Cluster
+from tests.running.cluster import Cluster
 
 #: One product of 602 x 602. Whether BLAS gives other bits with other numbers of threads follows the
 #: kernels and the size, and no size is safe: with OpenBLAS 0.3.31's kernels for Haswell 81 and most

@@ -7,10 +7,8 @@ from xml.etree import ElementTree as ET
 
 import pandas as pd
 import pytest
-from commands import refusal
 from matplotlib.figure import Figure
 from PIL import Image
-from report_pages import headline, store_mine, store_tables
 
 from motsim.experiments.result import Result
 from motsim.figures import draw, drawn
@@ -21,6 +19,8 @@ from motsim.results.files import TableFile
 from motsim.results.store import StoreError
 from motsim.results.tables import Tables, TablesError, load_tables
 from motsim.sweep import main as sweep
+from tests.refusals import refusal
+from tests.report_pages import headline, store_mine, store_tables
 
 DOCS = Path(__file__).parents[1] / "docs"
 

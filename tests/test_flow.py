@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from scipy.integrate import BDF, LSODA, Radau
 from scipy.optimize import brentq
-from training_cases import SHORT, problem
 
 from motsim.experiments.mixture.run import Settings, prepare, run, stages
 from motsim.mixture import flow_path
@@ -15,6 +14,7 @@ from motsim.mixture.flow import disagreement, integrate
 from motsim.mixture.model import Model, Routing
 from motsim.mixture.schedule import FROZEN, Descent, Solver, Stage
 from motsim.mixture.training import train
+from tests.mixture.training_cases import SHORT, problem
 
 METHODS = ["LSODA", "BDF", "Radau"]
 DECADES = 10.0 ** -np.arange(1.0, 25.0)

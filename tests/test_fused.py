@@ -5,7 +5,6 @@ from itertools import product
 import numba
 import numpy as np
 import pytest
-from kernel_cases import random_tokens
 
 from motsim.mixture import kernels
 from motsim.mixture.engine.layout import (
@@ -22,6 +21,7 @@ from motsim.mixture.kernels.frozen import pass_frozen
 from motsim.mixture.kernels.phases import BOTH, PassMode
 from motsim.mixture.kernels.routes import FUSED, Route
 from motsim.mixture.model import Model, ModelParameters, Routing
+from tests.mixture.kernel_cases import random_tokens
 
 COORDINATES, POINTS = 6, 150
 #: How unlike the experts' logits are: one for all points, some for each, one each.

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from kernel_cases import Case
 
 from motsim.mixture import kernels
 from motsim.mixture.engine.layout import (
@@ -14,6 +13,7 @@ from motsim.mixture.engine.layout import (
 from motsim.mixture.engine.parts import in_parts
 from motsim.mixture.kernels.routes import Route
 from motsim.mixture.model import Model, Routing
+from tests.mixture.kernel_cases import Case
 
 #: Experts, neurons, coordinates, tokens, points, and where tokens lie: few and many points, some
 #: tokens on axes, one expert, two coordinates, more neurons than a tile of registers.

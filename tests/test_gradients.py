@@ -3,7 +3,6 @@
 from dataclasses import replace
 from itertools import product
 
-import jax_oracle
 import numpy as np
 import pytest
 
@@ -12,6 +11,7 @@ from motsim.mixture.engine.layout import kernel_batch
 from motsim.mixture.evaluation import loss_and_gradients
 from motsim.mixture.model import Model, ModelParameters, Routing
 from motsim.mixture.points import Points
+from tests.mixture import jax_oracle
 
 RELATIVE = 1e-10
 

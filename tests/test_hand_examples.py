@@ -1,13 +1,13 @@
 """Two points worked out on paper: reference and kernels both give these numbers."""
 
 import numpy as np
-import numpy_reference as reference
 import pytest
-from kernel_cases import as_points
 
 from motsim.mixture.engine.layout import kernel_batch
 from motsim.mixture.evaluation import evaluate, loss_and_gradients
 from motsim.mixture.model import Model, ModelParameters
+from tests.mixture import numpy_reference as reference
+from tests.mixture.kernel_cases import as_points
 
 # One point, y = 1, x_1 = (1, 0), x_2 = (0, 1), x_3 = (1, 1); A = diag(ln 2, 0) for both experts.
 # Scores x_k . A x_l: columns (ln2, 0, ln2), (0, 0, 0), (ln2, 0, ln2).

@@ -5,9 +5,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
-from report_pages import LAWS, headline, store_tables
 
 from motsim.figures.rates import POWERS, label_ends, powers
+from tests.report_pages import LAWS, headline, store_tables
 
 
 def drawn(tmp_path, monkeypatch, law):

@@ -4,7 +4,6 @@ from itertools import product
 
 import numpy as np
 import pytest
-from kernel_cases import random_tokens
 
 from motsim.mixture import kernels
 from motsim.mixture.data import Mixture, make_signals
@@ -25,6 +24,7 @@ from motsim.mixture.model import Model, ModelParameters, Routing, initial_parame
 from motsim.mixture.points import population
 from motsim.mixture.schedule import FROZEN, Descent, Stage
 from motsim.mixture.training import train
+from tests.mixture.kernel_cases import random_tokens
 
 EXPERTS, COORDINATES, HALF = 3, 6, 44
 MODELS = {

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.jax_oracle import loss_and_gradients
+from tests.mixture.jax_oracle import loss_and_gradients
 
 # (kind, number of attention matrices, has a gate)
 KINDS = [("mot", 3, True), ("single", 3, False), ("moe", 0, True), ("shared", 1, True)]

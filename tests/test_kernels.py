@@ -6,9 +6,7 @@ from dataclasses import replace
 
 import numba
 import numpy as np
-import numpy_reference as reference
 import pytest
-from kernel_cases import IDS, SHAPES, Case
 
 from motsim.mixture import kernels
 from motsim.mixture.engine.layout import kernel_buffers, kernel_parameters, kernel_rule
@@ -17,6 +15,8 @@ from motsim.mixture.evaluation import evaluate, loss_and_gradients
 from motsim.mixture.model import ModelParameters, Routing
 from motsim.vectors.compiling import PACKAGE, SOURCES, kernel_cache
 from motsim.vectors.lanes import cached
+from tests.mixture import numpy_reference as reference
+from tests.mixture.kernel_cases import IDS, SHAPES, Case
 
 KINDS = ["mot", "single", "moe", "shared"]
 TIGHT = {"rtol": 1e-12, "atol": 1e-13}

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from kernel_cases import as_points, random_tokens
 
 from motsim.mixture.data import Mixture, make_signals
 from motsim.mixture.engine.layout import aligned, kernel_batch, kernel_buffers, positions
@@ -11,6 +10,7 @@ from motsim.mixture.evaluation import loss_and_gradients
 from motsim.mixture.kernels import WIDTH
 from motsim.mixture.model import Model, ModelParameters, Routing, initial_parameters
 from motsim.mixture.points import population, sample
+from tests.mixture.kernel_cases import as_points, random_tokens
 
 SEEDS = [0, 1, 2]
 SIZES = [1, 7, 8, 9, 100, 333]

@@ -7,12 +7,12 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from commands import refusal
 
 import motsim
 from motsim.commands import origin
 from motsim.commands.new import MOVED, TEMPLATE, main
 from motsim.experiments.beside import forget
+from tests.refusals import refusal
 
 ENVIRONMENT = {
     **os.environ, "PYTHONPATH": str(Path(motsim.__file__).parents[1]), "MPLBACKEND": "Agg",

@@ -3,9 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
-import numpy_reference as reference
 import pytest
-from training_cases import SEEDS, full_curve, problem
 
 from motsim.experiments.mixture.run import Settings, build_model, prepare, stages
 from motsim.mixture import kernels
@@ -14,6 +12,8 @@ from motsim.mixture.model import Model, ModelParameters, Routing
 from motsim.mixture.optimizers import memories
 from motsim.mixture.schedule import Descent, Stage
 from motsim.mixture.training import train
+from tests.mixture import numpy_reference as reference
+from tests.mixture.training_cases import SEEDS, full_curve, problem
 
 MODELS = [Model("mot", 3, "cubic"), Model("single", 2, "linear"), Model("shared", 3, "linear", 2)]
 KINDS = ["mot", "single", "shared"]

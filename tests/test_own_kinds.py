@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from commands import refusal
 
 import motsim
 from motsim.experiments import load_kind
@@ -17,7 +16,8 @@ from motsim.experiments.beside import forget
 from motsim.experiments.own import own_sources
 from motsim.plans.loading import load_sweep
 from motsim.sweep import main
-from tests.cluster import Cluster
+from tests.refusals import refusal
+from tests.running.cluster import Cluster
 
 KIND = """
 from motsim import KindSettings, Result

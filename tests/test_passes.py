@@ -3,9 +3,7 @@
 from itertools import product
 
 import numpy as np
-import numpy_reference as reference
 import pytest
-from kernel_cases import random_tokens
 
 from motsim.mixture import kernels
 from motsim.mixture.engine.layout import (
@@ -21,6 +19,8 @@ from motsim.mixture.kernels.passes import pass_groups
 from motsim.mixture.kernels.phases import BACKWARD, BOTH, FORWARD, PassMode
 from motsim.mixture.kernels.three import pass_three
 from motsim.mixture.model import Model, ModelParameters, Routing
+from tests.mixture import numpy_reference as reference
+from tests.mixture.kernel_cases import random_tokens
 
 EXPERTS, COORDINATES, POINTS = 3, 5, 60
 #: activation, attention: trained, frozen, one for all experts, or none; of frozen attention the

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from training_cases import SEEDS
 
 from motsim.experiments.mixture.run import (
     Settings,
@@ -12,6 +11,7 @@ from motsim.experiments.mixture.run import (
 )
 from motsim.mixture.data import Mixture, make_signals
 from motsim.mixture.model import Model, ModelParameters, initial_parameters
+from tests.mixture.training_cases import SEEDS
 
 # --- start ----------------------------------------------------------------------------------------
 

@@ -3,16 +3,16 @@
 import re
 
 import pytest
-from commands import refusal
 from matplotlib import font_manager, rcParams
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
-from report_pages import headline, store_tables
 
 from motsim.figures import draw, laid_out, style, venue
 from motsim.figures.__main__ import main
 from motsim.figures.caption import latex
 from motsim.results.tables import load_tables
+from tests.refusals import refusal
+from tests.report_pages import headline, store_tables
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from training_cases import SHORT, problem
 
 from motsim.mixture import kernels
 from motsim.mixture.engine import stage as stage_module
@@ -11,6 +10,7 @@ from motsim.mixture.evaluation import loss_and_gradients
 from motsim.mixture.kernels import Route
 from motsim.mixture.model import Model, Routing
 from motsim.mixture.schedule import FROZEN, Descent, Stage
+from tests.mixture.training_cases import SHORT, problem
 
 ALL = Stage("all", 5, Descent(0.1), Descent(0.1), Descent(1.0))
 FFN = Stage("ffn", 5, Descent(0.1), FROZEN, Descent(1.0))

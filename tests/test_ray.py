@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from motsim.running.ray_address import PATIENCE
-from tests.ray_cluster import OPEN, PATIENT, RayCluster
+from tests.running.ray_cluster import OPEN, PATIENT, RayCluster
 
 pytestmark = [
     pytest.mark.skipif(

@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import numpy as np
-import numpy_reference as reference
 import pytest
 
 from motsim.mixture.data import Mixture, make_signals
@@ -15,6 +14,7 @@ from motsim.mixture.model import Model, ModelParameters, Routing, initial_parame
 from motsim.mixture.points import population, sample
 from motsim.mixture.schedule import FROZEN, Descent, Stage
 from motsim.mixture.training import train
+from tests.mixture import numpy_reference as reference
 
 SEEDS = [0, 1, 2]
 NOISE = {"num_tokens": 4, "noise_std": 0.4}

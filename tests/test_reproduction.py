@@ -7,7 +7,6 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from commands import refusal
 
 import motsim.verify
 from motsim.claims import Finding, Verdict, _recorded
@@ -32,6 +31,7 @@ from motsim.running.session import Session
 from motsim.sweep import main as sweep_main
 from motsim.vectors.compiling import PACKAGE
 from motsim.verify import main
+from tests.refusals import refusal
 
 #: Claims of the standing check, about ten seconds of one core a block each: the commit chooses one.
 CHEAP = ["fair-baselines", "label-noise", "last-stage", "rehearsal-memory", "simple-data"]

@@ -2,9 +2,7 @@
 
 import numba
 import numpy as np
-import numpy_reference as reference
 import pytest
-from kernel_cases import IDS, SHAPES, Case
 
 from motsim.mixture.engine.layout import kernel_batch, kernel_buffers
 from motsim.mixture.evaluation import evaluate
@@ -24,6 +22,8 @@ from motsim.mixture.kernels.routing import (
 from motsim.mixture.model import Model, ModelParameters
 from motsim.vectors.addresses import store
 from motsim.vectors.lanes import WIDTH
+from tests.mixture import numpy_reference as reference
+from tests.mixture.kernel_cases import IDS, SHAPES, Case
 
 TIGHT = {"rtol": 1e-12, "atol": 1e-14}
 

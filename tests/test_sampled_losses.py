@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import numpy as np
-import numpy_reference as reference
 import pytest
 
 from motsim.mixture.data import Mixture, make_signals
@@ -12,6 +11,7 @@ from motsim.mixture.points import population, shared_draws
 from motsim.mixture.schedule import Descent, Stage
 from motsim.mixture.training import train
 from motsim.randomness import generator
+from tests.mixture import numpy_reference as reference
 
 
 @pytest.mark.parametrize("num_tokens", [3, 5])

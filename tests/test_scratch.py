@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from kernel_cases import random_tokens
 
 from motsim.mixture import kernels
 from motsim.mixture.engine.layout import (
@@ -14,6 +13,7 @@ from motsim.mixture.engine.layout import (
     kernel_rule,
 )
 from motsim.mixture.model import Model, ModelParameters, Routing
+from tests.mixture.kernel_cases import random_tokens
 
 EXPERTS, POINTS = 3, 60
 

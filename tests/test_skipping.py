@@ -1,9 +1,7 @@
 """Experts passed over in a block: which ones, how little that changes, and when it would matter."""
 
 import numpy as np
-import numpy_reference as reference
 import pytest
-from kernel_cases import as_points, random_tokens
 
 import motsim.mixture.engine.layout
 import motsim.mixture.engine.stage
@@ -19,6 +17,8 @@ from motsim.mixture.model import Model, ModelParameters, Routing, initial_parame
 from motsim.mixture.points import population
 from motsim.mixture.schedule import FROZEN, Descent, Stage
 from motsim.mixture.training import train
+from tests.mixture import numpy_reference as reference
+from tests.mixture.kernel_cases import as_points, random_tokens
 
 EXPERTS, COORDINATES, POINTS = 4, 5, 60
 THRESHOLD = 1e-3

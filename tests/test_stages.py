@@ -4,9 +4,7 @@ import re
 from dataclasses import replace
 
 import numpy as np
-import numpy_reference as reference
 import pytest
-from training_cases import SEEDS, SHORT, full_curve, problem
 
 import motsim.mixture.engine.parts
 import motsim.mixture.training
@@ -19,6 +17,8 @@ from motsim.mixture.evaluation import evaluate, loss_and_gradients
 from motsim.mixture.model import Model, Routing, initial_parameters
 from motsim.mixture.schedule import FROZEN, Descent, Stage
 from motsim.mixture.training import train
+from tests.mixture import numpy_reference as reference
+from tests.mixture.training_cases import SEEDS, SHORT, full_curve, problem
 
 # --- schedules ------------------------------------------------------------------------------------
 

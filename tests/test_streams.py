@@ -8,11 +8,11 @@ import sys
 import time
 
 import pytest
-from commands import refusal
 
 from motsim import sweep
 from motsim.commands import table
 from motsim.report import __main__ as report
+from tests.refusals import refusal
 
 SWEEP = """
 title = "steps to \N{GREEK SMALL LETTER EPSILON}"

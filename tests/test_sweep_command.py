@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from commands import refusal
 
 import motsim.experiments.mixture.run
 import motsim.plans.plan
 from motsim.results.tables import load_tables
 from motsim.sweep import main
+from tests.refusals import refusal
 
 TINY = """
 title = "Tiny"

@@ -7,7 +7,6 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
-from jobs import results_by_jobs
 from pydantic import ValidationError
 
 import motsim.experiments.realdata.samples
@@ -21,6 +20,7 @@ from motsim.plans.plan import SweepError
 from motsim.realdata import write_archive
 from motsim.realdata.tasks import Samples
 from motsim.results.store import run_key
+from tests.jobs import results_by_jobs
 
 needs_extra = pytest.mark.skipif(
     any(find_spec(module) is None for module in MODULES),

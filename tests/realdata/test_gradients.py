@@ -2,7 +2,6 @@
 
 import jax
 import jax.numpy as jnp
-import jax_oracle
 import numpy as np
 import pytest
 from scipy.special import softmax as softmax_of
@@ -13,6 +12,7 @@ from motsim.minibatch.kernels import softmax
 from motsim.minibatch.updates import Updater
 from motsim.mixture.model import Model, ModelParameters, Routing
 from motsim.realdata.tasks import Samples
+from tests.mixture import jax_oracle
 
 DIM, LENGTH, BATCH = 5, 4, 7
 

@@ -6,15 +6,6 @@ from collections import defaultdict
 
 import pytest
 from matplotlib.figure import Figure
-from page_checks import (
-    bad_ids,
-    chromium,
-    console_errors,
-    emulate,
-    too_faint,
-    too_small,
-    too_wide,
-)
 
 from motsim.claims import Finding, claim_module, claim_names
 from motsim.claims import _recorded as recorded
@@ -23,6 +14,15 @@ from motsim.claims._sentence import sentence
 from motsim.figures.inline import inline_svg
 from motsim.report.page import render
 from motsim.report.sections import Picture, Section
+from tests.page_checks import (
+    bad_ids,
+    chromium,
+    console_errors,
+    emulate,
+    too_faint,
+    too_small,
+    too_wide,
+)
 
 FAILING = [
     "mot-squared-deep",

@@ -5,13 +5,13 @@ import subprocess
 import sys
 
 import pytest
-from commands import refusal
-from report_pages import headline, plain, section_of, store_mine, store_tables
 
 from motsim.experiments.result import Result
 from motsim.report.__main__ import main
 from motsim.report.page import render
 from motsim.report.sections import collect
+from tests.refusals import refusal
+from tests.report_pages import headline, plain, section_of, store_mine, store_tables
 
 
 def test_same_tables_same_bytes(page, folder, tmp_path):

@@ -8,7 +8,6 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
-from report_pages import plain, section_of
 
 from motsim.claims import Claim, Finding, claim_module, claim_names
 from motsim.claims._assumptions import assumptions
@@ -20,6 +19,7 @@ from motsim.report.page import marked, render
 from motsim.report.papers import DERIVED, OWN, TITLES, grouped
 from motsim.report.provenance import case_commands, code_of, machine, written
 from motsim.report.sections import Section
+from tests.report_pages import plain, section_of
 
 
 def unnamed(recorded, words):

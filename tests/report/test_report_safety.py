@@ -5,9 +5,9 @@ import hashlib
 import re
 
 from matplotlib.figure import Figure
-from report_pages import HOSTILE, section_of
 
 from motsim.figures.inline import inline_svg
+from tests.report_pages import HOSTILE, section_of
 
 
 def test_hostile_words_stay_words(page):

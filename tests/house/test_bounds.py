@@ -12,7 +12,7 @@ from packaging.version import Version
 from motsim.plans.loading import load_sweep, sweep_names
 from motsim.sweep import parser
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / ".ci" / "versions"
 
 

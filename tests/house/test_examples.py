@@ -5,12 +5,12 @@ import re
 from pathlib import Path
 
 import pytest
-from code_lines import code_lines
 
 from motsim.experiments.beside import forget
 from motsim.verify import main
+from tests.house.code_lines import code_lines
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 SWEEPS = sorted(EXAMPLES.glob("*/*.toml"))
 
 

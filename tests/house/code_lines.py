@@ -1,4 +1,4 @@
-"""Count lines of code: ``python tests/code_lines.py FILES``; no comment, docstring or blank line.
+"""Count lines of code: ``python tests/house/code_lines.py FILES``; no comment, docstring or blank.
 
 A line of a TOML file counts if it is neither blank nor a comment.
 """

@@ -6,12 +6,12 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from doc_calls import broken_blocks, broken_spans
 
 import motsim
 from motsim.claims import claim_names
 from motsim.commands.names import COMMANDS
 from motsim.plans.loading import sweep_names
+from tests.house.doc_calls import broken_blocks, broken_spans
 
 ROOT = Path(motsim.__file__).parents[1]
 PAGES = [

@@ -4,9 +4,9 @@ import ast
 import re
 
 import pytest
-from interpreted.lines import is_kernel
 
 from motsim.vectors.compiling import PACKAGE, SOURCES
+from tests.interpreted.lines import is_kernel
 
 MOST = 6
 FILES = [path for place in SOURCES for path in sorted(PACKAGE.glob(place))]

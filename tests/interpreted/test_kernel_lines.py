@@ -8,18 +8,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from interpreted.lines import missed, traced
-from interpreted.runs import RUNS
+
+from tests.interpreted.lines import missed, traced
+from tests.interpreted.runs import RUNS
 
 #: Kernel -> lines that no run can reach, and why. None today. Intrinsics are no kernels: they write
 #: machine code, and stand in plain Python here; test_lanes.py holds them.
 EXCEPTIONS: dict[str, list[int]] = {}
-TESTS = Path(__file__).parent
+ROOT = Path(__file__).parents[2]
 
 
 def without_compilation(*arguments):
     """What a process prints in which numba compiles nothing."""
-    path = os.pathsep.join(filter(None, [str(TESTS), os.environ.get("PYTHONPATH")]))
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     return subprocess.run(
         [sys.executable, *arguments], capture_output=True, text=True, timeout=300,
         env={**os.environ, "NUMBA_DISABLE_JIT": "1", "PYTHONPATH": path},
@@ -28,7 +29,7 @@ def without_compilation(*arguments):
 
 @pytest.fixture(scope="module")
 def plain():
-    done = without_compilation("-m", "interpreted")
+    done = without_compilation("-m", "tests.interpreted")
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -76,7 +77,7 @@ def test_what_does_not_run_is_found(tmp_path):
 
 @pytest.mark.parametrize("reads", ["load(p, 1)", "load(advance(p, -1), 0)", "load_scalar(p, 8)"])
 def test_plain_python_sees_addresses_outside_their_array(reads):
-    text = "import numpy as np\nfrom interpreted.vectors import *\np = pointer(np.zeros(8))\n"
+    text = "import numpy as np\nfrom tests.interpreted.vectors import *\np = pointer(np.zeros(8))\n"
     done = without_compilation(
         "-c", text + "load(p, 0), load_scalar(p, 7)\nprint('inside')\n" + reads
     )
