@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 #: Prints the kernels with a file of their own that are compiled ahead, then those that runs add;
 #: where they are stored, they are loaded, and count as well.
 PROCESS = """
