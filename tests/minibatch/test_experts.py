@@ -7,7 +7,7 @@ from motsim.minibatch.gradients import evaluate, gradients
 from motsim.minibatch.network import Network
 from motsim.mixture.model import Model, ModelParameters, Routing
 from motsim.realdata.tasks import Samples
-from tests.realdata.expert_passes import run_experts
+from tests.minibatch.expert_passes import run_experts
 
 EXPERTS = 3
 #: Tokens, dimensions, neurons an output, outputs, batch: lanes of eight with and without a rest,
