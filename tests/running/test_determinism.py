@@ -24,7 +24,7 @@ seeds = 2
 size = {sizes}
 mood = ["good", "threads"]
 """
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 cores = pytest.mark.skipif((usable or 1) < 2, reason="one core: BLAS has one thread")
 #: Between two tasks a library with its own BLAS comes; prints the most threads inside the second.
