@@ -58,7 +58,7 @@ def out(tmp_path):
 
 
 def call(*arguments, code=0):
-    """Without its picture, which tests/test_own_sweeps.py looks at."""
+    """Without its picture, which tests/commands/test_own_sweeps.py looks at."""
     assert main([*map(str, arguments), "--no-figure"]) == code
 
 
