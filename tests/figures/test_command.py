@@ -22,7 +22,7 @@ from motsim.sweep import main as sweep
 from tests.refusals import refusal
 from tests.report_pages import headline, store_mine, store_tables
 
-DOCS = Path(__file__).parents[1] / "docs"
+DOCS = Path(__file__).parents[2] / "docs"
 
 
 @pytest.fixture(scope="module")
