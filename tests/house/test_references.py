@@ -44,7 +44,7 @@ OF_THE_READER = {
         "tests/claims/test_my_claim.py",
     },
     "docs/rate-in-ci.md": {"tests/test_rates.py"},
-    "tests/test_testing.py": {"tests/test_rates.py", "tests/test_a.py"},
+    "tests/testing/test_assertion.py": {"tests/test_rates.py", "tests/test_a.py"},
     "tests/commands/test_new.py": {"tests/test_descent.py"},
     "motsim/testing/evidence.py": {"tests/test_rate.py"},
     "motsim/commands/new.py": {"tests/descent_checks.txt", "tests/test_descent.py"},

@@ -324,7 +324,7 @@ def test_the_plugin_loads_nothing_heavy():
 
 # the pages
 
-PAGES = Path(__file__).parents[1] / "docs"
+PAGES = Path(__file__).parents[2] / "docs"
 NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?")
 
 
