@@ -1,4 +1,4 @@
-"""Fewer coordinates and half the points give the training that all of them give."""
+"""Fewer coordinates give the training that all of them give; equal points are one."""
 
 from dataclasses import replace
 
@@ -11,61 +11,20 @@ from motsim.mixture.engine.layout import kernel_batch
 from motsim.mixture.engine.reduction import reduce_problem
 from motsim.mixture.evaluation import evaluate, evaluate_in_reduction
 from motsim.mixture.model import Model, ModelParameters, Routing, initial_parameters
-from motsim.mixture.points import population, sample
+from motsim.mixture.points import sample
 from motsim.mixture.schedule import FROZEN, Descent, Stage
 from motsim.mixture.training import train
 from tests.mixture import numpy_reference as reference
-
-SEEDS = [0, 1, 2]
-NOISE = {"num_tokens": 4, "noise_std": 0.4}
-#: steps, ffn rate, normalized, attention rate, gate rate, routing scale
-SCHEDULE = [
-    (8, 0.02, True, 0.0, 0.8, 1.0),
-    (5, 0.0, False, 0.3, 0.8, 1.0),
-    (8, 0.1, False, 0, 0.8, 0.2),
-]
-JOINT = [(12, 0.2, False, 0.1, 0.5, 0.5)]
-
-
-def as_stages(schedule):
-    return [
-        Stage(
-            f"stage {i}",
-            steps,
-            Descent(ffn, "normalized_gd" if normalized else "gd"),
-            Descent(attention),
-            Descent(gate),
-            Routing(scale=scale),
-        )
-        for i, (steps, ffn, normalized, attention, gate, scale) in enumerate(schedule)
-    ]
-
-
-def problem(model, seed, *, odd, num_nodes=2, replicates=1, **mixture):
-    """A population and a start; `odd`: experts orthogonal to the class signals."""
-    data = Mixture(2, 7, **mixture)
-    signals = make_signals(data, seed)
-    points = population(data, signals, num_nodes=num_nodes, noise_replicates=replicates, seed=seed)
-    start = initial_parameters(
-        model, 7, init_std=0.6, attention_scale=0.7, seed=seed,
-        orthogonal_to=signals.class_signals if odd else None,
-    )  # fmt: skip
-    return points, start
-
-
-def full_curve(*arguments, **options):
-    """Losses of every step, and the record."""
-    trace = train(*arguments, trace_points=10_000, **options)
-    assert len(trace.trace_losses) == trace.num_steps + 1
-    return trace.trace_losses, trace
-
-
-def assert_same_parameters(ours, theirs, **tolerance):
-    for part in ("ffn", "attention", "gate"):
-        np.testing.assert_allclose(
-            getattr(ours, part), getattr(theirs, part), err_msg=part, **tolerance
-        )
-
+from tests.mixture.engine.reduction_cases import (
+    JOINT,
+    NOISE,
+    SCHEDULE,
+    SEEDS,
+    as_stages,
+    assert_same_parameters,
+    full_curve,
+    problem,
+)
 
 MODELS = [
     Model("mot", 3, "cubic"),
@@ -104,91 +63,6 @@ def test_training_is_that_of_the_full_dimensional_reference(model, odd, schedule
     for part in (("gate",) if model.gated else ()) + ("ffn",):
         moved = np.abs(getattr(trace.parameters, part) - getattr(start, part)).max()
         assert moved > 1e-3, part
-
-
-@pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("support", ["class_complement", "signal_complement"])
-def test_mirror_is_exact_with_noise_off_the_class_signals(support, seed):
-    model = Model("mot", 4, "linear")
-    points, start = problem(model, seed, odd=True, replicates=4, noise_support=support, **NOISE)
-    assert reduce_problem(model, points, start).odd
-    stages = as_stages(SCHEDULE)
-    with_it, a = full_curve(model, points, stages, start)
-    without, b = full_curve(model, points, stages, start, use_mirror=False)
-    np.testing.assert_allclose(with_it, without, rtol=1e-11)
-    assert_same_parameters(a.parameters, b.parameters, rtol=1e-9, atol=1e-11)
-
-
-def test_mirror_halves_the_points():
-    model = Model("mot", 2, "linear")
-    points, start = problem(model, 0, odd=True)
-    half, whole = (reduce_problem(model, points, start, use_mirror=m) for m in (True, False))
-    counts = [(reduced.batch.point_weights > 0).sum() for reduced in (half, whole)]
-    assert counts[0] * 2 == counts[1] == len(points.labels)
-    assert half.batch.point_weights.sum() == pytest.approx(1.0, abs=1e-15)
-    assert not whole.odd
-
-
-REFUSED = {
-    "generic start": {"odd": False},
-    "noise on the class signals": {"odd": True, **NOISE},
-}
-
-
-@pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("name", REFUSED)
-def test_mirror_is_not_used_where_it_does_not_hold(name, seed, monkeypatch):
-    model = Model("mot", 3, "cubic")
-    points, start = problem(model, seed, **REFUSED[name])
-    assert not reduce_problem(model, points, start).odd
-    right, _ = full_curve(model, points, as_stages(JOINT), start)
-    # Negative control: used all the same, it changes the training.
-    monkeypatch.setattr(reduction, "_mirror_holds", lambda *_: True)
-    monkeypatch.setattr(reduction, "_is_odd", lambda *_: True)
-    assert reduce_problem(model, points, start).odd
-    wrong, _ = full_curve(model, points, as_stages(JOINT), start)
-    assert np.abs(wrong / right - 1).max() > 1e-4
-
-
-@pytest.mark.parametrize("part", ["ffn", "gate", "attention"])
-def test_any_part_that_is_not_odd_switches_the_mirror_off(part):
-    model = Model("mot", 2, "linear")
-    points, start = problem(model, 0, odd=True)
-    assert reduce_problem(model, points, start).odd
-    c = points.signals.class_signals[0]
-    v = points.signals.classification_signals[0]
-    shift = {"ffn": 1e-6 * c, "gate": 1e-6 * v, "attention": 1e-6 * np.outer(c, v)}[part]
-    bent = replace(start, **{part: getattr(start, part) + shift})
-    assert not reduce_problem(model, points, bent).odd
-
-
-def test_mirror_is_not_used_on_a_sample():
-    model = Model("mot", 2, "linear")
-    _, start = problem(model, 0, odd=True)
-    data = Mixture(2, 7)
-    points = sample(data, make_signals(data, 0), 64)
-    assert not reduce_problem(model, points, start).odd
-
-
-@pytest.mark.parametrize("change", ["labels", "weights"])
-def test_mirror_is_not_used_when_labels_or_weights_are_not_mirrored(change):
-    model = Model("mot", 2, "linear")
-    points, start = problem(model, 0, odd=True)
-    changed = getattr(points, change).copy()
-    changed[0] *= -1.0 if change == "labels" else 1.5
-    assert not reduce_problem(model, replace(points, **{change: changed}), start).odd
-
-
-@pytest.mark.parametrize("seed", SEEDS)
-def test_mirror_is_not_used_with_sampled_routing(seed):
-    model = Model("mot", 3, "linear")
-    points, start = problem(model, seed, odd=True)
-    routing = Routing("sampled")
-    stages = [Stage("all", 20, Descent(0.05), Descent(0.05), Descent(0.5), routing)]
-    a, b = (full_curve(model, points, stages, start, use_mirror=m, seed=3)[0] for m in (1, 0))
-    np.testing.assert_array_equal(a, b)
-    expected = [replace(stages[0], routing=Routing())]
-    assert np.abs(full_curve(model, points, expected, start)[0] / a - 1).max() > 1e-4
 
 
 @pytest.mark.parametrize(
@@ -283,9 +157,6 @@ def test_frozen_everything_changes_nothing():
     points, start = problem(model, 0, odd=True)
     trace = train(model, points, [Stage("none", 5, FROZEN, FROZEN, FROZEN)], start)
     assert_same_parameters(trace.parameters, start, rtol=0, atol=0)
-
-
-# --- equal points ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("activation", ["linear", "cubic"])
