@@ -1,6 +1,6 @@
 """Intervals from the seeds (motsim/statistics/interval.py says what they decide).
 
-Coverage of the 95 % intervals in per cent [measured: tests/statistics/test_intervals.py holds it
+Coverage of the 95 % intervals in per cent [measured: tests/statistics/test_coverage.py holds it
 between 93 and 97, and `-m slow -s` prints more of it]:
 
 =====================  ===============================================  ====================

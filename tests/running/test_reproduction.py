@@ -1,15 +1,11 @@
-"""Fresh blocks of seeds: what is counted, the command that counts, and a standing check."""
+"""Fresh blocks of seeds: what is counted, and the command that counts."""
 
 import json
-import subprocess
-from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 
 import motsim.verify
-from motsim.claims import Finding, Verdict, _recorded
 from motsim.extras import MissingExtraError
 from motsim.plans.changes import Changes
 from motsim.plans.file import LAST_START
@@ -29,17 +25,9 @@ from motsim.running.reproduction import (
 )
 from motsim.running.session import Session
 from motsim.sweep import main as sweep_main
-from motsim.vectors.compiling import PACKAGE
 from motsim.verify import main
 from tests.refusals import refusal
-
-#: Claims of the standing check, about ten seconds of one core a block each: the commit chooses one.
-CHEAP = ["fair-baselines", "label-noise", "last-stage", "rehearsal-memory", "simple-data"]
-
-
-def finding(case, verdict, expected):
-    verdict, expected = Verdict(verdict), Verdict(expected)
-    return Finding(case, "predicted", "measured", verdict, "made up", expected=expected)
+from tests.running.fresh_blocks import CHEAP, call, finding
 
 
 def block(*verdicts, expected="holds"):
@@ -123,37 +111,6 @@ def test_chosen_blocks_are_their_own():
     assert min(starts) >= CHOSEN > block_starts(100)[-1]
     assert all(start % STRIDE == 0 for start in starts)
     assert CHOSEN + STRIDE * (CHOICES + 1) <= LAST_START
-
-
-# --- the command ----------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def judged(monkeypatch):
-    """judged(name=[verdicts of block 1, of block 2, ...]): instead of runs; returns the starts."""
-
-    def replace(failed=0, **verdicts):
-        seen = []
-
-        def made(sweeps, arguments, session, tables):
-            seen.append(sweeps[0].seed_start)
-            assert tables.is_dir()
-            assert tables != arguments.out
-            now = {s.name: verdicts[s.name.replace("-", "_")][len(seen) - 1] for s in sweeps}
-            return {
-                name: Judged((finding("x", verdict, "holds"),), failed)
-                for name, verdict in now.items()
-            }
-
-        monkeypatch.setattr(motsim.verify, "_judged", made)
-        return seen
-
-    return replace
-
-
-def call(*words, out, capsys):
-    code = main([*words, "--out", str(out), "--progress", "quiet"])
-    return code, capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -250,96 +207,6 @@ def test_what_is_skipped_is_said_once_and_what_is_named_is_not_skipped(
         ("rehearsal-deep", FRESH), ("routing", FRESH), ("routing", FRESH + STRIDE)
     ]  # fmt: skip
     assert main(["rehearsal-deep", *words]) == 2  # control: it was asked for
-
-
-# --- the standing check ---------------------------------------------------------------------------
-
-
-def commit_or_source():
-    """What chooses the block: the commit; without git, the sources."""
-    try:
-        found = subprocess.run(
-            ["git", "rev-parse", "--verify", "HEAD"],
-            cwd=PACKAGE, capture_output=True, text=True, timeout=10,
-        )  # fmt: skip
-        if found.returncode == 0:
-            return found.stdout.strip()
-    except (OSError, subprocess.TimeoutExpired):
-        pass
-    return "".join(path.read_text("utf-8") for path in sorted(Path(PACKAGE).rglob("*.py")))
-
-
-def standing_check(names, start, folder, capsys):
-    """One fresh block; a second one for claims with an opposite verdict: (lines, whether it fails).
-
-    The first block is in the store by then: only the second is run.
-    """
-    rest = ["--seed-start", str(start), "--jobs", "1", "--json"]
-    code, text = call(*names, "--blocks", "1", *rest, out=folder, capsys=capsys)
-    assert code == 0, "a run failed"  # one block alone has no second opposite
-    found = json.loads(text)
-    rows = [(claim, row) for claim, rows in found["claims"].items() for row in rows]
-    lines = [f"seeds from {start}: {found['totals']['came_out']} of {len(rows)} came out"]
-    lines += [
-        f"{claim}, {row['case']}: recorded as {row['recorded']}, came out as {row['verdicts'][0]}"
-        for claim, row in rows
-        if not row["came_out"]
-    ]
-    suspects = sorted({claim for claim, row in rows if row["opposite"]})
-    if suspects:
-        code, _ = call(*suspects, "--blocks", "2", *rest, out=folder, capsys=capsys)
-        again = "repeats an opposite verdict" if code else "repeats none of the opposite verdicts"
-        lines.append(f"a second block, seeds from {start + STRIDE}, {again}")
-    return lines, code != 0
-
-
-def test_standing_check_recorded_verdicts_on_one_fresh_block(tmp_path, capsys, record_property):
-    start = chosen_start(commit_or_source())
-    name = CHEAP[start // STRIDE % len(CHEAP)]
-    lines, turned = standing_check([name], start, tmp_path, capsys)
-    for line in lines:
-        record_property("fresh", line)
-    assert not turned, "\n".join(lines)
-
-
-@pytest.mark.parametrize(
-    ("verdicts", "blocks", "turned"),
-    [
-        ([["holds"]], 1, False),
-        ([["inconclusive"]], 1, False),
-        ([["fails"], ["fails", "holds"]], 3, False),
-        ([["fails"], ["fails", "inconclusive"]], 3, False),
-        ([["fails"], ["fails", "fails"]], 3, True),
-    ],
-)
-def test_controls_of_the_standing_check(judged, verdicts, blocks, turned, tmp_path, capsys):
-    flat = [verdict for call in verdicts for verdict in call]
-    starts = judged(routing=flat)
-    lines, found = standing_check(["routing"], 7000, tmp_path, capsys)
-    assert found is turned
-    assert starts == [7000, 7000, 8000][:blocks]
-    assert ("came out as" in "".join(lines)) is (flat[0] != "holds")
-
-
-def test_control_a_wrong_record_fails_the_standing_check(tmp_path, capsys, monkeypatch):
-    """Runs for real: the record of a claim is turned, and a second block repeats it.
-
-    Then with the right record: every run is found in the store, and no table was left there.
-    """
-    turned = tuple(replace(row, verdict=row.verdict.opposite) for row in _recorded.rows())
-    monkeypatch.setattr(_recorded, "rows", lambda: turned)
-    lines, failed = standing_check(["simple-data"], 3000, tmp_path, capsys)
-    assert failed
-    assert "a second block, seeds from 4000, repeats an opposite verdict" in lines
-    there = {path.name for path in tmp_path.iterdir()} - {".motsim-alive"}  # a lock, kept
-    assert {name.partition(".db")[0] for name in there} == {"results"}
-    monkeypatch.undo()
-    words = ["simple-data", "--blocks", "2", "--seed-start", "3000", "--jobs", "1"]
-    assert main([*words, "--out", str(tmp_path), "--progress", "plain"]) == 0
-    errors = capsys.readouterr().err
-    runs = len({cell.key for cell in load_sweep("simple-data").cells()})
-    assert errors.count(f"{runs} runs, {runs} finished before") == 2
-    assert "block 2 of 2: seeds from 4000" in errors
 
 
 # --- what reads tables ----------------------------------------------------------------------------
