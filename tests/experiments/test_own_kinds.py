@@ -1,10 +1,9 @@
-"""A kind of run in a module of one's own: beside the TOML, in a package, plugged in."""
+"""A kind of run in a module of one's own: it runs, here and in workers; what is none is refused."""
 
 import os
 import re
 import subprocess
 import sys
-import textwrap
 from pathlib import Path
 
 import pandas as pd
@@ -13,66 +12,11 @@ import pytest
 import motsim
 from motsim.experiments import load_kind
 from motsim.experiments.beside import forget
-from motsim.experiments.own import own_sources
 from motsim.plans.loading import load_sweep
 from motsim.sweep import main
+from tests.experiments.papers import KIND, SWEEP, call, write
 from tests.refusals import refusal
 from tests.running.cluster import Cluster
-
-KIND = """
-from motsim import KindSettings, Result
-from helper import FACTOR
-
-
-class Settings(KindSettings):
-    seed: int = 0
-    level: float = 1.0
-
-
-def run(settings):
-    return Result("done", {"value": FACTOR * settings.level + settings.seed})
-"""
-SWEEP = """
-title = "Quad"
-kind = "quad:run"
-seeds = 2
-
-[grid]
-level = [1.0, 2.0]
-"""
-
-
-@pytest.fixture
-def paper(tmp_path):
-    """A folder with a sweep, its kind, and a sibling that the kind imports."""
-    folder = tmp_path / "paper"
-    folder.mkdir()
-    (folder / "quad.py").write_text(KIND)
-    (folder / "helper.py").write_text("FACTOR = 10.0\n")
-    (folder / "quad.toml").write_text(SWEEP)
-    yield folder
-    forget()
-
-
-def call(paper, *words, code=0):
-    out = paper.parent / "out"
-    words = [str(paper / "quad.toml"), "--out", str(out), "--progress", "quiet", *words]
-    assert main([*words, "--no-figure"]) == code
-    return pd.read_csv(out / "quad.csv")["value"].tolist()
-
-
-def stored(paper):
-    import sqlite3
-
-    db = sqlite3.connect(paper.parent / "out" / "results.db")
-    (number,) = db.execute("SELECT count(*) FROM runs").fetchone()
-    db.close()
-    return number
-
-
-def keys(paper):
-    return [cell.key for cell in load_sweep(str(paper / "quad.toml")).cells()]
-
 
 # --- it runs, here and in workers -----------------------------------------------------------------
 
@@ -127,129 +71,6 @@ def test_the_command_alone_finds_it_from_any_folder(paper, tmp_path):
     loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert not {"numba", "scipy.optimize", "matplotlib"} & loaded
     assert {"pandas", "motsim.commands.setting_lines"} <= loaded  # control
-
-
-# --- the key --------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("file", ["quad.py", "helper.py"])
-def test_changed_code_does_not_reuse_old_runs(paper, file):
-    assert call(paper) == [10.0, 11.0, 20.0, 21.0]
-    assert call(paper) == [10.0, 11.0, 20.0, 21.0]
-    assert stored(paper) == 4  # control: the same code, the same runs
-    path = paper / file
-    text = path.read_text().replace("FACTOR = 10.0", "FACTOR = 30.0")
-    text = text.replace("FACTOR * settings.level", "FACTOR / settings.level")
-    assert len(text) == len(path.read_text())  # bytecode of the same second and length
-    path.write_text(text)
-    expected = [30.0, 31.0, 60.0, 61.0] if file == "helper.py" else [10.0, 11.0, 5.0, 6.0]
-    assert call(paper) == expected
-    assert stored(paper) == 8
-
-
-def test_what_the_kind_does_not_import_is_no_part_of_the_key(paper):
-    before = keys(paper)
-    (paper / "unrelated.py").write_text("FACTOR = 1.0\n")
-    forget()
-    assert keys(paper) == before
-    (paper / "quad.py").write_text(KIND + "\n# a word\n")  # control
-    assert keys(paper) != before
-
-
-def test_declared_files_are_part_of_the_key(paper):
-    (paper / "data").mkdir()
-    (paper / "data" / "points.csv").write_text("1\n")
-    (paper / "quad.py").write_text(KIND + "SOURCES = ['data/*.csv']\n")
-    before = keys(paper)
-    (paper / "data" / "notes.txt").write_text("no number comes from it")
-    assert keys(paper) == before
-    (paper / "data" / "points.csv").write_text("2\n")
-    assert keys(paper) != before
-
-
-def test_a_module_that_no_import_statement_names_is_refused(paper):
-    lazy = KIND.replace("from helper import FACTOR", "from importlib import import_module")
-    lazy = lazy.replace("FACTOR *", "import_module('helper').FACTOR *")
-    (paper / "quad.py").write_text(lazy)
-    out = paper.parent / "out"
-    assert main([str(paper / "quad.toml"), "--out", str(out), "--progress", "quiet"]) == 1
-    (error,) = set(pd.read_csv(out / "quad.csv")["error"])
-    assert "imported helper by other means" in error
-    (paper / "quad.py").write_text(lazy + "SOURCES = ['helper.py']\n")  # control
-    assert call(paper) == [10.0, 11.0, 20.0, 21.0]
-
-
-def test_code_of_motsim_that_it_uses_is_part_of_it(paper):
-    named = set(own_sources("quad", str(paper)))
-    assert named == {"quad", "helper"}
-    (paper / "helper.py").write_text("from motsim import train\nFACTOR = 1.0\n")
-    named = set(own_sources("quad", str(paper)))
-    assert {"motsim.mixture.training", "motsim.vectors.lanes"} <= named
-    (paper / "helper.py").write_text("import motsim\nFACTOR = 1.0\n")  # any name may be meant
-    assert "motsim.mixture.training" in own_sources("quad", str(paper))
-
-
-PACKAGE = {
-    "mypkg/__init__.py": "",
-    "mypkg/sub/__init__.py": "from . import deep\n",
-    "mypkg/sub/deep.py": "from ..top import A; import mypkg.late as b\n",
-    "mypkg/top.py": "from .star import *\nA = 1.0\n",
-    "mypkg/star.py": "B = 1.0\n",
-    "mypkg/late.py": "C = 1.0\n",
-    "mypkg/unused.py": "D = 1.0\n",
-    "mypkg/quad.py": KIND.replace("from helper import FACTOR", "from mypkg.sub import deep")
-    .replace("FACTOR *", "deep.A *"),
-}  # fmt: skip
-
-
-def test_relative_imports_and_parents_are_followed(tmp_path):
-    write(tmp_path, PACKAGE)
-    named = set(own_sources("mypkg.quad", str(tmp_path)))
-    assert named == {
-        "mypkg", "mypkg.quad", "mypkg.sub", "mypkg.sub.deep", "mypkg.top", "mypkg.star",
-        "mypkg.late",
-    }  # fmt: skip
-
-
-def write(folder, files):
-    for name, text in files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(textwrap.dedent(text))
-
-
-def test_siblings_of_a_module_that_is_importable_count_unless_it_is_installed(
-    tmp_path, monkeypatch
-):
-    for name in ("src", "site-packages"):
-        write(
-            tmp_path / name, {f"lone_{name[:3]}.py": "import lone_helper\n", "lone_helper.py": ""}
-        )
-        monkeypatch.syspath_prepend(str(tmp_path / name))
-    assert set(own_sources("lone_src")) == {"lone_src", "lone_helper"}
-    assert set(own_sources("lone_sit")) == {"lone_sit"}
-
-
-ENTRY = """
-[motsim.kinds]
-quad-kind = mypkg.quad:run
-"""
-
-
-@pytest.mark.parametrize("kind", ["mypkg.quad", "quad-kind"])
-def test_an_installed_package_runs_by_module_or_by_entry_point(tmp_path, kind):
-    site = tmp_path / "site"
-    write(site, {**PACKAGE, "mypkg-1.0.dist-info/entry_points.txt": ENTRY})
-    write(site, {"mypkg-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: mypkg\n"})
-    sweep = SWEEP.replace("quad:run", kind)
-    write(tmp_path / "paper", {"quad.toml": sweep})
-    path = os.pathsep.join([str(site), str(Path(motsim.__file__).parents[1])])
-    done = subprocess.run(
-        [sys.executable, "-m", "motsim.sweep", "paper/quad.toml", "--jobs", "2", "--no-figure"],
-        cwd=tmp_path, capture_output=True, text=True, timeout=120,
-        env={**os.environ, "PYTHONPATH": path},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert pd.read_csv(tmp_path / "results" / "quad.csv")["value"].tolist() == [1.0, 2.0, 2.0, 3.0]
 
 
 # --- settings, defaults, results ------------------------------------------------------------------
@@ -369,63 +190,6 @@ def test_a_file_that_an_installed_module_hides_is_refused(paper, capsys):
     assert "rename yours" in told
 
 
-# --- claims and figures of other packages ---------------------------------------------------------
-
-CLAIM = """
-from motsim.claims import Claim, Finding, Verdict
-
-CLAIM = Claim("Values are large.", "a test", "measured", "value above 5", "lower")
-
-
-def judge(tables):
-    least = tables.main["value"].min()
-    verdict = Verdict.of(holds=least > 5, fails=least <= 5)
-    return [
-        Finding("all", "above 5", f"{least}", verdict, "the least value", expected=Verdict.HOLDS)
-    ]
-"""
-FIGURE = """
-def draw(tables):
-    import matplotlib.pyplot as plt
-    figure, axes = plt.subplots()
-    axes.plot(tables.main["value"])
-    return {"large-values": figure}
-"""
-POINTS = """
-[motsim.claims]
-large-values = mypkg.large
-[motsim.figures]
-large-values = mypkg.large_figure
-"""
-
-
-@pytest.mark.parametrize(
-    ("least", "code", "modules"), [(10.0, 0, ("verify", "sweep")), (1.0, 1, ("verify",))],
-    ids=["as it is", "control"],
-)  # fmt: skip
-def test_a_package_brings_its_claim_sweep_and_figure(tmp_path, least, code, modules):
-    site = tmp_path / "site"
-    kind = KIND.replace("from helper import FACTOR", f"FACTOR = {least}")
-    write(site, {
-        "mypkg/__init__.py": "", "mypkg/quad.py": kind, "mypkg/large.py": CLAIM,
-        "mypkg/large_figure.py": FIGURE,
-        "mypkg/large-values.toml": SWEEP.replace("quad:run", "mypkg.quad:run"),
-        "mypkg-1.0.dist-info/entry_points.txt": POINTS,
-        "mypkg-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: mypkg\n",
-    })  # fmt: skip
-    path = os.pathsep.join([str(site), str(Path(motsim.__file__).parents[1])])
-    for module in modules:
-        done = subprocess.run(
-            [sys.executable, "-m", f"motsim.{module}", "large-values", "--jobs", "1"],
-            cwd=tmp_path, capture_output=True, text=True, timeout=120,
-            env={**os.environ, "PYTHONPATH": path},
-        )  # fmt: skip
-        assert done.returncode == code, done.stderr
-        assert ("holds" if code == 0 else "fails") in done.stdout
-    picture = tmp_path / "results" / "figures" / "large-values.svg"
-    assert picture.is_file() == ("sweep" in modules)
-
-
 def test_measures_name_what_is_printed(paper, capsys):
     (paper / "quad.py").write_text(KIND + "MEASURES = ['value']\n")
     call(paper)
@@ -446,10 +210,10 @@ def test_code_that_only_a_results_folder_names_is_not_run(paper, tmp_path, capsy
     forget()
     (paper / "quad.py").write_text("from pathlib import Path\nPath(__file__ + '.ran').touch()\n")
     ran = paper / "quad.py.ran"
-    for call in (["report", "--out", out], ["sweep", "--status", "--out", out],
+    for command in (["report", "--out", out], ["sweep", "--status", "--out", out],
                  ["compare", out, out], ["table", "quad", "--out", out]):  # fmt: skip
-        motsim_main(call)
-        assert not ran.exists(), call
+        motsim_main(command)
+        assert not ran.exists(), command
     assert "holds" in capsys.readouterr().out
     assert motsim_main(["sweep", str(paper / "quad.toml"), "--dry-run"]) == 2  # control
     assert ran.exists()

@@ -28,3 +28,19 @@ def judged(monkeypatch):
         return seen
 
     return replace
+
+
+@pytest.fixture
+def probe(kinds, tmp_path):
+    """probe(text) writes a sweep of test-only runs; each that begins adds a line to `log`."""
+
+    def write(text, name="probe"):
+        path = tmp_path / f"{name}.toml"
+        log = tmp_path / "log"
+        path.write_text(
+            f"title = 'Probe'\nkind = 'probe'\nseeds = 4\n{text}\n"
+            f"[tier.quick.fixed]\nlog = '{log}'\n"
+        )
+        return str(path)
+
+    return write
