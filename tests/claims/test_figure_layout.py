@@ -9,7 +9,7 @@ from matplotlib import rcParams
 
 from motsim.figures import drawn, figure_names, laid_out, style, venue
 from motsim.results.tables import Tables
-from tests.figure_checks import faults
+from tests.figures.figure_checks import faults
 
 SEEDS = 4
 WIDTHS = {"icml": venue.VENUES["icml"], "neurips, iclr": venue.VENUES["neurips"]}

@@ -4,7 +4,7 @@ import pytest
 
 from motsim.claims import claim_names
 from motsim.report.__main__ import main
-from tests.page_checks import (
+from tests.report.page_checks import (
     bad_ids,
     chromium,
     console_errors,

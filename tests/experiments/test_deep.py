@@ -7,7 +7,7 @@ import pytest
 
 import motsim.extras
 from motsim.experiments.deep.run import MODULES, Settings, compile_kernels, run
-from tests.jobs import results_by_jobs
+from tests.experiments.jobs import results_by_jobs
 from tests.rehearsal.deep_cases import SMALL
 
 pytestmark = pytest.mark.skipif(

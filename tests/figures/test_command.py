@@ -20,7 +20,7 @@ from motsim.results.store import StoreError
 from motsim.results.tables import Tables, TablesError, load_tables
 from motsim.sweep import main as sweep
 from tests.refusals import refusal
-from tests.report_pages import headline, store_mine, store_tables
+from tests.report.report_pages import headline, store_mine, store_tables
 
 DOCS = Path(__file__).parents[2] / "docs"
 

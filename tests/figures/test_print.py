@@ -12,7 +12,7 @@ from motsim.figures.__main__ import main
 from motsim.figures.caption import latex
 from motsim.results.tables import load_tables
 from tests.refusals import refusal
-from tests.report_pages import headline, store_tables
+from tests.report.report_pages import headline, store_tables
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from motsim.figures.rates import POWERS, label_ends, powers
-from tests.report_pages import LAWS, headline, store_tables
+from tests.report.report_pages import LAWS, headline, store_tables
 
 
 def drawn(tmp_path, monkeypatch, law):

@@ -20,7 +20,7 @@ from motsim.plans.plan import SweepError
 from motsim.realdata import write_archive
 from motsim.realdata.tasks import Samples
 from motsim.results.store import run_key
-from tests.jobs import results_by_jobs
+from tests.experiments.jobs import results_by_jobs
 
 needs_extra = pytest.mark.skipif(
     any(find_spec(module) is None for module in MODULES),

@@ -14,7 +14,7 @@ from motsim.rates.__main__ import main
 from motsim.rates.local import local_exponents
 from motsim.rates.local_picture import exponent_band
 from tests.refusals import refusal
-from tests.report_pages import headline, store_tables
+from tests.report.report_pages import headline, store_tables
 
 EPS = np.logspace(-1, -9, 81)
 LAWS = {"root": EPS**-0.5, "log": 50.0 * np.log(1.0 / EPS)}

@@ -4,7 +4,7 @@ import pytest
 
 from motsim.experiments.result import Result
 from motsim.report.__main__ import main
-from tests.report_pages import HOSTILE, headline, store_mine, store_tables
+from tests.report.report_pages import HOSTILE, headline, store_mine, store_tables
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from motsim.claims._sentence import sentence
 from motsim.figures.inline import inline_svg
 from motsim.report.page import render
 from motsim.report.sections import Picture, Section
-from tests.page_checks import (
+from tests.report.page_checks import (
     bad_ids,
     chromium,
     console_errors,

@@ -11,7 +11,7 @@ from motsim.report.__main__ import main
 from motsim.report.page import render
 from motsim.report.sections import collect
 from tests.refusals import refusal
-from tests.report_pages import headline, plain, section_of, store_mine, store_tables
+from tests.report.report_pages import headline, plain, section_of, store_mine, store_tables
 
 
 def test_same_tables_same_bytes(page, folder, tmp_path):

@@ -5,7 +5,7 @@ import pytest
 from motsim.claims import claim_names
 from motsim.report.__main__ import main
 from motsim.report.sections import collect
-from tests.report_pages import LAWS, headline, plain, section_of, store_mine, store_tables
+from tests.report.report_pages import LAWS, headline, plain, section_of, store_mine, store_tables
 
 
 def test_a_claim_has_all_its_parts(page, folder):

@@ -19,7 +19,7 @@ from motsim.report.page import marked, render
 from motsim.report.papers import DERIVED, OWN, TITLES, grouped
 from motsim.report.provenance import case_commands, code_of, machine, written
 from motsim.report.sections import Section
-from tests.report_pages import plain, section_of
+from tests.report.report_pages import plain, section_of
 
 
 def unnamed(recorded, words):

@@ -7,7 +7,7 @@ import re
 from matplotlib.figure import Figure
 
 from motsim.figures.inline import inline_svg
-from tests.report_pages import HOSTILE, section_of
+from tests.report.report_pages import HOSTILE, section_of
 
 
 def test_hostile_words_stay_words(page):
