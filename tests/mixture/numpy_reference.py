@@ -128,11 +128,11 @@ def gradients(
     return by_gate, by_ffn, by_attention
 
 
-def descend(gate, ffn, attention, points, activation, loss, schedule, noise=None):
+def descend(gate, ffn, attention, points, activation, loss, schedule, noise=None, **options):
     """Plain staged descent; returns the losses before every step and after the last.
 
     `schedule` is a list of (steps, ffn rate, normalized ffn?, attention rate, gate rate, scale);
-    `noise`, one (P, M) for every step, means sampled.
+    `noise`, one (P, M) for every step, means sampled; `options` are those of `gradients`.
     """
     losses, drawn = [], iter(noise if noise is not None else ())
     for steps, ffn_rate, normalized, attention_rate, gate_rate, scale in schedule:
@@ -140,7 +140,7 @@ def descend(gate, ffn, attention, points, activation, loss, schedule, noise=None
             losses.append(expected_loss(gate, ffn, attention, points, activation, loss))
             by_gate, by_ffn, by_attention = gradients(
                 gate, ffn, attention, points, activation, loss, routing_scale=scale,
-                noise=next(drawn, None),
+                noise=next(drawn, None), **options,
             )  # fmt: skip
             if normalized:
                 norms = np.sqrt((by_ffn**2).sum(axis=(1, 2), keepdims=True))

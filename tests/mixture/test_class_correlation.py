@@ -10,11 +10,17 @@ from motsim.mixture.data import Mixture, make_signals
 from motsim.mixture.engine import reduction
 from motsim.mixture.engine.layout import kernel_batch
 from motsim.mixture.engine.reduction import reduce_problem
-from motsim.mixture.model import Model, ModelParameters, Routing, initial_parameters
-from motsim.mixture.points import population
+from motsim.mixture.model import Model, ModelParameters, initial_parameters
 from motsim.mixture.schedule import Descent, Stage
 from motsim.mixture.training import train
-from tests.mixture import numpy_reference as reference
+from tests.mixture import problems
+from tests.mixture.problems import (
+    SCHEDULE,
+    as_stages,
+    assert_same_parameters,
+    full_curve,
+    plain_training,
+)
 
 EPS = np.finfo(float).eps
 SEEDS = [0, 1, 17]
@@ -22,41 +28,18 @@ N, DIM = 3, 8
 LOWEST = -1 / (N - 1)
 CORRELATIONS = [0.6, -0.3, LOWEST, 0.9995]
 TWO = [0.6, -1.0, 0.9995]  # of two classes: coordinates; opposite; nearly equal
-#: steps, ffn rate, normalized, attention rate, gate rate, routing scale
-SCHEDULE = [
-    (8, 0.02, True, 0.0, 0.8, 1.0),
-    (5, 0.0, False, 0.3, 0.8, 1.0),
-    (8, 0.1, False, 0.0, 0.8, 0.2),
-]
 
 
-def problem(model, seed, correlation, *, odd, num_classes=2, **mixture):
-    """A population and a start; `odd`: experts orthogonal to the class signals."""
-    data = Mixture(
-        num_classes, DIM, class_correlation=correlation, distractor_amplitude=(0.5, 1.5), **mixture
-    )
-    signals = make_signals(data, seed)
-    points = population(data, signals, num_nodes=2, seed=seed)
-    start = initial_parameters(
-        model, DIM, init_std=0.4, attention_scale=0.7, seed=seed,
-        orthogonal_to=signals.class_basis() if odd else None,
-    )  # fmt: skip
-    return points, start
-
-
-def as_stages():
-    return [
-        Stage(
-            f"stage {i}", steps, Descent(ffn, "normalized_gd" if normalized else "gd"),
-            Descent(attention), Descent(gate), Routing(scale=scale),
-        )
-        for i, (steps, ffn, normalized, attention, gate, scale) in enumerate(SCHEDULE)
-    ]  # fmt: skip
+def problem(model, seed, correlation, **options):
+    """A population and a start."""
+    options |= {"class_correlation": correlation, "distractor_amplitude": (0.5, 1.5)}
+    near = {"dim": DIM, "init_std": 0.4, "attention_scale": 0.7}
+    return problems.problem(model, seed, **near, **options)[1:]
 
 
 def curve(model, points, start, **options):
-    trace = train(model, points, as_stages(), start, trace_points=10_000, **options)
-    return trace.trace_losses, trace.parameters
+    losses, trace = full_curve(model, points, as_stages(SCHEDULE), start, **options)
+    return losses, trace.parameters
 
 
 # --- signals --------------------------------------------------------------------------------------
@@ -133,17 +116,11 @@ def test_training_is_that_of_the_full_dimensional_reference(seed, model, rho, od
     assert reduced.odd == odd  # the mirror holds whatever the products of the class signals
     assert reduced.batch.axes.shape[1] == (3 if regular else 0)
     assert reduced.batch.metric.size == (16 if regular else 0)
-    want, (gate, ffn, attention) = reference.descend(
-        start.gate, start.ffn, start.attention, (points.tokens, points.labels, points.weights),
-        model.activation, loss, SCHEDULE,
-    )  # fmt: skip
+    want, end = plain_training(model, points, start, SCHEDULE, loss)
     for mirror in (True, False):
         losses, ours = curve(model, points, start, loss=loss, use_mirror=mirror)
         np.testing.assert_allclose(losses, want, rtol=1e-9)
-        for part, full in (("gate", gate), ("ffn", ffn), ("attention", attention)):
-            np.testing.assert_allclose(
-                getattr(ours, part), full, rtol=1e-8, atol=1e-10, err_msg=part
-            )
+        assert_same_parameters(ours, end, rtol=1e-8, atol=1e-10)
     assert np.abs(want[-1] / want[0] - 1) > 1e-5  # it did train
 
 
@@ -194,7 +171,7 @@ def test_a_step_of_the_gate_slows_differences_and_hastens_what_classes_share(rho
     moves = {}
     for correlation in (0.0, rho):
         # Products of the experts with class signals would see the correlation: they have none.
-        points, start = problem(model, 0, correlation, odd=True, num_classes=N)
+        points, start = problem(model, 0, correlation, odd=True, classes=N)
         step = [Stage("gate", 1, Descent(0.0), Descent(0.0), Descent(0.5))]
         end = train(model, points, step, start).parameters
         moves[correlation] = (end.gate - start.gate) @ points.signals.class_signals.T

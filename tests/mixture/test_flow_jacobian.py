@@ -14,7 +14,7 @@ from motsim.mixture.flow import integrate
 from motsim.mixture.flow_path import Path
 from motsim.mixture.model import Model, Routing
 from motsim.mixture.schedule import FROZEN, Descent, Solver, Stage
-from tests.mixture.training_cases import problem
+from tests.mixture.problems import problem
 
 EXACT = 1e-8  # of the largest number; differences have 1e-10 to 1e-9
 RATES = (0.02, 0.1, 0.5)

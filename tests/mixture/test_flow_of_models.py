@@ -10,7 +10,7 @@ from motsim.mixture.flow import disagreement
 from motsim.mixture.model import Model, Routing
 from motsim.mixture.schedule import FROZEN, Descent, Solver, Stage
 from motsim.mixture.training import train
-from tests.mixture.training_cases import SHORT, problem
+from tests.mixture.problems import SHORT, problem
 
 TIME = 24
 RATES = (0.02, 0.1, 0.5)  # FFN, attention, gate

@@ -9,7 +9,7 @@ from motsim.mixture.schedule import Solver
 from motsim.mixture.training import train
 from motsim.plans.loading import load_sweep
 from motsim.plans.plan import SweepError
-from tests.mixture.training_cases import SHORT, problem
+from tests.mixture.problems import SHORT, problem
 
 FLOW = {"preset": "cubic", "dynamics": "flow"}
 TWO = [replace(SHORT[1], dynamics="flow"), SHORT[2]]

@@ -13,7 +13,7 @@ from motsim.mixture.optimizers import memories
 from motsim.mixture.schedule import Descent, Stage
 from motsim.mixture.training import train
 from tests.mixture import numpy_reference as reference
-from tests.mixture.training_cases import SEEDS, full_curve, problem
+from tests.mixture.problems import SEEDS, assert_same_parameters, full_curve, problem
 
 MODELS = [Model("mot", 3, "cubic"), Model("single", 2, "linear"), Model("shared", 3, "linear", 2)]
 KINDS = ["mot", "single", "shared"]
@@ -63,13 +63,6 @@ def adam(rate, value, slope, memory, step):
 RULES = {"momentum": heavy_ball, "adam": adam}
 
 
-def assert_same(ours, theirs, **tolerance):
-    for part in RATES:
-        np.testing.assert_allclose(
-            getattr(ours, part), getattr(theirs, part), err_msg=part, **tolerance
-        )
-
-
 @pytest.mark.parametrize("similarity", [0.0, 0.3])
 @pytest.mark.parametrize("optimizer", RULES)
 @pytest.mark.parametrize("model", MODELS, ids=KINDS)
@@ -86,7 +79,7 @@ def test_training_is_that_of_a_plain_loop_in_all_coordinates(model, optimizer, s
                 model, points, [joint(optimizer)], start, loss=loss, use_mirror=mirror
             )
             np.testing.assert_allclose(losses, want, rtol=1e-9)
-            assert_same(trace.parameters, end, rtol=1e-7, atol=1e-9)
+            assert_same_parameters(trace.parameters, end, rtol=1e-7, atol=1e-9)
         plain, _ = full_curve(model, points, [joint("gd")], start, loss=loss)
         assert np.abs(plain[5:] / want[5:] - 1).max() > 1e-3  # it is another optimizer
 

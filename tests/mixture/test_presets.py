@@ -11,7 +11,7 @@ from motsim.experiments.mixture.run import (
 )
 from motsim.mixture.data import Mixture, make_signals
 from motsim.mixture.model import Model, ModelParameters, initial_parameters
-from tests.mixture.training_cases import SEEDS
+from tests.mixture.problems import SEEDS
 
 # --- start ----------------------------------------------------------------------------------------
 

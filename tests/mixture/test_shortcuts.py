@@ -19,7 +19,7 @@ from motsim.mixture.model import Model, Routing, initial_parameters
 from motsim.mixture.points import sample
 from motsim.mixture.schedule import FROZEN, Descent, Stage
 from motsim.mixture.training import train
-from tests.mixture.training_cases import SHORT, full_curve, problem
+from tests.mixture.problems import SHORT, full_curve, problem
 
 # --- experts out of use ---------------------------------------------------------------------------
 

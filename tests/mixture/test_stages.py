@@ -18,7 +18,7 @@ from motsim.mixture.model import Model, Routing, initial_parameters
 from motsim.mixture.schedule import FROZEN, Descent, Stage
 from motsim.mixture.training import train
 from tests.mixture import numpy_reference as reference
-from tests.mixture.training_cases import SEEDS, SHORT, full_curve, problem
+from tests.mixture.problems import SEEDS, SHORT, full_curve, plain_training, problem
 
 # --- schedules ------------------------------------------------------------------------------------
 
@@ -46,16 +46,10 @@ def test_schedules_are_what_they_say(schedule, seed):
     settings = Settings(schedule=schedule, **TINY)
     model, points, start = problem(Model("mot", 3, "cubic"), seed)
     curve, _ = full_curve(model, points, stages(settings), start)
-    want, _ = reference.descend(
-        start.gate, start.ffn, start.attention, (points.tokens, points.labels, points.weights),
-        "cubic", "squared", AS_REFERENCE[schedule],
-    )  # fmt: skip
+    want, _ = plain_training(model, points, start, AS_REFERENCE[schedule])
     np.testing.assert_allclose(curve, want, rtol=1e-10)
     other = AS_REFERENCE["end_to_end" if schedule != "end_to_end" else "two_stage"]
-    wrong, _ = reference.descend(
-        start.gate, start.ffn, start.attention, (points.tokens, points.labels, points.weights),
-        "cubic", "squared", other,
-    )  # fmt: skip
+    wrong, _ = plain_training(model, points, start, other)
     assert np.abs(wrong / curve - 1).max() > 1e-4
 
 

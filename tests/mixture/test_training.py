@@ -9,7 +9,7 @@ from motsim.mixture.evaluation import evaluate, loss_and_gradients
 from motsim.mixture.model import Model
 from motsim.mixture.schedule import FROZEN, Descent, Stage
 from motsim.mixture.training import train
-from tests.mixture.training_cases import SEEDS, SHORT, brute_hits, full_curve, problem
+from tests.mixture.problems import SEEDS, SHORT, brute_hits, full_curve, problem
 
 # --- hitting times and status ---------------------------------------------------------------------
 

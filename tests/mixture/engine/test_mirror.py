@@ -11,15 +11,14 @@ from motsim.mixture.engine.reduction import reduce_problem
 from motsim.mixture.model import Model, Routing
 from motsim.mixture.points import sample
 from motsim.mixture.schedule import Descent, Stage
-from tests.mixture.engine.reduction_cases import (
+from tests.mixture.engine.reduction_cases import NOISE, problem
+from tests.mixture.problems import (
     JOINT,
-    NOISE,
     SCHEDULE,
     SEEDS,
     as_stages,
     assert_same_parameters,
     full_curve,
-    problem,
 )
 
 

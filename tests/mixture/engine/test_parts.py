@@ -3,17 +3,16 @@
 import numpy as np
 import pytest
 
-from motsim.mixture.data import Mixture, make_signals
 from motsim.mixture.engine import parts as parts_module
 from motsim.mixture.engine.layout import kernel_batch
 from motsim.mixture.engine.parts import POINTS, count_parts, in_parts, padded
 from motsim.mixture.kernels import WIDTH
-from motsim.mixture.model import Model, Routing, initial_parameters
-from motsim.mixture.points import population
+from motsim.mixture.model import Model, Routing
 from motsim.mixture.schedule import FROZEN, Descent, Stage
 from motsim.mixture.training import train
+from tests.mixture import problems
+from tests.mixture.problems import NOISE
 
-NOISE = {"num_tokens": 5, "noise_std": 0.3}
 SHORT = [
     Stage("specialize", 15, Descent(0.02, "normalized_gd"), FROZEN, Descent(1.0)),
     Stage("align", 10, FROZEN, Descent(0.1), Descent(1.0)),
@@ -21,10 +20,8 @@ SHORT = [
 ]
 
 
-def problem(model, mixture, seed=0):
-    data = Mixture(3, 8, **mixture)
-    points = population(data, make_signals(data, seed), num_nodes=2, seed=seed)
-    return points, initial_parameters(model, 8, init_std=0.3, attention_scale=1.0, seed=seed)
+def problem(model, mixture):
+    return problems.problem(model, classes=3, dim=8, **mixture)[1:]
 
 
 def watch(monkeypatch):

@@ -11,13 +11,11 @@ from motsim.mixture.engine.reduction import reduce_problem
 from motsim.mixture.evaluation import evaluate, loss_and_gradients
 from motsim.mixture.model import Model, ModelParameters, Routing, initial_parameters
 from motsim.mixture.points import population, sample
-from motsim.mixture.schedule import Descent, Stage
 from motsim.mixture.training import train
 from motsim.randomness import generator
 from tests.mixture import numpy_reference as reference
+from tests.mixture.problems import NOISE, SEEDS, as_stages, plain_training
 
-SEEDS = [0, 1, 2]
-NOISE = {"num_tokens": 5, "noise_std": 0.3}
 DIM, CLASSES, EXPERTS = 8, 3, 4
 
 
@@ -128,25 +126,14 @@ def test_sampled_training_uses_the_noise_of_the_right_point(name, seed):
         > 1
     )
     routing = Routing("sampled", scale=0.8)
-    stages = [
-        Stage(
-            f"stage {i}", steps, Descent(ffn, "normalized_gd" if normalized else "gd"),
-            Descent(attention), Descent(gate), routing,
-        )
-        for i, (steps, ffn, normalized, attention, gate, _) in enumerate(SCHEDULE)
-    ]  # fmt: skip
+    stages = as_stages(SCHEDULE, mode="sampled")
     got = train(model, points, stages, start, seed=seed).parameters
     shape = (6, EXPERTS, len(points.labels))
     noise = routing.draw(generator(seed, "routing"), shape).transpose(0, 2, 1)
-    data = (points.tokens, points.labels, points.weights)
-
-    def want(drawn):
-        _, (gate, ffn, attention) = reference.descend(
-            start.gate, start.ffn, start.attention, data, "linear", "squared", SCHEDULE, drawn
-        )
-        return ModelParameters(ffn, attention, gate)
-
-    right, wrong = want(noise), want(np.roll(noise, 1, axis=1))
+    right, wrong = (
+        plain_training(model, points, start, SCHEDULE, noise=drawn)[1]
+        for drawn in (noise, np.roll(noise, 1, axis=1))
+    )
     for part in ("ffn", "attention", "gate"):
         np.testing.assert_allclose(
             getattr(got, part), getattr(right, part), rtol=1e-9, atol=1e-11, err_msg=part

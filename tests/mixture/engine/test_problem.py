@@ -8,30 +8,21 @@ from motsim.mixture.engine import stage as stage_module
 from motsim.mixture.engine.problem import Problem
 from motsim.mixture.evaluation import loss_and_gradients
 from motsim.mixture.kernels import Route
-from motsim.mixture.model import Model, Routing
-from motsim.mixture.schedule import FROZEN, Descent, Stage
-from tests.mixture.training_cases import SHORT, problem
-
-ALL = Stage("all", 5, Descent(0.1), Descent(0.1), Descent(1.0))
-FFN = Stage("ffn", 5, Descent(0.1), FROZEN, Descent(1.0))
-FFN_ALONE = Stage("ffn", 5, Descent(0.1))
-SAMPLED = Stage("ffn", 5, Descent(0.1), FROZEN, Descent(1.0), Routing("sampled"))
-BALANCED = Stage("ffn", 5, Descent(0.1), FROZEN, Descent(1.0), Routing(load_balance=0.1))
-NOISE = {"num_tokens": 5, "noise_std": 0.3}
-ROUTES = [
-    (Model("mot", 4), FFN, {}, Route.FUSED),
-    (Model("moe", 4), ALL, {}, Route.FUSED),  # no attention that could train
-    (Model("mot", 4, num_neurons=2), FFN, {}, Route.FROZEN),
-    (Model("mot", 4), FFN_ALONE, {}, Route.FROZEN),
-    (Model("mot", 4), SAMPLED, {}, Route.FROZEN),
-    (Model("mot", 4), BALANCED, {}, Route.FROZEN),
-    (Model("single", 2), FFN, {}, Route.FROZEN),
-    (Model("mot", 4), ALL, {}, Route.SIGNALS),
-    (Model("mot", 4, num_neurons=2), ALL, {}, Route.SIGNALS),
-    (Model("shared", 4), ALL, {}, Route.GENERAL),
-    (Model("mot", 4), FFN, NOISE, Route.GENERAL),
-    (Model("mot", 4), ALL, NOISE, Route.GENERAL),
-]
+from motsim.mixture.model import Model
+from motsim.mixture.schedule import Descent
+from motsim.randomness import generator
+from tests.mixture.problems import (
+    ALL,
+    FFN,
+    NOISE,
+    ROUTES,
+    SAMPLED,
+    SHORT,
+    assert_same_parameters,
+    full_curve,
+    plain_training,
+    problem,
+)
 
 
 def laid_out(model, stage, mixture):
@@ -45,6 +36,33 @@ def test_the_route_of_a_stage(model, stage, mixture, route):
     _, step, _ = laid_out(model, stage, mixture)
     assert step.route is route
     assert step.rule.route == route
+
+
+def test_every_route_is_tried():
+    assert {row[-1] for row in ROUTES} == set(Route)
+
+
+@pytest.mark.parametrize(("model", "stage", "mixture", "route"), ROUTES)
+def test_every_route_trains_as_the_reference(model, stage, mixture, route):
+    _, step, (model, points, start) = laid_out(model, stage, mixture)
+    assert step.route is route
+    losses, trace = full_curve(model, points, [stage], start, seed=3)
+    rates = stage.ffn.rate, False, stage.attention.rate, stage.gate.rate
+    noise = None
+    if stage.routing.mode == "sampled":
+        shape = (stage.steps, model.num_experts, len(points.labels))
+        noise = stage.routing.draw(generator(3, "routing"), shape).transpose(0, 2, 1)
+    plain = [
+        plain_training(
+            model, points, start, [(steps, *rates, stage.routing.scale)],
+            noise=noise, load_balance=stage.routing.load_balance,
+        )
+        for steps in (stage.steps, stage.steps - 1)
+    ]  # fmt: skip
+    (want, end), (_, early) = plain
+    np.testing.assert_allclose(losses, want, rtol=1e-10)
+    assert_same_parameters(trace.parameters, end, rtol=1e-9, atol=1e-11)
+    assert np.abs(early.ffn - end.ffn).max() > 1e-4  # control: a step less is seen
 
 
 def test_moments_that_are_not_kept_are_taken_anew(monkeypatch):

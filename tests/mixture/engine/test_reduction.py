@@ -10,20 +10,19 @@ from motsim.mixture.engine import reduction
 from motsim.mixture.engine.layout import kernel_batch
 from motsim.mixture.engine.reduction import reduce_problem
 from motsim.mixture.evaluation import evaluate, evaluate_in_reduction
-from motsim.mixture.model import Model, ModelParameters, Routing, initial_parameters
+from motsim.mixture.model import Model, Routing, initial_parameters
 from motsim.mixture.points import sample
 from motsim.mixture.schedule import FROZEN, Descent, Stage
 from motsim.mixture.training import train
-from tests.mixture import numpy_reference as reference
-from tests.mixture.engine.reduction_cases import (
+from tests.mixture.engine.reduction_cases import NOISE, problem
+from tests.mixture.problems import (
     JOINT,
-    NOISE,
     SCHEDULE,
     SEEDS,
     as_stages,
     assert_same_parameters,
     full_curve,
-    problem,
+    plain_training,
 )
 
 MODELS = [
@@ -47,18 +46,13 @@ def test_training_is_that_of_the_full_dimensional_reference(model, odd, schedule
     loss = ("squared", "logistic")[seed % 2]
     points, start = problem(model, seed, odd=odd)
     assert reduce_problem(model, points, start).odd == odd
-    want, (gate, ffn, attention) = reference.descend(
-        start.gate, start.ffn, start.attention,
-        (points.tokens, points.labels, points.weights), model.activation, loss, schedule,
-    )  # fmt: skip
+    want, end = plain_training(model, points, start, schedule, loss)
     for mirror in (True, False):
         losses, trace = full_curve(
             model, points, as_stages(schedule), start, loss=loss, use_mirror=mirror
         )
         np.testing.assert_allclose(losses, want, rtol=1e-9)
-        assert_same_parameters(
-            trace.parameters, ModelParameters(ffn, attention, gate), rtol=1e-8, atol=1e-10
-        )
+        assert_same_parameters(trace.parameters, end, rtol=1e-8, atol=1e-10)
     assert np.abs(want[-1] / want[0] - 1) > 1e-5  # it did train
     for part in (("gate",) if model.gated else ()) + ("ffn",):
         moved = np.abs(getattr(trace.parameters, part) - getattr(start, part)).max()
