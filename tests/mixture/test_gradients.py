@@ -6,16 +6,13 @@ from itertools import product
 import numpy as np
 import pytest
 
-from motsim.mixture.data import Signals
 from motsim.mixture.engine.layout import kernel_batch
 from motsim.mixture.evaluation import loss_and_gradients
 from motsim.mixture.model import Model, ModelParameters, Routing
-from motsim.mixture.points import Points
 from tests.mixture import jax_oracle
+from tests.mixture.kernel_cases import as_points
 
 RELATIVE = 1e-10
-
-
 KINDS = ("mot", "single", "moe", "shared")
 OPTIONS = (KINDS, ("linear", "cubic"), ("squared", "logistic"), ("expected", "sampled"))
 #: One random shape an option, since JAX compiles for every shape; all seeds share it.
@@ -44,15 +41,13 @@ def random_problem(model: Model, shape, seed: int):
     weights = rng.dirichlet(np.ones(size))
     labels = rng.choice([-1.0, 1.0], size)
     assert kernel_batch(tokens, labels, weights).axes.shape[1] == (3 if seed % 2 else 0)
-    zeros = np.zeros(size, dtype=np.int64)
-    points = Points(tokens, labels, weights, zeros, zeros, Signals(np.eye(dim), np.eye(dim)))
     m = model.num_experts
     parameters = ModelParameters(
         rng.standard_normal((m, model.num_neurons, dim)) / np.sqrt(dim),
         rng.standard_normal((model.num_attentions, dim, dim)) / dim,
         rng.standard_normal((m * model.gated, dim)) / dim,
     )
-    return points, parameters, 0.5 * rng.gumbel(size=(size, m))
+    return as_points(tokens, labels, weights), parameters, 0.5 * rng.gumbel(size=(size, m))
 
 
 def test_shapes_are_varied():
