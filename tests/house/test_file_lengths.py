@@ -4,7 +4,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 MOST = 300
-FOLDERS = ("motsim", "figures", "sweeps", "examples")
+FOLDERS = ("motsim", "figures", "sweeps", "examples", "tests")
 
 
 def too_long(folder):
