@@ -1,7 +1,7 @@
 """Intervals from the seeds (motsim/statistics/interval.py says what they decide).
 
-Coverage of the 95 % intervals in per cent [measured: tests/test_intervals.py holds it between 93
-and 97, and `-m slow -s` prints more of it]:
+Coverage of the 95 % intervals in per cent [measured: tests/statistics/test_coverage.py holds it
+between 93 and 97, and `-m slow -s` prints more of it]:
 
 =====================  ===============================================  ====================
 interval               of                                               covers

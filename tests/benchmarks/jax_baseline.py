@@ -1,7 +1,7 @@
 """The three-stage training of ``mot`` as a good JAX user would write it: one jitted scan a stage.
 
 Cubic activation, J neurons an expert, expected routing, squared loss, float64, full batch. An
-opponent for the benchmark; the reference for correctness is ``tests/jax_oracle.py``.
+opponent for the benchmark; the reference for correctness is ``tests/mixture/jax_oracle.py``.
 
 ``cached=False`` evaluates the attention inside the step, whatever the stage trains. XLA notices by
 itself that a frozen attention does not change and moves it out of the loop (measured with jax

@@ -19,7 +19,7 @@ import psutil
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1]))
-from tests.cluster import Cluster  # noqa: E402
+from tests.running.cluster import Cluster  # noqa: E402
 
 SWEEP = "title = 'Many short runs'\nkind = 'probe'\nseeds = 1000\n[grid]\nlevel = {levels}\n"
 

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from motsim.experiments.beside import forget
 from motsim.extras import MissingExtraError
 from motsim.plans.loading import load_sweep
 from motsim.results.export import export
 from motsim.results.store import Store
 from motsim.running.runner import run_cells
 from tests.claims.bounded import bounded_cells
+from tests.claims.laws import KIND, SWEEP
 
 
 @pytest.fixture(scope="session")
@@ -75,3 +77,17 @@ def run_quick(run_sweep):
         return found
 
     return run
+
+
+@pytest.fixture
+def laws(tmp_path):
+    """laws(claim, ...) writes the sweep with a claim; returns its path."""
+    (tmp_path / "curve.py").write_text(KIND)
+
+    def write(claim, sweep=SWEEP):
+        path = tmp_path / "laws.toml"
+        path.write_text(sweep + claim)
+        return str(path)
+
+    yield write
+    forget()

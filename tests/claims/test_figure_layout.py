@@ -4,12 +4,12 @@ Of the tables of the quick tier a few seeds are drawn: where things stand depend
 """
 
 import pytest
-from figure_checks import faults
 from matplotlib import pyplot as plt
 from matplotlib import rcParams
 
 from motsim.figures import drawn, figure_names, laid_out, style, venue
 from motsim.results.tables import Tables
+from tests.figures.figure_checks import faults
 
 SEEDS = 4
 WIDTHS = {"icml": venue.VENUES["icml"], "neurips, iclr": venue.VENUES["neurips"]}

@@ -4,7 +4,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from commands import refusal
 
 from motsim.claims import Finding, Verdict, _recorded, _reproduced
 from motsim.claims._recorded import join
@@ -12,6 +11,7 @@ from motsim.claims._reproduced import COLUMNS, Reproduced, read, reproduced, tol
 from motsim.commands.explain import main as explain
 from motsim.running.reproduction import Recorded, save
 from motsim.verify import main
+from tests.refusals import refusal
 
 ROOT = Path(__file__).parents[2]
 HOLDS, FAILS = Verdict.HOLDS, Verdict.FAILS

@@ -1,7 +1,10 @@
 """The report of all claims, as a reader gets it: legible at every width, and of a bounded size."""
 
 import pytest
-from page_checks import (
+
+from motsim.claims import claim_names
+from motsim.report.__main__ import main
+from tests.report.page_checks import (
     bad_ids,
     chromium,
     console_errors,
@@ -10,9 +13,6 @@ from page_checks import (
     too_small,
     too_wide,
 )
-
-from motsim.claims import claim_names
-from motsim.report.__main__ import main
 
 LARGEST = 6e6  # bytes
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+import pytest
 
 HERE = Path(__file__).resolve().parent
 SITE = HERE / "site"
@@ -25,6 +26,8 @@ ROOT = HERE.parents[1]
 SEED = int(os.environ.get("MOTSIM_FAULT_SEED", "0"))
 #: Digests of the tables of an undisturbed sweep, by the text of its file.
 CLEAN = {}
+JOBS = 2
+linux = pytest.mark.skipif(sys.platform != "linux", reason="the parent-death signal is Linux's")
 LETTERS = string.ascii_letters + string.digits + "-_/.\x1b\x07\u202e\n é"
 
 

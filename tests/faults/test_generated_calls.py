@@ -19,8 +19,8 @@ from motsim.repair import main as repair
 from motsim.report.__main__ import main as report
 from motsim.sweep import main as sweep
 from motsim.verify import main as verify
-from tests.commands import refusal
 from tests.faults.harness import SEED, word
+from tests.refusals import refusal
 
 pytestmark = pytest.mark.timeout(300)
 CALLS = 40  # of 300

@@ -29,8 +29,8 @@ from motsim.rates.__main__ import main as rates
 from motsim.results.export import export
 from motsim.results.store import Store
 from motsim.sweep import main as sweep
-from tests.commands import refusal
 from tests.faults.harness import SEED, word
+from tests.refusals import refusal
 
 pytestmark = pytest.mark.timeout(300)
 FILES = 30  # of 200

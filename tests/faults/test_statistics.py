@@ -2,7 +2,7 @@
 
 F28, broken closed forms of rehearsal against the Monte Carlo check at the shipped number of runs,
 is `tests/rehearsal/test_agreement.py`; wider forms of F12 and F27 are in
-`tests/rates/test_decision.py`.
+`tests/rates/test_lost_rows.py` and `tests/rates/test_decision.py`.
 """
 
 from collections import Counter

@@ -20,7 +20,7 @@ from motsim.results.store import Store
 from motsim.results.tables import TablesError, load_tables
 from motsim.sweep import main as sweep
 from motsim.verify import main as verify
-from tests.commands import refusal
+from tests.refusals import refusal
 
 pytestmark = pytest.mark.timeout(60)
 SWEEP = """

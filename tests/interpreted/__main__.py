@@ -1,17 +1,17 @@
 """Go through the runs without compilation; print what came out and which lines did not run.
 
-NUMBA_DISABLE_JIT=1 PYTHONPATH=tests python -m interpreted
+NUMBA_DISABLE_JIT=1 python -m tests.interpreted
 """
 
 import json
 import sys
 
-import interpreted.vectors  # noqa: F401  before anything that has kernels
 import numpy as np
-from interpreted.lines import missed, traced
-from interpreted.runs import RUNS
 
+import tests.interpreted.vectors  # noqa: F401  before anything that has kernels
 from motsim.vectors.compiling import PACKAGE, SOURCES
+from tests.interpreted.lines import missed, traced
+from tests.interpreted.runs import RUNS
 
 
 def main() -> None:

@@ -6,7 +6,6 @@ The same with compilation and without: what `test_kernel_lines.py` compares.
 from dataclasses import replace
 
 import numpy as np
-from kernel_cases import Case
 
 from motsim.minibatch import FROZEN as NO_UPDATE
 from motsim.minibatch import Network, Phase, Update, fit
@@ -29,6 +28,7 @@ from motsim.rehearsal import (
     simulate_errors,
 )
 from motsim.vectors.arithmetic import exp
+from tests.mixture.kernel_cases import Case
 
 SMALL, GATE = Descent(0.02), Descent(0.5)
 NORMALIZED = Descent(0.02, "normalized_gd")

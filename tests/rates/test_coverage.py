@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from motsim.rates import decide, evidence
-from tests.rates.synthetic import as_hits
+from tests.rates.cases import as_hits
 
 # least and largest share of sets whose interval holds the truth: four standard errors about 0.95,
 # and no ceiling for p, whose interval is never narrower than the likelihood leaves open

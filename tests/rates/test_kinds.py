@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from motsim.rates import decide
-from tests.rates.synthetic import KINDS, POWERS
+from tests.rates.cases import POWERS
+from tests.rates.kinds import KINDS
 
 START = 60_000  # seeds nobody tuned on
 QUICK, SETS = 2, 1000

@@ -6,15 +6,15 @@ That p(eps) itself is right is held in test_local.
 import numpy as np
 import pandas as pd
 import pytest
-from commands import refusal
 from matplotlib.figure import Figure
-from report_pages import headline, store_tables
 
 import motsim
 from motsim.figures.rate_single import CUBIC, draw
 from motsim.rates.__main__ import main
 from motsim.rates.local import local_exponents
 from motsim.rates.local_picture import exponent_band
+from tests.refusals import refusal
+from tests.report.report_pages import headline, store_tables
 
 EPS = np.logspace(-1, -9, 81)
 LAWS = {"root": EPS**-0.5, "log": 50.0 * np.log(1.0 / EPS)}

@@ -1,10 +1,10 @@
 """A page of made-up tables."""
 
 import pytest
-from report_pages import HOSTILE, headline, store_mine, store_tables
 
 from motsim.experiments.result import Result
 from motsim.report.__main__ import main
+from tests.report.report_pages import HOSTILE, headline, store_mine, store_tables
 
 
 @pytest.fixture(scope="session")
