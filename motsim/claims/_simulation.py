@@ -2,7 +2,9 @@
 
 Intervals are 4 standard errors wide on either side: some hundreds of comparisons are made, so that
 chance alone would break one of them in about three sweeps of a hundred (for normal values all of
-480 to 1,150 comparisons stay inside in 97 to 93 of 100).
+480 to 1,150 comparisons stay inside in 97 to 93 of 100). So a closed form is refuted beyond 5 only;
+between the two the question is open. With one limit of 4 three of 600 right verdicts of 20 fresh
+blocks (seeds from 20000000) turned, at |z| of 4.22, 4.09 and a mean z² of 3.2.
 
 The standard errors are right [measured]: 1.96 of them about 2,536 simulated errors of the quick
 tier hold the closed form in 94 %, with mean z² 1.02; over fresh simulations of one setting, of 900
@@ -27,6 +29,7 @@ __all__ = [
 ]  # fmt: skip
 
 LIMIT = 4.0  # standard errors
+REFUTED = 5.0  # the same, of what chance does not do
 QUANTITIES = ("forgetting", "generalization")
 ENDS = ("", "_se", "_predicted", "_rival")
 NUMBERS = tuple(f"{name}{end}" for name in QUANTITIES for end in ENDS)
@@ -81,7 +84,8 @@ class Agreement:
     ----------
     verdict : Verdict
         `holds`: every value within 4 standard errors, mean z and mean z² those of chance, and the
-        rival formula rejected. `inconclusive`: too few values, or the rival is not rejected.
+        rival formula rejected. `fails`: one of these is beyond 5. `inconclusive`: between the two,
+        too few values, or the rival is not rejected.
     count : int
         Comparisons.
     worst, mean : float
@@ -149,9 +153,10 @@ def agreement(
     worst, mean, square = float(np.abs(z).max()), float(z.mean()), float((z**2).mean())
     n = count if independent is None else min(independent, count)
     spread = LIMIT * np.sqrt(2 / n)  # of mean z² for independent normal z
-    chance = worst <= LIMIT and abs(mean) <= LIMIT / np.sqrt(n) and abs(square - 1) <= spread
+    # the largest |z|, mean z and mean z² in standard errors
+    most = max(worst, abs(mean) * np.sqrt(n), abs(square - 1) * np.sqrt(n / 2))
     told_apart = bool((np.abs(near) > LIMIT).any() or (near**2).mean() > 1 + spread)
-    verdict = Verdict.of(holds=told_apart, fails=not chance)
+    verdict = Verdict.of(holds=told_apart and most <= LIMIT, fails=most > REFUTED)
     if count < 8:  # mean z² says nothing yet
         verdict = Verdict.INCONCLUSIVE
     return Agreement(
