@@ -2,9 +2,9 @@
 
 A claim module has ``CLAIM`` and ``judge(tables) -> list of Finding``; its name with dashes is the
 name of its sweep, its figure and its test. Nothing lists claims by hand. What was found before
-is data beside them (recorded.csv), which no claim reads: motsim/claims/_recorded.py joins it. An
-installed package plugs in its own by the entry point `motsim.claims`, with the sweep NAME.toml
-beside the module.
+is data beside them (recorded.csv), which no claim reads: motsim/claims/_recorded.py joins it, as
+_sentence.py the words for their cases (words.csv). An installed package plugs in its own by the
+entry point `motsim.claims`, with the sweep NAME.toml beside the module.
 """
 
 import pkgutil

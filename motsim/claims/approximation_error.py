@@ -50,7 +50,6 @@ __all__ = [
     "AMPLITUDES",
     "CLAIM",
     "NOISE",
-    "WORDS",
     "excess",
     "floor_of",
     "gate_curve",
@@ -72,15 +71,6 @@ CLAIM = Claim(
 #: Why no law of T(eps) is stated down to the end of a window.
 NO_WINDOW = "of the excess over a derived floor, and of a saturating gate"
 
-#: Case -> what it is about; in the order of looking them up.
-WORDS = {
-    "signal-floor": "the floor under a random signal amplitude",
-    "signal-law": "the logarithm above that floor",
-    "signal-constant": "its steps a decade",
-    "class-law": "a logarithm under a random class amplitude",
-    "class-constant": "the 1/eps found there, with the derived constant",
-    "noise-floor": "the floor under noise tokens",
-}
 #: Range of the random amplitude by case; the sweep file has the same numbers.
 AMPLITUDES = {
     "signal-narrow": (0.9, 1.1), "signal-middle": (0.8, 1.2), "signal-wide": (0.7, 1.3),

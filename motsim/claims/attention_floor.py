@@ -30,7 +30,7 @@ from motsim.mixture.status import Status
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import least_interval, mean_interval
 
-__all__ = ["CLAIM", "WORDS", "floors", "judge", "noise_weight", "predicted_floor"]
+__all__ = ["CLAIM", "floors", "judge", "noise_weight", "predicted_floor"]
 
 CLAIM = Claim(
     statement="A mixture of experts without attention keeps an error floor that attention lowers.",
@@ -40,14 +40,6 @@ CLAIM = Claim(
     kind="lower",
 )
 
-#: Case -> what it is about; in the order of looking them up.
-WORDS = {
-    "moe-linear": "the floor of linear experts without attention",
-    "mot-linear": "a lower floor of linear experts with attention",
-    "no-noise": "no floor where there is no noise",
-    "alignment": "attention that leaves the noise tokens in stage II",
-    "cubic": "a lower floor of cubic experts with attention",
-}
 NUM_CLASSES, DIM, NODES = 2, 8, 2
 REPLICATES = {"quick": 32, "full": 128}
 TOLERANCE = 0.15  # relative, of the closed form; without the noise term F would be 0

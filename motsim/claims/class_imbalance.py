@@ -43,7 +43,7 @@ from motsim.rates import decide
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import exact_share_interval, median_interval
 
-__all__ = ["CLAIM", "WORDS", "judge"]
+__all__ = ["CLAIM", "judge"]
 
 CLAIM = Claim(
     statement="M = O(N log N) experts cover every class, and each class is learned at a log rate.",
@@ -56,17 +56,6 @@ CLAIM = Claim(
 #: Why no law of T(eps) is stated down to the end of a window.
 NO_WINDOW = "looked at to 1e-7 and 1e-8, where its case `steep` says which runs stop"
 
-#: Case -> what it is about; in the order of looking them up.
-WORDS = {
-    "choice": "the class that each expert takes",
-    "shares": "the shares of the classes among the experts",
-    "coverage": "the chance that all classes are covered",
-    "enough-equal": "as many experts as equal classes need",
-    "enough-race": "as many experts as the race asks for",
-    "rate": "the steps of the rarest class",
-    "law": "the logarithm at a = 1",
-    "steep*": "steep class laws, a = 2",
-}
 DELTA = 0.1
 PREDICTED = 0.98  # share of experts whose class the race names
 CLOSE = 1.05  # rivals (equal classes) are a factor 1.4 to 3.4 away

@@ -54,7 +54,7 @@ from motsim.results.tables import Tables
 from motsim.statistics.confidence import resolve
 from motsim.statistics.intervals import mean_interval, mean_share_interval
 
-__all__ = ["CLAIM", "WORDS", "judge", "shares"]
+__all__ = ["CLAIM", "judge", "shares"]
 
 CLAIM = Claim(
     statement="M = Omega(N log N) experts suffice for every class to get an expert of its own.",
@@ -66,19 +66,6 @@ CLAIM = Claim(
     ),
     kind="tight",
 )
-
-#: Case -> what it is about; in the order of looking them up.
-WORDS = {
-    "slow-gate": "cubic experts that choose alone",
-    "cubic-2": "cubic experts by coupons with 2 classes",
-    "cubic-at-least": "at least the coupons' chance",
-    "cubic-enough": "M = N log(N/0.1) cubic experts",
-    "cubic-*": "cubic experts by coupons with 4 classes and more",
-    "first-choice": "the first choice of linear experts",
-    "linear-at-least": "at least the collision formula",
-    "linear-enough": "M = N log(N/0.1) linear experts",
-    "linear": "linear experts by the collision formula at the end",
-}
 
 DELTA = 0.1  # tolerated probability of an uncovered class
 MARGIN = 0.05  # of "never below": well under the distance between the two formulas

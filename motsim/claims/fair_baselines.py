@@ -47,7 +47,6 @@ __all__ = [
     "CLAIM",
     "MODELS",
     "REFERENCE",
-    "WORDS",
     "Tuned",
     "compared",
     "judge",
@@ -61,17 +60,6 @@ CLAIM = Claim(
     prediction="T(eps) of the baseline / T(eps) of the mixture > 1.1, and so in multiply-adds",
     kind="lower",
 )
-
-#: Case -> what it is about; in the order of looking them up.
-WORDS = {
-    "single-*, work": "single transformers in multiply-adds",
-    "single-*": "single transformers in steps",
-    "mot-4-neurons*, work": "experts of 4 neurons in multiply-adds",
-    "mot-4-neurons*": "experts of 4 neurons in steps",
-    "shared*": "mixtures with shared attention",
-    "moe*": "mixtures without attention",
-    "preset*": "the preset of the mixture against its tuned self",
-}
 
 REFERENCE, PRESET = "mot", "preset"
 ADVANTAGE = 1.1

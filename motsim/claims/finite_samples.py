@@ -52,7 +52,7 @@ from motsim.statistics.intervals import (
     mean_interval,
 )
 
-__all__ = ["CLAIM", "WORDS", "at_size", "half", "judge", "learned", "shares", "threshold"]
+__all__ = ["CLAIM", "at_size", "half", "judge", "learned", "shares", "threshold"]
 
 CLAIM = Claim(
     statement="Trained on a finite sample, each expert specializes as on the population.",
@@ -64,19 +64,6 @@ CLAIM = Claim(
     ),
     kind="upper",
 )
-
-#: Case -> what it is about; in the order of looking them up.
-WORDS = {
-    "narrow": "distractor amplitudes in [0.5, 1.5]",
-    "medium": "distractor amplitude 1.5",
-    "strong": "distractor amplitude 2",
-    "wide": "distractor amplitudes in [1, 3]",
-    "scaling-*": "n* in proportion to E[gamma^6]",
-    "closed-signs": "samples that hold all sign images",
-    "closed-*": "samples that hold one kind of sign image",
-    "generalization": "the step from the sample to the population",
-    "anew": "8 new samples in each step",
-}
 
 SIZE = 512  # also of the closed samples; chosen after a first look at seeds 0 to 23
 SMALL_LOSS = 1e-2  # of the population; 0.5 at the start, 0.1 with one class missing

@@ -25,7 +25,7 @@ from motsim.claims._undecided import needs
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import mean_interval
 
-__all__ = ["CLAIM", "WORDS", "conflict_at_end", "judge"]
+__all__ = ["CLAIM", "conflict_at_end", "judge"]
 
 CLAIM = Claim(
     statement="Once experts specialize, the gradients of different classes no longer conflict.",
@@ -35,12 +35,6 @@ CLAIM = Claim(
     kind="upper",
 )
 
-#: Case -> what it is about; in the order of looking them up.
-WORDS = {
-    "mot-*": "mixtures, whose classes no longer pull against each other",
-    "frozen-*": "mixtures with a frozen gate, where they still do",
-    "single-*": "single transformers, where they still do",
-}
 NUM_CLASSES = 4
 THRESHOLD = 0.01  # mean negative cosine from which on we speak of conflict
 ROUNDING = 1e-12

@@ -38,7 +38,7 @@ from motsim.rates import decide
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import exact_share_interval, median_interval
 
-__all__ = ["CLAIM", "EXCESS", "WORDS", "excess", "floor_of", "judge", "per_decade", "shares"]
+__all__ = ["CLAIM", "EXCESS", "excess", "floor_of", "judge", "per_decade", "shares"]
 
 CLAIM = Claim(
     statement="With flipped labels the mixture's loss is logarithmic down to a floor of its own.",
@@ -51,16 +51,6 @@ CLAIM = Claim(
 #: Why no law of T(eps) is stated down to the end of a window.
 NO_WINDOW = "of the excess over a derived floor"
 
-#: Case -> what it is about; in the order of looking them up.
-WORDS = {
-    "floor-*": "the floors",
-    "steps-*": "the derived steps",
-    "law-*": "the logarithm above the floor",
-    "share-weak": "most runs at q = 0.3",
-    "share-strong": "most runs at q = 0.45 with the preset",
-    "share-short": "the shorter stage I at q = 0.45",
-    "share-fast-gate": "the faster gate at q = 0.45",
-}
 NUM_CLASSES = 4
 RATES = {"squared": 0.01, "logistic": 0.1}
 LAW_FLIP = 0.05  # one noise level for the laws: runs of several would be several curves a seed

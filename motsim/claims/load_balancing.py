@@ -32,7 +32,7 @@ from motsim.claims._undecided import needs
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import exact_share_interval, median_interval
 
-__all__ = ["CLAIM", "WORDS", "courses", "judge", "opening", "residual"]
+__all__ = ["CLAIM", "courses", "judge", "opening", "residual"]
 
 CLAIM = Claim(
     statement="Load balancing costs the mixture its rate.",
@@ -42,15 +42,6 @@ CLAIM = Claim(
     kind="tight",
 )
 
-#: Case -> what it is about; in the order of looking them up.
-WORDS = {
-    "rate-weak": "a weak penalty that costs nothing",
-    "return": "a loss that comes back",
-    "return-time": "the time of its return",
-    "level": "a level that grows like the square of the penalty",
-    "bound": "the bounds of that level",
-    "coverage": "more covered classes",
-}
 NUM_CLASSES, NUM_EXPERTS = 4, 16
 COURSES = ("course-weak", "course-middle", "course-strong")
 DECADES, SAME = (1e-3, 1e-7), 1.05

@@ -47,7 +47,6 @@ from motsim.statistics.intervals import median_interval
 __all__ = [
     "CLAIM",
     "TAU",
-    "WORDS",
     "adam_clock",
     "hits",
     "judge",
@@ -68,17 +67,6 @@ CLAIM = Claim(
 
 #: Why no law of T(eps) is stated down to the end of a window.
 NO_WINDOW = "of steps that no flow follows: momentum's and Adam's"
-
-#: Case -> what it is about; in the order of looking them up.
-WORDS = {
-    "mot-momentum": "the mixture's logarithm with momentum",
-    "mot-adam": "the mixture's logarithm with Adam",
-    "mot-logistic-adam": "the mixture's logarithm on the logistic loss with Adam",
-    "mot-momentum speed": "the mixture's speed-up by momentum",
-    "single-momentum*": "the speed-up and exponent of a single transformer with momentum",
-    "single-adam": "a power of 1/eps of a single transformer with Adam",
-    "*clock": "the derived clock of Adam",
-}
 
 NUM_CLASSES = 4
 #: Case -> law that would make the claim hold.

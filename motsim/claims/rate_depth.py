@@ -55,7 +55,6 @@ from motsim.statistics.intervals import exact_share_interval, median_interval
 
 __all__ = [
     "CLAIM",
-    "WORDS",
     "distances",
     "exponent_constants",
     "judge",
@@ -71,15 +70,6 @@ CLAIM = Claim(
     kind="tight",
 )
 
-#: Case -> what it is about; in the order of looking them up.
-WORDS = {
-    "linear-together*": "linear experts whose attention trains along",
-    "linear-*": "linear experts behind frozen attention",
-    "cubic-* spectrum": "the spectrum of a cubic expert",
-    "cubic-* rules": "the derived rules of cubic experts",
-    "another seed*": "the start of another seed (control)",
-    "head-*": "the derived correction of one head on the logistic loss",
-}
 NUM_CLASSES = {"linear-noise": 2}  # others: 4
 #: Case and way of predicting -> factor, smallest eps that is compared.
 COMPARED = {

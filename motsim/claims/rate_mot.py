@@ -29,7 +29,7 @@ from motsim.claims._undecided import needs, undecided
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import median_interval
 
-__all__ = ["CLAIM", "WORDS", "constant", "judge", "one_number", "settings"]
+__all__ = ["CLAIM", "constant", "judge", "one_number", "settings"]
 
 CLAIM = Claim(
     statement="A mixture of transformers reaches expected loss eps in O(log(1/eps)) steps.",
@@ -41,21 +41,6 @@ CLAIM = Claim(
 
 #: Cases whose law of T(eps) is stated down to the smallest eps that is looked at.
 LAW_CASES = ("cubic", "classes", "linear", "logistic", "logistic-normalized")
-
-#: Case -> what it is about; in the order of looking them up.
-WORDS = {
-    "logistic-normalized* constant": "the derived steps on the logistic loss",
-    "logistic N* constant": "the derived steps on the logistic loss",
-    "logistic-normalized*": "the logistic loss with normalized descent",
-    "logistic N*": "a logarithm on the logistic loss with plain descent",
-    "curvature*": "the steps that the curvature predicts",
-    "cubic* constant": "the derived steps of cubic experts",
-    "classes* constant": "the derived steps with more classes",
-    "linear* constant": "the derived steps of linear experts",
-    "cubic*": "cubic experts",
-    "classes*": "more classes",
-    "linear*": "linear experts",
-}
 
 #: The constant holds within this factor. Hypotheses to tell apart: the neighboring step size (2),
 #: N off by one (1.25), the linear expert's other mode, E[alpha^2]/N (1.44).

@@ -32,7 +32,7 @@ from motsim.claims._simulation import (
 )
 from motsim.results.tables import Tables
 
-__all__ = ["CLAIM", "WORDS", "cells", "crossing", "judge", "side"]
+__all__ = ["CLAIM", "cells", "crossing", "judge", "side"]
 
 CLAIM = Claim(
     statement=(
@@ -44,15 +44,6 @@ CLAIM = Claim(
     prediction="concurrent − sequential changes sign at the predicted cosine, + below and − above",
     kind="tight",
 )
-
-#: Case -> what it is about; in the order of looking them up.
-WORDS = {
-    "crowded-first*": "a crowded first task",
-    "phase-*": "the phase diagrams",
-    "much-noise*": "much noise",
-    "*-tasks*": "two to many tasks",
-}
-
 
 #: In the order of the table, each for both quantities.
 CASES = (

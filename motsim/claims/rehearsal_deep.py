@@ -28,7 +28,7 @@ from motsim.mixture.status import Status
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import mean_interval
 
-__all__ = ["CLAIM", "WORDS", "differences", "judge", "settings"]
+__all__ = ["CLAIM", "differences", "judge", "settings"]
 
 CLAIM = Claim(
     statement=(
@@ -40,14 +40,6 @@ CLAIM = Claim(
     prediction="hybrid − concurrent > 0 in final average accuracy where memories are dissimilar",
     kind="lower",
 )
-
-#: Case -> what it is about; in the order of looking them up.
-WORDS = {
-    "* forgetting": "sequential rehearsal that forgets more the less similar tasks are",
-    "rotation 0": "equal tasks",
-    "pixels 0.1": "nearly equal tasks",
-    "*": "hybrid rehearsal that beats concurrent on images",
-}
 
 #: Cases whose revisits make full steps and whose tasks share one output layer.
 ORDINARY = ("rotation", "pixels", "labels", "classes", "pairs-rotation", "pairs-labels")

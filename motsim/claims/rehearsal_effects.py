@@ -25,7 +25,7 @@ from motsim.claims import Claim, Finding, Interval, Verdict
 from motsim.claims._simulation import LIMIT, around, compared, enough, missing, pooled, usable
 from motsim.results.tables import Tables
 
-__all__ = ["CLAIM", "DIRECTIONS", "WORDS", "curves", "judge"]
+__all__ = ["CLAIM", "DIRECTIONS", "curves", "judge"]
 
 CLAIM = Claim(
     statement=(
@@ -37,17 +37,6 @@ CLAIM = Claim(
     prediction="simulated points on the predicted curves; each effect in the expected direction",
     kind="tight",
 )
-
-#: Case -> what it is about; in the order of looking them up.
-WORDS = {
-    "*: curve": "the closed forms",
-    "memory*, concurrent": "less forgetting by more memory in concurrent rehearsal",
-    "memory*, sequential": "less forgetting by more memory in sequential rehearsal",
-    "noise*": "a higher error by noise",
-    "dimension*": "less forgetting by more parameters",
-    "tasks*": "more forgetting by more tasks",
-    "order-*": "the order that ends on the central kind",
-}
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ from motsim.mixture.status import Status
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import MIN_SEEDS, exact_share_interval
 
-__all__ = ["CLAIM", "WORDS", "judge", "points"]
+__all__ = ["CLAIM", "judge", "points"]
 
 CLAIM = Claim(
     statement=(
@@ -49,14 +49,6 @@ CLAIM = Claim(
     prediction="hybrid − concurrent < 0; on a clustered set also hybrid − sequential < 0",
     kind="existence",
 )
-
-#: Case -> what it is about; in the order of looking them up.
-WORDS = {
-    "*beats concurrent": "hybrid against concurrent rehearsal",
-    "*beats both": "hybrid against both others",
-    "threshold": "the predicted threshold",
-}
-
 
 RIVALS = {"concurrent": ["concurrent"], "both": ["concurrent", "sequential"]}
 STRATEGIES = ("concurrent", "sequential", "hybrid")

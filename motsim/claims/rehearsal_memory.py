@@ -29,7 +29,7 @@ from motsim.claims._simulation import (
 )
 from motsim.results.tables import Tables
 
-__all__ = ["CLAIM", "TWO_TASKS", "WORDS", "excess", "judge"]
+__all__ = ["CLAIM", "TWO_TASKS", "excess", "judge"]
 
 CLAIM = Claim(
     statement=(
@@ -41,13 +41,6 @@ CLAIM = Claim(
     prediction="two tasks: closed form = simulation; more tasks: replayed − fresh > 0",
     kind="tight",
 )
-
-#: Case -> what it is about; in the order of looking them up.
-WORDS = {
-    "two tasks*": "the closed form with two tasks",
-    "*: forgetting": "more forgetting with replayed memory",
-    "*: generalization": "a higher error with replayed memory",
-}
 
 TWO_TASKS = ("concurrent", "sequential")
 

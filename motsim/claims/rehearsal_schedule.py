@@ -22,7 +22,7 @@ from motsim.claims import Claim, Finding, Verdict
 from motsim.claims._simulation import NUMBERS, around, enough, missing, pooled, usable
 from motsim.results.tables import Tables
 
-__all__ = ["CLAIM", "NAMED", "WORDS", "judge", "points"]
+__all__ = ["CLAIM", "NAMED", "judge", "points"]
 
 CLAIM = Claim(
     statement=(
@@ -34,12 +34,6 @@ CLAIM = Claim(
     prediction="planned G at least 2 % below the best named strategy; planned F below it",
     kind="upper",
 )
-
-#: Case -> what it is about; in the order of looking them up.
-WORDS = {
-    "*for generalization": "plans for a lower error",
-    "*for forgetting": "plans for less forgetting",
-}
 
 NAMED = ("concurrent", "sequential", "hybrid")
 CASES = ("odd-inside", "visit", "alternating", "drifting")

@@ -18,7 +18,7 @@ from motsim.claims import Claim, Finding
 from motsim.claims._simulation import QUANTITIES, agreement, both, compared, missing, usable
 from motsim.results.tables import Tables
 
-__all__ = ["CLAIM", "WORDS", "deviations", "judge"]
+__all__ = ["CLAIM", "deviations", "judge"]
 
 CLAIM = Claim(
     statement=(
@@ -30,16 +30,6 @@ CLAIM = Claim(
     prediction="simulation within 4 standard errors of the closed form in every drawn setting",
     kind="tight",
 )
-
-#: Case -> what it is about; in the order of looking them up.
-WORDS = {
-    "concurrent": "concurrent rehearsal",
-    "sequential": "sequential rehearsal",
-    "hybrid": "hybrid rehearsal",
-    "random": "random plans",
-    "sequential-variance": "the variance between runs",
-}
-
 
 CASES = ("concurrent", "sequential", "hybrid", "random")
 MIN_SETTINGS = 20  # drawn settings of a case, for mean z² to mean something

@@ -31,7 +31,7 @@ from motsim.mixture.status import Status
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import MIN_SEEDS, share_interval
 
-__all__ = ["CLAIM", "WORDS", "accuracy_course", "dispatch_matrix", "judge"]
+__all__ = ["CLAIM", "accuracy_course", "dispatch_matrix", "judge"]
 
 CLAIM = Claim(
     statement="The gate learns to route each sample to an expert specialized in its class.",
@@ -40,22 +40,6 @@ CLAIM = Claim(
     prediction="P[m(X) in M_n] >= 1 - 1e-3 at the end, in most runs",
     kind="existence",
 )
-
-#: Case -> what it is about; in the order of looking them up.
-WORDS = {
-    "cubic": "cubic experts",
-    "cubic-eight": "eight classes",
-    "linear": "linear experts from an orthogonal start",
-    "linear-generic": "linear experts from any start",
-    "frozen-gate": "a gate that never learns",
-    "cubic-correlated": "class signals of inner product 0.3",
-    "cubic-correlated-strong": "class signals of inner product 0.7",
-    "cubic-slow-gate": "a slow gate",
-    "linear-correlated": "linear experts with like class signals",
-    "linear-anticorrelated": "linear experts with opposed class signals",
-    "cubic-four-neurons": "experts of four neurons",
-    "cubic-top-2": "sampled top-2 routing",
-}
 
 TOLERANCE = 1e-3
 MOST = 0.5

@@ -50,7 +50,7 @@ from motsim.mixture.status import Status
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import MIN_SEEDS, exact_share_interval, mean_interval
 
-__all__ = ["CASES", "CLAIM", "WORDS", "drift", "judge", "routed", "shares", "speeds"]
+__all__ = ["CASES", "CLAIM", "drift", "judge", "routed", "shares", "speeds"]
 
 CLAIM = Claim(
     statement="Trained with sampled top-1 routing, each expert specializes and the gate routes.",
@@ -65,18 +65,6 @@ CLAIM = Claim(
 
 #: Cases whose law of T(eps) is stated down to the smallest eps that is looked at.
 LAW_CASES = ("weak",)
-
-#: Case -> what it is about; in the order of looking them up.
-WORDS = {
-    "strong": "strong distractors",
-    "weak": "weak distractors",
-    "mirror": "strong distractors with noise shared by mirror images",
-    "distractor": "noise shared by the distractor's images",
-    "linear": "linear experts",
-    "linear-mirror": "linear experts with noise shared by mirror images",
-    "speed": "the derived speed of stage I",
-    "law": "a logarithm in the last stage",
-}
 
 CLASSES, EXPERTS, NODES = 4, 16, 4
 ENTROPY_SHARE = 0.05  # of log N, as in `specialization`

@@ -27,7 +27,7 @@ from motsim.mixture.status import Status
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import MIN_SEEDS, mean_interval
 
-__all__ = ["CLAIM", "SUCCESS", "WORDS", "gate_exponent", "judge", "log_loss", "thresholds"]
+__all__ = ["CLAIM", "SUCCESS", "gate_exponent", "judge", "log_loss", "thresholds"]
 
 CLAIM = Claim(
     statement="The lengths T1 and T2 of stages I and II matter for the loss after a fixed budget.",
@@ -36,14 +36,6 @@ CLAIM = Claim(
     prediction="a threshold in T1 that falls like eta_r^(-1/4); a lower loss with T2 > 0",
     kind="existence",
 )
-
-#: Case -> what it is about; in the order of looking them up.
-WORDS = {
-    "threshold in T1": "a least length of stage I",
-    "threshold against*": "its fall with the gate's step",
-    "T2 helps*": "a gain from stage II",
-    "T2 harms*": "the harm of stage II after a short stage I",
-}
 
 SUCCESS = 1e-3  # final loss of a run that specialized; those that did not end above 0.1
 EXPONENT, HALF_DISTANCE = -0.25, 0.125  # neighboring hypotheses: 0 and -1/2

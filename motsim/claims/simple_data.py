@@ -31,7 +31,7 @@ from motsim.mixture.status import Status
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import MIN_SEEDS, mean_interval, share_interval
 
-__all__ = ["AMPLITUDES", "CLAIM", "WORDS", "floor", "judge", "labeled"]
+__all__ = ["AMPLITUDES", "CLAIM", "floor", "judge", "labeled"]
 
 CLAIM = Claim(
     statement="On simple data one expert suffices; on complex data experts divide the work.",
@@ -43,15 +43,6 @@ CLAIM = Claim(
     ),
     kind="existence",
 )
-
-#: Case -> what it is about; in the order of looking them up.
-WORDS = {
-    "one-suffices-weak": "one expert on weak distractors",
-    "one-suffices-strong": "one expert on strong distractors",
-    "divide-strong": "experts that divide strong distractors' classes",
-    "one-used-weak": "a mixture that uses one expert on weak distractors",
-    "floor-of-one": "the derived floor of one expert",
-}
 
 #: Range of the distractor's amplitude by strength; the sweep file has the same numbers.
 AMPLITUDES = {"weak": (0.1, 0.3), "medium": (0.3, 0.9), "strong": (1.0, 3.0)}

@@ -32,7 +32,7 @@ from motsim.mixture.status import Status
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import MIN_SEEDS, share_interval
 
-__all__ = ["CLAIM", "WORDS", "alignment_matrix", "final_state", "judge"]
+__all__ = ["CLAIM", "alignment_matrix", "final_state", "judge"]
 
 CLAIM = Claim(
     statement="Each expert specializes in one class.",
@@ -44,16 +44,6 @@ CLAIM = Claim(
     ),
     kind="existence",
 )
-
-#: Case -> what it is about; in the order of looking them up.
-WORDS = {
-    "cubic": "cubic experts",
-    "linear-orthogonal": "linear experts from an orthogonal start",
-    "linear-generic": "linear experts from any start",
-    "linear-noise-overlap": "noise over the class signals",
-    "linear-noise-apart": "noise apart from the class signals",
-    "cubic-sample": "a random sample of 2,400",
-}
 
 ENTROPY_SHARE = 0.05  # of log N
 LOAD = 1e-3  # an expert with a smaller share of the population does not count as routed

@@ -30,7 +30,7 @@ from motsim.results.tables import Tables
 from motsim.statistics.confidence import resolve
 from motsim.statistics.intervals import exact_share_interval
 
-__all__ = ["CLAIM", "WORDS", "judge", "share_difference"]
+__all__ = ["CLAIM", "judge", "share_difference"]
 
 CLAIM = Claim(
     statement="Three-stage training is needed: fewer stages learn more slowly or not at all.",
@@ -39,14 +39,6 @@ CLAIM = Claim(
     prediction="T(eps) of fewer stages / T(eps) of three > 1.1, or fewer runs specialize",
     kind="lower",
 )
-
-#: Case -> what it is about; in the order of looking them up.
-WORDS = {
-    "*end_to_end share": "fewer runs that learn in one stage",
-    "*end_to_end at*": "slower learning in one stage",
-    "*two_stage share": "fewer runs that learn in two stages",
-    "*two_stage at*": "slower learning in two stages",
-}
 
 TARGETS = (1e-3, 1e-6)
 REFERENCE = "three_stage"

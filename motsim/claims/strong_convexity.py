@@ -28,7 +28,7 @@ from motsim.claims import Claim, Finding, Verdict
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import mean_interval
 
-__all__ = ["CASES", "CLAIM", "WORDS", "judge", "late_rows", "predicted"]
+__all__ = ["CASES", "CLAIM", "judge", "late_rows", "predicted"]
 
 CLAIM = Claim(
     statement="After specialization each expert solves a strongly convex problem.",
@@ -38,14 +38,6 @@ CLAIM = Claim(
     kind="tight",
 )
 
-#: Case -> what it is about; in the order of looking them up.
-WORDS = {
-    "mot-linear*": "linear experts",
-    "mot-cubic, along v_n": "cubic experts along their own signal",
-    "mot-cubic, dominance": "cubic experts' gradient dominance",
-    "mot-cubic, smallest": "cubic experts in every direction",
-    "single-*": "the vanishing dominance of single transformers",
-}
 EXPONENT_TOLERANCE = 0.05  # of mu ~ eps^q; one transformer is expected near q = 0.5 to 1
 VALUE_TOLERANCE = 0.05  # relative
 SMALL_LOSS = {"mot": 1e-4, "single": 0.1}  # the claim is about the end of the run
