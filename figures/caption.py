@@ -6,8 +6,9 @@ from pathlib import Path
 
 from motsim.claims import claim_module, claim_names
 from motsim.claims._recorded import judged
-from motsim.claims._sentence import sentence, words_of
+from motsim.claims._sentence import sentence
 from motsim.claims._stored import claim_of_tables
+from motsim.claims._words import words_of
 from motsim.figures import ANY, figure_module
 from motsim.plans.changes import Changes, split_table
 from motsim.results.store import FAILED

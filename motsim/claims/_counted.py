@@ -14,15 +14,9 @@ from motsim.statistics.confidence import resolve
 from motsim.statistics.intervals import exact_share_interval
 
 __all__ = [
-    "MIN_TRIALS",
-    "counted",
-    "least_trials",
-    "limits",
-    "rejected",
-    "share_of",
-    "share_text",
+    "MIN_TRIALS", "counted", "least_trials", "limits", "rejected", "share_of", "share_text",
     "too_few",
-]
+]  # fmt: skip
 
 MIN_TRIALS = 20
 

@@ -15,7 +15,7 @@ import pandas as pd
 
 from motsim.checks import nearest
 from motsim.claims import Claim, Finding, Interval, Kind, Verdict
-from motsim.claims._rates import case_decision, range_text
+from motsim.claims._rates import PREDICTED, case_decision, exponent_of, pace_of, range_text
 from motsim.claims._undecided import nothing, undecided
 from motsim.mixture.status import Status
 from motsim.plans.claim_table import (
@@ -35,10 +35,6 @@ from motsim.statistics.intervals import exact_share_interval, mean_interval, med
 __all__ = ["DeclaredClaim", "compared"]
 
 LAWS = {"1/eps": "inverse"}
-PREDICTED = {
-    "log": "T = a + b log(1/eps)", "1/eps": "T ~ 1/eps", "power": "T = a + b eps^-p, p > 0",
-    "floor": "the loss stops at a floor",
-}  # fmt: skip
 SAME_EPSILON = 1e-9  # relative
 
 
@@ -118,8 +114,8 @@ class DeclaredClaim:
         elif criterion in ("law", "exponent"):
             decision = _decision(rows, mine)
             verdict, measured = _law_verdict(decision, mine, criterion)
-            interval = Interval(decision.exponent, *decision.exponent_interval)
-            found = Finding(name, said, measured, verdict, front + decision.reason, interval)
+            evidence = front + decision.reason
+            found = Finding(name, said, measured, verdict, evidence, exponent_of(decision))
         else:
             if criterion == "share" and mine.share is not None:
                 interval, words = _share(rows, mine.share, self.sweep)
@@ -204,13 +200,12 @@ def _law_verdict(
     decision: RateDecision, mine: CaseClaim, criterion: Criterion
 ) -> tuple[Verdict, str]:
     """Verdict and measurement of a law or its exponent."""
-    exponent = Interval(decision.exponent, *decision.exponent_interval)
+    exponent = exponent_of(decision)
     where = range_text(decision)
     p = f"p = {exponent}{where}" if np.isfinite(decision.exponent) else ""
     measured = f"{decision.law}: {p}" if p else "no law"
     if decision.law == "log":
-        pace = Interval(decision.steps_per_decade, *decision.steps_per_decade_interval)
-        measured = f"log: {pace:.3g} steps a decade{where}"
+        measured = f"log: {pace_of(decision):.3g} steps a decade{where}"
     if criterion == "law":
         law = str(mine.law)
         return Verdict(supports(decision, LAWS.get(law, law))), measured

@@ -1,45 +1,20 @@
-"""What came out for a claim, in one sentence that is made from its findings.
+"""What came out for a claim, in one sentence that is made from its findings."""
 
-`words.csv` has a row a claim and pattern of its cases: what they are about, for the sentence; no
-verdict rests on it. Of several patterns of a case the first one counts.
-"""
-
-import csv
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
-from functools import cache
-from pathlib import Path
 
 from motsim.claims import Finding
 from motsim.statistics.interval import Verdict
 
-__all__ = ["sentence", "topic", "words_of"]
-
-TABLE = Path(__file__).with_name("words.csv")
+__all__ = ["sentence", "topic"]
 NAMED = 3  # cases named of each verdict, where a claim has no words for them
 VERBS = {Verdict.HOLDS: "holds", Verdict.FAILS: "fails", Verdict.INCONCLUSIVE: "stays undecided"}
-
-
-@cache
-def _rows() -> tuple[tuple[str, str, str], ...]:
-    """Every row of the table: claim, pattern of cases, words."""
-    with TABLE.open(newline="", encoding="utf-8") as file:
-        _, *found = csv.reader(file)
-    return tuple((claim, cases, words) for claim, cases, words in found)
-
-
-def words_of(module: object) -> dict[str, str]:
-    """Pattern of cases -> words of a claim; a plugged in one has them as `WORDS` of its module."""
-    room, _, name = getattr(module, "__name__", "").rpartition(".")
-    if room != "motsim.claims":
-        return dict(getattr(module, "WORDS", {}))
-    return {cases: words for claim, cases, words in _rows() if claim == name.replace("_", "-")}
 
 
 def sentence(findings: Sequence[Finding], words: Mapping[str, str] | None = None) -> str:
     """Say what the claim holds for and what it does not: in the claim's words, or by cases.
 
-    `words` are the claim's (`words_of`): pattern of cases -> what they are about.
+    `words` are the claim's (motsim/claims/_words.py): pattern of cases -> what they are about.
 
     Examples
     --------

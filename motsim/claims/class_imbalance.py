@@ -39,7 +39,6 @@ from motsim.claims._counted import MIN_TRIALS, least_trials, rejected, share_of,
 from motsim.claims._outcomes import outcomes, specialized
 from motsim.claims._rates import curves, log_finding
 from motsim.claims._undecided import needs, undecided
-from motsim.rates import decide
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import exact_share_interval, median_interval
 
@@ -210,9 +209,8 @@ def _law(case: str, rows: pd.DataFrame, words: str) -> Finding:
     good = specialized(rows, NUM_CLASSES)
     if good.empty or "epsilon" not in good or good["epsilon"].isna().all():
         return undecided(case, predicted, "no run", "no run to judge")
-    epsilons, hits, budgets = curves(good)
-    decision = decide(epsilons, hits, budgets, watched=budgets, eps_range=RANGE, independent=True)
-    return log_finding(case, predicted, decision, str(outcomes(rows, NUM_CLASSES)))
+    became = str(outcomes(rows, NUM_CLASSES))
+    return log_finding(case, predicted, curves(good), became, eps_range=RANGE)
 
 
 def _plateau(rows: pd.DataFrame) -> Finding:

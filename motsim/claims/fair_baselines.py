@@ -42,16 +42,7 @@ from motsim.claims._work import multiply_adds
 from motsim.mixture.model import Model
 from motsim.results.tables import Tables
 
-__all__ = [
-    "ADVANTAGE",
-    "CLAIM",
-    "MODELS",
-    "REFERENCE",
-    "Tuned",
-    "compared",
-    "judge",
-    "tuned",
-]
+__all__ = ["ADVANTAGE", "CLAIM", "MODELS", "REFERENCE", "Tuned", "compared", "judge", "tuned"]
 
 CLAIM = Claim(
     statement="The mixture of transformers learns faster than fair baselines of the same size.",

@@ -34,7 +34,6 @@ from motsim.claims._outcomes import outcomes, specialized
 from motsim.claims._rates import log_finding
 from motsim.claims._undecided import needs, undecided
 from motsim.claims.sampled_routing import routed
-from motsim.rates import decide
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import exact_share_interval, median_interval
 
@@ -157,8 +156,8 @@ def _law(kind: str, tables: Tables) -> Finding:
     predicted = f"T = a + b log(1/excess), q = {LAW_FLIP:g}"
     if not len(hits):
         return undecided(case, predicted, "no run", "no run to judge")
-    decision = decide(targets, hits, budgets, watched=budgets, independent=True)
-    return log_finding(case, predicted, decision, str(outcomes(rows, NUM_CLASSES)))
+    became = str(outcomes(rows, NUM_CLASSES))
+    return log_finding(case, predicted, (targets, hits, budgets), became)
 
 
 def _share(points: pd.DataFrame) -> list[Finding]:

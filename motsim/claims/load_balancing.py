@@ -32,7 +32,7 @@ from motsim.claims._undecided import needs
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import exact_share_interval, median_interval
 
-__all__ = ["CLAIM", "courses", "judge", "opening", "residual"]
+__all__ = ["CLAIM", "courses", "judge", "residual"]
 
 CLAIM = Claim(
     statement="Load balancing costs the mixture its rate.",
@@ -54,17 +54,6 @@ GAIN = 0.15  # of the share that covers; less is not worth a rate
 def residual(weight: float, gate_value: float = 1.0) -> float:
     """Residual 1 - pi f of a class at which squared and auxiliary loss balance on the gate."""
     return weight * NUM_EXPERTS * gate_value / NUM_CLASSES
-
-
-def opening(weight: float, gate_value: float, gate_rate: float, rate: float) -> float:
-    """Quasi-static residual of a class while its gate opens towards one other expert.
-
-    Both drifts together, ``r = 2 K pi (1-pi)^2 / (9 eta_3 pi^(2/3) / N + 2 eta_r (1-pi)^2 / N)``
-    with ``K = eta_r c M / N^2``; `residual` once the gate is open and fast (eta_r >> eta_3).
-    """
-    n, pi = NUM_CLASSES, gate_value
-    drift = 2.0 * gate_rate * weight * NUM_EXPERTS / n**2 * pi * (1 - pi) ** 2
-    return drift / (9.0 * rate * pi ** (2 / 3) / n + 2.0 * gate_rate * (1 - pi) ** 2 / n)
 
 
 def courses(tables: Tables) -> pd.DataFrame:

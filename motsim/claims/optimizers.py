@@ -44,15 +44,7 @@ from motsim.mixture.kernels.adam import DECAYS
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import median_interval
 
-__all__ = [
-    "CLAIM",
-    "TAU",
-    "adam_clock",
-    "hits",
-    "judge",
-    "momentum_factor",
-    "slowest_factor",
-]
+__all__ = ["CLAIM", "TAU", "adam_clock", "hits", "judge", "momentum_factor", "slowest_factor"]
 
 CLAIM = Claim(
     statement=(

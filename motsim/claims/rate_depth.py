@@ -53,14 +53,7 @@ from motsim.mixture.training import train
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import exact_share_interval, median_interval
 
-__all__ = [
-    "CLAIM",
-    "distances",
-    "exponent_constants",
-    "judge",
-    "predicted",
-    "seed_settings",
-]
+__all__ = ["CLAIM", "distances", "exponent_constants", "judge", "predicted", "seed_settings"]
 
 CLAIM = Claim(
     statement="The parameters at the start of the last stage predict the whole staircase T(eps).",

@@ -21,6 +21,7 @@ Source: arXiv:2510.27004, abstract (law, quoted); constants derived here.
 
 import numpy as np
 import pandas as pd
+from scipy.integrate import cumulative_trapezoid
 
 from motsim.claims import Claim, Finding
 from motsim.claims._outcomes import specialized
@@ -74,10 +75,7 @@ def one_number(
             return (a - a[0]) / eta
         fine = np.linspace(a[0], a[-1], 20_001)  # steps are small: an integral for the sum
         speed = 3.0 * eta / n * fine**2 / (1.0 + np.exp(fine**3))
-        steps = np.concatenate(
-            [[0.0], np.cumsum(np.diff(fine) * 0.5 * (1 / speed[1:] + 1 / speed[:-1]))]
-        )
-        return np.interp(a, fine, steps)
+        return np.interp(a, fine, cumulative_trapezoid(1.0 / speed, fine, initial=0))
     path: list[float] = []
     a = float(np.cbrt(1.0 - np.sqrt(2.0 * epsilons[0])))
     while not path or path[-1] > epsilons[-1]:

@@ -23,6 +23,7 @@ import pandas as pd
 
 from motsim.claims import Claim, Finding, Interval, Verdict
 from motsim.claims._simulation import LIMIT, around, compared, enough, missing, pooled, usable
+from motsim.claims._words import reasons
 from motsim.results.tables import Tables
 
 __all__ = ["CLAIM", "DIRECTIONS", "curves", "judge"]
@@ -61,21 +62,14 @@ LETTER = {"forgetting": "F", "generalization": "G"}
 #: Case -> order that ends on the larger kind, which is the more central one.
 ORDERS = {"order-minority-late": "newest", "order-minority-early": "oldest"}
 
-WHY = {
-    "memory": "cross terms of one large fit grow as 1/(p − K − 1); separate fits have none",
-    "noise": "every fit adds K σ²/(p − K − 1)",
-    "dimension": "for p far above n nothing is learned, hence nothing is transferred or forgotten",
-    "tasks": "with many tasks w is already wrong when a task is learned: less is left to forget",
-}
+WHY = reasons("rehearsal-effects")
 
 
 def curves(tables: Tables, case: str) -> pd.DataFrame:
     """Pooled points of one effect: strategy, similarity, the axis and both quantities."""
     rows = usable(tables)
     own = rows[rows["case"] == case]
-    if own.empty:
-        return own
-    return pooled(own, ["strategy", "similarity", DIRECTIONS[case].axis])
+    return own if own.empty else pooled(own, ["strategy", "similarity", DIRECTIONS[case].axis])
 
 
 def judge(tables: Tables) -> list[Finding]:
@@ -83,12 +77,7 @@ def judge(tables: Tables) -> list[Finding]:
     findings = []
     for case, direction in DIRECTIONS.items():
         points = curves(tables, case)
-        predicted = "closed form = simulation at every point"
-        if points.empty or not enough(points):
-            findings.append(missing(f"{case}: curve", predicted))
-            points = pd.DataFrame()
-        else:
-            findings.append(_curve(case, predicted, points))
+        findings.append(_curve(f"{case}: curve", points))
         for strategy in ("concurrent", "sequential"):
             findings.append(_direction(case, direction, strategy, points))
     for case, quantity in product(ORDERS, ("generalization", "forgetting")):
@@ -96,13 +85,16 @@ def judge(tables: Tables) -> list[Finding]:
     return findings
 
 
-def _curve(case: str, predicted: str, points: pd.DataFrame) -> Finding:
+def _curve(name: str, points: pd.DataFrame) -> Finding:
+    predicted = "closed form = simulation at every point"
+    if not enough(points):
+        return missing(name, predicted)
     found = compared(points)
     evidence = (
         f"{len(points)} settings, both strategies, cosine 0 and 0.9; the same data reject the"
         f" formula with p + 1 for p (mean z² {found.rival_square:.1f})."
     )
-    return found.finding(f"{case}: curve", predicted, evidence)
+    return found.finding(name, predicted, evidence)
 
 
 def _direction(case: str, want: Direction, strategy: str, points: pd.DataFrame) -> Finding:
@@ -110,7 +102,7 @@ def _direction(case: str, want: Direction, strategy: str, points: pd.DataFrame) 
     name = f"{case}: {want.words}, {strategy}"
     letter = LETTER[want.quantity]
     predicted = f"{letter} {'rises' if want.sign > 0 else 'falls'} with {want.axis}"
-    if points.empty:
+    if not enough(points):
         return missing(name, predicted)
     own = points[points["strategy"] == strategy]
     worst, decided, words = -np.inf, True, ""
@@ -155,16 +147,7 @@ def _order(tables: Tables, case: str, wanted: str, quantity: str) -> Finding:
     told = float(theory[wanted] - theory[other])
     gap = around(level[wanted] - level[other], np.hypot(*points[f"{quantity}_se"]))
     verdict = gap.below(0.0) if gap.contains(told) else Verdict.FAILS
-    reason = (
-        "the last fit moves w towards its task, and the task nearest to all others has the lowest"
-        " fixed point (docs/rehearsal.md §8)"
-    )
-    if quantity == "forgetting":
-        reason = (
-            "F also subtracts the errors when tasks were learned, which the order changes too, so"
-            " the rule for G need not hold for it"
-        )
     return Finding(
         name, f"{predicted}; closed form {told:+.4f}",
-        f"{gap.value:+.4f} {gap.ends('+.4f')}", verdict, f"{reason}.", gap,
+        f"{gap.value:+.4f} {gap.ends('+.4f')}", verdict, f"{WHY[f'order, {quantity}']}.", gap,
     )  # fmt: skip

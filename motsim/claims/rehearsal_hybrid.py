@@ -33,6 +33,7 @@ from motsim.claims._simulation import (
     pooled,
     usable,
 )
+from motsim.claims._words import reasons
 from motsim.mixture.status import Status
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import MIN_SEEDS, exact_share_interval
@@ -53,22 +54,7 @@ CLAIM = Claim(
 RIVALS = {"concurrent": ["concurrent"], "both": ["concurrent", "sequential"]}
 STRATEGIES = ("concurrent", "sequential", "hybrid")
 MOST = 0.5  # "most sets": more than this share of them
-
-WHY = {
-    "odd-inside": (
-        "after the odd task one shared fit restores its five like tasks better than visits in turn"
-        " do, at the expense of the odd one"
-    ),
-    "odd-last": (
-        "like tasks were learned better in shared fits, so there is more to forget, and the last"
-        " step, where all memories are visited in turn, ends where sequential does"
-    ),
-    "alternating": "a shared fit helps the present kind less than it harms the other kind",
-    "drifting": (
-        "shared fits learn each task worse at its own time, so less is forgotten while the final"
-        " errors are larger"
-    ),
-}
+WHY = reasons("rehearsal-hybrid")
 
 
 def points(tables: Tables, case: str) -> pd.DataFrame:
@@ -84,13 +70,9 @@ def judge(tables: Tables) -> list[Finding]:
     findings = []
     for case, quantity in product(WHY, QUANTITIES):
         own = pooled(rows[rows["case"] == case].assign(setting=case), ["strategy", "setting"])
-        complete = set(own["strategy"]) >= set(STRATEGIES) and enough(own)
         for against, rivals in RIVALS.items():
             name = f"{case}: {quantity}, beats {against}"
-            findings.append(
-                _beats(name, case, quantity, own, rivals) if complete
-                else missing(name, "hybrid below")
-            )  # fmt: skip
+            findings.append(_beats(name, case, quantity, own, rivals))
     findings += _random_sets(tables)
     findings.append(_threshold(rows[rows["case"] == "threshold"]))
     return findings
@@ -129,6 +111,8 @@ def _random_sets(tables: Tables) -> list[Finding]:
 
 
 def _beats(name: str, case: str, quantity: str, own: pd.DataFrame, rivals: list[str]) -> Finding:
+    if not set(own["strategy"]) >= set(STRATEGIES) or not enough(own):
+        return missing(name, "hybrid below")
     told = own.set_index("strategy")[f"{quantity}_predicted"]
     # the interval of the difference to each rival must lie below zero
     differences = [gaps(own, "hybrid", rival, ["setting"]).iloc[0] for rival in rivals]
@@ -151,9 +135,9 @@ def _beats(name: str, case: str, quantity: str, own: pd.DataFrame, rivals: list[
 def _threshold(rows: pd.DataFrame) -> Finding:
     """Hybrid over thresholds follows the closed form from one pure strategy to the other."""
     predicted = "closed form = simulation at every threshold"
-    if "threshold" not in rows or rows.empty or not enough(pooled(rows, ["threshold"])):
+    own = pooled(rows, ["threshold"]) if "threshold" in rows else rows[:0]
+    if not enough(own):
         return missing("threshold", predicted)
-    own = pooled(rows, ["threshold"])
     found = compared(own)
     best = own.iloc[int(own["forgetting_predicted"].to_numpy().argmin())]
     evidence = (

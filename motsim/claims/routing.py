@@ -27,6 +27,7 @@ import pandas as pd
 
 from motsim.claims import Claim, Finding
 from motsim.claims._undecided import undecided
+from motsim.claims._words import reasons
 from motsim.mixture.status import Status
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import MIN_SEEDS, share_interval
@@ -43,22 +44,7 @@ CLAIM = Claim(
 
 TOLERANCE = 1e-3
 MOST = 0.5
-
-#: Case -> why it is as it is.
-WHY = {
-    "cubic": "The gate follows the expert that grew for the class.",
-    "linear": "The mirror keeps the gate in the span of the class signals.",
-    "linear-generic": "The gate follows the distractors and experts have no class.",
-    "cubic-eight": "A gate step proportional to N M keeps up with more classes.",
-    "frozen-gate": "An untrained gate sends all samples to one expert.",
-    "cubic-correlated": "Differences of classes are learned at 0.7 of the speed.",
-    "cubic-correlated-strong": "What classes share moves ten times as fast as differences.",
-    "cubic-slow-gate": "Slower differences alone do no harm.",
-    "linear-correlated": "What classes share wins the race: one expert for several.",
-    "linear-anticorrelated": "Differences win the race; six experts do.",
-    "cubic-four-neurons": "The neuron that leads takes the expert's normalized step.",
-    "cubic-top-2": "A sharp gate gives the second expert no weight.",
-}
+WHY = reasons("routing")
 
 
 def accuracy_course(tables: Tables) -> pd.DataFrame:

@@ -27,6 +27,7 @@ import pandas as pd
 
 from motsim.claims import Claim, Finding
 from motsim.claims._undecided import undecided
+from motsim.claims._words import reasons
 from motsim.mixture.diagnostics import expert_classes
 from motsim.mixture.status import Status
 from motsim.results.tables import Tables
@@ -48,24 +49,7 @@ CLAIM = Claim(
 ENTROPY_SHARE = 0.05  # of log N
 LOAD = 1e-3  # an expert with a smaller share of the population does not count as routed
 MOST = 0.5
-
-#: Case -> what happens and why.
-WHY = {
-    "cubic": "Cubic growth is winner takes all from any small start.",
-    "linear-orthogonal": "Odd experts keep the gate in the span of the class signals.",
-    "linear-generic": (
-        "Experts that see the class token break the mirror: the gate grows components along v_n"
-        " and divides (class, distractor) pairs among experts."
-    ),
-    "linear-noise-overlap": (
-        "Noise along the class signals breaks the mirror as a generic start does."
-    ),
-    "linear-noise-apart": "Noise off the class signals leaves the mirror intact.",
-    "cubic-sample": (
-        "Experts pick single classes, but a finite sample breaks the mirror and the gate routes"
-        " by chance correlations of the distractors' signs."
-    ),
-}
+WHY = reasons("specialization")
 
 
 def final_state(tables: Tables) -> pd.DataFrame:

@@ -28,7 +28,7 @@ from motsim.claims import Claim, Finding, Verdict
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import mean_interval
 
-__all__ = ["CASES", "CLAIM", "judge", "late_rows", "predicted"]
+__all__ = ["CASES", "CLAIM", "judge", "late_rows"]
 
 CLAIM = Claim(
     statement="After specialization each expert solves a strongly convex problem.",
@@ -40,12 +40,13 @@ CLAIM = Claim(
 
 EXPONENT_TOLERANCE = 0.05  # of mu ~ eps^q; one transformer is expected near q = 0.5 to 1
 VALUE_TOLERANCE = 0.05  # relative
-SMALL_LOSS = {"mot": 1e-4, "single": 0.1}  # the claim is about the end of the run
+#: Model -> its last stage, and the loss below which it is at its end: the claim is about that.
+END = {"mot": ("converge", 1e-4), "single": ("joint", 0.1)}
 MIN_DECADES = 3.0
 NUM_CLASSES = 4
 GAMMA_SQUARE = 13.0 / 3.0  # E gamma^2 on [1, 3]
 
-#: Finding -> (case, column, predicted value or None).
+#: Finding -> (case, column, predicted value, None where only its trend is predicted).
 CASES: dict[str, tuple[str, str, float | None]] = {
     "mot-linear, smallest": ("mot-linear", "smallest", 1.0),
     "mot-linear, dominance": (
@@ -59,19 +60,12 @@ CASES: dict[str, tuple[str, str, float | None]] = {
 }  # fmt: skip
 
 
-def predicted(finding: str) -> float | None:
-    """Predicted value of a finding's curvature, None where only its trend is predicted."""
-    return CASES[finding][2]
-
-
 def late_rows(tables: Tables, case: str, column: str) -> pd.DataFrame:
     """Columns seed, loss and `column` (smallest over the classes) of the last stage's end."""
     rows = tables.others.get("curvature", pd.DataFrame())
     if rows.empty or "case" not in rows:
         return pd.DataFrame({"seed": [], "loss": [], column: []})
-    stage, limit = ("converge", SMALL_LOSS["mot"])
-    if case.startswith("single"):
-        stage, limit = ("joint", SMALL_LOSS["single"])
+    stage, limit = END[case.split("-")[0]]
     rows = rows[(rows["case"] == case) & (rows["stage"] == stage) & (rows["loss"] < limit)]
     worst = rows.groupby(["seed", "step"]).agg({"loss": "first", column: "min"})
     return worst.reset_index()

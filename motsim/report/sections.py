@@ -13,8 +13,9 @@ from urllib.parse import quote
 from motsim.claims import Claim, ClaimModule, Finding, claim_module, claim_names
 from motsim.claims._assumptions import assumptions
 from motsim.claims._recorded import judged
-from motsim.claims._sentence import sentence, words_of
+from motsim.claims._sentence import sentence
 from motsim.claims._stored import claim_of_tables
+from motsim.claims._words import words_of
 from motsim.plans.changes import Changes, sweep_words
 from motsim.plans.loading import load_sweep
 from motsim.plans.plan import SweepError

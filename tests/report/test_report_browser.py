@@ -19,7 +19,8 @@ from page_checks import (
 from motsim.claims import Finding, claim_module, claim_names
 from motsim.claims import _recorded as recorded
 from motsim.claims._assumptions import assumptions
-from motsim.claims._sentence import sentence, words_of
+from motsim.claims._sentence import sentence
+from motsim.claims._words import words_of
 from motsim.figures.inline import inline_svg
 from motsim.report.page import render
 from motsim.report.sections import Picture, Section

@@ -13,7 +13,8 @@ from report_pages import plain, section_of
 from motsim.claims import Claim, Finding, claim_module, claim_names
 from motsim.claims._assumptions import assumptions
 from motsim.claims._recorded import TABLE
-from motsim.claims._sentence import sentence, words_of
+from motsim.claims._sentence import sentence
+from motsim.claims._words import words_of
 from motsim.commands.glossary import glossary
 from motsim.report.formulas import formulas
 from motsim.report.page import marked, render
