@@ -110,21 +110,18 @@ def _closed_form(tables: Tables) -> Finding:
     target = np.array([predicted_floor(float(s), int(n), replicates) for s, n in pairs])
     ratio = np.log(rows["floor"].to_numpy(float) / target)
     by_seed = pd.Series(ratio).groupby(rows["seed"].to_numpy()).mean()
-    bounds = np.log(1 - TOLERANCE), np.log(1 + TOLERANCE)
     found = mean_interval(by_seed.to_numpy())
-    settled = bool((rows["fall"] < SETTLED).all())
-    verdict = found.within(*bounds) if settled else Verdict.INCONCLUSIVE
+    verdict = found.within(np.log(1 - TOLERANCE), np.log(1 + TOLERANCE))
+    if not (rows["fall"] < SETTLED).all():
+        verdict = Verdict.INCONCLUSIVE
+    span = f"{rows['floor'].min():.2g} to {rows['floor'].max():.2g}" if len(rows) else "none"
     ratio = found.map(np.exp)
     return Finding(
         "moe-linear", "measured / tau/(2(1+tau)) = 1 within 15 %",
         f"{ratio:.3f}", verdict,
         f"geometric mean over {rows[CELL].drop_duplicates().shape[0]} pairs of sigma and L,"
-        f" {len(by_seed)} seeds; floors {_range(rows)}", ratio,
+        f" {len(by_seed)} seeds; floors {span}", ratio,
     )  # fmt: skip
-
-
-def _range(rows: pd.DataFrame) -> str:
-    return f"{rows['floor'].min():.2g} to {rows['floor'].max():.2g}" if len(rows) else "none"
 
 
 def _gain(tables: Tables, name: str, kind: str) -> Finding:
@@ -134,18 +131,15 @@ def _gain(tables: Tables, name: str, kind: str) -> Finding:
     )
     pair = pair[pair["noise_std"].astype(float) > 0]
     unsettled = int(((pair["fall_moe"] >= SETTLED) | (pair["fall_mot"] >= SETTLED)).sum())
-    cells = []
-    for cell, rows in pair.groupby(CELL):
-        gain = np.log(rows["fresh_moe"].to_numpy(float) / rows["fresh_mot"].to_numpy(float))
-        cells.append((gain, cell))
-    where = "no runs"
-    if cells:
-        cell = min(cells, key=lambda c: c[0].mean())[1]
-        where = f"sigma = {cell[0]:g}, L = {cell[1]:g}"
-    found = least_interval([gain for gain, _ in cells])
+    gains = {
+        f"sigma = {sigma:g}, L = {length:g}": np.log(rows["fresh_moe"] / rows["fresh_mot"])
+        for (sigma, length), rows in pair.astype(float).groupby(CELL)
+    }
+    where = min(gains, key=lambda cell: gains[cell].mean()) if gains else "no runs"
+    found = least_interval(list(gains.values()))
     verdict = found.above(0.0)
     evidence = (
-        f"smallest gain of {len(cells)} pairs of sigma and L, at {where}, on fresh noise draws"
+        f"smallest gain of {len(gains)} pairs of sigma and L, at {where}, on fresh noise draws"
     )
     if unsettled:
         verdict = Verdict.INCONCLUSIVE
@@ -156,9 +150,8 @@ def _gain(tables: Tables, name: str, kind: str) -> Finding:
 
 def _no_noise(tables: Tables) -> Finding:
     """Negative side of the claim: without noise no model has a floor."""
-    both = [floors(tables, case) for case in ("moe-linear", "mot-linear")]
     logs = []
-    for rows in both:
+    for rows in (floors(tables, case) for case in ("moe-linear", "mot-linear")):
         quiet = rows[rows["noise_std"] == 0]
         logs.append(np.log10(quiet.groupby("seed")["floor"].max().to_numpy(float)))
     worst = np.maximum(*logs) if len(logs[0]) == len(logs[1]) else np.array([])

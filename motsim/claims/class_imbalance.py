@@ -120,17 +120,15 @@ def _shares(experts: pd.DataFrame) -> Finding:
     parts, listed = [], []
     for exponent, rows in by_law:
         a = float(str(exponent))
+        race, law = shares_of_race(a), class_law(a)
         found = [int((rows["found"] == n).sum()) for n in range(NUM_CLASSES)]
-        parts.append(pd.DataFrame({
-            "successes": found, "trials": len(rows), "race": shares_of_race(a),
-            "law": class_law(a), "equal": class_law(0.0),
-        }))  # fmt: skip
+        counts = {"successes": found, "trials": len(rows)}
+        parts.append(pd.DataFrame({**counts, "race": race, "law": law, "equal": class_law(0.0)}))
         rare = exact_share_interval(found[-1], len(rows))
         listed.append(
-            f"a = {a:g}: rarest class {rare.value:.3f} {rare.ends('.3f')}, race"
-            f" {shares_of_race(a)[-1]:.3f}, p_N {class_law(a)[-1]:.3f}; commonest"
-            f" {found[0] / len(rows):.3f}, race {shares_of_race(a)[0]:.3f},"
-            f" p_1 {class_law(a)[0]:.3f}"
+            f"a = {a:g}: rarest class {rare.value:.3f} {rare.ends('.3f')}, race {race[-1]:.3f},"
+            f" p_N {law[-1]:.3f}; commonest {found[0] / len(rows):.3f}, race {race[0]:.3f},"
+            f" p_1 {law[0]:.3f}"
         )
     points = pd.concat(parts)
     wrong, verdict = _agreement(points)

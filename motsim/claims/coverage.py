@@ -48,6 +48,7 @@ from motsim.claims._counted import (
     share_text,
     too_few,
 )
+from motsim.claims._words import reasons
 from motsim.mixture.occupancy import coupon_collector, distinct_choices
 from motsim.mixture.status import Status
 from motsim.results.tables import Tables
@@ -67,6 +68,11 @@ CLAIM = Claim(
     kind="tight",
 )
 
+#: Regime -> formula of its shares.
+REGIMES = {
+    "slow-gate": "coupon", "cubic": "coupon", "first-choice": "collision", "linear": "collision",
+}  # fmt: skip
+WHY = reasons("coverage")
 DELTA = 0.1  # tolerated probability of an uncovered class
 MARGIN = 0.05  # of "never below": well under the distance between the two formulas
 
@@ -113,7 +119,7 @@ def _list(points: pd.DataFrame, formula: str) -> str:
     )
 
 
-def tight(case: str, points: pd.DataFrame, formula: str, why: str) -> Finding:
+def tight(case: str, points: pd.DataFrame, formula: str) -> Finding:
     """Judge whether the shares follow `formula`; `holds` needs the rival formula rejected."""
     rival = {"coupon": "collision", "collision": "coupon"}[formula]
     predicted = f"{formula} formula at {len(points)} points"
@@ -129,7 +135,7 @@ def tight(case: str, points: pd.DataFrame, formula: str, why: str) -> Finding:
     evidence = (
         f"{int((~wrong).sum())} of {len(points)} points agree with the {formula} formula, the"
         f" {rival} formula is {'' if other.any() else 'not '}rejected; largest gaps:"
-        f" {_list(points, formula)}. {why}"
+        f" {_list(points, formula)}. {WHY.get(case, '')}"
     )
     measured = f"largest gap {largest:+.2f}, {row['trials']:.0f} seeds a point"
     return Finding(case, predicted, measured, verdict, evidence, largest)
@@ -178,28 +184,20 @@ def judge(tables: Tables) -> list[Finding]:
     """Judge each regime that the tables hold."""
     runs = tables.runs if len(tables.main) else tables.main
     good, points = _measured(runs), shares(runs)
-    held = set(points["regime"]) or {"slow-gate", "cubic", "first-choice", "linear"}
-    by = {name: points[points["regime"] == name] for name in held}
-    raw = {name: good[good["regime"] == name] for name in held}
+    held = set(points["regime"]) or set(REGIMES)
     findings = []
-    if "slow-gate" in held:
-        why = "With a gate too slow to interfere, experts choose alone."
-        findings.append(tight("slow-gate", by["slow-gate"], "coupon", why))
-    if "cubic" in held:
-        rows = by["cubic"]
-        for n in sorted(rows["num_classes"].astype(int).unique()):
-            here = rows[(rows["num_classes"] == n) & ((n == 2) | (rows["num_experts"] >= 2 * n))]
-            why = "At M = N the gate keeps a taken class from the other experts, which helps."
-            findings.append(tight(f"cubic-{n}", here, "coupon", why if n == 2 else ""))
-        findings.append(at_least("cubic-at-least", rows, raw["cubic"], "coupon"))
-        findings.append(enough("cubic-enough", rows, raw["cubic"]))
-    if "first-choice" in held:
-        why = "After one step each class is routed to the expert that starts nearest to it."
-        findings.append(tight("first-choice", by["first-choice"], "collision", why))
-    if "linear" in held:
-        rows = by["linear"]
-        why = "Part of the colliding first choices resolve; distinct ones never collide again."
-        findings.append(tight("linear", rows, "collision", why))
-        findings.append(at_least("linear-at-least", rows, raw["linear"], "collision"))
-        findings.append(enough("linear-enough", rows, raw["linear"]))
+    for regime, formula in REGIMES.items():
+        if regime not in held:
+            continue
+        rows, own = points[points["regime"] == regime], good[good["regime"] == regime]
+        if regime == "cubic":
+            for n in sorted(rows["num_classes"].astype(int).unique()):
+                enough_experts = (n == 2) | (rows["num_experts"] >= 2 * n)
+                here = rows[(rows["num_classes"] == n) & enough_experts]
+                findings.append(tight(f"cubic-{n}", here, formula))
+        else:
+            findings.append(tight(regime, rows, formula))
+        if regime in ("cubic", "linear"):
+            findings.append(at_least(f"{regime}-at-least", rows, own, formula))
+            findings.append(enough(f"{regime}-enough", rows, own))
     return findings

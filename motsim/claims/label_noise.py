@@ -162,10 +162,9 @@ def _law(kind: str, tables: Tables) -> Finding:
 
 def _share(points: pd.DataFrame) -> list[Finding]:
     """Share that specializes: with the preset at two levels, and with each of two remedies."""
-    columns = (points[name] for name in ("case", "label_flip", "successes", "trials"))
     found = {
-        (str(case), float(q)): (int(good), int(trials))
-        for case, q, good, trials in zip(*columns, strict=True)
+        (str(row["case"]), float(row["label_flip"])): (int(row["successes"]), int(row["trials"]))
+        for _, row in points.iterrows()
     }
     plain = [(q, row) for (case, q), row in sorted(found.items()) if case == "share"]
     listed = ", ".join(f"{q:g}: {row[0]} of {row[1]}" for q, row in plain)

@@ -38,16 +38,12 @@ MIN_SETTINGS = 20  # drawn settings of a case, for mean z² to mean something
 def deviations(rows: pd.DataFrame) -> pd.DataFrame:
     """(simulation − closed form) / standard error of every run, for F and G; for figures."""
     found = [
-        pd.DataFrame(
-            {
-                "case": rows["case"],
-                "num_tasks": rows["num_tasks"],
-                "quantity": name,
-                "predicted": rows[f"{name}_predicted"],
-                "simulated": rows[name],
-                "se": rows[f"{name}_se"],
-                "z": (rows[name] - rows[f"{name}_predicted"]) / rows[f"{name}_se"],
-            }
+        rows[["case", "num_tasks"]].assign(
+            quantity=name,
+            predicted=rows[f"{name}_predicted"],
+            simulated=rows[name],
+            se=rows[f"{name}_se"],
+            z=(rows[name] - rows[f"{name}_predicted"]) / rows[f"{name}_se"],
         )
         for name in QUANTITIES
     ]

@@ -23,9 +23,8 @@ import pandas as pd
 
 from motsim.claims import Claim, Finding, Interval
 from motsim.claims._outcomes import at_epsilon, outcomes, specialized
-from motsim.claims._steps import beside, step_ratio
+from motsim.claims._steps import step_ratio
 from motsim.claims._undecided import needs
-from motsim.claims.fair_baselines import ADVANTAGE
 from motsim.results.tables import Tables
 from motsim.statistics.confidence import resolve
 from motsim.statistics.intervals import exact_share_interval
@@ -115,11 +114,9 @@ def staging_finding(
     found = step_ratio(rows, reference, target, NUM_CLASSES)
     runs = rows.drop_duplicates("run")
     loss = np.nan if runs.empty else runs["final_loss"].median()
-    return Finding(
-        f"{name} at {target:.0e}", f"ratio of steps > {ADVANTAGE}",
-        f"ratio = {found}; specialize {beside(found.baseline)} and {beside(found.reference)}",
-        found.interval.above(ADVANTAGE),
+    evidence = (
         f"{found.pairs} pairs of runs that both specialize, {found.late} and"
         f" {found.reference_late} stopped at the common budget before {target:.0e} (median final"
-        f" loss of all runs {loss:.0e})", found.interval,
-    )  # fmt: skip
+        f" loss of all runs {loss:.0e})"
+    )
+    return found.finding(f"{name} at {target:.0e}", "steps", "specialize", evidence)
