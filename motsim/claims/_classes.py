@@ -46,9 +46,8 @@ def choices(tables: Tables) -> pd.DataFrame:
     classes); -1 is no class.
     """
     columns = ["class_exponent", "seed", "found", "named", "sealed", "blind"]
-    table = tables.others.get("specialization")
-    if table is None or not {"case", "class_exponent", "alignment", "step"} <= set(table):
-        return pd.DataFrame(columns=columns, dtype=float)
+    asked = ("case", "class_exponent", "seed", "expert", "class", "step", "alignment")
+    table = tables.with_columns("specialization", *asked)
     own = table[(table["case"] == "choice") & table["alignment"].notna()]
     parts = []
     for _, rows in own.groupby(["class_exponent", "seed"]):
@@ -67,7 +66,9 @@ def choices(tables: Tables) -> pd.DataFrame:
         found = expert_classes(alignment.to_numpy(float))
         part = {"class_exponent": exponent, "seed": seed, "found": found, **named}
         parts.append(pd.DataFrame(part))
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+    return (
+        pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns, dtype=float)
+    )
 
 
 @lru_cache(maxsize=1024)

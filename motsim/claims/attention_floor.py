@@ -81,13 +81,11 @@ def floors(tables: Tables, case: str) -> pd.DataFrame:
 
 def noise_weight(tables: Tables, case: str) -> pd.DataFrame:
     """Share of attention on noise tokens by step (noise_std, num_tokens, seed, stage, share)."""
-    rows = tables.others.get("attention", pd.DataFrame())
-    if not {"case", "query", "key"} <= set(rows.columns):
-        return pd.DataFrame(columns=[*CELL, "seed", "step", "stage", "share"])
+    keys = [*CELL, "seed", "step", "stage"]
+    rows = tables.with_columns("attention", "case", "query", "key", "weight", *keys)
     rows = rows[(rows["case"] == case) & (rows["key"] == "noise")]
     count = np.where(rows["query"] == "noise", rows["num_tokens"] - 3, 1) / rows["num_tokens"]
     rows = rows.assign(share=rows["weight"] * count)
-    keys = [*CELL, "seed", "step", "stage"]
     return rows.groupby(keys, sort=False)["share"].sum().reset_index()
 
 

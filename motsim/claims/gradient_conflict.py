@@ -43,9 +43,7 @@ CASES = ("mot-linear", "mot-cubic", "frozen-linear", "frozen-cubic", "single-4",
 
 def conflict_at_end(tables: Tables, case: str) -> pd.Series:
     """Conflict at the last snapshot of each seed; empty where there is none."""
-    rows = tables.others.get("conflict", pd.DataFrame())
-    if rows.empty or "case" not in rows:
-        return pd.Series(dtype=float)
+    rows = tables.with_columns("conflict", "case", "seed", "step", "conflict")
     rows = rows[rows["case"] == case].sort_values("step", kind="stable")
     return rows.groupby("seed")["conflict"].last()
 

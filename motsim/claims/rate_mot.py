@@ -109,9 +109,7 @@ def constant(rows: pd.DataFrame, curvature: float | None = None) -> tuple[np.nda
 
 def final_curvature(tables: Tables) -> float | None:
     """Mean over runs and classes of the Hessian along v_n at the last look; None without table."""
-    table = tables.others.get("curvature")
-    if table is None or table.empty:
-        return None
+    table = tables.with_columns("curvature", "case", "converge_rate", "seed", "step", "along")
     rows = table[table["case"] == "curvature"]
     last = rows[rows["step"] == rows.groupby(["converge_rate", "seed"])["step"].transform("max")]
     return float(last["along"].mean()) if len(last) else None

@@ -50,10 +50,9 @@ WHY = reasons("routing")
 def accuracy_course(tables: Tables) -> pd.DataFrame:
     """P[m(X) in M_n] along training: case, seed, stage, step, accuracy, entropy."""
     columns = ["case", "seed", "stage", "step", "accuracy", "entropy"]
-    table = tables.others.get("course")
-    if table is None or not {*columns} <= set(table):
-        return pd.DataFrame({name: [] for name in columns})
-    return table[columns].sort_values(["case", "seed", "step"], kind="stable")
+    return tables.with_columns("course", *columns)[columns].sort_values(
+        ["case", "seed", "step"], kind="stable"
+    )
 
 
 def dispatch_matrix(tables: Tables, case: str, seed: int, step: int) -> np.ndarray:

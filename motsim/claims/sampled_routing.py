@@ -124,9 +124,8 @@ def drift(
 
 def speeds(tables: Tables, case: str, rate: float = 0.001) -> pd.Series:
     """Growth of the largest alignment over `WINDOW`, by step and eta_1, mean of the experts."""
-    table = tables.others.get("specialization")
-    if table is None or not {"case", "seed", "expert", "step", "alignment"} <= set(table):
-        return pd.Series(dtype=float)
+    columns = ("case", "seed", "expert", "class", "step", "alignment")
+    table = tables.with_columns("specialization", *columns)
     rows = table[(table["case"] == case) & table["step"].isin(WINDOW)]
     rows = rows.drop_duplicates(["seed", "expert", "class", "step"])
     largest = rows.groupby(["seed", "expert", "step"])["alignment"].max().unstack("step")

@@ -62,9 +62,7 @@ CASES: dict[str, tuple[str, str, float | None]] = {
 
 def late_rows(tables: Tables, case: str, column: str) -> pd.DataFrame:
     """Columns seed, loss and `column` (smallest over the classes) of the last stage's end."""
-    rows = tables.others.get("curvature", pd.DataFrame())
-    if rows.empty or "case" not in rows:
-        return pd.DataFrame({"seed": [], "loss": [], column: []})
+    rows = tables.with_columns("curvature", "case", "stage", "seed", "step", "loss", column)
     stage, limit = END[case.split("-")[0]]
     rows = rows[(rows["case"] == case) & (rows["stage"] == stage) & (rows["loss"] < limit)]
     worst = rows.groupby(["seed", "step"]).agg({"loss": "first", column: "min"})
