@@ -14,8 +14,7 @@ from motsim.statistics.confidence import resolve
 from motsim.statistics.intervals import exact_share_interval
 
 __all__ = [
-    "MIN_TRIALS", "counted", "least_trials", "limits", "rejected", "share_of", "share_text",
-    "too_few",
+    "counted", "least_trials", "limits", "rejected", "share_of", "share_text", "too_few",
 ]  # fmt: skip
 
 MIN_TRIALS = 20
@@ -47,8 +46,10 @@ def least_trials(points: pd.DataFrame) -> int:
     return int(points["trials"].min()) if len(points) else 0
 
 
-def too_few(case: str, predicted: str, trials: int) -> Finding:
-    """Finding of a case with fewer than `MIN_TRIALS` a point."""
+def too_few(case: str, predicted: str, trials: int) -> Finding | None:
+    """Return the finding of a case with fewer than `MIN_TRIALS` a point; else None."""
+    if trials >= MIN_TRIALS:
+        return None
     why = f"{trials} trials a point; {MIN_TRIALS} are needed"
     return undecided(case, predicted, "too few runs", why)
 

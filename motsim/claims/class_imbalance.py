@@ -35,7 +35,7 @@ from motsim.claims._classes import (
     steps,
 )
 from motsim.claims._compared import ratio_finding
-from motsim.claims._counted import MIN_TRIALS, least_trials, rejected, share_of, share_text, too_few
+from motsim.claims._counted import least_trials, rejected, share_of, share_text, too_few
 from motsim.claims._outcomes import outcomes, specialized
 from motsim.claims._rates import curves, log_finding
 from motsim.claims._undecided import needs, undecided
@@ -89,8 +89,8 @@ def _choice(experts: pd.DataFrame) -> Finding:
     right = {name: int((experts["found"] == experts[name]).sum())
              for name in ("named", "sealed", "blind")}  # fmt: skip
     n = len(experts)
-    if n < MIN_TRIALS:
-        return too_few(case, predicted, n)
+    if few := too_few(case, predicted, n):
+        return few
     share = exact_share_interval(right["named"], n)
     verdict = share.above(PREDICTED)
     rivals = [exact_share_interval(right[name], n).high for name in ("sealed", "blind")]
@@ -115,8 +115,8 @@ def _shares(experts: pd.DataFrame) -> Finding:
     case, predicted = "shares", "shares of the race, not p_n and not 1/N"
     by_law = experts.groupby("class_exponent")
     least = int(by_law.size().min()) if len(experts) else 0
-    if least < MIN_TRIALS:
-        return too_few(case, predicted, least)
+    if few := too_few(case, predicted, least):
+        return few
     parts, listed = [], []
     for exponent, rows in by_law:
         a = float(str(exponent))
@@ -142,8 +142,8 @@ def _shares(experts: pd.DataFrame) -> Finding:
 def _coverage(points: pd.DataFrame) -> Finding:
     """Coverage at the end of stage I against the coupons of the race."""
     case, predicted = "coverage", "coupon collector with the race's shares"
-    if least_trials(points) < MIN_TRIALS:
-        return too_few(case, predicted, least_trials(points))
+    if few := too_few(case, predicted, least_trials(points)):
+        return few
     wrong, verdict = _agreement(points)
     listed = "; ".join(
         f"a = {r.class_exponent:g}, M = {r.num_experts:.0f}: {share_text(r)},"
@@ -170,8 +170,8 @@ def _enough(runs: pd.DataFrame) -> list[Finding]:
         predicted = f"a = 2: P[covered] >= {1 - DELTA:.2f} at M = {words}"
         rows = covered(runs, source)
         rows = rows[(rows["class_exponent"] == 2.0) & (rows["num_experts"] >= size)]
-        if least_trials(rows) < MIN_TRIALS:
-            found.append(too_few(case, predicted, least_trials(rows)))
+        if few := too_few(case, predicted, least_trials(rows)):
+            found.append(few)
             continue
         row = rows.sort_values("num_experts").iloc[0]
         share = share_of(row)
@@ -216,8 +216,8 @@ def _plateau(rows: pd.DataFrame) -> Finding:
     case = "steep-which"
     predicted = f"what stage I leaves across v_n names > {NAMED:.0%} of the runs above {DEEP:g}"
     n = len(rows)
-    if n < MIN_TRIALS:
-        return too_few(case, predicted, n)
+    if few := too_few(case, predicted, n):
+        return few
     stops, named = rows["measured"] > DEEP, rows["predicted"] > DEEP
     right, most = int((stops == named).sum()), int(max(stops.sum(), n - stops.sum()))
     share = exact_share_interval(right, n)

@@ -39,15 +39,7 @@ import numpy as np
 import pandas as pd
 
 from motsim.claims import Claim, Finding, Interval, Verdict
-from motsim.claims._counted import (
-    MIN_TRIALS,
-    counted,
-    least_trials,
-    limits,
-    rejected,
-    share_text,
-    too_few,
-)
+from motsim.claims._counted import counted, least_trials, limits, rejected, share_text, too_few
 from motsim.claims._words import reasons
 from motsim.mixture.occupancy import coupon_collector, distinct_choices
 from motsim.mixture.status import Status
@@ -123,8 +115,8 @@ def tight(case: str, points: pd.DataFrame, formula: str) -> Finding:
     """Judge whether the shares follow `formula`; `holds` needs the rival formula rejected."""
     rival = {"coupon": "collision", "collision": "coupon"}[formula]
     predicted = f"{formula} formula at {len(points)} points"
-    if least_trials(points) < MIN_TRIALS:
-        return too_few(case, predicted, least_trials(points))
+    if few := too_few(case, predicted, least_trials(points)):
+        return few
     wrong, other = rejected(points, formula), rejected(points, rival)
     verdict = Verdict.of(holds=bool(other.any()), fails=bool(wrong.any()))
     gap = points["share"] - points[formula]
@@ -144,8 +136,8 @@ def tight(case: str, points: pd.DataFrame, formula: str) -> Finding:
 def at_least(case: str, points: pd.DataFrame, good: pd.DataFrame, formula: str) -> Finding:
     """Judge P[covered] >= formula at every point, seeds as units."""
     predicted = f"P[covered] >= {formula} formula"
-    if least_trials(points) < MIN_TRIALS:
-        return too_few(case, predicted, least_trials(points))
+    if few := too_few(case, predicted, least_trials(points)):
+        return few
     rows = good.merge(points[["num_classes", "num_experts", formula]])
     excess = mean_interval((rows["success"] - rows[formula]).groupby(rows["seed"]).mean())
     below = rejected(points, formula, "less")
@@ -164,8 +156,8 @@ def enough(case: str, points: pd.DataFrame, good: pd.DataFrame) -> Finding:
     points = points[points["num_experts"] >= bound]
     points = points.loc[points.groupby("num_classes")["num_experts"].idxmin()]
     predicted = f"P[covered] >= {1 - DELTA:.2f} at M = N log(N/{DELTA:g})"
-    if least_trials(points) < MIN_TRIALS:
-        return too_few(case, predicted, least_trials(points))
+    if few := too_few(case, predicted, least_trials(points)):
+        return few
     rows = good.merge(points[["num_classes", "num_experts"]])
     mean = mean_share_interval(rows.groupby("seed")["success"].mean())
     short = _joint_ends(points)[1] < 1 - DELTA

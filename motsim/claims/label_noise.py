@@ -28,7 +28,7 @@ import pandas as pd
 
 from motsim.claims import Claim, Finding
 from motsim.claims._compared import ratio_finding
-from motsim.claims._counted import MIN_TRIALS, counted, too_few
+from motsim.claims._counted import counted, too_few
 from motsim.claims._excess import excess_hits, last_stage_curve
 from motsim.claims._outcomes import outcomes, specialized
 from motsim.claims._rates import log_finding
@@ -182,8 +182,8 @@ def _share(points: pd.DataFrame) -> list[Finding]:
     for case, (source, flip, limit, words) in asked.items():
         predicted = f"q = {flip:g}: {words}"
         good, trials = found.get((source, flip), (0, 0))
-        if trials < MIN_TRIALS:
-            findings.append(too_few(case, predicted, trials))
+        if few := too_few(case, predicted, trials):
+            findings.append(few)
             continue
         share = exact_share_interval(good, trials)
         findings.append(Finding(

@@ -25,7 +25,7 @@ import numpy as np
 import pandas as pd
 
 from motsim.claims import Claim, Finding, Interval
-from motsim.claims._counted import MIN_TRIALS, too_few
+from motsim.claims._counted import too_few
 from motsim.claims._excess import last_stage_curve
 from motsim.claims._outcomes import at_epsilon, outcomes, specialized
 from motsim.claims._undecided import needs
@@ -170,8 +170,8 @@ def _coverage(runs: pd.DataFrame) -> Finding:
     )
     predicted, case = f"gain in coverage > {GAIN:g}", "coverage"
     pairs = pairs.dropna()
-    if len(pairs) < MIN_TRIALS or pairs.shape[1] < 2:
-        return too_few(case, predicted, len(pairs))
+    if few := too_few(case, predicted, len(pairs) if pairs.shape[1] > 1 else 0):
+        return few
     without, with_ = (pairs[c].astype(bool) for c in (pairs.columns.min(), pairs.columns.max()))
     n, gained, lost = len(pairs), int((with_ & ~without).sum()), int((without & ~with_).sum())
     # gain <= share that gains, >= minus the share that loses; exact ends of both

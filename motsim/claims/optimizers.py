@@ -109,18 +109,12 @@ def pairs(main: pd.DataFrame, case: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     seeds = ours.index.intersection(theirs.index)
     eps = ours.columns.intersection(theirs.columns)
     ours, theirs = ours.loc[seeds, eps], theirs.loc[seeds, eps]
-    none = ours.iloc[:0, :0]
-    if ours.empty:
-        return none, none
     reached = eps[((ours.notna() & theirs.notna()).mean() >= MOST).to_numpy()]
-    if not len(reached):
-        return none, none
-    low = float(reached.min())
+    low = float(reached.min()) if len(reached) else np.nan
     top = START if case == "mot-momentum" else 10.0 * low
-    high = eps[np.isclose(np.log(eps.to_numpy(float)), np.log(top), atol=1e-6)]
-    if not len(high) or not high[0] > low:
-        return none, none
-    both = [high[0], low]
+    levels = eps.to_numpy(float)
+    higher = levels[np.isclose(np.log(levels), np.log(top), atol=1e-6) & (levels > low)]
+    both = [higher[0], low] if len(higher) else []
     full = (ours[both].notna() & theirs[both].notna()).all(axis=1)
     return ours.loc[full, both], theirs.loc[full, both]
 

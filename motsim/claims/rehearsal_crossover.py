@@ -20,16 +20,7 @@ import numpy as np
 import pandas as pd
 
 from motsim.claims import Claim, Finding, Interval, Verdict
-from motsim.claims._simulation import (
-    LIMIT,
-    QUANTITIES,
-    around,
-    enough,
-    gaps,
-    missing,
-    pooled,
-    usable,
-)
+from motsim.claims._simulation import LIMIT, QUANTITIES, around, gaps, missing, pooled, usable
 from motsim.claims._words import reasons
 from motsim.results.tables import Tables
 
@@ -58,15 +49,12 @@ WHY = reasons("rehearsal-crossover")
 def judge(tables: Tables) -> list[Finding]:
     """Judge crossovers, settings without one, and the cells of the phase diagrams."""
     rows = usable(tables)
-    judged: dict[str, Any] = {"phase-memory": _phase, "phase-ratio": _phase}
     findings = []
     for case, quantity in product(CASES, QUANTITIES):
         points, name = difference(rows[rows["case"] == case], quantity), f"{case}: {quantity}"
-        if not enough(points):
-            findings.append(missing(name, CLAIM.prediction))
-            continue
-        judge_one = judged.get(case, _crossing if case in CROSSING else _no_crossing)
-        findings.append(judge_one(name, points))
+        how = _phase if case.startswith("phase") else _no_crossing
+        how = _crossing if case in CROSSING else how
+        findings.append(missing(name, CLAIM.prediction, points) or how(name, points))
     return findings
 
 

@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 
 from motsim.claims import Claim, Finding, Interval, Verdict
-from motsim.claims._simulation import LIMIT, around, compared, enough, missing, pooled, usable
+from motsim.claims._simulation import LIMIT, around, compared, missing, pooled, usable
 from motsim.claims._words import reasons
 from motsim.results.tables import Tables
 
@@ -87,8 +87,8 @@ def judge(tables: Tables) -> list[Finding]:
 
 def _curve(name: str, points: pd.DataFrame) -> Finding:
     predicted = "closed form = simulation at every point"
-    if not enough(points):
-        return missing(name, predicted)
+    if few := missing(name, predicted, points):
+        return few
     found = compared(points)
     evidence = (
         f"{len(points)} settings, both strategies, cosine 0 and 0.9; the same data reject the"
@@ -102,8 +102,8 @@ def _direction(case: str, want: Direction, strategy: str, points: pd.DataFrame) 
     name = f"{case}: {want.words}, {strategy}"
     letter = LETTER[want.quantity]
     predicted = f"{letter} {'rises' if want.sign > 0 else 'falls'} with {want.axis}"
-    if not enough(points):
-        return missing(name, predicted)
+    if few := missing(name, predicted, points):
+        return few
     own = points[points["strategy"] == strategy]
     worst, decided, words = -np.inf, True, ""
     step, parts = Interval(), []
@@ -137,11 +137,10 @@ def _order(tables: Tables, case: str, wanted: str, quantity: str) -> Finding:
     predicted = f"'{wanted}' first has the lower {letter}"
     rows = usable(tables)
     rows = rows[rows["case"] == case]
-    if rows.empty or "order" not in rows:
-        return missing(name, predicted)
-    points = pooled(rows, ["order"]).set_index("order")
-    if set(points.index) != {"oldest", "newest"} or not enough(points):
-        return missing(name, predicted)
+    points = pooled(rows, ["order"]).set_index("order") if "order" in rows else rows[:0]
+    complete = set(points.index) == {"oldest", "newest"}
+    if few := missing(name, predicted, points if complete else points[:0]):
+        return few
     other = "oldest" if wanted == "newest" else "newest"
     level, theory = points[quantity].to_dict(), points[f"{quantity}_predicted"].to_dict()
     told = float(theory[wanted] - theory[other])

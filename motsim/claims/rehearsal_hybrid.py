@@ -23,20 +23,11 @@ import numpy as np
 import pandas as pd
 
 from motsim.claims import Claim, Finding, Verdict
-from motsim.claims._simulation import (
-    QUANTITIES,
-    around,
-    compared,
-    enough,
-    gaps,
-    missing,
-    pooled,
-    usable,
-)
+from motsim.claims._simulation import QUANTITIES, around, compared, gaps, missing, pooled, usable
 from motsim.claims._words import reasons
 from motsim.mixture.status import Status
 from motsim.results.tables import Tables
-from motsim.statistics.intervals import MIN_SEEDS, exact_share_interval
+from motsim.statistics.intervals import exact_share_interval
 
 __all__ = ["CLAIM", "judge", "points"]
 
@@ -97,8 +88,8 @@ def _random_sets(tables: Tables) -> list[Finding]:
         for against, rivals in RIVALS.items():
             name = f"random-sets: {quantity}, beats {against}"
             predicted = f"in more than {MOST:.0%} of sets"
-            if len(sets) < MIN_SEEDS:
-                found.append(missing(name, predicted))
+            if few := missing(name, predicted, sets):
+                found.append(few)
                 continue
             wins = int((sets["hybrid"] < sets[rivals].min(axis=1)).sum())
             share = exact_share_interval(wins, len(sets))
@@ -111,8 +102,9 @@ def _random_sets(tables: Tables) -> list[Finding]:
 
 
 def _beats(name: str, case: str, quantity: str, own: pd.DataFrame, rivals: list[str]) -> Finding:
-    if not set(own["strategy"]) >= set(STRATEGIES) or not enough(own):
-        return missing(name, "hybrid below")
+    complete = set(own["strategy"]) >= set(STRATEGIES)
+    if few := missing(name, "hybrid below", own if complete else own[:0]):
+        return few
     told = own.set_index("strategy")[f"{quantity}_predicted"]
     # the interval of the difference to each rival must lie below zero
     differences = [gaps(own, "hybrid", rival, ["setting"]).iloc[0] for rival in rivals]
@@ -136,8 +128,8 @@ def _threshold(rows: pd.DataFrame) -> Finding:
     """Hybrid over thresholds follows the closed form from one pure strategy to the other."""
     predicted = "closed form = simulation at every threshold"
     own = pooled(rows, ["threshold"]) if "threshold" in rows else rows[:0]
-    if not enough(own):
-        return missing("threshold", predicted)
+    if few := missing("threshold", predicted, own):
+        return few
     found = compared(own)
     best = own.iloc[int(own["forgetting_predicted"].to_numpy().argmin())]
     evidence = (

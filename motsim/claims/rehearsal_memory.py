@@ -19,16 +19,7 @@ from itertools import product
 import pandas as pd
 
 from motsim.claims import Claim, Finding
-from motsim.claims._simulation import (
-    LIMIT,
-    QUANTITIES,
-    around,
-    compared,
-    enough,
-    missing,
-    pooled,
-    usable,
-)
+from motsim.claims._simulation import LIMIT, QUANTITIES, around, compared, missing, pooled, usable
 from motsim.claims._words import reasons
 from motsim.results.tables import Tables
 
@@ -77,8 +68,9 @@ def excess(tables: Tables, case: str) -> pd.DataFrame:
 
 def _two_tasks(strategy: str, rows: pd.DataFrame) -> Finding:
     name, predicted = f"two tasks, {strategy}", "closed form of replayed memory = simulation"
-    if rows.empty or not enough(points := pooled(rows, SETTING)):
-        return missing(name, predicted)
+    points = rows if rows.empty else pooled(rows, SETTING)
+    if few := missing(name, predicted, points):
+        return few
     found = compared(points)
     evidence = (
         f"{len(points)} settings over similarity, memory and noise; the same data reject the closed"
@@ -90,8 +82,8 @@ def _two_tasks(strategy: str, rows: pd.DataFrame) -> Finding:
 def _beyond(name: str, quantity: str, points: pd.DataFrame) -> Finding:
     """The point that speaks most against the inequality decides."""
     predicted = "replayed − fresh > 0 at every T"
-    if not enough(points):
-        return missing(name, predicted)
+    if few := missing(name, predicted, points):
+        return few
     value = points[f"{quantity}_excess"].to_numpy(float)
     half = LIMIT * points[f"{quantity}_se"].to_numpy(float)
     place = int((value / half).argmin())

@@ -57,8 +57,8 @@ def judge(tables: Tables) -> list[Finding]:
     for case in CASES:
         own = rows[rows["case"] == case]
         predicted = "closed form = simulation: |z| <= 4, mean z² = 1"
-        if len(own) < MIN_SETTINGS:
-            findings.append(missing(case, predicted))
+        if few := missing(case, predicted, own, MIN_SETTINGS):
+            findings.append(few)
             continue
         found = compared(own)
         repetitions = f"{own['repetitions'].min():,.0f} runs each"
@@ -74,8 +74,9 @@ def judge(tables: Tables) -> list[Finding]:
 def _variances(rows: pd.DataFrame) -> Finding:
     """Variances on the scale of their logarithm, where a sample variance is closer to normal."""
     case, predicted = "sequential-variance", "closed form of Var F, Var G = variance over the runs"
-    if len(rows) < MIN_SETTINGS or "forgetting_variance" not in rows:
-        return missing(case, predicted)
+    held = rows if "forgetting_variance" in rows else rows[:0]
+    if few := missing(case, predicted, held, MIN_SETTINGS):
+        return few
     value, error, truth = (
         both(rows, end) for end in ("_variance", "_variance_se", "_variance_predicted")
     )
