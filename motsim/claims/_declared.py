@@ -6,7 +6,6 @@ their geometric mean with Student's interval of the logarithms; where a run has 
 target, the median with order statistics, of what is known of that run (its budget).
 """
 
-import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -84,7 +83,8 @@ class DeclaredClaim:
             for criterion in () if mine.skip else mine.criteria():
                 if criterion == "ratio" and mine.ratio and mine.ratio.to == case:
                     continue
-                there = [f"{k} {_said(v)}" for k, v in point.items() if not _missing(v)]
+                held = {axis: v for axis, v in point.items() if v == v}  # NaN: of another case
+                there = [f"{axis} {_said(v)}" for axis, v in held.items()]
                 name = ", ".join([case] * bool(case) + there)
                 name = (name or "all") if single else f"{name or 'all'}: {criterion}"
                 try:
@@ -102,9 +102,9 @@ class DeclaredClaim:
         self, name: str, criterion: Criterion, mine: CaseClaim, rows: pd.DataFrame, tables: Tables,
         point: dict[str, Any],
     ) -> Finding:  # fmt: skip
-        total = rows["run"].nunique()
+        total, main = rows["run"].nunique(), tables.main
         if mine.among is not None:
-            rows = _filtered(rows, Condition.read(mine.among))
+            rows, main = (_filtered(part, Condition.read(mine.among)) for part in (rows, main))
         left = rows["run"].nunique()
         front = "" if left == total else f"{left} of {total} runs have {mine.among}. Of those: "
         said = predicted(mine, criterion)
@@ -122,19 +122,12 @@ class DeclaredClaim:
                 bound: Bound = mine.share
             else:
                 assert mine.ratio is not None
-                other = _other(tables.main, mine.ratio.to, point)
-                if mine.among is not None:
-                    other = _filtered(other, Condition.read(mine.among))
+                other = _other(main, mine.ratio.to, point)
                 interval, words = _ratio(rows, other, mine.ratio, self.sweep)
                 bound = mine.ratio
             verdict = compared(interval, bound)
             found = Finding(name, said, f"{interval:.3g}", verdict, front + words, interval)
         return replace(found, expected=Verdict(mine.expects(criterion)))
-
-
-def _missing(value: Any) -> bool:
-    """Whether a case has no such axis."""
-    return isinstance(value, float) and math.isnan(value)
 
 
 def _said(value: Any) -> str:

@@ -156,13 +156,13 @@ def depth_finding(case: str, rows: pd.DataFrame, num_classes: int = 4) -> Findin
         return undecided(case, predicted, "no run specializes", f"{became}.")
     kept = exact_share_interval(depth.num_kept, total)
     end = Interval(*depth.median())
+    of_those = f"{became}. Of those {depth.num_kept} of {total} keep"
     if np.isinf(end.value):  # the stage begins too low for a logarithm of its own
         lowest = good.loc[good["step"] >= 0].groupby("run")["epsilon"].min().median()
         begin = good.loc[good["stage_step"] > 0].groupby("run")["epsilon"].max().median()
         return Finding(
             case, predicted, "less than three decades of a logarithm in the last stage",
-            kept.above(MOST),
-            f"{became}. Of those {depth.num_kept} of {total} keep it to the end{dynamics(rows)};"
+            kept.above(MOST), f"{of_those} it to the end{dynamics(rows)};"
             f" the last stage goes from {begin:.0e} to {lowest:.0e} (medians)",
         )  # fmt: skip
     spread = f"{end.value:.1e} {end.ends('.1e')}"
@@ -177,8 +177,7 @@ def depth_finding(case: str, rows: pd.DataFrame, num_classes: int = 4) -> Findin
         below = f"; in the decade below{below} (median)"
     return Finding(
         case, predicted, measured, kept.above(MOST),
-        f"{became}. Of those {depth.num_kept} of {total} keep their steps per decade within a"
-        f" factor {SAME_ORDER:g} to the end{dynamics(rows)}; the logarithm ends at eps = {spread}"
-        f" (median of the runs){below}",
+        f"{of_those} their steps per decade within a factor {SAME_ORDER:g} to the"
+        f" end{dynamics(rows)}; the logarithm ends at eps = {spread} (median of the runs){below}",
         end,
     )  # fmt: skip

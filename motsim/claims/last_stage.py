@@ -108,16 +108,13 @@ def plateaus(tables: Tables, kind: str) -> pd.DataFrame:
     """Measured and predicted loss at which each run stops (case, seed, measured, predicted)."""
     found = []
     for case in STOPPED[kind]:
-        rows = tables.main[tables.main["case"] == case]
-        seeds = specialized(rows, NUM_CLASSES)["seed"].unique()
-        late = last_stage_curve(tables, case)
-        for seed in seeds:
-            run = late[late["seed"] == seed].sort_values("step")
+        good = specialized(tables.main[tables.main["case"] == case], NUM_CLASSES)
+        late = last_stage_curve(tables, case).sort_values("step")
+        for seed, run in late[late["seed"].isin(good["seed"])].groupby("seed"):
             run = run[run["step"] <= run["step"].min() + SETTLED[kind]]
-            if len(run):
-                settings = case_settings("last-stage", tables, case, seed=int(seed))
-                value = float(run["loss"].iloc[-1])
-                found.append((case, int(seed), value, predicted_plateau(settings)))
+            settings = case_settings("last-stage", tables, case, seed=int(str(seed)))
+            value = float(run["loss"].iloc[-1])
+            found.append((case, seed, value, predicted_plateau(settings)))
     return pd.DataFrame(found, columns=["case", "seed", "measured", "predicted"])
 
 

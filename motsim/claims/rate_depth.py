@@ -162,13 +162,12 @@ def _last_decade(tables: Tables, case: str, way: str) -> str:
     rows = tables.main[tables.main["case"] == case]
     good = specialized(rows, NUM_CLASSES.get(case, 4))
     ends = []
-    for seed in good["seed"].unique():
-        run = good[good["seed"] == seed]
+    for seed, run in good.groupby("seed"):
         run = run[(run["stage_step"] > 0) & (run["epsilon"] > 0.9 * smallest)]
         low = run["epsilon"].min()
         top = run[np.isclose(run["epsilon"], 10.0 * low, rtol=1e-6, atol=0.0)]
         if len(top):
-            curve = predicted(seed_settings(tables, case, int(seed)), way)
+            curve = predicted(seed_settings(tables, case, int(str(seed))), way)
             t = curve.times([10.0 * low, low]) if curve else np.full(2, np.inf)
             if np.isfinite(t).all():
                 ends.append((run["stage_step"].max() - top["stage_step"].iloc[0], t[1] - t[0]))

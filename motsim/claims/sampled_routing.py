@@ -153,19 +153,19 @@ def _share(case: str, runs: pd.DataFrame) -> Finding:
     """Whether as many runs are routed as with expected routing, and more than strong alone."""
     reference, what = CASES[case]
     untreated = "linear" if reference == "linear-expected" else "strong"
-    good, count, share = shares(runs[runs["case"] == case])
+    own = runs[runs["case"] == case]
+    good, count, share = shares(own)
     ref_good, ref_count, ref_share = shares(runs[runs["case"] == reference])
     bad, bad_count, bad_share = shares(runs[runs["case"] == untreated])
     predicted = f"{what}: as many routed runs as with expected routing"
     verdict = Verdict.INCONCLUSIVE
     if min(count, ref_count, bad_count) >= MIN_SEEDS:
         verdict = Verdict.of(share.low > bad_share.high, share.high < ref_share.low)
-    became = outcomes(runs[runs["case"] == case], CLASSES)
-    accuracy = runs.loc[runs["case"] == case, "routing_accuracy"].mean()
     measured = f"{good} of {count} runs routed {share.ends()}"
     evidence = (
         f"with expected routing {ref_good} of {ref_count}, untreated ({untreated}) {bad} of"
-        f" {bad_count}; mean routing accuracy {accuracy:.2f}; by coverage alone {became}"
+        f" {bad_count}; mean routing accuracy {own['routing_accuracy'].mean():.2f}; by coverage"
+        f" alone {outcomes(own, CLASSES)}"
     )
     return Finding(case, predicted, measured, verdict, evidence, share)
 
@@ -182,13 +182,11 @@ def _speed(tables: Tables) -> Finding:
         found.append((case, predicted, float(values.mean()), ratio))
     predicted_text = "growth of an expert in stage I by eta_1 E sign(X) a step, to a factor 1.2"
     if len(found) < len(SLOW):
-        why = "too few runs with alignments"
-        return undecided("speed", predicted_text, "nothing", why)
+        return undecided("speed", predicted_text, "nothing", "too few runs with alignments")
     slow, shared = (ratio.near(1.0, TOLERANCE) for *_, ratio in found)
     worst = max((ratio for *_, ratio in found), key=lambda ratio: abs(np.log(ratio.value)))
-    evidence = "; ".join(f"{c}: {m:.3f} against {p:.3f}" for c, p, m, _ in found)
+    listed = "; ".join(f"{c}: {m:.3f} against {p:.3f}" for c, p, m, _ in found)
     return Finding(
-        "speed", predicted_text, f"measured / derived {worst}",
-        slow.both(shared),
-        f"{evidence}, of the speed with expected routing", worst,
+        "speed", predicted_text, f"measured / derived {worst}", slow.both(shared),
+        f"{listed}, of the speed with expected routing", worst,
     )  # fmt: skip

@@ -116,7 +116,6 @@ def judge(tables: Tables) -> list[Finding]:
 
 def threshold_finding(runs: pd.DataFrame) -> Finding:
     """Whether every seed fails at some T1 > 0 and succeeds at a longer one, at T2 = 0."""
-    name = "threshold in T1"
     part = runs[(runs["align_steps"] == 0) & (runs["specialize_steps"] > 0)]
     found = thresholds(part)
     seeds = int(part.loc[part["final_loss"].notna(), "seed"].nunique())
@@ -124,7 +123,8 @@ def threshold_finding(runs: pd.DataFrame) -> Finding:
     low = float(found["fails"].min()) if len(found) else float("nan")
     high = float(found["succeeds"].max()) if len(found) else float("nan")
     return Finding(
-        name, "some T1 below which the budget does not help", f"T1* in [{low:.0f}, {high:.0f}]",
+        "threshold in T1", "some T1 below which the budget does not help",
+        f"T1* in [{low:.0f}, {high:.0f}]",
         Verdict.of(every, not every) if seeds >= MIN_SEEDS else Verdict.INCONCLUSIVE,
         f"{len(found)} of {seeds} seeds end above {SUCCESS:g} at the lower T1 and below it at the"
         " upper one, with the same number of steps in all",
@@ -134,10 +134,9 @@ def threshold_finding(runs: pd.DataFrame) -> Finding:
 
 def exponent_finding(runs: pd.DataFrame) -> Finding:
     """Whether the threshold falls like the gate's step to the power -1/4."""
-    name = "threshold against the gate's step"
     exponent = gate_exponent(thresholds(runs)) if len(runs) else Interval()
     return Finding(
-        name, "T1* ~ eta_r^(-1/4)", f"exponent = {exponent}",
+        "threshold against the gate's step", "T1* ~ eta_r^(-1/4)", f"exponent = {exponent}",
         exponent.within(EXPONENT - HALF_DISTANCE, EXPONENT + HALF_DISTANCE),
         "exponent between the smallest and the largest step size of the gate; the interval is over"
         f" {runs['seed'].nunique()} seeds and holds the spacing of the T1 that were tried",
@@ -151,6 +150,5 @@ def effect_finding(name: str, decades: np.ndarray) -> Finding:
     return Finding(
         name, f"effect > {GAIN} decades", f"{lost} decades", lost.above(GAIN),
         f"final loss with T2 against T2 = 0 at the same T1 and total, {len(decades)} seeds in"
-        " pairs",
-        lost,
+        " pairs", lost,
     )  # fmt: skip
