@@ -61,17 +61,14 @@ class StepRatio:
 
     def finding(self, case: str, what: str, succeed: str, evidence: str) -> Finding:
         """Judge whether the ratio is an advantage; the shares that `succeed` stand beside."""
-        shares = f"{_beside(self.baseline)} and {_beside(self.reference)}"
+        shares = " and ".join(
+            f"{one.num_done}/{one.num_runs} {one.interval().ends()}"
+            for one in (self.baseline, self.reference)
+        )
         return Finding(
             case, f"ratio of {what} > {ADVANTAGE}", f"ratio = {self}; {succeed} {shares}",
             self.interval.above(ADVANTAGE), evidence, self.interval,
         )  # fmt: skip
-
-
-def _beside(found: Outcomes) -> str:
-    """Return a share and its exact interval, short, as ``39/40 [0.87, 1.00]``."""
-    share = found.interval()
-    return f"{found.num_done}/{found.num_runs} {share.ends()}"
 
 
 def log_steps(

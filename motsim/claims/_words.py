@@ -9,20 +9,21 @@ import csv
 from functools import cache
 from pathlib import Path
 
-__all__ = ["reasons", "words_of"]
+__all__ = ["reasons", "rows_of", "words_of"]
+
+ROOM = Path(__file__).parent
 
 
 @cache
-def _rows(table: str) -> tuple[tuple[str, str, str], ...]:
-    """Every row of a table: claim, case or pattern of cases, what is said of it."""
-    with Path(__file__).with_name(table).open(newline="", encoding="utf-8") as file:
-        _, *found = csv.reader(file)
-    return tuple((claim, case, said) for claim, case, said in found)
+def rows_of(table: Path) -> tuple[list[str], ...]:
+    """Every row of a table, without its head."""
+    with table.open(newline="", encoding="utf-8") as file:
+        return tuple(csv.reader(file))[1:]
 
 
 def reasons(claim: str) -> dict[str, str]:
     """Case -> why, of one claim, in the order of the table."""
-    return {case: why for name, case, why in _rows("reasons.csv") if name == claim}
+    return {case: why for name, case, why in rows_of(ROOM / "reasons.csv") if name == claim}
 
 
 def words_of(module: object) -> dict[str, str]:
@@ -31,4 +32,4 @@ def words_of(module: object) -> dict[str, str]:
     if room != "motsim.claims":
         return dict(getattr(module, "WORDS", {}))
     own = name.replace("_", "-")
-    return {cases: words for claim, cases, words in _rows("words.csv") if claim == own}
+    return {cases: words for claim, cases, words in rows_of(ROOM / "words.csv") if claim == own}

@@ -74,8 +74,7 @@ def floors(tables: Tables, case: str) -> pd.DataFrame:
     fall = late.groupby([*CELL, "seed"])["loss"].agg(lambda x: 1.0 - x.iloc[-1] / x.iloc[0])
     unseen = runs["fresh_loss"] if "fresh_loss" in runs else runs["final_loss"] * np.nan
     fresh = unseen.where(runs["noise_std"].astype(float) > 0, runs["final_loss"])
-    found = runs.assign(floor=runs["final_loss"], fresh=fresh)
-    found = found[[*CELL, "seed", "floor", "fresh"]]
+    found = runs.assign(floor=runs["final_loss"], fresh=fresh)[columns[:-1]]
     return found.merge(fall.rename("fall").reset_index(), on=[*CELL, "seed"], how="left")
 
 

@@ -55,6 +55,9 @@ CLAIM = Claim(
 #: Why no law of T(eps) is stated down to the end of a window.
 NO_WINDOW = "looked at to 1e-7 and 1e-8, where its case `steep` says which runs stop"
 
+#: Case -> what its points are, and the rivals of the race in words: of p_n, of equal classes.
+RIVALS = {"shares": ("shares", "p_n is", "1/N"),
+          "coverage": ("points", "Coupons of p_n are", "of equal classes")}  # fmt: skip
 DELTA = 0.1
 PREDICTED = 0.98  # share of experts whose class the race names
 CLOSE = 1.05  # rivals (equal classes) are a factor 1.4 to 3.4 away
@@ -103,11 +106,14 @@ def _choice(experts: pd.DataFrame) -> Finding:
     )  # fmt: skip
 
 
-def _agreement(points: pd.DataFrame) -> tuple[dict[str, int], Verdict]:
-    """How many points each formula misses; `holds` needs both rivals of the race rejected."""
+def _agreement(case: str, predicted: str, points: pd.DataFrame, listed: str) -> Finding:
+    """Judge how many points the race misses; `holds` needs both of its rivals rejected."""
     wrong = {name: int(rejected(points, name).sum()) for name in ("race", "law", "equal")}
-    told_apart = bool(wrong["law"] and wrong["equal"])
-    return wrong, Verdict.of(holds=told_apart, fails=wrong["race"] > 0)
+    verdict = Verdict.of(holds=bool(wrong["law"] and wrong["equal"]), fails=wrong["race"] > 0)
+    noun, law, equal = RIVALS[case]
+    measured = f"{len(points) - wrong['race']} of {len(points)} {noun} agree"
+    evidence = f"{listed}. {law} wrong at {wrong['law']}, {equal} at {wrong['equal']} {noun}"
+    return Finding(case, predicted, measured, verdict, evidence)
 
 
 def _shares(experts: pd.DataFrame) -> Finding:
@@ -130,13 +136,7 @@ def _shares(experts: pd.DataFrame) -> Finding:
             f" p_N {law[-1]:.3f}; commonest {found[0] / len(rows):.3f}, race {race[0]:.3f},"
             f" p_1 {law[0]:.3f}"
         )
-    points = pd.concat(parts)
-    wrong, verdict = _agreement(points)
-    return Finding(
-        case, predicted, f"{len(points) - wrong['race']} of {len(points)} shares agree", verdict,
-        f"{'; '.join(listed)}. p_n is wrong at {wrong['law']}, 1/N at"
-        f" {wrong['equal']} shares",
-    )  # fmt: skip
+    return _agreement(case, predicted, pd.concat(parts), "; ".join(listed))
 
 
 def _coverage(points: pd.DataFrame) -> Finding:
@@ -144,17 +144,12 @@ def _coverage(points: pd.DataFrame) -> Finding:
     case, predicted = "coverage", "coupon collector with the race's shares"
     if few := too_few(case, predicted, least_trials(points)):
         return few
-    wrong, verdict = _agreement(points)
     listed = "; ".join(
         f"a = {r.class_exponent:g}, M = {r.num_experts:.0f}: {share_text(r)},"
         f" race {r.race:.2f}, p_n {r.law:.2f}, equal {r.equal:.2f}"
         for r in points.itertuples()
     )
-    return Finding(
-        case, predicted, f"{len(points) - wrong['race']} of {len(points)} points agree", verdict,
-        f"{listed}. Coupons of p_n are wrong at {wrong['law']}, of equal classes"
-        f" at {wrong['equal']} points",
-    )  # fmt: skip
+    return _agreement(case, predicted, points, listed)
 
 
 def _enough(runs: pd.DataFrame) -> list[Finding]:

@@ -105,10 +105,12 @@ def _list(points: pd.DataFrame, formula: str) -> str:
     """Up to three points with the largest deviation, measured against predicted."""
     order = (points["share"] - points[formula]).abs().sort_values(ascending=False).index[:3]
     return "; ".join(
-        f"N={row.num_classes:.0f}, M={row.num_experts:.0f}: {share_text(row)}"
-        f" against {getattr(row, formula):.2f}"
-        for row in points.loc[order].itertuples()
+        f"{_point(row)} against {row[formula]:.2f}" for _, row in points.loc[order].iterrows()
     )
+
+
+def _point(row: pd.Series) -> str:
+    return f"N={row['num_classes']:.0f}, M={row['num_experts']:.0f}: {share_text(row)}"
 
 
 def tight(case: str, points: pd.DataFrame, formula: str) -> Finding:
@@ -162,13 +164,9 @@ def enough(case: str, points: pd.DataFrame, good: pd.DataFrame) -> Finding:
     mean = mean_share_interval(rows.groupby("seed")["success"].mean())
     short = _joint_ends(points)[1] < 1 - DELTA
     verdict = Verdict.of(holds=mean.low > 1 - DELTA, fails=bool(short.any()))
-    listed = ", ".join(
-        f"N={r.num_classes:.0f}, M={r.num_experts:.0f}: {share_text(r)}"
-        for r in points.itertuples()
-    )
+    listed = ", ".join(_point(row) for _, row in points.iterrows())
     evidence = f"share of seeds with every class covered: {listed}"
-    smallest = points["share"].min()
-    measured = f"mean {mean:.3f}, smallest {smallest:.2f}"
+    measured = f"mean {mean:.3f}, smallest {points['share'].min():.2f}"
     return Finding(case, predicted, measured, verdict, evidence, mean)
 
 

@@ -133,8 +133,7 @@ def judge(tables: Tables) -> list[Finding]:
     wide = {case: shares(runs, case) for case in SIXTH}
     wide = {case: found for case, found in wide.items() if found.shape[1] > 2}
     findings = [_threshold(case, found) for case, found in wide.items()]
-    findings += [_scaling(c, wide[a], wide[b], a, b) for c, (a, b) in PAIRS.items()
-                 if {a, b} <= set(wide)]  # fmt: skip
+    findings += [_scaling(case, wide) for case, pair in PAIRS.items() if set(pair) <= set(wide)]
     findings += [_closed(case, runs) for case in CLOSED if (runs["case"] == case).any()]
     if "narrow" in wide:
         findings.append(_generalization(runs))
@@ -153,10 +152,10 @@ def _threshold(case: str, wide: pd.DataFrame) -> Finding:
     )  # fmt: skip
 
 
-def _scaling(
-    case: str, one: pd.DataFrame, other: pd.DataFrame, name: str, other_name: str
-) -> Finding:
+def _scaling(case: str, wide: dict[str, pd.DataFrame]) -> Finding:
     """n* of two cases, seed by seed, against the ratio of E[gamma^6]."""
+    name, other_name = PAIRS[case]
+    one, other = wide[name], wide[other_name]
     target = SIXTH[other_name] / SIXTH[name]
     sizes = [np.log(part.columns.to_numpy(float)) for part in (one, other)]
     both = pd.concat([one, other], axis=1, join="inner").to_numpy(float)

@@ -62,7 +62,6 @@ def courses(tables: Tables) -> pd.DataFrame:
     Columns load_balance, seed, least (loss), level (median loss in `LATE` / c) and back: first
     step after the least loss with a loss above c^2, NaN if never.
     """
-    columns = ["load_balance", "seed", "least", "level", "back"]
     curve = last_stage_curve(tables, *COURSES, axis="load_balance")
     good = specialized(_runs(tables, COURSES), NUM_CLASSES)
     rows = []
@@ -78,6 +77,7 @@ def courses(tables: Tables) -> pd.DataFrame:
         level = float(np.median(late)) if len(late) else np.nan
         back = step[over[0]] if len(over) else np.nan
         rows.append((weight, seed, loss[place], level, back))
+    columns = ["load_balance", "seed", "least", "level", "back"]
     return pd.DataFrame(rows, columns=columns, dtype=float)
 
 

@@ -77,13 +77,11 @@ def judge(tables: Tables) -> list[Finding]:
         why = "the table holds no run; run: python -m motsim.sweep rehearsal-deep"
         return [undecided("all", "hybrid − concurrent > 0 points", "no runs", why)]
     findings = [_accuracy(name, part) for name, _, part in everything]
-    hardest: dict[str, tuple[str, pd.DataFrame]] = {}
-    for name, case, part in everything:
-        if case not in ORDINARY:
-            continue
-        if case not in hardest or part["cosine"].mean() < hardest[case][1]["cosine"].mean():
-            hardest[case] = (name, part)
-    return findings + [_forgetting(name, part) for name, part in hardest.values()]
+    for case in dict.fromkeys(case for _, case, _ in everything if case in ORDINARY):
+        levels = [(name, part) for name, of, part in everything if of == case]
+        hardest = min(levels, key=lambda level: level[1]["cosine"].mean())
+        findings.append(_forgetting(*hardest))
+    return findings
 
 
 def _accuracy(name: str, part: pd.DataFrame) -> Finding:

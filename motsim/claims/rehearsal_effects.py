@@ -57,8 +57,6 @@ DIRECTIONS: dict[str, Direction] = {
     "tasks": Direction("num_tasks", "forgetting", 1, "more tasks forget more"),
 }
 
-LETTER = {"forgetting": "F", "generalization": "G"}
-
 #: Case -> order that ends on the larger kind, which is the more central one.
 ORDERS = {"order-minority-late": "newest", "order-minority-early": "oldest"}
 
@@ -100,7 +98,7 @@ def _curve(name: str, points: pd.DataFrame) -> Finding:
 def _direction(case: str, want: Direction, strategy: str, points: pd.DataFrame) -> Finding:
     """The largest step against the wanted direction over any two points, in standard errors."""
     name = f"{case}: {want.words}, {strategy}"
-    letter = LETTER[want.quantity]
+    letter = want.quantity[0].upper()
     predicted = f"{letter} {'rises' if want.sign > 0 else 'falls'} with {want.axis}"
     if few := missing(name, predicted, points):
         return few
@@ -132,7 +130,7 @@ def _direction(case: str, want: Direction, strategy: str, points: pd.DataFrame) 
 
 def _order(tables: Tables, case: str, wanted: str, quantity: str) -> Finding:
     """Whether the order that ends on the more central kind has the lower error."""
-    letter = LETTER[quantity]
+    letter = quantity[0].upper()
     name = f"{case}: end on the central kind, {letter}"
     predicted = f"'{wanted}' first has the lower {letter}"
     rows = usable(tables)

@@ -57,16 +57,13 @@ def points(tables: Tables, case: str) -> pd.DataFrame:
 
 def judge(tables: Tables) -> list[Finding]:
     """Judge hybrid against concurrent and against the better of both, and the threshold's path."""
-    rows = usable(tables)
     findings = []
     for case, quantity in product(WHY, QUANTITIES):
-        own = pooled(rows[rows["case"] == case].assign(setting=case), ["strategy", "setting"])
+        own = points(tables, case).assign(setting=case)
         for against, rivals in RIVALS.items():
             name = f"{case}: {quantity}, beats {against}"
             findings.append(_beats(name, case, quantity, own, rivals))
-    findings += _random_sets(tables)
-    findings.append(_threshold(rows[rows["case"] == "threshold"]))
-    return findings
+    return [*findings, *_random_sets(tables), _threshold(usable(tables))]
 
 
 def random_sets(tables: Tables, quantity: str) -> pd.DataFrame:
@@ -127,6 +124,7 @@ def _beats(name: str, case: str, quantity: str, own: pd.DataFrame, rivals: list[
 def _threshold(rows: pd.DataFrame) -> Finding:
     """Hybrid over thresholds follows the closed form from one pure strategy to the other."""
     predicted = "closed form = simulation at every threshold"
+    rows = rows[rows["case"] == "threshold"]
     own = pooled(rows, ["threshold"]) if "threshold" in rows else rows[:0]
     if few := missing("threshold", predicted, own):
         return few

@@ -61,10 +61,9 @@ def judge(tables: Tables) -> list[Finding]:
             findings.append(few)
             continue
         found = compared(own)
-        repetitions = f"{own['repetitions'].min():,.0f} runs each"
         evidence = (
-            f"{len(own)} drawn settings, T = {own['num_tasks'].min()} to"
-            f" {own['num_tasks'].max()}, {repetitions}; the same data reject the formula with"
+            f"{len(own)} drawn settings, T = {own['num_tasks'].min()} to {own['num_tasks'].max()},"
+            f" {own['repetitions'].min():,.0f} runs each; the same data reject the formula with"
             f" p + 1 for p (largest |z| {found.rival:.1f}, mean z² {found.rival_square:.1f})."
         )
         findings.append(found.finding(case, predicted, evidence))

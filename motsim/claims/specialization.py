@@ -57,14 +57,12 @@ def final_state(tables: Tables) -> pd.DataFrame:
 
     `share` is the part of the expert's samples that are of the class it gets most.
     """
-    columns = ["case", "seed", "expert", "load", "own", "share"]
-    aligned, routed = tables.others.get("specialization"), tables.others.get("routing")
-    if aligned is None or routed is None or aligned.empty or routed.empty:
-        return pd.DataFrame({name: [] for name in columns})
     index = ["case", "seed", "expert"]
+    aligned = tables.with_columns("specialization", *index, "step", "class", "alignment")
+    routed = tables.with_columns("routing", *index, "step", "class", "share")
     last = _last(aligned).pivot(index=index, columns="class", values="alignment")
-    if last.shape[1] < 2:  # no class to tell from another
-        return pd.DataFrame({name: [] for name in columns})
+    if last.shape[1] < 2 or routed.empty:  # no class to tell from another
+        return pd.DataFrame({name: [] for name in [*index, "load", "own", "share"]})
     shares = _last(routed).pivot(index=index, columns="class", values="share").loc[last.index]
     load = shares.sum(axis=1)
     found = pd.DataFrame({"load": load, "own": expert_classes(last.to_numpy())}, index=last.index)

@@ -113,9 +113,9 @@ def _finding(tables: Tables, name: str) -> Finding:
         text = f"{value:.3g} within 5 %, steady in eps"
         close = mu.within(value * (1 - VALUE_TOLERANCE), value * (1 + VALUE_TOLERANCE))
         verdict = close.both(q.within(-EXPONENT_TOLERANCE, EXPONENT_TOLERANCE))
-        why = f"the curvature neither vanishes nor drifts ({where})"
-        if verdict != Verdict.HOLDS:
-            why = f"the curvature is not the predicted constant ({where})"
+        steady = verdict == Verdict.HOLDS
+        what = "neither vanishes nor drifts" if steady else "is not the predicted constant"
+        why = f"the curvature {what} ({where})"
     if decades < MIN_DECADES:
         verdict = Verdict.INCONCLUSIVE
     return Finding(name, text, measured, verdict, why, decisive)
