@@ -1,6 +1,7 @@
 """Shares of runs by setting, with exact limits, and exact tests of formulas for them."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -8,16 +9,48 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from motsim.claims import Finding, Interval
+from motsim.claims import Finding, Interval, Verdict
 from motsim.claims._undecided import undecided
 from motsim.statistics.confidence import resolve
-from motsim.statistics.intervals import exact_share_interval
+from motsim.statistics.intervals import MIN_SEEDS, exact_share_interval
 
-__all__ = [
-    "counted", "least_trials", "limits", "rejected", "share_of", "share_text", "too_few",
-]  # fmt: skip
+__all__ = ["Count", "counted", "least_trials", "limits", "rejected", "share_text", "too_few"]
 
 MIN_TRIALS = 20
+
+
+@dataclass(frozen=True)
+class Count:
+    """How many of all runs do something: prints as ``39 of 40``."""
+
+    good: int
+    total: int
+
+    @classmethod
+    def of(cls, good: pd.Series) -> "Count":
+        """Count yes and no, one a run."""
+        return cls(int(good.sum()), len(good))
+
+    @property
+    def share(self) -> Interval:
+        """Share with its exact interval."""
+        return exact_share_interval(self.good, self.total)
+
+    def __str__(self) -> str:
+        return f"{self.good} of {self.total}"
+
+    def above(self, untreated: "Count", reference: "Count") -> Verdict:
+        """Whether it is more often than untreated (holds), or less often than a reference."""
+        if min(self.total, untreated.total, reference.total) < MIN_SEEDS:
+            return Verdict.INCONCLUSIVE
+        share = self.share
+        return Verdict.of(share.low > untreated.share.high, share.high < reference.share.low)
+
+    def finding(self, case: str, predicted: str, limit: float, evidence: str) -> Finding:
+        """Judge whether the share is above a limit; too few runs decide nothing."""
+        share, measured = self.share, f"{self} {self.share.ends()}"
+        judged = Finding(case, predicted, measured, share.above(limit), evidence, share)
+        return too_few(case, predicted, self.total) or judged
 
 
 def counted(rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
@@ -52,11 +85,6 @@ def too_few(case: str, predicted: str, trials: int) -> Finding | None:
         return None
     why = f"{trials} trials a point; {MIN_TRIALS} are needed"
     return undecided(case, predicted, "too few runs", why)
-
-
-def share_of(row: pd.Series) -> Interval:
-    """Share of a row of `counted`, with its limits."""
-    return Interval(float(row["share"]), float(row["low"]), float(row["high"]))
 
 
 def share_text(row: Any) -> str:

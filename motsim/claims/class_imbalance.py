@@ -35,7 +35,7 @@ from motsim.claims._classes import (
     steps,
 )
 from motsim.claims._compared import ratio_finding
-from motsim.claims._counted import least_trials, rejected, share_of, share_text, too_few
+from motsim.claims._counted import Count, least_trials, rejected, share_text, too_few
 from motsim.claims._outcomes import outcomes, specialized
 from motsim.claims._rates import curves, log_finding
 from motsim.claims._undecided import needs, undecided
@@ -89,20 +89,18 @@ def judge(tables: Tables) -> list[Finding]:
 def _choice(experts: pd.DataFrame) -> Finding:
     """Experts that take the class which the race of their own start names."""
     case, predicted = "choice", f"the race names the class of > {PREDICTED:.0%} of the experts"
-    right = {name: int((experts["found"] == experts[name]).sum())
-             for name in ("named", "sealed", "blind")}  # fmt: skip
-    n = len(experts)
-    if few := too_few(case, predicted, n):
+    if few := too_few(case, predicted, len(experts)):
         return few
-    share = exact_share_interval(right["named"], n)
+    named, sealed, blind = (
+        Count.of(experts["found"] == experts[name]) for name in ("named", "sealed", "blind")
+    )
+    share = named.share
     verdict = share.above(PREDICTED)
-    rivals = [exact_share_interval(right[name], n).high for name in ("sealed", "blind")]
-    if verdict == Verdict.HOLDS and max(rivals) >= share.low:
+    if verdict == Verdict.HOLDS and max(sealed.share.high, blind.share.high) >= share.low:
         verdict = Verdict.INCONCLUSIVE
     return Finding(
-        case, predicted, f"{right['named']} of {n} {share.ends('.3f')}", verdict,
-        f"without what leaks through attention {right['sealed']}, with equal"
-        f" classes {right['blind']} of {n}", share,
+        case, predicted, f"{named} {share.ends('.3f')}", verdict,
+        f"without what leaks through attention {sealed.good}, with equal classes {blind}", share,
     )  # fmt: skip
 
 
@@ -169,12 +167,11 @@ def _enough(runs: pd.DataFrame) -> list[Finding]:
             found.append(few)
             continue
         row = rows.sort_values("num_experts").iloc[0]
-        share = share_of(row)
+        count = Count(int(row["successes"]), int(row["trials"]))
         found.append(Finding(
-            case, predicted, f"{share.value:.2f} {share.ends()}",
-            share.above(1 - DELTA),
-            f"{row['successes']:.0f} of {row['trials']:.0f} runs at M = {row['num_experts']:.0f};"
-            f" coupons of the race {row['race']:.2f}", share,
+            case, predicted, share_text(row), count.share.above(1 - DELTA),
+            f"{count} runs at M = {row['num_experts']:.0f}; coupons of the race {row['race']:.2f}",
+            count.share,
         ))  # fmt: skip
     return found
 
@@ -210,16 +207,12 @@ def _plateau(rows: pd.DataFrame) -> Finding:
     """Which runs of `steep` stop above `DEEP`, named by what stage I left across v_n."""
     case = "steep-which"
     predicted = f"what stage I leaves across v_n names > {NAMED:.0%} of the runs above {DEEP:g}"
-    n = len(rows)
-    if few := too_few(case, predicted, n):
-        return few
     stops, named = rows["measured"] > DEEP, rows["predicted"] > DEEP
-    right, most = int((stops == named).sum()), int(max(stops.sum(), n - stops.sum()))
-    share = exact_share_interval(right, n)
+    often = float(stops.mean())  # a constant answer is right so often, or as often not
     factor = (rows["measured"] / rows["predicted"])[stops & named].median()
-    return Finding(
-        case, predicted, f"{right} of {n} {share.ends()}",
-        share.above(max(NAMED, most / n)),
-        f"{stops.sum()} of {n} runs stop above {DEEP:g}; their loss is {factor:.2f} times the"
-        " derived one (median; large rests still shrink)", share,
-    )  # fmt: skip
+    evidence = (
+        f"{Count.of(stops)} runs stop above {DEEP:g}; their loss is {factor:.2f} times the derived"
+        " one (median; large rests still shrink)"
+    )
+    right = Count.of(stops == named)
+    return right.finding(case, predicted, max(NAMED, often, 1 - often), evidence)

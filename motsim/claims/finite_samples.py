@@ -42,15 +42,11 @@ import pandas as pd
 from scipy.special import expit
 
 from motsim.claims import Claim, Finding, Interval, Verdict
+from motsim.claims._counted import Count
 from motsim.claims._undecided import needs
 from motsim.claims.sampled_routing import routed
 from motsim.results.tables import Tables
-from motsim.statistics.intervals import (
-    MIN_SEEDS,
-    exact_share_interval,
-    jackknife_interval,
-    mean_interval,
-)
+from motsim.statistics.intervals import MIN_SEEDS, jackknife_interval, mean_interval
 
 __all__ = ["CLAIM", "at_size", "half", "judge", "learned", "shares", "threshold"]
 
@@ -183,32 +179,25 @@ def at_size(runs: pd.DataFrame, case: str) -> pd.Series:
 
 def _closed(case: str, runs: pd.DataFrame) -> Finding:
     """Whether a closed sample is learned like the population, and more often than an open one."""
-    own, whole, plain = (at_size(runs, name) for name in (case, "population", "strong"))
-    share, reference, untreated = (
-        exact_share_interval(int(rows.sum()), len(rows)) for rows in (own, whole, plain)
-    )
-    verdict = Verdict.INCONCLUSIVE
-    if min(len(own), len(whole), len(plain)) >= MIN_SEEDS:
-        verdict = Verdict.of(share.low > untreated.high, share.high < reference.low)
+    own, whole, plain = (Count.of(at_size(runs, name)) for name in (case, "population", "strong"))
     return Finding(
         case, f"{CLOSED[case]}, n = {SIZE}: learned like the population",
-        f"{own.sum()} of {len(own)} runs learned {share.ends()}", verdict,
-        f"population {whole.sum()} of {len(whole)}, no images {plain.sum()} of {len(plain)}",
-        share,
+        f"{own} runs learned {own.share.ends()}", own.above(plain, whole),
+        f"population {whole}, no images {plain}", own.share,
     )  # fmt: skip
 
 
 def _anew(rows: pd.DataFrame) -> Finding:
     """Share of runs that learn from samples drawn anew in each step."""
     good = learned(rows)
-    share = exact_share_interval(int(good.sum()), len(rows))
+    count = Count.of(good)
     size = int(rows["new_samples"].max()) if "new_samples" in rows else 0
     ends = rows.loc[good, "final_loss"].median()
     return Finding(
         "anew", f"learned by more than {MOST:.0%} of runs, {size} new samples a step",
-        f"{good.sum()} of {len(rows)} runs {share.ends()}",
-        share.above(MOST) if len(rows) >= MIN_SEEDS else Verdict.INCONCLUSIVE,
-        f"population loss at the end {ends:.1e} (median of those that learn)", share,
+        f"{count} runs {count.share.ends()}",
+        count.share.above(MOST) if len(rows) >= MIN_SEEDS else Verdict.INCONCLUSIVE,
+        f"population loss at the end {ends:.1e} (median of those that learn)", count.share,
     )  # fmt: skip
 
 

@@ -28,14 +28,14 @@ import pandas as pd
 
 from motsim.claims import Claim, Finding
 from motsim.claims._compared import ratio_finding
-from motsim.claims._counted import counted, too_few
+from motsim.claims._counted import Count, counted
 from motsim.claims._excess import excess_hits, last_stage_curve
 from motsim.claims._outcomes import outcomes, specialized
 from motsim.claims._rates import log_finding
 from motsim.claims._undecided import needs, undecided
 from motsim.claims.sampled_routing import routed
 from motsim.results.tables import Tables
-from motsim.statistics.intervals import exact_share_interval, median_interval
+from motsim.statistics.intervals import median_interval
 
 __all__ = ["CLAIM", "EXCESS", "excess", "floor_of", "judge", "per_decade", "shares"]
 
@@ -163,12 +163,15 @@ def _law(kind: str, tables: Tables) -> Finding:
 def _share(points: pd.DataFrame) -> list[Finding]:
     """Share that specializes: with the preset at two levels, and with each of two remedies."""
     found = {
-        (str(row["case"]), float(row["label_flip"])): (int(row["successes"]), int(row["trials"]))
+        (str(row["case"]), float(row["label_flip"])): Count(
+            int(row["successes"]), int(row["trials"])
+        )
         for _, row in points.iterrows()
     }
-    plain = [(q, row) for (case, q), row in sorted(found.items()) if case == "share"]
-    listed = ", ".join(f"{q:g}: {row[0]} of {row[1]}" for q, row in plain)
-    preset = exact_share_interval(*found.get(("share", STRONG), (0, 0))).high
+    plain = [f"{q:g}: {count}" for (case, q), count in sorted(found.items()) if case == "share"]
+    evidence = f"with the preset's stage I and gate, by q: {', '.join(plain)}"
+    none = Count(0, 0)
+    preset = found.get(("share", STRONG), none).share.high
     above_preset = f"above the preset's, < {preset:.2f}"
     asked = {
         "share-weak": ("share", WEAK, MOST, f"share > {MOST:g}"),
@@ -178,16 +181,7 @@ def _share(points: pd.DataFrame) -> list[Finding]:
         "share-fast-gate": ("share-fast-gate", STRONG, preset,
                             f"gate's step / (1 - 2q)^2: share {above_preset}"),
     }  # fmt: skip
-    findings = []
-    for case, (source, flip, limit, words) in asked.items():
-        predicted = f"q = {flip:g}: {words}"
-        good, trials = found.get((source, flip), (0, 0))
-        if few := too_few(case, predicted, trials):
-            findings.append(few)
-            continue
-        share = exact_share_interval(good, trials)
-        findings.append(Finding(
-            case, predicted, f"{good} of {trials} {share.ends()}",
-            share.above(limit), f"with the preset's stage I and gate, by q: {listed}", share,
-        ))  # fmt: skip
-    return findings
+    return [
+        found.get((source, flip), none).finding(case, f"q = {flip:g}: {words}", limit, evidence)
+        for case, (source, flip, limit, words) in asked.items()
+    ]

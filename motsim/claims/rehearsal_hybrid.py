@@ -23,11 +23,11 @@ import numpy as np
 import pandas as pd
 
 from motsim.claims import Claim, Finding, Verdict
+from motsim.claims._counted import Count
 from motsim.claims._simulation import QUANTITIES, around, compared, gaps, missing, pooled, usable
 from motsim.claims._words import reasons
 from motsim.mixture.status import Status
 from motsim.results.tables import Tables
-from motsim.statistics.intervals import exact_share_interval
 
 __all__ = ["CLAIM", "judge", "points"]
 
@@ -81,19 +81,18 @@ def _random_sets(tables: Tables) -> list[Finding]:
     found = []
     for quantity in QUANTITIES:
         sets = random_sets(tables, quantity)
-        best = int((sets["sequential"] < sets[["concurrent", "hybrid"]].min(axis=1)).sum())
+        best = Count.of(sets["sequential"] < sets[["concurrent", "hybrid"]].min(axis=1))
         for against, rivals in RIVALS.items():
             name = f"random-sets: {quantity}, beats {against}"
             predicted = f"in more than {MOST:.0%} of sets"
             if few := missing(name, predicted, sets):
                 found.append(few)
                 continue
-            wins = int((sets["hybrid"] < sets[rivals].min(axis=1)).sum())
-            share = exact_share_interval(wins, len(sets))
-            ends = f"{share.map(lambda x: 100 * x).ends('.0f')} %"
+            wins = Count.of(sets["hybrid"] < sets[rivals].min(axis=1))
+            ends = f"{wins.share.map(lambda x: 100 * x).ends('.0f')} %"
             found.append(Finding(
-                name, predicted, f"{wins} of {len(sets)} sets {ends}", share.above(MOST),
-                f"sequential alone is the best of the three in {best} of {len(sets)}.", share,
+                name, predicted, f"{wins} sets {ends}", wins.share.above(MOST),
+                f"sequential alone is the best of the three in {best}.", wins.share,
             ))  # fmt: skip
     return found
 

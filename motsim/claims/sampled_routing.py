@@ -42,15 +42,16 @@ from math import log
 import numpy as np
 import pandas as pd
 
-from motsim.claims import Claim, Finding, Interval, Verdict
+from motsim.claims import Claim, Finding
+from motsim.claims._counted import Count
 from motsim.claims._outcomes import outcomes
 from motsim.claims._rates import rate_finding
 from motsim.claims._undecided import needs, undecided
 from motsim.mixture.status import Status
 from motsim.results.tables import Tables
-from motsim.statistics.intervals import MIN_SEEDS, exact_share_interval, mean_interval
+from motsim.statistics.intervals import MIN_SEEDS, mean_interval
 
-__all__ = ["CASES", "CLAIM", "drift", "judge", "routed", "shares", "speeds"]
+__all__ = ["CASES", "CLAIM", "drift", "judge", "routed", "routed_runs", "speeds"]
 
 CLAIM = Claim(
     statement="Trained with sampled top-1 routing, each expert specializes and the gate routes.",
@@ -93,11 +94,9 @@ def routed(rows: pd.DataFrame) -> pd.Series:
     return finite & sharp & (rows["covered_classes"] == CLASSES)
 
 
-def shares(rows: pd.DataFrame) -> tuple[int, int, Interval]:
-    """Number of routed runs, of runs, and the share with its exact binomial interval."""
-    runs = rows.drop_duplicates("run")
-    good, count = int(routed(runs).sum()) if len(runs) else 0, len(runs)
-    return good, count, exact_share_interval(good, count)
+def routed_runs(rows: pd.DataFrame) -> Count:
+    """How many of the runs are routed."""
+    return Count.of(routed(rows.drop_duplicates("run")))
 
 
 def drift(
@@ -154,20 +153,15 @@ def _share(case: str, runs: pd.DataFrame) -> Finding:
     reference, what = CASES[case]
     untreated = "linear" if reference == "linear-expected" else "strong"
     own = runs[runs["case"] == case]
-    good, count, share = shares(own)
-    ref_good, ref_count, ref_share = shares(runs[runs["case"] == reference])
-    bad, bad_count, bad_share = shares(runs[runs["case"] == untreated])
-    predicted = f"{what}: as many routed runs as with expected routing"
-    verdict = Verdict.INCONCLUSIVE
-    if min(count, ref_count, bad_count) >= MIN_SEEDS:
-        verdict = Verdict.of(share.low > bad_share.high, share.high < ref_share.low)
-    measured = f"{good} of {count} runs routed {share.ends()}"
-    evidence = (
-        f"with expected routing {ref_good} of {ref_count}, untreated ({untreated}) {bad} of"
-        f" {bad_count}; mean routing accuracy {own['routing_accuracy'].mean():.2f}; by coverage"
-        f" alone {outcomes(own, CLASSES)}"
-    )
-    return Finding(case, predicted, measured, verdict, evidence, share)
+    good = routed_runs(own)
+    best, bad = (routed_runs(runs[runs["case"] == name]) for name in (reference, untreated))
+    return Finding(
+        case, f"{what}: as many routed runs as with expected routing",
+        f"{good} runs routed {good.share.ends()}", good.above(bad, best),
+        f"with expected routing {best}, untreated ({untreated}) {bad}; mean routing accuracy"
+        f" {own['routing_accuracy'].mean():.2f}; by coverage alone {outcomes(own, CLASSES)}",
+        good.share,
+    )  # fmt: skip
 
 
 def _speed(tables: Tables) -> Finding:
