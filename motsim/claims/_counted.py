@@ -31,6 +31,11 @@ class Count:
         """Count yes and no, one a run."""
         return cls(int(good.sum()), len(good))
 
+    @classmethod
+    def at(cls, point: pd.Series) -> "Count":
+        """Return the count of a row of `counted`."""
+        return cls(int(point["successes"]), int(point["trials"]))
+
     @property
     def share(self) -> Interval:
         """Share with its exact interval."""

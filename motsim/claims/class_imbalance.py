@@ -167,7 +167,7 @@ def _enough(runs: pd.DataFrame) -> list[Finding]:
             found.append(few)
             continue
         row = rows.sort_values("num_experts").iloc[0]
-        count = Count(int(row["successes"]), int(row["trials"]))
+        count = Count.at(row)
         found.append(Finding(
             case, predicted, share_text(row), count.share.above(1 - DELTA),
             f"{count} runs at M = {row['num_experts']:.0f}; coupons of the race {row['race']:.2f}",
@@ -208,11 +208,12 @@ def _plateau(rows: pd.DataFrame) -> Finding:
     case = "steep-which"
     predicted = f"what stage I leaves across v_n names > {NAMED:.0%} of the runs above {DEEP:g}"
     stops, named = rows["measured"] > DEEP, rows["predicted"] > DEEP
-    often = float(stops.mean())  # a constant answer is right so often, or as often not
+    above = Count.of(stops)
+    constant = max(above.good, above.total - above.good) / max(above.total, 1)  # the best answer
     factor = (rows["measured"] / rows["predicted"])[stops & named].median()
     evidence = (
-        f"{Count.of(stops)} runs stop above {DEEP:g}; their loss is {factor:.2f} times the derived"
+        f"{above} runs stop above {DEEP:g}; their loss is {factor:.2f} times the derived"
         " one (median; large rests still shrink)"
     )
     right = Count.of(stops == named)
-    return right.finding(case, predicted, max(NAMED, often, 1 - often), evidence)
+    return right.finding(case, predicted, max(NAMED, constant), evidence)

@@ -163,10 +163,8 @@ def _law(kind: str, tables: Tables) -> Finding:
 def _share(points: pd.DataFrame) -> list[Finding]:
     """Share that specializes: with the preset at two levels, and with each of two remedies."""
     found = {
-        (str(row["case"]), float(row["label_flip"])): Count(
-            int(row["successes"]), int(row["trials"])
-        )
-        for _, row in points.iterrows()
+        (str(point["case"]), float(point["label_flip"])): Count.at(point)
+        for _, point in points.iterrows()
     }
     plain = [f"{q:g}: {count}" for (case, q), count in sorted(found.items()) if case == "share"]
     evidence = f"with the preset's stage I and gate, by q: {', '.join(plain)}"
