@@ -44,8 +44,8 @@ class Count:
     def __str__(self) -> str:
         return f"{self.good} of {self.total}"
 
-    def above(self, untreated: "Count", reference: "Count") -> Verdict:
-        """Whether it is more often than untreated (holds), or less often than a reference."""
+    def restored(self, untreated: "Count", reference: "Count") -> Verdict:
+        """Whether more do than untreated ones (holds), or fewer than of a reference (fails)."""
         if min(self.total, untreated.total, reference.total) < MIN_SEEDS:
             return Verdict.INCONCLUSIVE
         share = self.share

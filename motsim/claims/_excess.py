@@ -14,8 +14,7 @@ __all__ = ["excess_hits", "first_step", "last_stage_curve"]
 
 def last_stage_curve(tables: Tables, *cases: str, axis: str = "seed") -> pd.DataFrame:
     """Rows of cases (case, seed, `axis`, step, loss); none where the table lacks a column."""
-    columns = dict.fromkeys(("case", "seed", axis, "stage", "step", "loss"))
-    curve = tables.with_columns("curve", *columns)
+    curve = tables.with_columns("curve", "case", "seed", axis, "stage", "step", "loss")
     return curve[curve["case"].isin(cases) & (curve["stage"] == "converge")]
 
 

@@ -182,7 +182,7 @@ def _closed(case: str, runs: pd.DataFrame) -> Finding:
     own, whole, plain = (Count.of(at_size(runs, name)) for name in (case, "population", "strong"))
     return Finding(
         case, f"{CLOSED[case]}, n = {SIZE}: learned like the population",
-        f"{own} runs learned {own.share.ends()}", own.above(plain, whole),
+        f"{own} runs learned {own.share.ends()}", own.restored(plain, whole),
         f"population {whole}, no images {plain}", own.share,
     )  # fmt: skip
 

@@ -157,7 +157,7 @@ def _share(case: str, runs: pd.DataFrame) -> Finding:
     best, bad = (routed_runs(runs[runs["case"] == name]) for name in (reference, untreated))
     return Finding(
         case, f"{what}: as many routed runs as with expected routing",
-        f"{good} runs routed {good.share.ends()}", good.above(bad, best),
+        f"{good} runs routed {good.share.ends()}", good.restored(bad, best),
         f"with expected routing {best}, untreated ({untreated}) {bad}; mean routing accuracy"
         f" {own['routing_accuracy'].mean():.2f}; by coverage alone {outcomes(own, CLASSES)}",
         good.share,
