@@ -8,6 +8,7 @@ from motsim.claims import claim_module, claim_names
 from motsim.claims._recorded import judged
 from motsim.claims._sentence import sentence
 from motsim.claims._stored import claim_of_tables
+from motsim.claims._words import words_of
 from motsim.figures import ANY, figure_module
 from motsim.plans.changes import Changes, split_table
 from motsim.results.store import FAILED
@@ -67,7 +68,7 @@ def caption(name: str, tables: Tables, folder: Path) -> Caption:
     claim = module.CLAIM
     try:
         findings = judged(split_table(tables.name)[0], tables, module)
-        said = sentence(findings, getattr(module, "WORDS", None))
+        said = sentence(findings, words_of(module))
     except (LookupError, ValueError, TypeError, ArithmeticError):
         said = ""
     statement = claim.statement.rstrip(".")

@@ -5,9 +5,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from motsim.claims._outcomes import Outcomes
-from motsim.claims._steps import StepRatio, step_ratio
+from motsim.claims._steps import ADVANTAGE, StepRatio, step_ratio
 from motsim.claims.fair_baselines import (
-    ADVANTAGE,
     NUM_CLASSES,
     PRESET,
     REFERENCE,

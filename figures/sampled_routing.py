@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from motsim.claims.sampled_routing import drift, routed, shares
+from motsim.claims.sampled_routing import drift, routed, routed_runs
 from motsim.figures import style
 from motsim.results.tables import Tables
 from motsim.statistics.interval import stacked
@@ -64,7 +64,7 @@ def _shares(runs: pd.DataFrame, ax: Axes) -> None:
     names = [case for case in LOOK if (runs["case"] == case).any()]
     for i_case, case in enumerate(names):
         color = LOOK[case][1]
-        mean, low, high = stacked([shares(runs[runs["case"] == case])[2]])
+        mean, low, high = stacked([routed_runs(runs[runs["case"] == case]).share])
         ax.errorbar(
             mean, i_case, xerr=[mean - low, high - mean], fmt="o", ms=4, lw=1.0, capsize=2,
             color=style.PALETTE[color],
@@ -127,7 +127,7 @@ def _doses(runs: pd.DataFrame, varied: dict[str, str], seeds: int) -> Figure:
     for ax, (case, axis) in zip(axes, varied.items(), strict=True):
         rows = runs[runs["case"] == case]
         for value, part in rows.groupby(axis):
-            mean, low, high = stacked([shares(part)[2]])
+            mean, low, high = stacked([routed_runs(part).share])
             ax.errorbar(
                 float(str(value)), mean, yerr=[mean - low, high - mean], fmt="o", ms=3.5,
                 lw=1.0, capsize=2, color=style.PALETTE[3],

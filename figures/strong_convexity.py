@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from motsim.claims.strong_convexity import late_rows, predicted
+from motsim.claims.strong_convexity import CASES, late_rows
 from motsim.figures import style
 from motsim.results.tables import Tables
 
@@ -60,7 +60,7 @@ def _series(tables: Tables, entry: tuple[str, str, str | None, str, int, str], a
     value = np.abs(rows[column])
     hollow = "white" if case.startswith("single") else paint
     ax.plot(rows["loss"], value, marker, color=paint, mfc=hollow, ms=3, label=label)
-    constant = predicted(finding) if finding else None
+    constant = CASES[finding][2] if finding else None
     if constant is not None:
         ends = [float(rows["loss"].max()), float(rows["loss"].min())]
         ax.plot(ends, [constant, constant], "--", color=paint, lw=1.0)

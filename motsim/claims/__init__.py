@@ -3,8 +3,9 @@
 A claim module has ``CLAIM`` and ``judge(tables) -> list of Finding``; its name with dashes is the
 name of its sweep, its figure and its test. Nothing lists claims by hand. What was found before
 is data beside them, which no claim reads: recorded.csv, and in reproduced.csv how often that came
-out on fresh seeds; motsim/claims/_recorded.py joins both. An installed package plugs in its own by
-the entry point `motsim.claims`, with the sweep NAME.toml beside the module.
+out on fresh seeds; motsim/claims/_recorded.py joins both, as _sentence.py the words for their cases
+(words.csv). An installed package plugs in its own by the entry point `motsim.claims`, with the
+sweep NAME.toml beside the module.
 """
 
 import pkgutil

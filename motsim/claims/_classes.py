@@ -46,36 +46,34 @@ def choices(tables: Tables) -> pd.DataFrame:
     classes); -1 is no class.
     """
     columns = ["class_exponent", "seed", "found", "named", "sealed", "blind"]
-    table = tables.others.get("specialization")
-    if table is None or not {"case", "class_exponent", "alignment", "step"} <= set(table):
-        return pd.DataFrame(columns=columns, dtype=float)
+    asked = ("case", "class_exponent", "seed", "expert", "class", "step", "alignment")
+    table = tables.with_columns("specialization", *asked)
     own = table[(table["case"] == "choice") & table["alignment"].notna()]
     parts = []
-    for (exponent, seed), rows in own.groupby(["class_exponent", "seed"]):
+    for _, rows in own.groupby(["class_exponent", "seed"]):
+        exponent, seed = float(rows["class_exponent"].iloc[0]), int(rows["seed"].iloc[0])
         last = rows[rows["step"] == rows["step"].max()]
         alignment = last.pivot(index="expert", columns="class", values="alignment")
-        along, across = _start(tables, float(str(exponent)), int(str(seed)))
+        along, across = _overlaps(_settings(tables, "choice", exponent, seed).model_dump_json())
         if alignment.shape != along.shape:  # a table that was cut
             continue
-        law, equal = np.array(class_law(float(str(exponent)))), np.full(NUM_CLASSES, 0.25)
-        part = {"class_exponent": exponent, "seed": seed,
-                "found": expert_classes(alignment.to_numpy(float))}  # fmt: skip
-        for name, weights, kappa in (
-            ("named", law, KAPPA), ("sealed", law, np.inf), ("blind", equal, KAPPA)
-        ):  # fmt: skip
-            named = race(along, across, weights, kappa=kappa, rate=RATE, steps=LENGTH)
-            part[name] = named
+        law, equal = np.array(class_law(exponent)), np.full(NUM_CLASSES, 0.25)
+        races = {"named": (law, KAPPA), "sealed": (law, np.inf), "blind": (equal, KAPPA)}
+        named = {
+            name: race(along, across, weights, kappa=kappa, rate=RATE, steps=LENGTH)
+            for name, (weights, kappa) in races.items()
+        }
+        found = expert_classes(alignment.to_numpy(float))
+        part = {"class_exponent": exponent, "seed": seed, "found": found, **named}
         parts.append(pd.DataFrame(part))
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
-
-
-def _start(tables: Tables, exponent: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """<w, v_n> and <w, c_n> of a run of `choice` at its start."""
-    return _overlaps(_settings(tables, "choice", exponent, seed).model_dump_json())
+    return (
+        pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns, dtype=float)
+    )
 
 
 @lru_cache(maxsize=1024)
 def _overlaps(text: str) -> tuple[np.ndarray, np.ndarray]:
+    """<w, v_n> and <w, c_n> of a run at its start."""
     points, start = prepare(Settings.model_validate_json(text))
     w, signals = start.ffn[:, 0], points.signals
     return w @ signals.classification_signals.T, w @ signals.class_signals.T

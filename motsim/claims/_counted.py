@@ -1,6 +1,7 @@
 """Shares of runs by setting, with exact limits, and exact tests of formulas for them."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -8,23 +9,53 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from motsim.claims import Finding, Interval
+from motsim.claims import Finding, Interval, Verdict
 from motsim.claims._undecided import undecided
 from motsim.statistics.confidence import resolve
-from motsim.statistics.intervals import exact_share_interval
+from motsim.statistics.intervals import MIN_SEEDS, exact_share_interval
 
-__all__ = [
-    "MIN_TRIALS",
-    "counted",
-    "least_trials",
-    "limits",
-    "rejected",
-    "share_of",
-    "share_text",
-    "too_few",
-]
+__all__ = ["Count", "counted", "least_trials", "limits", "rejected", "share_text", "too_few"]
 
 MIN_TRIALS = 20
+
+
+@dataclass(frozen=True)
+class Count:
+    """How many of all runs do something: prints as ``39 of 40``."""
+
+    good: int
+    total: int
+
+    @classmethod
+    def of(cls, good: pd.Series) -> "Count":
+        """Count yes and no, one a run."""
+        return cls(int(good.sum()), len(good))
+
+    @classmethod
+    def at(cls, point: pd.Series) -> "Count":
+        """Return the count of a row of `counted`."""
+        return cls(int(point["successes"]), int(point["trials"]))
+
+    @property
+    def share(self) -> Interval:
+        """Share with its exact interval."""
+        return exact_share_interval(self.good, self.total)
+
+    def __str__(self) -> str:
+        return f"{self.good} of {self.total}"
+
+    def restored(self, untreated: "Count", reference: "Count") -> Verdict:
+        """Whether more do than untreated ones (holds), or fewer than of a reference (fails)."""
+        if min(self.total, untreated.total, reference.total) < MIN_SEEDS:
+            return Verdict.INCONCLUSIVE
+        share = self.share
+        return Verdict.of(share.low > untreated.share.high, share.high < reference.share.low)
+
+    def finding(self, case: str, predicted: str, limit: float, evidence: str) -> Finding:
+        """Judge whether the share is above a limit; too few runs decide nothing."""
+        share, measured = self.share, f"{self} {self.share.ends()}"
+        judged = Finding(case, predicted, measured, share.above(limit), evidence, share)
+        return too_few(case, predicted, self.total) or judged
 
 
 def counted(rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
@@ -53,15 +84,12 @@ def least_trials(points: pd.DataFrame) -> int:
     return int(points["trials"].min()) if len(points) else 0
 
 
-def too_few(case: str, predicted: str, trials: int) -> Finding:
-    """Finding of a case with fewer than `MIN_TRIALS` a point."""
+def too_few(case: str, predicted: str, trials: int) -> Finding | None:
+    """Return the finding of a case with fewer than `MIN_TRIALS` a point; else None."""
+    if trials >= MIN_TRIALS:
+        return None
     why = f"{trials} trials a point; {MIN_TRIALS} are needed"
     return undecided(case, predicted, "too few runs", why)
-
-
-def share_of(row: pd.Series) -> Interval:
-    """Share of a row of `counted`, with its limits."""
-    return Interval(float(row["share"]), float(row["low"]), float(row["high"]))
 
 
 def share_text(row: Any) -> str:

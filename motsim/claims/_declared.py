@@ -6,7 +6,6 @@ their geometric mean with Student's interval of the logarithms; where a run has 
 target, the median with order statistics, of what is known of that run (its budget).
 """
 
-import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +14,7 @@ import pandas as pd
 
 from motsim.checks import nearest
 from motsim.claims import Claim, Finding, Interval, Kind, Verdict
-from motsim.claims._rates import case_decision, range_text
+from motsim.claims._rates import PREDICTED, case_decision, exponent_of, pace_of, range_text
 from motsim.claims._undecided import nothing, undecided
 from motsim.mixture.status import Status
 from motsim.plans.claim_table import (
@@ -35,10 +34,6 @@ from motsim.statistics.intervals import exact_share_interval, mean_interval, med
 __all__ = ["DeclaredClaim", "compared"]
 
 LAWS = {"1/eps": "inverse"}
-PREDICTED = {
-    "log": "T = a + b log(1/eps)", "1/eps": "T ~ 1/eps", "power": "T = a + b eps^-p, p > 0",
-    "floor": "the loss stops at a floor",
-}  # fmt: skip
 SAME_EPSILON = 1e-9  # relative
 
 
@@ -88,7 +83,8 @@ class DeclaredClaim:
             for criterion in () if mine.skip else mine.criteria():
                 if criterion == "ratio" and mine.ratio and mine.ratio.to == case:
                     continue
-                there = [f"{k} {_said(v)}" for k, v in point.items() if not _missing(v)]
+                held = {axis: v for axis, v in point.items() if v == v}  # NaN: of another case
+                there = [f"{axis} {_said(v)}" for axis, v in held.items()]
                 name = ", ".join([case] * bool(case) + there)
                 name = (name or "all") if single else f"{name or 'all'}: {criterion}"
                 try:
@@ -106,9 +102,9 @@ class DeclaredClaim:
         self, name: str, criterion: Criterion, mine: CaseClaim, rows: pd.DataFrame, tables: Tables,
         point: dict[str, Any],
     ) -> Finding:  # fmt: skip
-        total = rows["run"].nunique()
+        total, main = rows["run"].nunique(), tables.main
         if mine.among is not None:
-            rows = _filtered(rows, Condition.read(mine.among))
+            rows, main = (_filtered(part, Condition.read(mine.among)) for part in (rows, main))
         left = rows["run"].nunique()
         front = "" if left == total else f"{left} of {total} runs have {mine.among}. Of those: "
         said = predicted(mine, criterion)
@@ -118,27 +114,20 @@ class DeclaredClaim:
         elif criterion in ("law", "exponent"):
             decision = _decision(rows, mine)
             verdict, measured = _law_verdict(decision, mine, criterion)
-            interval = Interval(decision.exponent, *decision.exponent_interval)
-            found = Finding(name, said, measured, verdict, front + decision.reason, interval)
+            evidence = front + decision.reason
+            found = Finding(name, said, measured, verdict, evidence, exponent_of(decision))
         else:
             if criterion == "share" and mine.share is not None:
                 interval, words = _share(rows, mine.share, self.sweep)
                 bound: Bound = mine.share
             else:
                 assert mine.ratio is not None
-                other = _other(tables.main, mine.ratio.to, point)
-                if mine.among is not None:
-                    other = _filtered(other, Condition.read(mine.among))
+                other = _other(main, mine.ratio.to, point)
                 interval, words = _ratio(rows, other, mine.ratio, self.sweep)
                 bound = mine.ratio
             verdict = compared(interval, bound)
             found = Finding(name, said, f"{interval:.3g}", verdict, front + words, interval)
         return replace(found, expected=Verdict(mine.expects(criterion)))
-
-
-def _missing(value: Any) -> bool:
-    """Whether a case has no such axis."""
-    return isinstance(value, float) and math.isnan(value)
 
 
 def _said(value: Any) -> str:
@@ -204,13 +193,12 @@ def _law_verdict(
     decision: RateDecision, mine: CaseClaim, criterion: Criterion
 ) -> tuple[Verdict, str]:
     """Verdict and measurement of a law or its exponent."""
-    exponent = Interval(decision.exponent, *decision.exponent_interval)
+    exponent = exponent_of(decision)
     where = range_text(decision)
     p = f"p = {exponent}{where}" if np.isfinite(decision.exponent) else ""
     measured = f"{decision.law}: {p}" if p else "no law"
     if decision.law == "log":
-        pace = Interval(decision.steps_per_decade, *decision.steps_per_decade_interval)
-        measured = f"log: {pace:.3g} steps a decade{where}"
+        measured = f"log: {pace_of(decision):.3g} steps a decade{where}"
     if criterion == "law":
         law = str(mine.law)
         return Verdict(supports(decision, LAWS.get(law, law))), measured

@@ -14,9 +14,7 @@ __all__ = ["excess_hits", "first_step", "last_stage_curve"]
 
 def last_stage_curve(tables: Tables, *cases: str, axis: str = "seed") -> pd.DataFrame:
     """Rows of cases (case, seed, `axis`, step, loss); none where the table lacks a column."""
-    curve, needed = tables.others.get("curve"), {"case", "seed", axis, "stage", "step", "loss"}
-    if curve is None or not needed <= set(curve):
-        return pd.DataFrame({name: pd.Series(dtype=float) for name in needed})
+    curve = tables.with_columns("curve", "case", "seed", axis, "stage", "step", "loss")
     return curve[curve["case"].isin(cases) & (curve["stage"] == "converge")]
 
 

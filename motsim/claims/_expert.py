@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.integrate import cumulative_trapezoid
 from scipy.optimize import minimize
 
 from motsim.mixture.points import Points
@@ -91,8 +92,7 @@ def gate_steps(
     loss = 0.5 * (weights @ missed**2 - mean**2)
     covariance = weights @ (b[:, None] * missed**2) - (weights @ (b[:, None] * missed)) * mean
     speed = gate_rate * num_experts / (num_classes * (num_experts - 1)) * covariance
-    pieces = np.diff(gap) * 0.5 * (1.0 / speed[1:] + 1.0 / speed[:-1])
-    time = np.concatenate([[0.0], np.cumsum(pieces)])
+    time = cumulative_trapezoid(1.0 / speed, gap, initial=0)
     late = int(loss.argmax())  # before, the gate is still opening
     asked = -np.log(np.asarray(epsilons, dtype=float))
     found = np.interp(asked, -np.log(loss[late:]), time[late:])

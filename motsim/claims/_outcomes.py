@@ -75,12 +75,10 @@ def outcomes(rows: pd.DataFrame, num_classes: int | None = None) -> Outcomes:
     num_classes : int, optional
         Number of classes to cover; None for a model without a gate.
     """
-    runs = rows.drop_duplicates("run")
-    found = _outcome(runs, num_classes)
-    number = {name: int((found == name).sum()) for name in (DONE, UNCOVERED, DIVERGED, FAILED)}
-    return Outcomes(
-        number[DONE], number[UNCOVERED], number[DIVERGED], number[FAILED], num_classes is not None
-    )
+    found = _outcome(rows.drop_duplicates("run"), num_classes)
+    numbers = ((found == name).sum() for name in (DONE, UNCOVERED, DIVERGED, FAILED))
+    done, uncovered, diverged, failed = map(int, numbers)
+    return Outcomes(done, uncovered, diverged, failed, num_classes is not None)
 
 
 def specialized(rows: pd.DataFrame, num_classes: int | None = None) -> pd.DataFrame:

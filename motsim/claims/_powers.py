@@ -44,7 +44,7 @@ def tail_finding(case: str, rows: pd.DataFrame) -> Finding:
     if not total:
         return undecided(case, predicted, "no run", f"{became}.")
     share = exact_share_interval(total - kept, total)
-    measured = f"{kept} of {total} runs end in no logarithm" if not kept else ""
+    measured = f"{kept} of {total} runs end in no logarithm"
     if kept:
         begin, speed = _begins(depth), np.median(depth.steps_per_decade[_to_the_end(depth)])
         measured = f"log below {begin:.0e}: {speed:.3g} steps a decade ({kept} of {total} runs)"

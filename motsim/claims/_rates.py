@@ -9,33 +9,21 @@ from motsim.claims import Finding, Interval, Verdict
 from motsim.claims._outcomes import classes_to_cover, outcomes, specialized
 from motsim.claims._undecided import undecided
 from motsim.mixture.status import Status
-from motsim.rates import (
-    MISSING,
-    RateDecision,
-    decide,
-    fit_law,
-    limit_exponent,
-    log_depth,
-    supports,
-)
+from motsim.rates import MISSING, RateDecision, decide, limit_exponent, log_depth, supports
 from motsim.rates.depth import SAME_ORDER
 from motsim.statistics.confidence import resolve
 from motsim.statistics.intervals import exact_share_interval
 
 __all__ = [
-    "MOST",
-    "case_decision",
-    "curves",
-    "depth_finding",
-    "dynamics",
-    "exponent_of",
-    "exponent_text",
-    "fitted_curve",
-    "log_finding",
-    "range_text",
-    "rate_finding",
-]
+    "MOST", "PREDICTED", "case_decision", "curves", "depth_finding", "dynamics", "exponent_of",
+    "exponent_text", "log_finding", "pace_of", "range_text", "rate_finding",
+]  # fmt: skip
 
+#: Law -> what it says of T(eps).
+PREDICTED = {
+    "log": "T = a + b log(1/eps)", "1/eps": "T ~ 1/eps", "power": "T = a + b eps^-p, p > 0",
+    "floor": "the loss stops at a floor",
+}  # fmt: skip
 MOST = 0.5  # of the runs that specialize: so many have to keep their logarithm
 
 
@@ -75,26 +63,14 @@ def curves(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return wide.columns.to_numpy(float), wide.to_numpy(np.int64), length.to_numpy(float)
 
 
-def fitted_curve(rows: pd.DataFrame, num_classes: int | None = None) -> pd.DataFrame:
-    """Median fitted T(eps) of the law that was decided, for figures; empty if inconclusive.
-
-    Columns epsilon and step, from the first step of the run, over the range that was judged.
-    """
-    decision = case_decision(rows, num_classes)
-    if decision.law == "inconclusive":
-        return pd.DataFrame({"epsilon": [], "step": []})
-    epsilons, hits, budgets = curves(specialized(rows, num_classes))
-    low, high = decision.eps_range
-    span = (low * 0.999, high * 1.001)
-    fine = np.geomspace(high, low, 60)
-    before = float((rows["num_steps"] - rows["stage_length"]).median())
-    fit = fit_law(decision.law, epsilons, hits, budgets, eps_range=span)
-    return pd.DataFrame({"epsilon": fine, "step": before + fit.median_curve(fine)})
-
-
 def exponent_of(decision: RateDecision) -> Interval:
     """Exponent of a decided law, with its interval."""
     return Interval(decision.exponent, *decision.exponent_interval)
+
+
+def pace_of(decision: RateDecision) -> Interval:
+    """Steps per decade of a decided logarithm, with their interval."""
+    return Interval(decision.steps_per_decade, *decision.steps_per_decade_interval)
 
 
 def rate_finding(
@@ -116,26 +92,34 @@ def rate_finding(
     found = exponent_of(decision)
     measured = exponent_text(decision)
     if decision.law == "log":
-        found = Interval(decision.steps_per_decade, *decision.steps_per_decade_interval)
-        measured = (
-            f"log: {found.value:.0f} {found.ends('.0f')} steps a decade{range_text(decision)}"
-        )
+        found = pace_of(decision)
+        speed = f"{found.value:.0f} {found.ends('.0f')} steps a decade"
+        measured = f"log: {speed}{range_text(decision)}"
     if not np.isfinite(decision.exponent):
         reached = rows.loc[rows["step"] >= 0, "epsilon"].min()
         measured = f"no law; smallest eps reached {reached:.1e}"
     depth = f"looked at{dynamics(rows)} down to {rows['epsilon'].min():.0e}, {below}"
-    predicted = {"log": "T = a + b log(1/eps)", "power": "T = a + b eps^-p, p > 0"}[law]
     evidence = f"{outcomes(rows, to_cover)}. Of those, {depth}: {decision.reason}"
     if limit and decision.law in ("power", "inverse"):
         p = Interval(*limit_exponent(*curves(specialized(rows, to_cover))[:2], decision.eps_range))
         evidence += (
             f"; extrapolated to eps = 0 by p(eps) = p - c/log(1/eps): p = {p.value:.2f} {p.ends()}"
         )
-    return Finding(case, predicted, measured, Verdict(supports(decision, law)), evidence, found)
+    verdict = Verdict(supports(decision, law))
+    return Finding(case, PREDICTED[law], measured, verdict, evidence, found)
 
 
-def log_finding(case: str, predicted: str, decision: RateDecision, became: str) -> Finding:
-    """Judge a decision against the log law; its value is the exponent."""
+def log_finding(
+    case: str,
+    predicted: str,
+    found: tuple[np.ndarray, np.ndarray, np.ndarray],
+    became: str,
+    *,
+    eps_range: tuple[float, float] | None = None,
+    independent: bool = True,
+) -> Finding:
+    """Judge curves (as of `curves`) against the log law; the value is the exponent."""
+    decision = decide(*found, watched=found[2], eps_range=eps_range, independent=independent)
     measured = exponent_text(decision) if np.isfinite(decision.exponent) else "no law"
     verdict, evidence = Verdict(supports(decision, "log")), f"{became}: {decision.reason}"
     return Finding(case, predicted, measured, verdict, evidence, exponent_of(decision))
@@ -172,13 +156,13 @@ def depth_finding(case: str, rows: pd.DataFrame, num_classes: int = 4) -> Findin
         return undecided(case, predicted, "no run specializes", f"{became}.")
     kept = exact_share_interval(depth.num_kept, total)
     end = Interval(*depth.median())
+    of_those = f"{became}. Of those {depth.num_kept} of {total} keep"
     if np.isinf(end.value):  # the stage begins too low for a logarithm of its own
         lowest = good.loc[good["step"] >= 0].groupby("run")["epsilon"].min().median()
         begin = good.loc[good["stage_step"] > 0].groupby("run")["epsilon"].max().median()
         return Finding(
             case, predicted, "less than three decades of a logarithm in the last stage",
-            kept.above(MOST),
-            f"{became}. Of those {depth.num_kept} of {total} keep it to the end{dynamics(rows)};"
+            kept.above(MOST), f"{of_those} it to the end{dynamics(rows)};"
             f" the last stage goes from {begin:.0e} to {lowest:.0e} (medians)",
         )  # fmt: skip
     spread = f"{end.value:.1e} {end.ends('.1e')}"
@@ -193,8 +177,7 @@ def depth_finding(case: str, rows: pd.DataFrame, num_classes: int = 4) -> Findin
         below = f"; in the decade below{below} (median)"
     return Finding(
         case, predicted, measured, kept.above(MOST),
-        f"{became}. Of those {depth.num_kept} of {total} keep their steps per decade within a"
-        f" factor {SAME_ORDER:g} to the end{dynamics(rows)}; the logarithm ends at eps = {spread}"
-        f" (median of the runs){below}",
+        f"{of_those} their steps per decade within a factor {SAME_ORDER:g} to the"
+        f" end{dynamics(rows)}; the logarithm ends at eps = {spread} (median of the runs){below}",
         end,
     )  # fmt: skip

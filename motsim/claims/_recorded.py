@@ -5,7 +5,6 @@ is not plain from the claim. What is recorded for the quick tier stands for the 
 unless that has a row of its own.
 """
 
-import csv
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cache
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from motsim.claims import ClaimModule, Finding, Verdict, claim_module
 from motsim.claims._reproduced import reproduced
+from motsim.claims._words import rows_of
 from motsim.results.tables import Tables, TablesError
 
 __all__ = ["Recorded", "join", "judged", "recorded"]
@@ -34,11 +34,9 @@ class Recorded:
 @cache
 def rows() -> tuple[Recorded, ...]:
     """Every row of the table."""
-    with TABLE.open(newline="", encoding="utf-8") as file:
-        _, *found = csv.reader(file)
     return tuple(
         Recorded(claim, case, tier, Verdict(verdict), why)
-        for claim, case, tier, verdict, why in found
+        for claim, case, tier, verdict, why in rows_of(TABLE)
     )
 
 

@@ -7,7 +7,6 @@ from motsim.claims import Finding
 from motsim.statistics.interval import Verdict
 
 __all__ = ["sentence", "topic"]
-
 NAMED = 3  # cases named of each verdict, where a claim has no words for them
 VERBS = {Verdict.HOLDS: "holds", Verdict.FAILS: "fails", Verdict.INCONCLUSIVE: "stays undecided"}
 
@@ -15,7 +14,7 @@ VERBS = {Verdict.HOLDS: "holds", Verdict.FAILS: "fails", Verdict.INCONCLUSIVE: "
 def sentence(findings: Sequence[Finding], words: Mapping[str, str] | None = None) -> str:
     """Say what the claim holds for and what it does not: in the claim's words, or by cases.
 
-    `words` are the claim's (WORDS of its module): pattern of cases -> what they are about.
+    `words` are the claim's (motsim/claims/_words.py): pattern of cases -> what they are about.
 
     Examples
     --------

@@ -24,7 +24,7 @@ from motsim.results.tables import Tables
 from motsim.statistics.intervals import MIN_SEEDS
 
 __all__ = [
-    "LIMIT", "QUANTITIES", "Agreement", "agreement", "around", "both", "compared", "enough", "gaps",
+    "LIMIT", "QUANTITIES", "Agreement", "agreement", "around", "both", "compared", "gaps",
     "missing", "pooled", "usable",
 ]  # fmt: skip
 
@@ -165,12 +165,15 @@ def agreement(
     )  # fmt: skip
 
 
-def enough(points: pd.DataFrame) -> bool:
-    """Whether there is a setting, and each has three seeds."""
-    return len(points) > 0 and int(points["seeds"].min()) >= MIN_SEEDS
+def missing(
+    case: str, predicted: str, points: pd.DataFrame, least: int = MIN_SEEDS
+) -> Finding | None:
+    """Return the finding of a case with a setting of too few `seeds`, or none; else None.
 
-
-def missing(case: str, predicted: str) -> Finding:
-    """Finding of a case without enough runs."""
+    Rows without that column are of a seed each.
+    """
+    seeds = points["seeds"].min() if len(points) and "seeds" in points else len(points)
+    if seeds >= least:
+        return None
     evidence = f"too few finished runs of this case; {MIN_SEEDS} seeds a setting are needed"
     return undecided(case, predicted, "nothing", evidence)

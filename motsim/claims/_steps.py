@@ -12,12 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from motsim.claims import Interval
+from motsim.claims import Finding, Interval
 from motsim.claims._outcomes import Outcomes, at_epsilon, classes_to_cover, outcomes, specialized
 from motsim.statistics.intervals import median_interval
 
-__all__ = ["Cost", "StepRatio", "beside", "log_steps", "step_ratio", "steps_per_success"]
+__all__ = ["ADVANTAGE", "Cost", "StepRatio", "log_steps", "step_ratio", "steps_per_success"]
 
+ADVANTAGE = 1.1  # a ratio above it is one
 #: Multiply-adds of a step, and once a run; steps themselves cost one each.
 Cost = tuple[float, float]
 STEPS: Cost = (1.0, 0.0)
@@ -58,11 +59,16 @@ class StepRatio:
             return f"{value}, too few pairs ({self.pairs}) for an interval"
         return f"{self.sign}{self.interval}"
 
-
-def beside(found: Outcomes) -> str:
-    """Return a share and its exact interval, short, as ``39/40 [0.87, 1.00]``."""
-    share = found.interval()
-    return f"{found.num_done}/{found.num_runs} {share.ends()}"
+    def finding(self, case: str, what: str, succeed: str, evidence: str) -> Finding:
+        """Judge whether the ratio is an advantage; the shares that `succeed` stand beside."""
+        shares = " and ".join(
+            f"{one.num_done}/{one.num_runs} {one.interval().ends()}"
+            for one in (self.baseline, self.reference)
+        )
+        return Finding(
+            case, f"ratio of {what} > {ADVANTAGE}", f"ratio = {self}; {succeed} {shares}",
+            self.interval.above(ADVANTAGE), evidence, self.interval,
+        )  # fmt: skip
 
 
 def log_steps(

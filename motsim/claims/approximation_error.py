@@ -38,25 +38,16 @@ from motsim.claims._compared import ratio_finding
 from motsim.claims._excess import excess_hits, last_stage_curve
 from motsim.claims._expert import best_expert, gate_steps, mean_floor, steps_per_decade
 from motsim.claims._outcomes import outcomes, specialized
-from motsim.claims._rates import curves, log_finding
+from motsim.claims._rates import PREDICTED, curves, log_finding
 from motsim.claims._undecided import needs
 from motsim.mixture.data import Mixture, make_signals
 from motsim.mixture.points import population
-from motsim.rates import decide
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import median_interval
 
 __all__ = [
-    "AMPLITUDES",
-    "CLAIM",
-    "NOISE",
-    "WORDS",
-    "excess",
-    "floor_of",
-    "gate_curve",
-    "judge",
-    "predicted_floors",
-]
+    "AMPLITUDES", "CLAIM", "NOISE", "excess", "floor_of", "gate_curve", "judge", "predicted_floors",
+]  # fmt: skip
 
 CLAIM = Claim(
     statement=(
@@ -72,15 +63,6 @@ CLAIM = Claim(
 #: Why no law of T(eps) is stated down to the end of a window.
 NO_WINDOW = "of the excess over a derived floor, and of a saturating gate"
 
-#: Case -> what it is about; in the order of looking them up.
-WORDS = {
-    "signal-floor": "the floor under a random signal amplitude",
-    "signal-law": "the logarithm above that floor",
-    "signal-constant": "its steps a decade",
-    "class-law": "a logarithm under a random class amplitude",
-    "class-constant": "the 1/eps found there, with the derived constant",
-    "noise-floor": "the floor under noise tokens",
-}
 #: Range of the random amplitude by case; the sweep file has the same numbers.
 AMPLITUDES = {
     "signal-narrow": (0.9, 1.1), "signal-middle": (0.8, 1.2), "signal-wide": (0.7, 1.3),
@@ -90,7 +72,7 @@ AMPLITUDES = {
 FLOORS = ("signal-narrow", "signal-middle", "signal-wide")
 NUM_CLASSES, NUM_EXPERTS, NUM_NODES, KAPPA = 4, 16, 4, 8.0
 GATE_RATE, RATE = 10.0, 0.01  # the preset's
-LOG = "T = a + b log(1/eps)"
+LOG = PREDICTED["log"]
 NOISE: dict[str, Any] = {"dim": 8, "num_tokens": 4, "noise_support": "class_complement"}
 REPLICATES = 2
 CLOSE = 1.01  # of the signal's floors; the form without attention is 2 % off or more
@@ -191,12 +173,10 @@ def _signal_law(tables: Tables) -> list[Finding]:
     """Law and constant of the excess over the predicted floor."""
     case, runs = "signal-frozen", _runs(tables, ("signal-frozen",))
     hits, budgets = excess(tables, case)
-    decision = decide(EXCESS, hits, budgets, watched=budgets)
     floor, curvature = floor_of(case)
     became = f"{outcomes(runs, NUM_CLASSES)}, {len(hits)} with one expert a class"
-    law = log_finding(
-        "signal-law", LOG, decision, f"{became}; excess over the derived floor {floor:.6f}"
-    )
+    above = f"{became}; excess over the derived floor {floor:.6f}"
+    law = log_finding("signal-law", LOG, (EXCESS, hits, budgets), above, independent=False)
     predicted = steps_per_decade(curvature, NUM_CLASSES, RATE)
     both = hits[(hits >= 0).all(axis=1)]
     taken = (both[:, -1] - both[:, JUDGED]) / np.log10(EXCESS[JUDGED] / EXCESS[-1])
@@ -215,10 +195,11 @@ def _class_law(tables: Tables) -> list[Finding]:
         e, hits, budgets = np.array(GATE_ENDS), np.zeros((0, 2), dtype=np.int64), np.zeros(0)
     else:
         e, hits, budgets = curves(good)
-    decision = decide(e, hits, budgets, watched=budgets, eps_range=GATE_RANGE)
     law = log_finding(
-        "class-law", LOG, decision, f"{became}; eps from {GATE_RANGE[1]:g} down, continuous time"
-    )
+        "class-law", LOG, (e, hits, budgets),
+        f"{became}; eps from {GATE_RANGE[1]:g} down, continuous time",
+        eps_range=GATE_RANGE, independent=False,
+    )  # fmt: skip
     places = [int(np.abs(np.log(e / end)).argmin()) for end in GATE_ENDS]
     pair = hits[:, places][(hits[:, places] >= 0).all(axis=1)]
     predicted = float(gate_curve(case, e[places])[-1])

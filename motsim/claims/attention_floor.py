@@ -30,7 +30,7 @@ from motsim.mixture.status import Status
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import least_interval, mean_interval
 
-__all__ = ["CLAIM", "WORDS", "floors", "judge", "noise_weight", "predicted_floor"]
+__all__ = ["CLAIM", "floors", "judge", "noise_weight", "predicted_floor"]
 
 CLAIM = Claim(
     statement="A mixture of experts without attention keeps an error floor that attention lowers.",
@@ -40,14 +40,6 @@ CLAIM = Claim(
     kind="lower",
 )
 
-#: Case -> what it is about; in the order of looking them up.
-WORDS = {
-    "moe-linear": "the floor of linear experts without attention",
-    "mot-linear": "a lower floor of linear experts with attention",
-    "no-noise": "no floor where there is no noise",
-    "alignment": "attention that leaves the noise tokens in stage II",
-    "cubic": "a lower floor of cubic experts with attention",
-}
 NUM_CLASSES, DIM, NODES = 2, 8, 2
 REPLICATES = {"quick": 32, "full": 128}
 TOLERANCE = 0.15  # relative, of the closed form; without the noise term F would be 0
@@ -82,20 +74,17 @@ def floors(tables: Tables, case: str) -> pd.DataFrame:
     fall = late.groupby([*CELL, "seed"])["loss"].agg(lambda x: 1.0 - x.iloc[-1] / x.iloc[0])
     unseen = runs["fresh_loss"] if "fresh_loss" in runs else runs["final_loss"] * np.nan
     fresh = unseen.where(runs["noise_std"].astype(float) > 0, runs["final_loss"])
-    found = runs.assign(floor=runs["final_loss"], fresh=fresh)
-    found = found[[*CELL, "seed", "floor", "fresh"]]
+    found = runs.assign(floor=runs["final_loss"], fresh=fresh)[columns[:-1]]
     return found.merge(fall.rename("fall").reset_index(), on=[*CELL, "seed"], how="left")
 
 
 def noise_weight(tables: Tables, case: str) -> pd.DataFrame:
     """Share of attention on noise tokens by step (noise_std, num_tokens, seed, stage, share)."""
-    rows = tables.others.get("attention", pd.DataFrame())
-    if not {"case", "query", "key"} <= set(rows.columns):
-        return pd.DataFrame(columns=[*CELL, "seed", "step", "stage", "share"])
+    keys = [*CELL, "seed", "step", "stage"]
+    rows = tables.with_columns("attention", "case", "query", "key", "weight", *keys)
     rows = rows[(rows["case"] == case) & (rows["key"] == "noise")]
     count = np.where(rows["query"] == "noise", rows["num_tokens"] - 3, 1) / rows["num_tokens"]
     rows = rows.assign(share=rows["weight"] * count)
-    keys = [*CELL, "seed", "step", "stage"]
     return rows.groupby(keys, sort=False)["share"].sum().reset_index()
 
 
@@ -118,21 +107,18 @@ def _closed_form(tables: Tables) -> Finding:
     target = np.array([predicted_floor(float(s), int(n), replicates) for s, n in pairs])
     ratio = np.log(rows["floor"].to_numpy(float) / target)
     by_seed = pd.Series(ratio).groupby(rows["seed"].to_numpy()).mean()
-    bounds = np.log(1 - TOLERANCE), np.log(1 + TOLERANCE)
     found = mean_interval(by_seed.to_numpy())
-    settled = bool((rows["fall"] < SETTLED).all())
-    verdict = found.within(*bounds) if settled else Verdict.INCONCLUSIVE
+    verdict = found.within(np.log(1 - TOLERANCE), np.log(1 + TOLERANCE))
+    if not (rows["fall"] < SETTLED).all():
+        verdict = Verdict.INCONCLUSIVE
+    span = f"{rows['floor'].min():.2g} to {rows['floor'].max():.2g}" if len(rows) else "none"
     ratio = found.map(np.exp)
     return Finding(
         "moe-linear", "measured / tau/(2(1+tau)) = 1 within 15 %",
         f"{ratio:.3f}", verdict,
         f"geometric mean over {rows[CELL].drop_duplicates().shape[0]} pairs of sigma and L,"
-        f" {len(by_seed)} seeds; floors {_range(rows)}", ratio,
+        f" {len(by_seed)} seeds; floors {span}", ratio,
     )  # fmt: skip
-
-
-def _range(rows: pd.DataFrame) -> str:
-    return f"{rows['floor'].min():.2g} to {rows['floor'].max():.2g}" if len(rows) else "none"
 
 
 def _gain(tables: Tables, name: str, kind: str) -> Finding:
@@ -142,18 +128,15 @@ def _gain(tables: Tables, name: str, kind: str) -> Finding:
     )
     pair = pair[pair["noise_std"].astype(float) > 0]
     unsettled = int(((pair["fall_moe"] >= SETTLED) | (pair["fall_mot"] >= SETTLED)).sum())
-    cells = []
-    for cell, rows in pair.groupby(CELL):
-        gain = np.log(rows["fresh_moe"].to_numpy(float) / rows["fresh_mot"].to_numpy(float))
-        cells.append((gain, cell))
-    where = "no runs"
-    if cells:
-        cell = min(cells, key=lambda c: c[0].mean())[1]
-        where = f"sigma = {cell[0]:g}, L = {cell[1]:g}"
-    found = least_interval([gain for gain, _ in cells])
+    gains = {
+        f"sigma = {sigma:g}, L = {length:g}": np.log(rows["fresh_moe"] / rows["fresh_mot"])
+        for (sigma, length), rows in pair.astype(float).groupby(CELL)
+    }
+    where = min(gains, key=lambda cell: gains[cell].mean()) if gains else "no runs"
+    found = least_interval(list(gains.values()))
     verdict = found.above(0.0)
     evidence = (
-        f"smallest gain of {len(cells)} pairs of sigma and L, at {where}, on fresh noise draws"
+        f"smallest gain of {len(gains)} pairs of sigma and L, at {where}, on fresh noise draws"
     )
     if unsettled:
         verdict = Verdict.INCONCLUSIVE
@@ -164,9 +147,8 @@ def _gain(tables: Tables, name: str, kind: str) -> Finding:
 
 def _no_noise(tables: Tables) -> Finding:
     """Negative side of the claim: without noise no model has a floor."""
-    both = [floors(tables, case) for case in ("moe-linear", "mot-linear")]
     logs = []
-    for rows in both:
+    for rows in (floors(tables, case) for case in ("moe-linear", "mot-linear")):
         quiet = rows[rows["noise_std"] == 0]
         logs.append(np.log10(quiet.groupby("seed")["floor"].max().to_numpy(float)))
     worst = np.maximum(*logs) if len(logs[0]) == len(logs[1]) else np.array([])

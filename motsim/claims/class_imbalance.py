@@ -35,15 +35,14 @@ from motsim.claims._classes import (
     steps,
 )
 from motsim.claims._compared import ratio_finding
-from motsim.claims._counted import MIN_TRIALS, least_trials, rejected, share_of, share_text, too_few
+from motsim.claims._counted import Count, least_trials, rejected, share_text, too_few
 from motsim.claims._outcomes import outcomes, specialized
 from motsim.claims._rates import curves, log_finding
 from motsim.claims._undecided import needs, undecided
-from motsim.rates import decide
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import exact_share_interval, median_interval
 
-__all__ = ["CLAIM", "WORDS", "judge"]
+__all__ = ["CLAIM", "judge"]
 
 CLAIM = Claim(
     statement="M = O(N log N) experts cover every class, and each class is learned at a log rate.",
@@ -56,17 +55,9 @@ CLAIM = Claim(
 #: Why no law of T(eps) is stated down to the end of a window.
 NO_WINDOW = "looked at to 1e-7 and 1e-8, where its case `steep` says which runs stop"
 
-#: Case -> what it is about; in the order of looking them up.
-WORDS = {
-    "choice": "the class that each expert takes",
-    "shares": "the shares of the classes among the experts",
-    "coverage": "the chance that all classes are covered",
-    "enough-equal": "as many experts as equal classes need",
-    "enough-race": "as many experts as the race asks for",
-    "rate": "the steps of the rarest class",
-    "law": "the logarithm at a = 1",
-    "steep*": "steep class laws, a = 2",
-}
+#: Case -> what its points are, and the rivals of the race in words: of p_n, of equal classes.
+RIVALS = {"shares": ("shares", "p_n is", "1/N"),
+          "coverage": ("points", "Coupons of p_n are", "of equal classes")}  # fmt: skip
 DELTA = 0.1
 PREDICTED = 0.98  # share of experts whose class the race names
 CLOSE = 1.05  # rivals (equal classes) are a factor 1.4 to 3.4 away
@@ -98,28 +89,29 @@ def judge(tables: Tables) -> list[Finding]:
 def _choice(experts: pd.DataFrame) -> Finding:
     """Experts that take the class which the race of their own start names."""
     case, predicted = "choice", f"the race names the class of > {PREDICTED:.0%} of the experts"
-    right = {name: int((experts["found"] == experts[name]).sum())
-             for name in ("named", "sealed", "blind")}  # fmt: skip
-    n = len(experts)
-    if n < MIN_TRIALS:
-        return too_few(case, predicted, n)
-    share = exact_share_interval(right["named"], n)
+    if few := too_few(case, predicted, len(experts)):
+        return few
+    named, sealed, blind = (
+        Count.of(experts["found"] == experts[name]) for name in ("named", "sealed", "blind")
+    )
+    share = named.share
     verdict = share.above(PREDICTED)
-    rivals = [exact_share_interval(right[name], n).high for name in ("sealed", "blind")]
-    if verdict == Verdict.HOLDS and max(rivals) >= share.low:
+    if verdict == Verdict.HOLDS and max(sealed.share.high, blind.share.high) >= share.low:
         verdict = Verdict.INCONCLUSIVE
     return Finding(
-        case, predicted, f"{right['named']} of {n} {share.ends('.3f')}", verdict,
-        f"without what leaks through attention {right['sealed']}, with equal"
-        f" classes {right['blind']} of {n}", share,
+        case, predicted, f"{named} {share.ends('.3f')}", verdict,
+        f"without what leaks through attention {sealed.good}, with equal classes {blind}", share,
     )  # fmt: skip
 
 
-def _agreement(points: pd.DataFrame) -> tuple[dict[str, int], Verdict]:
-    """How many points each formula misses; `holds` needs both rivals of the race rejected."""
+def _agreement(case: str, predicted: str, points: pd.DataFrame, listed: str) -> Finding:
+    """Judge how many points the race misses; `holds` needs both of its rivals rejected."""
     wrong = {name: int(rejected(points, name).sum()) for name in ("race", "law", "equal")}
-    told_apart = bool(wrong["law"] and wrong["equal"])
-    return wrong, Verdict.of(holds=told_apart, fails=wrong["race"] > 0)
+    verdict = Verdict.of(holds=bool(wrong["law"] and wrong["equal"]), fails=wrong["race"] > 0)
+    noun, law, equal = RIVALS[case]
+    measured = f"{len(points) - wrong['race']} of {len(points)} {noun} agree"
+    evidence = f"{listed}. {law} wrong at {wrong['law']}, {equal} at {wrong['equal']} {noun}"
+    return Finding(case, predicted, measured, verdict, evidence)
 
 
 def _shares(experts: pd.DataFrame) -> Finding:
@@ -127,48 +119,35 @@ def _shares(experts: pd.DataFrame) -> Finding:
     case, predicted = "shares", "shares of the race, not p_n and not 1/N"
     by_law = experts.groupby("class_exponent")
     least = int(by_law.size().min()) if len(experts) else 0
-    if least < MIN_TRIALS:
-        return too_few(case, predicted, least)
+    if few := too_few(case, predicted, least):
+        return few
     parts, listed = [], []
     for exponent, rows in by_law:
         a = float(str(exponent))
+        race, law = shares_of_race(a), class_law(a)
         found = [int((rows["found"] == n).sum()) for n in range(NUM_CLASSES)]
-        parts.append(pd.DataFrame({
-            "successes": found, "trials": len(rows), "race": shares_of_race(a),
-            "law": class_law(a), "equal": class_law(0.0),
-        }))  # fmt: skip
+        counts = {"successes": found, "trials": len(rows)}
+        parts.append(pd.DataFrame({**counts, "race": race, "law": law, "equal": class_law(0.0)}))
         rare = exact_share_interval(found[-1], len(rows))
         listed.append(
-            f"a = {a:g}: rarest class {rare.value:.3f} {rare.ends('.3f')}, race"
-            f" {shares_of_race(a)[-1]:.3f}, p_N {class_law(a)[-1]:.3f}; commonest"
-            f" {found[0] / len(rows):.3f}, race {shares_of_race(a)[0]:.3f},"
-            f" p_1 {class_law(a)[0]:.3f}"
+            f"a = {a:g}: rarest class {rare.value:.3f} {rare.ends('.3f')}, race {race[-1]:.3f},"
+            f" p_N {law[-1]:.3f}; commonest {found[0] / len(rows):.3f}, race {race[0]:.3f},"
+            f" p_1 {law[0]:.3f}"
         )
-    points = pd.concat(parts)
-    wrong, verdict = _agreement(points)
-    return Finding(
-        case, predicted, f"{len(points) - wrong['race']} of {len(points)} shares agree", verdict,
-        f"{'; '.join(listed)}. p_n is wrong at {wrong['law']}, 1/N at"
-        f" {wrong['equal']} shares",
-    )  # fmt: skip
+    return _agreement(case, predicted, pd.concat(parts), "; ".join(listed))
 
 
 def _coverage(points: pd.DataFrame) -> Finding:
     """Coverage at the end of stage I against the coupons of the race."""
     case, predicted = "coverage", "coupon collector with the race's shares"
-    if least_trials(points) < MIN_TRIALS:
-        return too_few(case, predicted, least_trials(points))
-    wrong, verdict = _agreement(points)
+    if few := too_few(case, predicted, least_trials(points)):
+        return few
     listed = "; ".join(
         f"a = {r.class_exponent:g}, M = {r.num_experts:.0f}: {share_text(r)},"
         f" race {r.race:.2f}, p_n {r.law:.2f}, equal {r.equal:.2f}"
         for r in points.itertuples()
     )
-    return Finding(
-        case, predicted, f"{len(points) - wrong['race']} of {len(points)} points agree", verdict,
-        f"{listed}. Coupons of p_n are wrong at {wrong['law']}, of equal classes"
-        f" at {wrong['equal']} points",
-    )  # fmt: skip
+    return _agreement(case, predicted, points, listed)
 
 
 def _enough(runs: pd.DataFrame) -> list[Finding]:
@@ -184,16 +163,15 @@ def _enough(runs: pd.DataFrame) -> list[Finding]:
         predicted = f"a = 2: P[covered] >= {1 - DELTA:.2f} at M = {words}"
         rows = covered(runs, source)
         rows = rows[(rows["class_exponent"] == 2.0) & (rows["num_experts"] >= size)]
-        if least_trials(rows) < MIN_TRIALS:
-            found.append(too_few(case, predicted, least_trials(rows)))
+        if few := too_few(case, predicted, least_trials(rows)):
+            found.append(few)
             continue
         row = rows.sort_values("num_experts").iloc[0]
-        share = share_of(row)
+        count = Count.at(row)
         found.append(Finding(
-            case, predicted, f"{share.value:.2f} {share.ends()}",
-            share.above(1 - DELTA),
-            f"{row['successes']:.0f} of {row['trials']:.0f} runs at M = {row['num_experts']:.0f};"
-            f" coupons of the race {row['race']:.2f}", share,
+            case, predicted, share_text(row), count.share.above(1 - DELTA),
+            f"{count} runs at M = {row['num_experts']:.0f}; coupons of the race {row['race']:.2f}",
+            count.share,
         ))  # fmt: skip
     return found
 
@@ -221,25 +199,21 @@ def _law(case: str, rows: pd.DataFrame, words: str) -> Finding:
     good = specialized(rows, NUM_CLASSES)
     if good.empty or "epsilon" not in good or good["epsilon"].isna().all():
         return undecided(case, predicted, "no run", "no run to judge")
-    epsilons, hits, budgets = curves(good)
-    decision = decide(epsilons, hits, budgets, watched=budgets, eps_range=RANGE, independent=True)
-    return log_finding(case, predicted, decision, str(outcomes(rows, NUM_CLASSES)))
+    became = str(outcomes(rows, NUM_CLASSES))
+    return log_finding(case, predicted, curves(good), became, eps_range=RANGE)
 
 
 def _plateau(rows: pd.DataFrame) -> Finding:
     """Which runs of `steep` stop above `DEEP`, named by what stage I left across v_n."""
     case = "steep-which"
     predicted = f"what stage I leaves across v_n names > {NAMED:.0%} of the runs above {DEEP:g}"
-    n = len(rows)
-    if n < MIN_TRIALS:
-        return too_few(case, predicted, n)
     stops, named = rows["measured"] > DEEP, rows["predicted"] > DEEP
-    right, most = int((stops == named).sum()), int(max(stops.sum(), n - stops.sum()))
-    share = exact_share_interval(right, n)
+    above = Count.of(stops)
+    constant = max(above.good, above.total - above.good) / max(above.total, 1)  # the best answer
     factor = (rows["measured"] / rows["predicted"])[stops & named].median()
-    return Finding(
-        case, predicted, f"{right} of {n} {share.ends()}",
-        share.above(max(NAMED, most / n)),
-        f"{stops.sum()} of {n} runs stop above {DEEP:g}; their loss is {factor:.2f} times the"
-        " derived one (median; large rests still shrink)", share,
-    )  # fmt: skip
+    evidence = (
+        f"{above} runs stop above {DEEP:g}; their loss is {factor:.2f} times the derived"
+        " one (median; large rests still shrink)"
+    )
+    right = Count.of(stops == named)
+    return right.finding(case, predicted, max(NAMED, constant), evidence)

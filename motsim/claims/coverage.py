@@ -39,22 +39,15 @@ import numpy as np
 import pandas as pd
 
 from motsim.claims import Claim, Finding, Interval, Verdict
-from motsim.claims._counted import (
-    MIN_TRIALS,
-    counted,
-    least_trials,
-    limits,
-    rejected,
-    share_text,
-    too_few,
-)
+from motsim.claims._counted import counted, least_trials, limits, rejected, share_text, too_few
+from motsim.claims._words import reasons
 from motsim.mixture.occupancy import coupon_collector, distinct_choices
 from motsim.mixture.status import Status
 from motsim.results.tables import Tables
 from motsim.statistics.confidence import resolve
 from motsim.statistics.intervals import mean_interval, mean_share_interval
 
-__all__ = ["CLAIM", "WORDS", "judge", "shares"]
+__all__ = ["CLAIM", "judge", "shares"]
 
 CLAIM = Claim(
     statement="M = Omega(N log N) experts suffice for every class to get an expert of its own.",
@@ -67,19 +60,11 @@ CLAIM = Claim(
     kind="tight",
 )
 
-#: Case -> what it is about; in the order of looking them up.
-WORDS = {
-    "slow-gate": "cubic experts that choose alone",
-    "cubic-2": "cubic experts by coupons with 2 classes",
-    "cubic-at-least": "at least the coupons' chance",
-    "cubic-enough": "M = N log(N/0.1) cubic experts",
-    "cubic-*": "cubic experts by coupons with 4 classes and more",
-    "first-choice": "the first choice of linear experts",
-    "linear-at-least": "at least the collision formula",
-    "linear-enough": "M = N log(N/0.1) linear experts",
-    "linear": "linear experts by the collision formula at the end",
-}
-
+#: Regime -> formula of its shares.
+REGIMES = {
+    "slow-gate": "coupon", "cubic": "coupon", "first-choice": "collision", "linear": "collision",
+}  # fmt: skip
+WHY = reasons("coverage")
 DELTA = 0.1  # tolerated probability of an uncovered class
 MARGIN = 0.05  # of "never below": well under the distance between the two formulas
 
@@ -120,18 +105,20 @@ def _list(points: pd.DataFrame, formula: str) -> str:
     """Up to three points with the largest deviation, measured against predicted."""
     order = (points["share"] - points[formula]).abs().sort_values(ascending=False).index[:3]
     return "; ".join(
-        f"N={row.num_classes:.0f}, M={row.num_experts:.0f}: {share_text(row)}"
-        f" against {getattr(row, formula):.2f}"
-        for row in points.loc[order].itertuples()
+        f"{_point(row)} against {row[formula]:.2f}" for _, row in points.loc[order].iterrows()
     )
 
 
-def tight(case: str, points: pd.DataFrame, formula: str, why: str) -> Finding:
+def _point(row: pd.Series) -> str:
+    return f"N={row['num_classes']:.0f}, M={row['num_experts']:.0f}: {share_text(row)}"
+
+
+def tight(case: str, points: pd.DataFrame, formula: str) -> Finding:
     """Judge whether the shares follow `formula`; `holds` needs the rival formula rejected."""
     rival = {"coupon": "collision", "collision": "coupon"}[formula]
     predicted = f"{formula} formula at {len(points)} points"
-    if least_trials(points) < MIN_TRIALS:
-        return too_few(case, predicted, least_trials(points))
+    if few := too_few(case, predicted, least_trials(points)):
+        return few
     wrong, other = rejected(points, formula), rejected(points, rival)
     verdict = Verdict.of(holds=bool(other.any()), fails=bool(wrong.any()))
     gap = points["share"] - points[formula]
@@ -142,7 +129,7 @@ def tight(case: str, points: pd.DataFrame, formula: str, why: str) -> Finding:
     evidence = (
         f"{int((~wrong).sum())} of {len(points)} points agree with the {formula} formula, the"
         f" {rival} formula is {'' if other.any() else 'not '}rejected; largest gaps:"
-        f" {_list(points, formula)}. {why}"
+        f" {_list(points, formula)}. {WHY.get(case, '')}"
     )
     measured = f"largest gap {largest:+.2f}, {row['trials']:.0f} seeds a point"
     return Finding(case, predicted, measured, verdict, evidence, largest)
@@ -151,8 +138,8 @@ def tight(case: str, points: pd.DataFrame, formula: str, why: str) -> Finding:
 def at_least(case: str, points: pd.DataFrame, good: pd.DataFrame, formula: str) -> Finding:
     """Judge P[covered] >= formula at every point, seeds as units."""
     predicted = f"P[covered] >= {formula} formula"
-    if least_trials(points) < MIN_TRIALS:
-        return too_few(case, predicted, least_trials(points))
+    if few := too_few(case, predicted, least_trials(points)):
+        return few
     rows = good.merge(points[["num_classes", "num_experts", formula]])
     excess = mean_interval((rows["success"] - rows[formula]).groupby(rows["seed"]).mean())
     below = rejected(points, formula, "less")
@@ -171,19 +158,15 @@ def enough(case: str, points: pd.DataFrame, good: pd.DataFrame) -> Finding:
     points = points[points["num_experts"] >= bound]
     points = points.loc[points.groupby("num_classes")["num_experts"].idxmin()]
     predicted = f"P[covered] >= {1 - DELTA:.2f} at M = N log(N/{DELTA:g})"
-    if least_trials(points) < MIN_TRIALS:
-        return too_few(case, predicted, least_trials(points))
+    if few := too_few(case, predicted, least_trials(points)):
+        return few
     rows = good.merge(points[["num_classes", "num_experts"]])
     mean = mean_share_interval(rows.groupby("seed")["success"].mean())
     short = _joint_ends(points)[1] < 1 - DELTA
     verdict = Verdict.of(holds=mean.low > 1 - DELTA, fails=bool(short.any()))
-    listed = ", ".join(
-        f"N={r.num_classes:.0f}, M={r.num_experts:.0f}: {share_text(r)}"
-        for r in points.itertuples()
-    )
+    listed = ", ".join(_point(row) for _, row in points.iterrows())
     evidence = f"share of seeds with every class covered: {listed}"
-    smallest = points["share"].min()
-    measured = f"mean {mean:.3f}, smallest {smallest:.2f}"
+    measured = f"mean {mean:.3f}, smallest {points['share'].min():.2f}"
     return Finding(case, predicted, measured, verdict, evidence, mean)
 
 
@@ -191,28 +174,20 @@ def judge(tables: Tables) -> list[Finding]:
     """Judge each regime that the tables hold."""
     runs = tables.runs if len(tables.main) else tables.main
     good, points = _measured(runs), shares(runs)
-    held = set(points["regime"]) or {"slow-gate", "cubic", "first-choice", "linear"}
-    by = {name: points[points["regime"] == name] for name in held}
-    raw = {name: good[good["regime"] == name] for name in held}
+    held = set(points["regime"]) or set(REGIMES)
     findings = []
-    if "slow-gate" in held:
-        why = "With a gate too slow to interfere, experts choose alone."
-        findings.append(tight("slow-gate", by["slow-gate"], "coupon", why))
-    if "cubic" in held:
-        rows = by["cubic"]
-        for n in sorted(rows["num_classes"].astype(int).unique()):
-            here = rows[(rows["num_classes"] == n) & ((n == 2) | (rows["num_experts"] >= 2 * n))]
-            why = "At M = N the gate keeps a taken class from the other experts, which helps."
-            findings.append(tight(f"cubic-{n}", here, "coupon", why if n == 2 else ""))
-        findings.append(at_least("cubic-at-least", rows, raw["cubic"], "coupon"))
-        findings.append(enough("cubic-enough", rows, raw["cubic"]))
-    if "first-choice" in held:
-        why = "After one step each class is routed to the expert that starts nearest to it."
-        findings.append(tight("first-choice", by["first-choice"], "collision", why))
-    if "linear" in held:
-        rows = by["linear"]
-        why = "Part of the colliding first choices resolve; distinct ones never collide again."
-        findings.append(tight("linear", rows, "collision", why))
-        findings.append(at_least("linear-at-least", rows, raw["linear"], "collision"))
-        findings.append(enough("linear-enough", rows, raw["linear"]))
+    for regime, formula in REGIMES.items():
+        if regime not in held:
+            continue
+        rows, own = points[points["regime"] == regime], good[good["regime"] == regime]
+        if regime == "cubic":
+            for n in sorted(rows["num_classes"].astype(int).unique()):
+                enough_experts = (n == 2) | (rows["num_experts"] >= 2 * n)
+                here = rows[(rows["num_classes"] == n) & enough_experts]
+                findings.append(tight(f"cubic-{n}", here, formula))
+        else:
+            findings.append(tight(regime, rows, formula))
+        if regime in ("cubic", "linear"):
+            findings.append(at_least(f"{regime}-at-least", rows, own, formula))
+            findings.append(enough(f"{regime}-enough", rows, own))
     return findings

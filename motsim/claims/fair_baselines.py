@@ -36,23 +36,13 @@ import numpy as np
 import pandas as pd
 
 from motsim.claims import Claim, Finding
-from motsim.claims._steps import StepRatio, beside, step_ratio, steps_per_success
+from motsim.claims._steps import StepRatio, step_ratio, steps_per_success
 from motsim.claims._undecided import needs
 from motsim.claims._work import multiply_adds
 from motsim.mixture.model import Model
 from motsim.results.tables import Tables
 
-__all__ = [
-    "ADVANTAGE",
-    "CLAIM",
-    "MODELS",
-    "REFERENCE",
-    "WORDS",
-    "Tuned",
-    "compared",
-    "judge",
-    "tuned",
-]
+__all__ = ["CLAIM", "MODELS", "REFERENCE", "Tuned", "compared", "judge", "tuned"]
 
 CLAIM = Claim(
     statement="The mixture of transformers learns faster than fair baselines of the same size.",
@@ -62,19 +52,7 @@ CLAIM = Claim(
     kind="lower",
 )
 
-#: Case -> what it is about; in the order of looking them up.
-WORDS = {
-    "single-*, work": "single transformers in multiply-adds",
-    "single-*": "single transformers in steps",
-    "mot-4-neurons*, work": "experts of 4 neurons in multiply-adds",
-    "mot-4-neurons*": "experts of 4 neurons in steps",
-    "shared*": "mixtures with shared attention",
-    "moe*": "mixtures without attention",
-    "preset*": "the preset of the mixture against its tuned self",
-}
-
 REFERENCE, PRESET = "mot", "preset"
-ADVANTAGE = 1.1
 NUM_CLASSES, DIM, NUM_TOKENS = 4, 24, 3
 #: What a case trains; the sweep file says the same (a test compares).
 MODELS = {
@@ -189,7 +167,7 @@ def judge(tables: Tables) -> list[Finding]:
             f" {steps.late} and {steps.reference_late} stopped at their budget. Baseline:"
             f" {steps.baseline}. Mixture: {steps.reference}"
         )
-        findings.append(finding(case, "steps", steps, evidence))
+        findings.append(steps.finding(case, "steps", "succeed", evidence))
         if name == PRESET:  # the same model
             continue
         work = work_ratio(name, target, theirs, ours, "frozen")
@@ -197,14 +175,5 @@ def judge(tables: Tables) -> list[Finding]:
             "every expert evaluated, frozen attention computed at every step; computed once:"
             f" ratio {work_ratio(name, target, theirs, ours, 'kept')}"
         )
-        findings.append(finding(f"{case}, work", "multiply-adds", work, evidence))
+        findings.append(work.finding(f"{case}, work", "multiply-adds", "succeed", evidence))
     return findings
-
-
-def finding(case: str, what: str, found: StepRatio, evidence: str) -> Finding:
-    """Return the finding of one ratio, the shares of success beside it."""
-    return Finding(
-        case, f"ratio of {what} > {ADVANTAGE}",
-        f"ratio = {found}; succeed {beside(found.baseline)} and {beside(found.reference)}",
-        found.interval.above(ADVANTAGE), evidence, found.interval,
-    )  # fmt: skip

@@ -42,17 +42,13 @@ import pandas as pd
 from scipy.special import expit
 
 from motsim.claims import Claim, Finding, Interval, Verdict
+from motsim.claims._counted import Count
 from motsim.claims._undecided import needs
 from motsim.claims.sampled_routing import routed
 from motsim.results.tables import Tables
-from motsim.statistics.intervals import (
-    MIN_SEEDS,
-    exact_share_interval,
-    jackknife_interval,
-    mean_interval,
-)
+from motsim.statistics.intervals import MIN_SEEDS, jackknife_interval, mean_interval
 
-__all__ = ["CLAIM", "WORDS", "at_size", "half", "judge", "learned", "shares", "threshold"]
+__all__ = ["CLAIM", "at_size", "half", "judge", "learned", "shares", "threshold"]
 
 CLAIM = Claim(
     statement="Trained on a finite sample, each expert specializes as on the population.",
@@ -64,19 +60,6 @@ CLAIM = Claim(
     ),
     kind="upper",
 )
-
-#: Case -> what it is about; in the order of looking them up.
-WORDS = {
-    "narrow": "distractor amplitudes in [0.5, 1.5]",
-    "medium": "distractor amplitude 1.5",
-    "strong": "distractor amplitude 2",
-    "wide": "distractor amplitudes in [1, 3]",
-    "scaling-*": "n* in proportion to E[gamma^6]",
-    "closed-signs": "samples that hold all sign images",
-    "closed-*": "samples that hold one kind of sign image",
-    "generalization": "the step from the sample to the population",
-    "anew": "8 new samples in each step",
-}
 
 SIZE = 512  # also of the closed samples; chosen after a first look at seeds 0 to 23
 SMALL_LOSS = 1e-2  # of the population; 0.5 at the start, 0.1 with one class missing
@@ -146,8 +129,7 @@ def judge(tables: Tables) -> list[Finding]:
     wide = {case: shares(runs, case) for case in SIXTH}
     wide = {case: found for case, found in wide.items() if found.shape[1] > 2}
     findings = [_threshold(case, found) for case, found in wide.items()]
-    findings += [_scaling(c, wide[a], wide[b], a, b) for c, (a, b) in PAIRS.items()
-                 if {a, b} <= set(wide)]  # fmt: skip
+    findings += [_scaling(case, wide) for case, pair in PAIRS.items() if set(pair) <= set(wide)]
     findings += [_closed(case, runs) for case in CLOSED if (runs["case"] == case).any()]
     if "narrow" in wide:
         findings.append(_generalization(runs))
@@ -166,10 +148,10 @@ def _threshold(case: str, wide: pd.DataFrame) -> Finding:
     )  # fmt: skip
 
 
-def _scaling(
-    case: str, one: pd.DataFrame, other: pd.DataFrame, name: str, other_name: str
-) -> Finding:
+def _scaling(case: str, wide: dict[str, pd.DataFrame]) -> Finding:
     """n* of two cases, seed by seed, against the ratio of E[gamma^6]."""
+    name, other_name = PAIRS[case]
+    one, other = wide[name], wide[other_name]
     target = SIXTH[other_name] / SIXTH[name]
     sizes = [np.log(part.columns.to_numpy(float)) for part in (one, other)]
     both = pd.concat([one, other], axis=1, join="inner").to_numpy(float)
@@ -197,32 +179,25 @@ def at_size(runs: pd.DataFrame, case: str) -> pd.Series:
 
 def _closed(case: str, runs: pd.DataFrame) -> Finding:
     """Whether a closed sample is learned like the population, and more often than an open one."""
-    own, whole, plain = (at_size(runs, name) for name in (case, "population", "strong"))
-    share, reference, untreated = (
-        exact_share_interval(int(rows.sum()), len(rows)) for rows in (own, whole, plain)
-    )
-    verdict = Verdict.INCONCLUSIVE
-    if min(len(own), len(whole), len(plain)) >= MIN_SEEDS:
-        verdict = Verdict.of(share.low > untreated.high, share.high < reference.low)
+    own, whole, plain = (Count.of(at_size(runs, name)) for name in (case, "population", "strong"))
     return Finding(
         case, f"{CLOSED[case]}, n = {SIZE}: learned like the population",
-        f"{own.sum()} of {len(own)} runs learned {share.ends()}", verdict,
-        f"population {whole.sum()} of {len(whole)}, no images {plain.sum()} of {len(plain)}",
-        share,
+        f"{own} runs learned {own.share.ends()}", own.restored(plain, whole),
+        f"population {whole}, no images {plain}", own.share,
     )  # fmt: skip
 
 
 def _anew(rows: pd.DataFrame) -> Finding:
     """Share of runs that learn from samples drawn anew in each step."""
     good = learned(rows)
-    share = exact_share_interval(int(good.sum()), len(rows))
+    count = Count.of(good)
     size = int(rows["new_samples"].max()) if "new_samples" in rows else 0
     ends = rows.loc[good, "final_loss"].median()
     return Finding(
         "anew", f"learned by more than {MOST:.0%} of runs, {size} new samples a step",
-        f"{good.sum()} of {len(rows)} runs {share.ends()}",
-        share.above(MOST) if len(rows) >= MIN_SEEDS else Verdict.INCONCLUSIVE,
-        f"population loss at the end {ends:.1e} (median of those that learn)", share,
+        f"{count} runs {count.share.ends()}",
+        count.share.above(MOST) if len(rows) >= MIN_SEEDS else Verdict.INCONCLUSIVE,
+        f"population loss at the end {ends:.1e} (median of those that learn)", count.share,
     )  # fmt: skip
 
 

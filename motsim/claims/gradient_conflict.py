@@ -25,7 +25,7 @@ from motsim.claims._undecided import needs
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import mean_interval
 
-__all__ = ["CLAIM", "WORDS", "conflict_at_end", "judge"]
+__all__ = ["CLAIM", "conflict_at_end", "judge"]
 
 CLAIM = Claim(
     statement="Once experts specialize, the gradients of different classes no longer conflict.",
@@ -35,12 +35,6 @@ CLAIM = Claim(
     kind="upper",
 )
 
-#: Case -> what it is about; in the order of looking them up.
-WORDS = {
-    "mot-*": "mixtures, whose classes no longer pull against each other",
-    "frozen-*": "mixtures with a frozen gate, where they still do",
-    "single-*": "single transformers, where they still do",
-}
 NUM_CLASSES = 4
 THRESHOLD = 0.01  # mean negative cosine from which on we speak of conflict
 ROUNDING = 1e-12
@@ -49,9 +43,7 @@ CASES = ("mot-linear", "mot-cubic", "frozen-linear", "frozen-cubic", "single-4",
 
 def conflict_at_end(tables: Tables, case: str) -> pd.Series:
     """Conflict at the last snapshot of each seed; empty where there is none."""
-    rows = tables.others.get("conflict", pd.DataFrame())
-    if rows.empty or "case" not in rows:
-        return pd.Series(dtype=float)
+    rows = tables.with_columns("conflict", "case", "seed", "step", "conflict")
     rows = rows[rows["case"] == case].sort_values("step", kind="stable")
     return rows.groupby("seed")["conflict"].last()
 

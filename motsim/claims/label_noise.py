@@ -28,17 +28,16 @@ import pandas as pd
 
 from motsim.claims import Claim, Finding
 from motsim.claims._compared import ratio_finding
-from motsim.claims._counted import MIN_TRIALS, counted, too_few
+from motsim.claims._counted import Count, counted
 from motsim.claims._excess import excess_hits, last_stage_curve
 from motsim.claims._outcomes import outcomes, specialized
 from motsim.claims._rates import log_finding
 from motsim.claims._undecided import needs, undecided
 from motsim.claims.sampled_routing import routed
-from motsim.rates import decide
 from motsim.results.tables import Tables
-from motsim.statistics.intervals import exact_share_interval, median_interval
+from motsim.statistics.intervals import median_interval
 
-__all__ = ["CLAIM", "EXCESS", "WORDS", "excess", "floor_of", "judge", "per_decade", "shares"]
+__all__ = ["CLAIM", "EXCESS", "excess", "floor_of", "judge", "per_decade", "shares"]
 
 CLAIM = Claim(
     statement="With flipped labels the mixture's loss is logarithmic down to a floor of its own.",
@@ -51,16 +50,6 @@ CLAIM = Claim(
 #: Why no law of T(eps) is stated down to the end of a window.
 NO_WINDOW = "of the excess over a derived floor"
 
-#: Case -> what it is about; in the order of looking them up.
-WORDS = {
-    "floor-*": "the floors",
-    "steps-*": "the derived steps",
-    "law-*": "the logarithm above the floor",
-    "share-weak": "most runs at q = 0.3",
-    "share-strong": "most runs at q = 0.45 with the preset",
-    "share-short": "the shorter stage I at q = 0.45",
-    "share-fast-gate": "the faster gate at q = 0.45",
-}
 NUM_CLASSES = 4
 RATES = {"squared": 0.01, "logistic": 0.1}
 LAW_FLIP = 0.05  # one noise level for the laws: runs of several would be several curves a seed
@@ -167,20 +156,20 @@ def _law(kind: str, tables: Tables) -> Finding:
     predicted = f"T = a + b log(1/excess), q = {LAW_FLIP:g}"
     if not len(hits):
         return undecided(case, predicted, "no run", "no run to judge")
-    decision = decide(targets, hits, budgets, watched=budgets, independent=True)
-    return log_finding(case, predicted, decision, str(outcomes(rows, NUM_CLASSES)))
+    became = str(outcomes(rows, NUM_CLASSES))
+    return log_finding(case, predicted, (targets, hits, budgets), became)
 
 
 def _share(points: pd.DataFrame) -> list[Finding]:
     """Share that specializes: with the preset at two levels, and with each of two remedies."""
-    columns = (points[name] for name in ("case", "label_flip", "successes", "trials"))
     found = {
-        (str(case), float(q)): (int(good), int(trials))
-        for case, q, good, trials in zip(*columns, strict=True)
+        (str(point["case"]), float(point["label_flip"])): Count.at(point)
+        for _, point in points.iterrows()
     }
-    plain = [(q, row) for (case, q), row in sorted(found.items()) if case == "share"]
-    listed = ", ".join(f"{q:g}: {row[0]} of {row[1]}" for q, row in plain)
-    preset = exact_share_interval(*found.get(("share", STRONG), (0, 0))).high
+    plain = [f"{q:g}: {count}" for (case, q), count in sorted(found.items()) if case == "share"]
+    evidence = f"with the preset's stage I and gate, by q: {', '.join(plain)}"
+    none = Count(0, 0)
+    preset = found.get(("share", STRONG), none).share.high
     above_preset = f"above the preset's, < {preset:.2f}"
     asked = {
         "share-weak": ("share", WEAK, MOST, f"share > {MOST:g}"),
@@ -190,16 +179,7 @@ def _share(points: pd.DataFrame) -> list[Finding]:
         "share-fast-gate": ("share-fast-gate", STRONG, preset,
                             f"gate's step / (1 - 2q)^2: share {above_preset}"),
     }  # fmt: skip
-    findings = []
-    for case, (source, flip, limit, words) in asked.items():
-        predicted = f"q = {flip:g}: {words}"
-        good, trials = found.get((source, flip), (0, 0))
-        if trials < MIN_TRIALS:
-            findings.append(too_few(case, predicted, trials))
-            continue
-        share = exact_share_interval(good, trials)
-        findings.append(Finding(
-            case, predicted, f"{good} of {trials} {share.ends()}",
-            share.above(limit), f"with the preset's stage I and gate, by q: {listed}", share,
-        ))  # fmt: skip
-    return findings
+    return [
+        found.get((source, flip), none).finding(case, f"q = {flip:g}: {words}", limit, evidence)
+        for case, (source, flip, limit, words) in asked.items()
+    ]

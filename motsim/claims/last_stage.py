@@ -54,7 +54,7 @@ from motsim.results.tables import Tables
 from motsim.statistics.intervals import median_interval
 
 __all__ = [
-    "CLAIM", "WORDS", "judge", "kappa_plateau", "plateau_finding", "plateaus", "since_converging",
+    "CLAIM", "judge", "kappa_plateau", "plateau_finding", "plateaus", "since_converging",
     "total_steps",
 ]  # fmt: skip
 
@@ -66,22 +66,6 @@ CLAIM = Claim(
     kind="upper",
 )
 
-#: Case -> what it is about; in the order of looking them up.
-WORDS = {
-    "linear-untrained": "linear experts behind attention never trained",
-    "linear-none": "linear experts without attention",
-    "linear-aligned*": "linear experts after a stage of attention",
-    "linear-together": "linear experts trained along with attention",
-    "linear-kappa-8": "linear experts behind attention near the identity",
-    "linear-kappa-32": "linear experts behind attention at the identity",
-    "linear-neurons-2": "linear experts of two neurons behind attention never trained",
-    "linear-alternating": "linear experts trained in turns with attention",
-    "cubic plateau": "the derived end of cubic experts",
-    "cubic-kappa-32-small": "cubic experts from a small start behind attention at the identity",
-    "cubic-*": "cubic experts",
-    "linear plateau": "the derived end of linear experts",
-    "cost": "fewer steps without stage II",
-}
 NUM_CLASSES = 4
 TARGET = 1e-12
 #: Step of the last stage at which the loss has stopped.
@@ -124,16 +108,13 @@ def plateaus(tables: Tables, kind: str) -> pd.DataFrame:
     """Measured and predicted loss at which each run stops (case, seed, measured, predicted)."""
     found = []
     for case in STOPPED[kind]:
-        rows = tables.main[tables.main["case"] == case]
-        seeds = specialized(rows, NUM_CLASSES)["seed"].unique()
-        late = last_stage_curve(tables, case)
-        for seed in seeds:
-            run = late[late["seed"] == seed].sort_values("step")
+        good = specialized(tables.main[tables.main["case"] == case], NUM_CLASSES)
+        late = last_stage_curve(tables, case).sort_values("step")
+        for seed, run in late[late["seed"].isin(good["seed"])].groupby("seed"):
             run = run[run["step"] <= run["step"].min() + SETTLED[kind]]
-            if len(run):
-                settings = case_settings("last-stage", tables, case, seed=int(seed))
-                value = float(run["loss"].iloc[-1])
-                found.append((case, int(seed), value, predicted_plateau(settings)))
+            settings = case_settings("last-stage", tables, case, seed=int(str(seed)))
+            value = float(run["loss"].iloc[-1])
+            found.append((case, seed, value, predicted_plateau(settings)))
     return pd.DataFrame(found, columns=["case", "seed", "measured", "predicted"])
 
 

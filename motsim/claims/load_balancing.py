@@ -25,14 +25,14 @@ import numpy as np
 import pandas as pd
 
 from motsim.claims import Claim, Finding, Interval
-from motsim.claims._counted import MIN_TRIALS, too_few
+from motsim.claims._counted import too_few
 from motsim.claims._excess import last_stage_curve
 from motsim.claims._outcomes import at_epsilon, outcomes, specialized
 from motsim.claims._undecided import needs
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import exact_share_interval, median_interval
 
-__all__ = ["CLAIM", "WORDS", "courses", "judge", "opening", "residual"]
+__all__ = ["CLAIM", "courses", "judge", "residual"]
 
 CLAIM = Claim(
     statement="Load balancing costs the mixture its rate.",
@@ -42,15 +42,6 @@ CLAIM = Claim(
     kind="tight",
 )
 
-#: Case -> what it is about; in the order of looking them up.
-WORDS = {
-    "rate-weak": "a weak penalty that costs nothing",
-    "return": "a loss that comes back",
-    "return-time": "the time of its return",
-    "level": "a level that grows like the square of the penalty",
-    "bound": "the bounds of that level",
-    "coverage": "more covered classes",
-}
 NUM_CLASSES, NUM_EXPERTS = 4, 16
 COURSES = ("course-weak", "course-middle", "course-strong")
 DECADES, SAME = (1e-3, 1e-7), 1.05
@@ -65,24 +56,12 @@ def residual(weight: float, gate_value: float = 1.0) -> float:
     return weight * NUM_EXPERTS * gate_value / NUM_CLASSES
 
 
-def opening(weight: float, gate_value: float, gate_rate: float, rate: float) -> float:
-    """Quasi-static residual of a class while its gate opens towards one other expert.
-
-    Both drifts together, ``r = 2 K pi (1-pi)^2 / (9 eta_3 pi^(2/3) / N + 2 eta_r (1-pi)^2 / N)``
-    with ``K = eta_r c M / N^2``; `residual` once the gate is open and fast (eta_r >> eta_3).
-    """
-    n, pi = NUM_CLASSES, gate_value
-    drift = 2.0 * gate_rate * weight * NUM_EXPERTS / n**2 * pi * (1 - pi) ** 2
-    return drift / (9.0 * rate * pi ** (2 / 3) / n + 2.0 * gate_rate * (1 - pi) ** 2 / n)
-
-
 def courses(tables: Tables) -> pd.DataFrame:
     """Course of each run of the cases `COURSES` that specializes.
 
     Columns load_balance, seed, least (loss), level (median loss in `LATE` / c) and back: first
     step after the least loss with a loss above c^2, NaN if never.
     """
-    columns = ["load_balance", "seed", "least", "level", "back"]
     curve = last_stage_curve(tables, *COURSES, axis="load_balance")
     good = specialized(_runs(tables, COURSES), NUM_CLASSES)
     rows = []
@@ -98,6 +77,7 @@ def courses(tables: Tables) -> pd.DataFrame:
         level = float(np.median(late)) if len(late) else np.nan
         back = step[over[0]] if len(over) else np.nan
         rows.append((weight, seed, loss[place], level, back))
+    columns = ["load_balance", "seed", "least", "level", "back"]
     return pd.DataFrame(rows, columns=columns, dtype=float)
 
 
@@ -190,8 +170,8 @@ def _coverage(runs: pd.DataFrame) -> Finding:
     )
     predicted, case = f"gain in coverage > {GAIN:g}", "coverage"
     pairs = pairs.dropna()
-    if len(pairs) < MIN_TRIALS or pairs.shape[1] < 2:
-        return too_few(case, predicted, len(pairs))
+    if few := too_few(case, predicted, len(pairs) if pairs.shape[1] > 1 else 0):
+        return few
     without, with_ = (pairs[c].astype(bool) for c in (pairs.columns.min(), pairs.columns.max()))
     n, gained, lost = len(pairs), int((with_ & ~without).sum()), int((without & ~with_).sum())
     # gain <= share that gains, >= minus the share that loses; exact ends of both

@@ -44,16 +44,7 @@ from motsim.mixture.kernels.adam import DECAYS
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import median_interval
 
-__all__ = [
-    "CLAIM",
-    "TAU",
-    "WORDS",
-    "adam_clock",
-    "hits",
-    "judge",
-    "momentum_factor",
-    "slowest_factor",
-]
+__all__ = ["CLAIM", "TAU", "adam_clock", "hits", "judge", "momentum_factor", "slowest_factor"]
 
 CLAIM = Claim(
     statement=(
@@ -68,17 +59,6 @@ CLAIM = Claim(
 
 #: Why no law of T(eps) is stated down to the end of a window.
 NO_WINDOW = "of steps that no flow follows: momentum's and Adam's"
-
-#: Case -> what it is about; in the order of looking them up.
-WORDS = {
-    "mot-momentum": "the mixture's logarithm with momentum",
-    "mot-adam": "the mixture's logarithm with Adam",
-    "mot-logistic-adam": "the mixture's logarithm on the logistic loss with Adam",
-    "mot-momentum speed": "the mixture's speed-up by momentum",
-    "single-momentum*": "the speed-up and exponent of a single transformer with momentum",
-    "single-adam": "a power of 1/eps of a single transformer with Adam",
-    "*clock": "the derived clock of Adam",
-}
 
 NUM_CLASSES = 4
 #: Case -> law that would make the claim hold.
@@ -129,18 +109,12 @@ def pairs(main: pd.DataFrame, case: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     seeds = ours.index.intersection(theirs.index)
     eps = ours.columns.intersection(theirs.columns)
     ours, theirs = ours.loc[seeds, eps], theirs.loc[seeds, eps]
-    none = ours.iloc[:0, :0]
-    if ours.empty:
-        return none, none
     reached = eps[((ours.notna() & theirs.notna()).mean() >= MOST).to_numpy()]
-    if not len(reached):
-        return none, none
-    low = float(reached.min())
+    low = float(reached.min()) if len(reached) else np.nan
     top = START if case == "mot-momentum" else 10.0 * low
-    high = eps[np.isclose(np.log(eps.to_numpy(float)), np.log(top), atol=1e-6)]
-    if not len(high) or not high[0] > low:
-        return none, none
-    both = [high[0], low]
+    levels = eps.to_numpy(float)
+    higher = levels[np.isclose(np.log(levels), np.log(top), atol=1e-6) & (levels > low)]
+    both = [higher[0], low] if len(higher) else []
     full = (ours[both].notna() & theirs[both].notna()).all(axis=1)
     return ours.loc[full, both], theirs.loc[full, both]
 

@@ -40,6 +40,7 @@ import pandas as pd
 
 from motsim.claims import Claim, Finding
 from motsim.claims._cases import case_settings
+from motsim.claims._counted import Count
 from motsim.claims._crossing import crossing
 from motsim.claims._outcomes import outcomes, specialized
 from motsim.claims._rates import MOST, curves, dynamics
@@ -51,17 +52,9 @@ from motsim.mixture.diagnostics import coverage, dispatch, expert_alignment, exp
 from motsim.mixture.evaluation import evaluate
 from motsim.mixture.training import train
 from motsim.results.tables import Tables
-from motsim.statistics.intervals import exact_share_interval, median_interval
+from motsim.statistics.intervals import median_interval
 
-__all__ = [
-    "CLAIM",
-    "WORDS",
-    "distances",
-    "exponent_constants",
-    "judge",
-    "predicted",
-    "seed_settings",
-]
+__all__ = ["CLAIM", "distances", "exponent_constants", "judge", "predicted", "seed_settings"]
 
 CLAIM = Claim(
     statement="The parameters at the start of the last stage predict the whole staircase T(eps).",
@@ -71,15 +64,6 @@ CLAIM = Claim(
     kind="tight",
 )
 
-#: Case -> what it is about; in the order of looking them up.
-WORDS = {
-    "linear-together*": "linear experts whose attention trains along",
-    "linear-*": "linear experts behind frozen attention",
-    "cubic-* spectrum": "the spectrum of a cubic expert",
-    "cubic-* rules": "the derived rules of cubic experts",
-    "another seed*": "the start of another seed (control)",
-    "head-*": "the derived correction of one head on the logistic loss",
-}
 NUM_CLASSES = {"linear-noise": 2}  # others: 4
 #: Case and way of predicting -> factor, smallest eps that is compared.
 COMPARED = {
@@ -158,18 +142,17 @@ def _comparison(tables: Tables, case: str, way: str) -> Finding:
     every = distances(tables, case, way)
     apart = every.dropna()
     late = len(every) - len(apart)
-    within, total = int((apart <= factor).sum()), len(apart)
-    share = exact_share_interval(within, total)
+    within = Count.of(apart <= factor)
     lowest = max(float(rows["epsilon"].min()), smallest)
     off = f"{median_interval(apart.to_numpy()):.3f} (median)"
-    measured = f"{within} of {total} runs within a factor {factor:g}" if total else "no run"
+    measured = f"{within} runs within a factor {factor:g}" if within.total else "no run"
     return Finding(
         f"{case} {way}", f"T(eps) within a factor {factor:g} in more than {MOST:.0%} of the runs",
-        measured, share.above(MOST),
+        measured, within.share.above(MOST),
         f"{outcomes(rows, NUM_CLASSES.get(case, 4))}. {late} of them only during the stage, which"
         f" its start cannot say: not compared. The others are off by a factor {off}, down to"
         f" {lowest:.0e}{dynamics(rows)}; no number fitted{_last_decade(tables, case, way)}",
-        share,
+        within.share,
     )  # fmt: skip
 
 
@@ -179,13 +162,12 @@ def _last_decade(tables: Tables, case: str, way: str) -> str:
     rows = tables.main[tables.main["case"] == case]
     good = specialized(rows, NUM_CLASSES.get(case, 4))
     ends = []
-    for seed in good["seed"].unique():
-        run = good[good["seed"] == seed]
+    for seed, run in good.groupby("seed"):
         run = run[(run["stage_step"] > 0) & (run["epsilon"] > 0.9 * smallest)]
         low = run["epsilon"].min()
         top = run[np.isclose(run["epsilon"], 10.0 * low, rtol=1e-6, atol=0.0)]
         if len(top):
-            curve = predicted(seed_settings(tables, case, int(seed)), way)
+            curve = predicted(seed_settings(tables, case, int(str(seed))), way)
             t = curve.times([10.0 * low, low]) if curve else np.full(2, np.inf)
             if np.isfinite(t).all():
                 ends.append((run["stage_step"].max() - top["stage_step"].iloc[0], t[1] - t[0]))
@@ -197,19 +179,17 @@ def _last_decade(tables: Tables, case: str, way: str) -> str:
 
 def _control(tables: Tables, pairs: list[tuple[str, str]]) -> Finding:
     """Share of all runs within their case's factor of what another seed's start predicts."""
-    within = total = 0
+    near = [pd.Series(dtype=bool)]
     for case, way in pairs:
         apart = distances(tables, case, way, other=True).dropna()
         if len(apart) > 1:
-            within += int((apart <= COMPARED[case, way][0]).sum())
-            total += len(apart)
-    share = exact_share_interval(within, total)
+            near.append(apart <= COMPARED[case, way][0])
+    within = Count.of(pd.concat(near))
     return Finding(
         "another seed's start", f"the same in more than {MOST:.0%} of the runs (control)",
-        f"{within} of {total} runs within the factors" if total else "no run",
-        share.above(MOST),
+        f"{within} runs within the factors" if within.total else "no run", within.share.above(MOST),
         "every case above whose prediction is recorded to hold, with the start of the next seed",
-        share,
+        within.share,
     )  # fmt: skip
 
 

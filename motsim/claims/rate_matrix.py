@@ -22,7 +22,7 @@ from motsim.claims._undecided import needs
 from motsim.rates import RateDecision
 from motsim.results.tables import Tables
 
-__all__ = ["CLAIM", "WORDS", "cell", "judge"]
+__all__ = ["CLAIM", "cell", "judge"]
 
 CLAIM = Claim(
     statement=(
@@ -34,19 +34,6 @@ CLAIM = Claim(
     prediction="log law for mot, moe and shared; power law for single",
     kind="tight",
 )
-
-#: Case -> what it is about; in the order of looking them up.
-WORDS = {
-    "mot-squared-gd": "the mixture on the squared loss with plain descent",
-    "moe-squared-gd": "its relatives on the squared loss with plain descent",
-    "shared-squared-gd": "its relatives on the squared loss with plain descent",
-    "*-squared-ngd": "normalized descent on the squared loss",
-    "single-logistic-ngd": "a single transformer on the logistic loss with normalized descent",
-    "*-logistic-ngd": "mixtures on the logistic loss with normalized descent",
-    "single-squared-gd": "a single transformer's power on the squared loss",
-    "single-logistic-gd": "a single transformer's power on the logistic loss",
-    "*-logistic-gd": "mixtures on the logistic loss with plain descent",
-}
 
 NUM_CLASSES = 4
 

@@ -21,6 +21,7 @@ Source: arXiv:2510.27004, abstract (law, quoted); constants derived here.
 
 import numpy as np
 import pandas as pd
+from scipy.integrate import cumulative_trapezoid
 
 from motsim.claims import Claim, Finding
 from motsim.claims._outcomes import specialized
@@ -29,7 +30,7 @@ from motsim.claims._undecided import needs, undecided
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import median_interval
 
-__all__ = ["CLAIM", "WORDS", "constant", "judge", "one_number", "settings"]
+__all__ = ["CLAIM", "constant", "judge", "one_number", "settings"]
 
 CLAIM = Claim(
     statement="A mixture of transformers reaches expected loss eps in O(log(1/eps)) steps.",
@@ -41,21 +42,6 @@ CLAIM = Claim(
 
 #: Cases whose law of T(eps) is stated down to the smallest eps that is looked at.
 LAW_CASES = ("cubic", "classes", "linear", "logistic", "logistic-normalized")
-
-#: Case -> what it is about; in the order of looking them up.
-WORDS = {
-    "logistic-normalized* constant": "the derived steps on the logistic loss",
-    "logistic N* constant": "the derived steps on the logistic loss",
-    "logistic-normalized*": "the logistic loss with normalized descent",
-    "logistic N*": "a logarithm on the logistic loss with plain descent",
-    "curvature*": "the steps that the curvature predicts",
-    "cubic* constant": "the derived steps of cubic experts",
-    "classes* constant": "the derived steps with more classes",
-    "linear* constant": "the derived steps of linear experts",
-    "cubic*": "cubic experts",
-    "classes*": "more classes",
-    "linear*": "linear experts",
-}
 
 #: The constant holds within this factor. Hypotheses to tell apart: the neighboring step size (2),
 #: N off by one (1.25), the linear expert's other mode, E[alpha^2]/N (1.44).
@@ -89,10 +75,7 @@ def one_number(
             return (a - a[0]) / eta
         fine = np.linspace(a[0], a[-1], 20_001)  # steps are small: an integral for the sum
         speed = 3.0 * eta / n * fine**2 / (1.0 + np.exp(fine**3))
-        steps = np.concatenate(
-            [[0.0], np.cumsum(np.diff(fine) * 0.5 * (1 / speed[1:] + 1 / speed[:-1]))]
-        )
-        return np.interp(a, fine, steps)
+        return np.interp(a, fine, cumulative_trapezoid(1.0 / speed, fine, initial=0))
     path: list[float] = []
     a = float(np.cbrt(1.0 - np.sqrt(2.0 * epsilons[0])))
     while not path or path[-1] > epsilons[-1]:
@@ -126,9 +109,7 @@ def constant(rows: pd.DataFrame, curvature: float | None = None) -> tuple[np.nda
 
 def final_curvature(tables: Tables) -> float | None:
     """Mean over runs and classes of the Hessian along v_n at the last look; None without table."""
-    table = tables.others.get("curvature")
-    if table is None or table.empty:
-        return None
+    table = tables.with_columns("curvature", "case", "converge_rate", "seed", "step", "along")
     rows = table[table["case"] == "curvature"]
     last = rows[rows["step"] == rows.groupby(["converge_rate", "seed"])["step"].transform("max")]
     return float(last["along"].mean()) if len(last) else None

@@ -24,7 +24,7 @@ from motsim.claims._powers import power_findings, tail_finding
 from motsim.claims._undecided import needs
 from motsim.results.tables import Tables
 
-__all__ = ["CLAIM", "WORDS", "judge"]
+__all__ = ["CLAIM", "judge"]
 
 CLAIM = Claim(
     statement="A single transformer needs O(1/eps) steps: T(eps) is a power of 1/eps.",
@@ -33,15 +33,6 @@ CLAIM = Claim(
     prediction="T(eps) ~ eps^-p, 0 < p <= 1, for any number of heads",
     kind="lower",
 )
-
-#: Case -> what it is about; in the order of looking them up.
-WORDS = {
-    "single-16-squared-deep": "a power to the end with 16 heads",
-    "single-*-squared": "several heads on the squared loss",
-    "single-*-logistic": "any number of heads on the logistic loss",
-    "spread": "a power to the end with two classes",
-    "one-amplitude": "a power to the end with one distractor amplitude",
-}
 
 TAILS = ("spread", "one-amplitude")
 

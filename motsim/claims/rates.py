@@ -14,7 +14,7 @@ from motsim.claims._rates import depth_finding, rate_finding
 from motsim.claims._undecided import needs
 from motsim.results.tables import Tables
 
-__all__ = ["CLAIM", "WORDS", "conclusion", "judge"]
+__all__ = ["CLAIM", "conclusion", "judge"]
 
 CLAIM = Claim(
     statement=(
@@ -26,19 +26,6 @@ CLAIM = Claim(
     prediction="T(eps) follows the log law for mot, a power law for single (squared loss)",
     kind="upper",
 )
-
-#: Case -> what it is about; in the order of looking them up.
-WORDS = {
-    "mot-squared": "cubic experts down to 1e-7",
-    "mot-linear-squared": "linear experts down to 1e-11",
-    "mot-*-deep": "a logarithm without end",
-    "mot-linear-squared-untrained-attention": "linear experts behind attention never trained",
-    "mot-logistic": "a mixture on the logistic loss",
-    "single-1-squared": "one head on the squared loss",
-    "single-16-squared-deep": "a power to the end with 16 heads on the squared loss",
-    "single-*-squared": "4 and 16 heads on the squared loss",
-    "single-*-logistic": "single transformers on the logistic loss",
-}
 
 DEEP = "log to the end"
 #: Case -> law that would make the claim hold.

@@ -39,7 +39,7 @@ from motsim.mixture.status import Status
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import mean_interval
 
-__all__ = ["CLAIM", "RIVALS", "WORDS", "differences", "judge"]
+__all__ = ["CLAIM", "RIVALS", "differences", "judge"]
 
 CLAIM = Claim(
     statement=(
@@ -51,14 +51,6 @@ CLAIM = Claim(
     prediction="test error of the rival − of the mixture > 0 on complex data, < 1 point on simple",
     kind="lower",
 )
-
-#: Case -> what it is about; in the order of looking them up.
-WORDS = {
-    "* one": "one transformer at equal work",
-    "* single": "a multi-head transformer of equal size",
-    "* moe": "a mixture without attention",
-    "* shared": "a mixture with shared attention",
-}
 
 #: Rival -> how a finding names it.
 RIVALS = {

@@ -29,7 +29,7 @@ from motsim.mixture.status import Status
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import mean_interval
 
-__all__ = ["CLAIM", "WORDS", "gains", "judge", "mixtures", "relative_entropy"]
+__all__ = ["CLAIM", "gains", "judge", "mixtures", "relative_entropy"]
 
 CLAIM = Claim(
     statement=(
@@ -44,15 +44,6 @@ CLAIM = Claim(
     ),
     kind="upper",
 )
-
-#: Case -> what it is about; in the order of looking them up.
-WORDS = {
-    "few*": "few experts for one task",
-    "more tasks*": "more experts for more tasks",
-    "specialized*": "an expert for each task",
-    "load*": "an even load",
-    "gain*": "a gain that grows with the tasks",
-}
 
 FEW = 2.0  # experts
 SPECIALIZED = 0.5  # of log N

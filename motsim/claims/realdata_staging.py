@@ -29,7 +29,7 @@ from motsim.mixture.status import Status
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import mean_interval
 
-__all__ = ["CLAIM", "WORDS", "differences", "judge", "settings"]
+__all__ = ["CLAIM", "differences", "judge", "settings"]
 
 CLAIM = Claim(
     statement="On real data training a mixture of transformers in three stages helps.",
@@ -38,12 +38,6 @@ CLAIM = Claim(
     prediction="test error, and entropy of the task given the expert: end to end − staged > 0",
     kind="lower",
 )
-
-#: Case -> what it is about; in the order of looking them up.
-WORDS = {
-    "* error": "a lower error by stages",
-    "* entropy": "experts that specialize more by stages",
-}
 
 STAGED = ("two_stage", "three_stage")
 

@@ -32,7 +32,7 @@ from motsim.mixture.status import Status
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import mean_interval
 
-__all__ = ["CLAIM", "PUBLISHED", "WORDS", "accuracies", "entropies", "judge"]
+__all__ = ["CLAIM", "PUBLISHED", "accuracies", "entropies", "judge"]
 
 CLAIM = Claim(
     statement=(
@@ -44,16 +44,6 @@ CLAIM = Claim(
     prediction="published means of accuracy and dispatch entropy",
     kind="tight",
 )
-
-#: Case -> what it is about; in the order of looking them up.
-WORDS = {
-    "mixture-cubic accuracy": "cubic mixtures as published",
-    "mixture-cubic entropy": "cubic mixtures as published",
-    "mixture-linear accuracy": "linear mixtures as published",
-    "mixture-linear entropy": "linear mixtures as published",
-    "* over *": "the published order of the models",
-    "single-* accuracy": "single experts as published",
-}
 
 #: Case -> published accuracy in percent and its tolerance, dispatch entropy and its tolerance.
 PUBLISHED: dict[str, tuple[float, float, float | None, float]] = {

@@ -20,19 +20,11 @@ import numpy as np
 import pandas as pd
 
 from motsim.claims import Claim, Finding, Interval, Verdict
-from motsim.claims._simulation import (
-    LIMIT,
-    QUANTITIES,
-    around,
-    enough,
-    gaps,
-    missing,
-    pooled,
-    usable,
-)
+from motsim.claims._simulation import LIMIT, QUANTITIES, around, gaps, missing, pooled, usable
+from motsim.claims._words import reasons
 from motsim.results.tables import Tables
 
-__all__ = ["CLAIM", "WORDS", "cells", "crossing", "judge", "side"]
+__all__ = ["CLAIM", "cells", "crossing", "judge", "side"]
 
 CLAIM = Claim(
     statement=(
@@ -44,16 +36,6 @@ CLAIM = Claim(
     prediction="concurrent − sequential changes sign at the predicted cosine, + below and − above",
     kind="tight",
 )
-
-#: Case -> what it is about; in the order of looking them up.
-WORDS = {
-    "crowded-first*": "a crowded first task",
-    "phase-*": "the phase diagrams",
-    "much-noise*": "much noise",
-    "*-tasks*": "two to many tasks",
-}
-
-
 #: In the order of the table, each for both quantities.
 CASES = (
     "two-tasks", "four-tasks", "many-tasks", "much-noise", "crowded-first", "phase-memory",
@@ -61,41 +43,18 @@ CASES = (
 )  # fmt: skip
 CROSSING = ("two-tasks", "four-tasks")  # simulated on both sides of a crossover
 HALF_WIDTH = 0.03  # a crossover known no better than this is not called measured
-NOISE = (
-    "the label noise of a fit grows faster than its columns, so one large fit is noisier than"
-    " several small ones at every similarity"
-)
-CROWDED = (
-    "the first task leaves an error of pure noise, of which one fit on n + m columns removes the"
-    " share n m / p² more than a fit on n and a fit on m: the sentence needs a first task with n"
-    " well below p"
-)
-WHY = {
-    ("many-tasks", "forgetting"): (
-        "F subtracts the error when a task was learned, which sequential fits leave larger, so"
-        " with many tasks they forget less even where all tasks are one"
-    ),
-    ("many-tasks", "generalization"): "the crossover is close to 1: only like tasks gain",
-    ("much-noise", "forgetting"): NOISE,
-    ("much-noise", "generalization"): NOISE,
-    ("crowded-first", "forgetting"): CROWDED,
-    ("crowded-first", "generalization"): CROWDED,
-}
+WHY = reasons("rehearsal-crossover")
 
 
 def judge(tables: Tables) -> list[Finding]:
     """Judge crossovers, settings without one, and the cells of the phase diagrams."""
     rows = usable(tables)
-    judged: dict[str, Any] = {"phase-memory": _phase, "phase-ratio": _phase}
     findings = []
     for case, quantity in product(CASES, QUANTITIES):
-        own = rows[rows["case"] == case]
-        points = difference(own, quantity) if len(own) else pd.DataFrame()
-        if len(points) == 0 or not enough(points):
-            findings.append(missing(f"{case}: {quantity}", CLAIM.prediction))
-            continue
-        judge_one = judged.get(case, _crossing if case in CROSSING else _no_crossing)
-        findings.append(judge_one(case, quantity, points))
+        points, name = difference(rows[rows["case"] == case], quantity), f"{case}: {quantity}"
+        how = _phase if case.startswith("phase") else _no_crossing
+        how = _crossing if case in CROSSING else how
+        findings.append(missing(name, CLAIM.prediction, points) or how(name, points))
     return findings
 
 
@@ -138,7 +97,7 @@ def _worst(points: pd.DataFrame) -> float:
     return float(((points["gap"] - points["gap_predicted"]) / points["gap_se"]).abs().max())
 
 
-def _crossing(case: str, quantity: str, points: pd.DataFrame) -> Finding:
+def _crossing(name: str, points: pd.DataFrame) -> Finding:
     predicted = float(points["crossover"].iloc[0])
     ordered = points.sort_values("cosine")
     below, above = side(ordered.iloc[0]), side(ordered.iloc[-1])
@@ -153,22 +112,22 @@ def _crossing(case: str, quantity: str, points: pd.DataFrame) -> Finding:
         f" within {worst:.1f} standard errors of the closed form."
     )
     return Finding(
-        f"{case}: {quantity}", f"crossover at cosine {predicted:.4f}",
+        name, f"crossover at cosine {predicted:.4f}",
         f"{root.value:.4f} {root.ends('.4f')}", verdict, evidence, root,
     )  # fmt: skip
 
 
-def _no_crossing(case: str, quantity: str, points: pd.DataFrame) -> Finding:
+def _no_crossing(name: str, points: pd.DataFrame) -> Finding:
     """Sequential must win where tasks are least similar; the closed form says who wins where."""
     ordered = points.sort_values("cosine")
     least = ordered.iloc[0]
     gap = around(least["gap"], least["gap_se"])
     signs = np.sign(ordered["gap_predicted"])
     root = float(least["crossover"])
-    name = "sequential" if signs.iloc[0] > 0 else "concurrent"
-    predicted = f"no crossover: {name} better at every similarity"
+    better = "sequential" if signs.iloc[0] > 0 else "concurrent"
+    predicted = f"no crossover: {better} better at every similarity"
     if np.isfinite(root):
-        predicted = f"{name} better below cosine {root:.4f}"
+        predicted = f"{better} better below cosine {root:.4f}"
     worst = _worst(ordered)
     found = [side(row) for _, row in ordered.iterrows()]
     verdict = gap.above(0.0)
@@ -178,10 +137,10 @@ def _no_crossing(case: str, quantity: str, points: pd.DataFrame) -> Finding:
         verdict = Verdict.FAILS
     evidence = (
         "; ".join(f"cosine {c:.2f}: {who}" for c, who in zip(ordered["cosine"], found, strict=True))
-        + f" ({WHY[case, quantity]}); closed form within {worst:.1f} standard errors."
+        + f" ({WHY[name]}); closed form within {worst:.1f} standard errors."
     )
     return Finding(
-        f"{case}: {quantity}", predicted,
+        name, predicted,
         f"concurrent − sequential = {gap.value:+.3f} {gap.ends('+.3f')}"
         f" at cosine {least['cosine']:.2f}",
         verdict, evidence, gap,
@@ -192,9 +151,7 @@ def cells(tables: Tables, case: str, quantity: str) -> pd.DataFrame:
     """Cells of a phase diagram: setting, simulated gap, `found` and `told` winner; for figures."""
     rows = usable(tables)
     points = difference(rows[rows["case"] == case], quantity)
-    if points.empty:
-        return points
-    return _winners(points)
+    return points if points.empty else _winners(points)
 
 
 def _winners(points: pd.DataFrame) -> pd.DataFrame:
@@ -202,7 +159,7 @@ def _winners(points: pd.DataFrame) -> pd.DataFrame:
     return points.assign(found=[side(row) for _, row in points.iterrows()], told=told)
 
 
-def _phase(case: str, quantity: str, points: pd.DataFrame) -> Finding:
+def _phase(name: str, points: pd.DataFrame) -> Finding:
     winners = _winners(points)
     found, told = winners["found"], winners["told"]
     decided = found != "undecided"
@@ -210,14 +167,14 @@ def _phase(case: str, quantity: str, points: pd.DataFrame) -> Finding:
     share = float(decided.mean())
     both = {str(name) for name in found[decided]} == {"concurrent", "sequential"}
     verdict = Verdict.of(holds=share >= 2 / 3 and both, fails=wrong > 0)
-    axis = "memory" if case == "phase-memory" else "p/n"
+    axis = "memory" if name.startswith("phase-memory") else "p/n"
     evidence = (
         f"over similarity and {axis}, {int(decided.sum())} of {len(points)} cells are told apart by"
         f" 4 standard errors; {int((found == 'sequential').sum())} sequential,"
         f" {int((found == 'concurrent').sum())} concurrent, {wrong} against the closed form."
     )
     return Finding(
-        f"{case}: {quantity}", "the winner of every cell is the predicted one",
+        name, "the winner of every cell is the predicted one",
         f"{int(decided.sum()) - wrong} of {int(decided.sum())} decided cells right", verdict,
         evidence, Interval(wrong / max(int(decided.sum()), 1)),
     )  # fmt: skip

@@ -28,7 +28,7 @@ from motsim.mixture.status import Status
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import mean_interval
 
-__all__ = ["CLAIM", "WORDS", "differences", "judge", "settings"]
+__all__ = ["CLAIM", "differences", "judge", "settings"]
 
 CLAIM = Claim(
     statement=(
@@ -40,14 +40,6 @@ CLAIM = Claim(
     prediction="hybrid − concurrent > 0 in final average accuracy where memories are dissimilar",
     kind="lower",
 )
-
-#: Case -> what it is about; in the order of looking them up.
-WORDS = {
-    "* forgetting": "sequential rehearsal that forgets more the less similar tasks are",
-    "rotation 0": "equal tasks",
-    "pixels 0.1": "nearly equal tasks",
-    "*": "hybrid rehearsal that beats concurrent on images",
-}
 
 #: Cases whose revisits make full steps and whose tasks share one output layer.
 ORDINARY = ("rotation", "pixels", "labels", "classes", "pairs-rotation", "pairs-labels")
@@ -85,13 +77,11 @@ def judge(tables: Tables) -> list[Finding]:
         why = "the table holds no run; run: python -m motsim.sweep rehearsal-deep"
         return [undecided("all", "hybrid − concurrent > 0 points", "no runs", why)]
     findings = [_accuracy(name, part) for name, _, part in everything]
-    hardest: dict[str, tuple[str, pd.DataFrame]] = {}
-    for name, case, part in everything:
-        if case not in ORDINARY:
-            continue
-        if case not in hardest or part["cosine"].mean() < hardest[case][1]["cosine"].mean():
-            hardest[case] = (name, part)
-    return findings + [_forgetting(name, part) for name, part in hardest.values()]
+    for case in dict.fromkeys(case for _, case, _ in everything if case in ORDINARY):
+        levels = [(name, part) for name, of, part in everything if of == case]
+        hardest = min(levels, key=lambda level: level[1]["cosine"].mean())
+        findings.append(_forgetting(*hardest))
+    return findings
 
 
 def _accuracy(name: str, part: pd.DataFrame) -> Finding:

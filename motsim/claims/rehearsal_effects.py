@@ -22,10 +22,11 @@ import numpy as np
 import pandas as pd
 
 from motsim.claims import Claim, Finding, Interval, Verdict
-from motsim.claims._simulation import LIMIT, around, compared, enough, missing, pooled, usable
+from motsim.claims._simulation import LIMIT, around, compared, missing, pooled, usable
+from motsim.claims._words import reasons
 from motsim.results.tables import Tables
 
-__all__ = ["CLAIM", "DIRECTIONS", "WORDS", "curves", "judge"]
+__all__ = ["CLAIM", "DIRECTIONS", "curves", "judge"]
 
 CLAIM = Claim(
     statement=(
@@ -37,17 +38,6 @@ CLAIM = Claim(
     prediction="simulated points on the predicted curves; each effect in the expected direction",
     kind="tight",
 )
-
-#: Case -> what it is about; in the order of looking them up.
-WORDS = {
-    "*: curve": "the closed forms",
-    "memory*, concurrent": "less forgetting by more memory in concurrent rehearsal",
-    "memory*, sequential": "less forgetting by more memory in sequential rehearsal",
-    "noise*": "a higher error by noise",
-    "dimension*": "less forgetting by more parameters",
-    "tasks*": "more forgetting by more tasks",
-    "order-*": "the order that ends on the central kind",
-}
 
 
 @dataclass(frozen=True)
@@ -67,26 +57,17 @@ DIRECTIONS: dict[str, Direction] = {
     "tasks": Direction("num_tasks", "forgetting", 1, "more tasks forget more"),
 }
 
-LETTER = {"forgetting": "F", "generalization": "G"}
-
 #: Case -> order that ends on the larger kind, which is the more central one.
 ORDERS = {"order-minority-late": "newest", "order-minority-early": "oldest"}
 
-WHY = {
-    "memory": "cross terms of one large fit grow as 1/(p − K − 1); separate fits have none",
-    "noise": "every fit adds K σ²/(p − K − 1)",
-    "dimension": "for p far above n nothing is learned, hence nothing is transferred or forgotten",
-    "tasks": "with many tasks w is already wrong when a task is learned: less is left to forget",
-}
+WHY = reasons("rehearsal-effects")
 
 
 def curves(tables: Tables, case: str) -> pd.DataFrame:
     """Pooled points of one effect: strategy, similarity, the axis and both quantities."""
     rows = usable(tables)
     own = rows[rows["case"] == case]
-    if own.empty:
-        return own
-    return pooled(own, ["strategy", "similarity", DIRECTIONS[case].axis])
+    return own if own.empty else pooled(own, ["strategy", "similarity", DIRECTIONS[case].axis])
 
 
 def judge(tables: Tables) -> list[Finding]:
@@ -94,12 +75,7 @@ def judge(tables: Tables) -> list[Finding]:
     findings = []
     for case, direction in DIRECTIONS.items():
         points = curves(tables, case)
-        predicted = "closed form = simulation at every point"
-        if points.empty or not enough(points):
-            findings.append(missing(f"{case}: curve", predicted))
-            points = pd.DataFrame()
-        else:
-            findings.append(_curve(case, predicted, points))
+        findings.append(_curve(f"{case}: curve", points))
         for strategy in ("concurrent", "sequential"):
             findings.append(_direction(case, direction, strategy, points))
     for case, quantity in product(ORDERS, ("generalization", "forgetting")):
@@ -107,22 +83,25 @@ def judge(tables: Tables) -> list[Finding]:
     return findings
 
 
-def _curve(case: str, predicted: str, points: pd.DataFrame) -> Finding:
+def _curve(name: str, points: pd.DataFrame) -> Finding:
+    predicted = "closed form = simulation at every point"
+    if few := missing(name, predicted, points):
+        return few
     found = compared(points)
     evidence = (
         f"{len(points)} settings, both strategies, cosine 0 and 0.9; the same data reject the"
         f" formula with p + 1 for p (mean z² {found.rival_square:.1f})."
     )
-    return found.finding(f"{case}: curve", predicted, evidence)
+    return found.finding(name, predicted, evidence)
 
 
 def _direction(case: str, want: Direction, strategy: str, points: pd.DataFrame) -> Finding:
     """The largest step against the wanted direction over any two points, in standard errors."""
     name = f"{case}: {want.words}, {strategy}"
-    letter = LETTER[want.quantity]
+    letter = want.quantity[0].upper()
     predicted = f"{letter} {'rises' if want.sign > 0 else 'falls'} with {want.axis}"
-    if points.empty:
-        return missing(name, predicted)
+    if few := missing(name, predicted, points):
+        return few
     own = points[points["strategy"] == strategy]
     worst, decided, words = -np.inf, True, ""
     step, parts = Interval(), []
@@ -151,31 +130,21 @@ def _direction(case: str, want: Direction, strategy: str, points: pd.DataFrame) 
 
 def _order(tables: Tables, case: str, wanted: str, quantity: str) -> Finding:
     """Whether the order that ends on the more central kind has the lower error."""
-    letter = LETTER[quantity]
+    letter = quantity[0].upper()
     name = f"{case}: end on the central kind, {letter}"
     predicted = f"'{wanted}' first has the lower {letter}"
     rows = usable(tables)
     rows = rows[rows["case"] == case]
-    if rows.empty or "order" not in rows:
-        return missing(name, predicted)
-    points = pooled(rows, ["order"]).set_index("order")
-    if set(points.index) != {"oldest", "newest"} or not enough(points):
-        return missing(name, predicted)
+    points = pooled(rows, ["order"]).set_index("order") if "order" in rows else rows[:0]
+    complete = set(points.index) == {"oldest", "newest"}
+    if few := missing(name, predicted, points if complete else points[:0]):
+        return few
     other = "oldest" if wanted == "newest" else "newest"
     level, theory = points[quantity].to_dict(), points[f"{quantity}_predicted"].to_dict()
     told = float(theory[wanted] - theory[other])
     gap = around(level[wanted] - level[other], np.hypot(*points[f"{quantity}_se"]))
     verdict = gap.below(0.0) if gap.contains(told) else Verdict.FAILS
-    reason = (
-        "the last fit moves w towards its task, and the task nearest to all others has the lowest"
-        " fixed point (docs/rehearsal.md §8)"
-    )
-    if quantity == "forgetting":
-        reason = (
-            "F also subtracts the errors when tasks were learned, which the order changes too, so"
-            " the rule for G need not hold for it"
-        )
     return Finding(
         name, f"{predicted}; closed form {told:+.4f}",
-        f"{gap.value:+.4f} {gap.ends('+.4f')}", verdict, f"{reason}.", gap,
+        f"{gap.value:+.4f} {gap.ends('+.4f')}", verdict, f"{WHY[f'order, {quantity}']}.", gap,
     )  # fmt: skip

@@ -23,21 +23,13 @@ import numpy as np
 import pandas as pd
 
 from motsim.claims import Claim, Finding, Verdict
-from motsim.claims._simulation import (
-    QUANTITIES,
-    around,
-    compared,
-    enough,
-    gaps,
-    missing,
-    pooled,
-    usable,
-)
+from motsim.claims._counted import Count
+from motsim.claims._simulation import QUANTITIES, around, compared, gaps, missing, pooled, usable
+from motsim.claims._words import reasons
 from motsim.mixture.status import Status
 from motsim.results.tables import Tables
-from motsim.statistics.intervals import MIN_SEEDS, exact_share_interval
 
-__all__ = ["CLAIM", "WORDS", "judge", "points"]
+__all__ = ["CLAIM", "judge", "points"]
 
 CLAIM = Claim(
     statement=(
@@ -50,33 +42,10 @@ CLAIM = Claim(
     kind="existence",
 )
 
-#: Case -> what it is about; in the order of looking them up.
-WORDS = {
-    "*beats concurrent": "hybrid against concurrent rehearsal",
-    "*beats both": "hybrid against both others",
-    "threshold": "the predicted threshold",
-}
-
-
 RIVALS = {"concurrent": ["concurrent"], "both": ["concurrent", "sequential"]}
 STRATEGIES = ("concurrent", "sequential", "hybrid")
 MOST = 0.5  # "most sets": more than this share of them
-
-WHY = {
-    "odd-inside": (
-        "after the odd task one shared fit restores its five like tasks better than visits in turn"
-        " do, at the expense of the odd one"
-    ),
-    "odd-last": (
-        "like tasks were learned better in shared fits, so there is more to forget, and the last"
-        " step, where all memories are visited in turn, ends where sequential does"
-    ),
-    "alternating": "a shared fit helps the present kind less than it harms the other kind",
-    "drifting": (
-        "shared fits learn each task worse at its own time, so less is forgotten while the final"
-        " errors are larger"
-    ),
-}
+WHY = reasons("rehearsal-hybrid")
 
 
 def points(tables: Tables, case: str) -> pd.DataFrame:
@@ -88,20 +57,13 @@ def points(tables: Tables, case: str) -> pd.DataFrame:
 
 def judge(tables: Tables) -> list[Finding]:
     """Judge hybrid against concurrent and against the better of both, and the threshold's path."""
-    rows = usable(tables)
     findings = []
     for case, quantity in product(WHY, QUANTITIES):
-        own = pooled(rows[rows["case"] == case].assign(setting=case), ["strategy", "setting"])
-        complete = set(own["strategy"]) >= set(STRATEGIES) and enough(own)
+        own = points(tables, case).assign(setting=case)
         for against, rivals in RIVALS.items():
             name = f"{case}: {quantity}, beats {against}"
-            findings.append(
-                _beats(name, case, quantity, own, rivals) if complete
-                else missing(name, "hybrid below")
-            )  # fmt: skip
-    findings += _random_sets(tables)
-    findings.append(_threshold(rows[rows["case"] == "threshold"]))
-    return findings
+            findings.append(_beats(name, case, quantity, own, rivals))
+    return [*findings, *_random_sets(tables), _threshold(usable(tables))]
 
 
 def random_sets(tables: Tables, quantity: str) -> pd.DataFrame:
@@ -119,24 +81,26 @@ def _random_sets(tables: Tables) -> list[Finding]:
     found = []
     for quantity in QUANTITIES:
         sets = random_sets(tables, quantity)
-        best = int((sets["sequential"] < sets[["concurrent", "hybrid"]].min(axis=1)).sum())
+        best = Count.of(sets["sequential"] < sets[["concurrent", "hybrid"]].min(axis=1))
         for against, rivals in RIVALS.items():
             name = f"random-sets: {quantity}, beats {against}"
             predicted = f"in more than {MOST:.0%} of sets"
-            if len(sets) < MIN_SEEDS:
-                found.append(missing(name, predicted))
+            if few := missing(name, predicted, sets):
+                found.append(few)
                 continue
-            wins = int((sets["hybrid"] < sets[rivals].min(axis=1)).sum())
-            share = exact_share_interval(wins, len(sets))
-            ends = f"{share.map(lambda x: 100 * x).ends('.0f')} %"
+            wins = Count.of(sets["hybrid"] < sets[rivals].min(axis=1))
+            ends = f"{wins.share.map(lambda x: 100 * x).ends('.0f')} %"
             found.append(Finding(
-                name, predicted, f"{wins} of {len(sets)} sets {ends}", share.above(MOST),
-                f"sequential alone is the best of the three in {best} of {len(sets)}.", share,
+                name, predicted, f"{wins} sets {ends}", wins.share.above(MOST),
+                f"sequential alone is the best of the three in {best}.", wins.share,
             ))  # fmt: skip
     return found
 
 
 def _beats(name: str, case: str, quantity: str, own: pd.DataFrame, rivals: list[str]) -> Finding:
+    complete = set(own["strategy"]) >= set(STRATEGIES)
+    if few := missing(name, "hybrid below", own if complete else own[:0]):
+        return few
     told = own.set_index("strategy")[f"{quantity}_predicted"]
     # the interval of the difference to each rival must lie below zero
     differences = [gaps(own, "hybrid", rival, ["setting"]).iloc[0] for rival in rivals]
@@ -159,9 +123,10 @@ def _beats(name: str, case: str, quantity: str, own: pd.DataFrame, rivals: list[
 def _threshold(rows: pd.DataFrame) -> Finding:
     """Hybrid over thresholds follows the closed form from one pure strategy to the other."""
     predicted = "closed form = simulation at every threshold"
-    if "threshold" not in rows or rows.empty or not enough(pooled(rows, ["threshold"])):
-        return missing("threshold", predicted)
-    own = pooled(rows, ["threshold"])
+    rows = rows[rows["case"] == "threshold"]
+    own = pooled(rows, ["threshold"]) if "threshold" in rows else rows[:0]
+    if few := missing("threshold", predicted, own):
+        return few
     found = compared(own)
     best = own.iloc[int(own["forgetting_predicted"].to_numpy().argmin())]
     evidence = (

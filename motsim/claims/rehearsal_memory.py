@@ -14,22 +14,16 @@ learned worse at its own time, which forgetting subtracts.
 Source: setting reconstructed; closed form for two tasks derived in docs/rehearsal.md §6.
 """
 
+from itertools import product
+
 import pandas as pd
 
 from motsim.claims import Claim, Finding
-from motsim.claims._simulation import (
-    LIMIT,
-    QUANTITIES,
-    around,
-    compared,
-    enough,
-    missing,
-    pooled,
-    usable,
-)
+from motsim.claims._simulation import LIMIT, QUANTITIES, around, compared, missing, pooled, usable
+from motsim.claims._words import reasons
 from motsim.results.tables import Tables
 
-__all__ = ["CLAIM", "TWO_TASKS", "WORDS", "excess", "judge"]
+__all__ = ["CLAIM", "TWO_TASKS", "excess", "judge"]
 
 CLAIM = Claim(
     statement=(
@@ -42,32 +36,9 @@ CLAIM = Claim(
     kind="tight",
 )
 
-#: Case -> what it is about; in the order of looking them up.
-WORDS = {
-    "two tasks*": "the closed form with two tasks",
-    "*: forgetting": "more forgetting with replayed memory",
-    "*: generalization": "a higher error with replayed memory",
-}
-
 TWO_TASKS = ("concurrent", "sequential")
-
-
-WHY = {
-    ("dissimilar", "forgetting"): (
-        "samples fitted before pull w back less, so new tasks are learned better and old ones are"
-        " restored less"
-    ),
-    ("dissimilar", "generalization"): (
-        "for three to five tasks the new ones are learned better by more than the old ones are"
-        " restored less"
-    ),
-    ("similar", "forgetting"): (
-        "replay brings nothing new on what the tasks share, so each is learned worse at its own"
-        " time, which forgetting subtracts"
-    ),
-    ("similar", "generalization"): "replay brings nothing new on what the tasks share",
-}
-
+BEYOND = ("dissimilar", "similar")  # more tasks
+WHY = reasons("rehearsal-memory")
 SETTING = ["similarity", "memory_size", "noise_std"]
 
 
@@ -78,13 +49,8 @@ def judge(tables: Tables) -> list[Finding]:
     for strategy in TWO_TASKS:
         own = rows[(rows["case"] == "two-tasks") & (rows["strategy"] == strategy)]
         findings.append(_two_tasks(strategy, own))
-    for case, quantity in WHY:
-        points = excess(tables, case)
-        name, predicted = f"{case}: {quantity}", "replayed − fresh > 0 at every T"
-        if points.empty or not enough(points):
-            findings.append(missing(name, predicted))
-        else:
-            findings.append(_beyond(name, (case, quantity), predicted, points))
+    for case, quantity in product(BEYOND, QUANTITIES):
+        findings.append(_beyond(f"{case}: {quantity}", quantity, excess(tables, case)))
     return findings
 
 
@@ -102,8 +68,9 @@ def excess(tables: Tables, case: str) -> pd.DataFrame:
 
 def _two_tasks(strategy: str, rows: pd.DataFrame) -> Finding:
     name, predicted = f"two tasks, {strategy}", "closed form of replayed memory = simulation"
-    if rows.empty or not enough(points := pooled(rows, SETTING)):
-        return missing(name, predicted)
+    points = rows if rows.empty else pooled(rows, SETTING)
+    if few := missing(name, predicted, points):
+        return few
     found = compared(points)
     evidence = (
         f"{len(points)} settings over similarity, memory and noise; the same data reject the closed"
@@ -112,9 +79,11 @@ def _two_tasks(strategy: str, rows: pd.DataFrame) -> Finding:
     return found.finding(name, predicted, evidence)
 
 
-def _beyond(name: str, key: tuple[str, str], predicted: str, points: pd.DataFrame) -> Finding:
+def _beyond(name: str, quantity: str, points: pd.DataFrame) -> Finding:
     """The point that speaks most against the inequality decides."""
-    case, quantity = key
+    predicted = "replayed − fresh > 0 at every T"
+    if few := missing(name, predicted, points):
+        return few
     value = points[f"{quantity}_excess"].to_numpy(float)
     half = LIMIT * points[f"{quantity}_se"].to_numpy(float)
     place = int((value / half).argmin())
@@ -124,7 +93,7 @@ def _beyond(name: str, key: tuple[str, str], predicted: str, points: pd.DataFram
         f"least at T = {at['num_tasks']:.0f}, {at['strategy']}; most at T ="
         f" {largest['num_tasks']:.0f}, {largest['strategy']} ({value.max():+.3f});"
         f" {int((value - half > 0).sum())} of {len(points)} settings above 0 by 4 standard errors,"
-        f" {int((value + half < 0).sum())} below; {WHY[case, quantity]}."
+        f" {int((value + half < 0).sum())} below; {WHY[name]}."
     )
     return Finding(
         name, predicted, f"least {least.value:+.4f} {least.ends('+.4f')}",

@@ -19,10 +19,10 @@ import numpy as np
 import pandas as pd
 
 from motsim.claims import Claim, Finding, Verdict
-from motsim.claims._simulation import NUMBERS, around, enough, missing, pooled, usable
+from motsim.claims._simulation import NUMBERS, around, missing, pooled, usable
 from motsim.results.tables import Tables
 
-__all__ = ["CLAIM", "NAMED", "WORDS", "judge", "points"]
+__all__ = ["CLAIM", "NAMED", "judge", "points"]
 
 CLAIM = Claim(
     statement=(
@@ -34,12 +34,6 @@ CLAIM = Claim(
     prediction="planned G at least 2 % below the best named strategy; planned F below it",
     kind="upper",
 )
-
-#: Case -> what it is about; in the order of looking them up.
-WORDS = {
-    "*for generalization": "plans for a lower error",
-    "*for forgetting": "plans for less forgetting",
-}
 
 NAMED = ("concurrent", "sequential", "hybrid")
 CASES = ("odd-inside", "visit", "alternating", "drifting")
@@ -58,10 +52,9 @@ def judge(tables: Tables) -> list[Finding]:
     for quantity, case in product(("generalization", "forgetting"), CASES):
         found = points(tables, case)
         name = f"{case}: planned for {quantity}"
-        if not {*NAMED, f"least_{quantity}"} <= set(found.index) or not enough(found):
-            findings.append(missing(name, CLAIM.prediction))
-        else:
-            findings.append(_planned(name, quantity, found))
+        complete = {*NAMED, f"least_{quantity}"} <= set(found.index)
+        few = missing(name, CLAIM.prediction, found if complete else found[:0])
+        findings.append(few or _planned(name, quantity, found))
     return findings
 
 

@@ -18,7 +18,7 @@ from motsim.claims import Claim, Finding
 from motsim.claims._simulation import QUANTITIES, agreement, both, compared, missing, usable
 from motsim.results.tables import Tables
 
-__all__ = ["CLAIM", "WORDS", "deviations", "judge"]
+__all__ = ["CLAIM", "deviations", "judge"]
 
 CLAIM = Claim(
     statement=(
@@ -31,16 +31,6 @@ CLAIM = Claim(
     kind="tight",
 )
 
-#: Case -> what it is about; in the order of looking them up.
-WORDS = {
-    "concurrent": "concurrent rehearsal",
-    "sequential": "sequential rehearsal",
-    "hybrid": "hybrid rehearsal",
-    "random": "random plans",
-    "sequential-variance": "the variance between runs",
-}
-
-
 CASES = ("concurrent", "sequential", "hybrid", "random")
 MIN_SETTINGS = 20  # drawn settings of a case, for mean z² to mean something
 
@@ -48,16 +38,12 @@ MIN_SETTINGS = 20  # drawn settings of a case, for mean z² to mean something
 def deviations(rows: pd.DataFrame) -> pd.DataFrame:
     """(simulation − closed form) / standard error of every run, for F and G; for figures."""
     found = [
-        pd.DataFrame(
-            {
-                "case": rows["case"],
-                "num_tasks": rows["num_tasks"],
-                "quantity": name,
-                "predicted": rows[f"{name}_predicted"],
-                "simulated": rows[name],
-                "se": rows[f"{name}_se"],
-                "z": (rows[name] - rows[f"{name}_predicted"]) / rows[f"{name}_se"],
-            }
+        rows[["case", "num_tasks"]].assign(
+            quantity=name,
+            predicted=rows[f"{name}_predicted"],
+            simulated=rows[name],
+            se=rows[f"{name}_se"],
+            z=(rows[name] - rows[f"{name}_predicted"]) / rows[f"{name}_se"],
         )
         for name in QUANTITIES
     ]
@@ -71,14 +57,13 @@ def judge(tables: Tables) -> list[Finding]:
     for case in CASES:
         own = rows[rows["case"] == case]
         predicted = "closed form = simulation: |z| <= 4, mean z² = 1"
-        if len(own) < MIN_SETTINGS:
-            findings.append(missing(case, predicted))
+        if few := missing(case, predicted, own, MIN_SETTINGS):
+            findings.append(few)
             continue
         found = compared(own)
-        repetitions = f"{own['repetitions'].min():,.0f} runs each"
         evidence = (
-            f"{len(own)} drawn settings, T = {own['num_tasks'].min()} to"
-            f" {own['num_tasks'].max()}, {repetitions}; the same data reject the formula with"
+            f"{len(own)} drawn settings, T = {own['num_tasks'].min()} to {own['num_tasks'].max()},"
+            f" {own['repetitions'].min():,.0f} runs each; the same data reject the formula with"
             f" p + 1 for p (largest |z| {found.rival:.1f}, mean z² {found.rival_square:.1f})."
         )
         findings.append(found.finding(case, predicted, evidence))
@@ -88,8 +73,9 @@ def judge(tables: Tables) -> list[Finding]:
 def _variances(rows: pd.DataFrame) -> Finding:
     """Variances on the scale of their logarithm, where a sample variance is closer to normal."""
     case, predicted = "sequential-variance", "closed form of Var F, Var G = variance over the runs"
-    if len(rows) < MIN_SETTINGS or "forgetting_variance" not in rows:
-        return missing(case, predicted)
+    held = rows if "forgetting_variance" in rows else rows[:0]
+    if few := missing(case, predicted, held, MIN_SETTINGS):
+        return few
     value, error, truth = (
         both(rows, end) for end in ("_variance", "_variance_se", "_variance_predicted")
     )

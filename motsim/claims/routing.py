@@ -27,11 +27,12 @@ import pandas as pd
 
 from motsim.claims import Claim, Finding
 from motsim.claims._undecided import undecided
+from motsim.claims._words import reasons
 from motsim.mixture.status import Status
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import MIN_SEEDS, share_interval
 
-__all__ = ["CLAIM", "WORDS", "accuracy_course", "dispatch_matrix", "judge"]
+__all__ = ["CLAIM", "accuracy_course", "dispatch_matrix", "judge"]
 
 CLAIM = Claim(
     statement="The gate learns to route each sample to an expert specialized in its class.",
@@ -41,49 +42,17 @@ CLAIM = Claim(
     kind="existence",
 )
 
-#: Case -> what it is about; in the order of looking them up.
-WORDS = {
-    "cubic": "cubic experts",
-    "cubic-eight": "eight classes",
-    "linear": "linear experts from an orthogonal start",
-    "linear-generic": "linear experts from any start",
-    "frozen-gate": "a gate that never learns",
-    "cubic-correlated": "class signals of inner product 0.3",
-    "cubic-correlated-strong": "class signals of inner product 0.7",
-    "cubic-slow-gate": "a slow gate",
-    "linear-correlated": "linear experts with like class signals",
-    "linear-anticorrelated": "linear experts with opposed class signals",
-    "cubic-four-neurons": "experts of four neurons",
-    "cubic-top-2": "sampled top-2 routing",
-}
-
 TOLERANCE = 1e-3
 MOST = 0.5
-
-#: Case -> why it is as it is.
-WHY = {
-    "cubic": "The gate follows the expert that grew for the class.",
-    "linear": "The mirror keeps the gate in the span of the class signals.",
-    "linear-generic": "The gate follows the distractors and experts have no class.",
-    "cubic-eight": "A gate step proportional to N M keeps up with more classes.",
-    "frozen-gate": "An untrained gate sends all samples to one expert.",
-    "cubic-correlated": "Differences of classes are learned at 0.7 of the speed.",
-    "cubic-correlated-strong": "What classes share moves ten times as fast as differences.",
-    "cubic-slow-gate": "Slower differences alone do no harm.",
-    "linear-correlated": "What classes share wins the race: one expert for several.",
-    "linear-anticorrelated": "Differences win the race; six experts do.",
-    "cubic-four-neurons": "The neuron that leads takes the expert's normalized step.",
-    "cubic-top-2": "A sharp gate gives the second expert no weight.",
-}
+WHY = reasons("routing")
 
 
 def accuracy_course(tables: Tables) -> pd.DataFrame:
     """P[m(X) in M_n] along training: case, seed, stage, step, accuracy, entropy."""
     columns = ["case", "seed", "stage", "step", "accuracy", "entropy"]
-    table = tables.others.get("course")
-    if table is None or not {*columns} <= set(table):
-        return pd.DataFrame({name: [] for name in columns})
-    return table[columns].sort_values(["case", "seed", "step"], kind="stable")
+    return tables.with_columns("course", *columns)[columns].sort_values(
+        ["case", "seed", "step"], kind="stable"
+    )
 
 
 def dispatch_matrix(tables: Tables, case: str, seed: int, step: int) -> np.ndarray:

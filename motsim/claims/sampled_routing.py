@@ -42,15 +42,16 @@ from math import log
 import numpy as np
 import pandas as pd
 
-from motsim.claims import Claim, Finding, Interval, Verdict
+from motsim.claims import Claim, Finding
+from motsim.claims._counted import Count
 from motsim.claims._outcomes import outcomes
 from motsim.claims._rates import rate_finding
 from motsim.claims._undecided import needs, undecided
 from motsim.mixture.status import Status
 from motsim.results.tables import Tables
-from motsim.statistics.intervals import MIN_SEEDS, exact_share_interval, mean_interval
+from motsim.statistics.intervals import MIN_SEEDS, mean_interval
 
-__all__ = ["CASES", "CLAIM", "WORDS", "drift", "judge", "routed", "shares", "speeds"]
+__all__ = ["CASES", "CLAIM", "drift", "judge", "routed", "routed_runs", "speeds"]
 
 CLAIM = Claim(
     statement="Trained with sampled top-1 routing, each expert specializes and the gate routes.",
@@ -65,18 +66,6 @@ CLAIM = Claim(
 
 #: Cases whose law of T(eps) is stated down to the smallest eps that is looked at.
 LAW_CASES = ("weak",)
-
-#: Case -> what it is about; in the order of looking them up.
-WORDS = {
-    "strong": "strong distractors",
-    "weak": "weak distractors",
-    "mirror": "strong distractors with noise shared by mirror images",
-    "distractor": "noise shared by the distractor's images",
-    "linear": "linear experts",
-    "linear-mirror": "linear experts with noise shared by mirror images",
-    "speed": "the derived speed of stage I",
-    "law": "a logarithm in the last stage",
-}
 
 CLASSES, EXPERTS, NODES = 4, 16, 4
 ENTROPY_SHARE = 0.05  # of log N, as in `specialization`
@@ -105,11 +94,9 @@ def routed(rows: pd.DataFrame) -> pd.Series:
     return finite & sharp & (rows["covered_classes"] == CLASSES)
 
 
-def shares(rows: pd.DataFrame) -> tuple[int, int, Interval]:
-    """Number of routed runs, of runs, and the share with its exact binomial interval."""
-    runs = rows.drop_duplicates("run")
-    good, count = int(routed(runs).sum()) if len(runs) else 0, len(runs)
-    return good, count, exact_share_interval(good, count)
+def routed_runs(rows: pd.DataFrame) -> Count:
+    """How many of the runs are routed."""
+    return Count.of(routed(rows.drop_duplicates("run")))
 
 
 def drift(
@@ -136,9 +123,8 @@ def drift(
 
 def speeds(tables: Tables, case: str, rate: float = 0.001) -> pd.Series:
     """Growth of the largest alignment over `WINDOW`, by step and eta_1, mean of the experts."""
-    table = tables.others.get("specialization")
-    if table is None or not {"case", "seed", "expert", "step", "alignment"} <= set(table):
-        return pd.Series(dtype=float)
+    columns = ("case", "seed", "expert", "class", "step", "alignment")
+    table = tables.with_columns("specialization", *columns)
     rows = table[(table["case"] == case) & table["step"].isin(WINDOW)]
     rows = rows.drop_duplicates(["seed", "expert", "class", "step"])
     largest = rows.groupby(["seed", "expert", "step"])["alignment"].max().unstack("step")
@@ -166,21 +152,16 @@ def _share(case: str, runs: pd.DataFrame) -> Finding:
     """Whether as many runs are routed as with expected routing, and more than strong alone."""
     reference, what = CASES[case]
     untreated = "linear" if reference == "linear-expected" else "strong"
-    good, count, share = shares(runs[runs["case"] == case])
-    ref_good, ref_count, ref_share = shares(runs[runs["case"] == reference])
-    bad, bad_count, bad_share = shares(runs[runs["case"] == untreated])
-    predicted = f"{what}: as many routed runs as with expected routing"
-    verdict = Verdict.INCONCLUSIVE
-    if min(count, ref_count, bad_count) >= MIN_SEEDS:
-        verdict = Verdict.of(share.low > bad_share.high, share.high < ref_share.low)
-    became = outcomes(runs[runs["case"] == case], CLASSES)
-    accuracy = runs.loc[runs["case"] == case, "routing_accuracy"].mean()
-    measured = f"{good} of {count} runs routed {share.ends()}"
-    evidence = (
-        f"with expected routing {ref_good} of {ref_count}, untreated ({untreated}) {bad} of"
-        f" {bad_count}; mean routing accuracy {accuracy:.2f}; by coverage alone {became}"
-    )
-    return Finding(case, predicted, measured, verdict, evidence, share)
+    own = runs[runs["case"] == case]
+    good = routed_runs(own)
+    best, bad = (routed_runs(runs[runs["case"] == name]) for name in (reference, untreated))
+    return Finding(
+        case, f"{what}: as many routed runs as with expected routing",
+        f"{good} runs routed {good.share.ends()}", good.restored(bad, best),
+        f"with expected routing {best}, untreated ({untreated}) {bad}; mean routing accuracy"
+        f" {own['routing_accuracy'].mean():.2f}; by coverage alone {outcomes(own, CLASSES)}",
+        good.share,
+    )  # fmt: skip
 
 
 def _speed(tables: Tables) -> Finding:
@@ -195,13 +176,11 @@ def _speed(tables: Tables) -> Finding:
         found.append((case, predicted, float(values.mean()), ratio))
     predicted_text = "growth of an expert in stage I by eta_1 E sign(X) a step, to a factor 1.2"
     if len(found) < len(SLOW):
-        why = "too few runs with alignments"
-        return undecided("speed", predicted_text, "nothing", why)
+        return undecided("speed", predicted_text, "nothing", "too few runs with alignments")
     slow, shared = (ratio.near(1.0, TOLERANCE) for *_, ratio in found)
     worst = max((ratio for *_, ratio in found), key=lambda ratio: abs(np.log(ratio.value)))
-    evidence = "; ".join(f"{c}: {m:.3f} against {p:.3f}" for c, p, m, _ in found)
+    listed = "; ".join(f"{c}: {m:.3f} against {p:.3f}" for c, p, m, _ in found)
     return Finding(
-        "speed", predicted_text, f"measured / derived {worst}",
-        slow.both(shared),
-        f"{evidence}, of the speed with expected routing", worst,
+        "speed", predicted_text, f"measured / derived {worst}", slow.both(shared),
+        f"{listed}, of the speed with expected routing", worst,
     )  # fmt: skip

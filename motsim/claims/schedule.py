@@ -28,7 +28,7 @@ from motsim.mixture.status import Status
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import MIN_SEEDS, mean_interval, median_interval, share_interval
 
-__all__ = ["CLAIM", "SUCCESS", "WORDS", "gate_exponent", "judge", "log_loss", "thresholds"]
+__all__ = ["CLAIM", "SUCCESS", "gate_exponent", "judge", "log_loss", "thresholds"]
 
 CLAIM = Claim(
     statement="The lengths T1 and T2 of stages I and II matter for the loss after a fixed budget.",
@@ -37,14 +37,6 @@ CLAIM = Claim(
     prediction="a threshold in T1 that falls like eta_r^(-1/4); a lower loss with T2 > 0",
     kind="existence",
 )
-
-#: Case -> what it is about; in the order of looking them up.
-WORDS = {
-    "threshold in T1": "a least length of stage I",
-    "threshold against*": "its fall with the gate's step",
-    "T2 helps*": "a gain from stage II",
-    "T2 harms*": "the harm of stage II after a short stage I",
-}
 
 SUCCESS = 1e-3  # final loss of a run that specialized; those that did not end above 0.1
 EXPONENT, HALF_DISTANCE = -0.25, 0.125  # neighboring hypotheses: 0 and -1/2
@@ -126,14 +118,14 @@ def judge(tables: Tables) -> list[Finding]:
 
 def threshold_finding(runs: pd.DataFrame) -> Finding:
     """Share of seeds that fail at some T1 > 0 and succeed at a longer one, at T2 = 0."""
-    name = "threshold in T1"
     part = runs[(runs["align_steps"] == 0) & (runs["specialize_steps"] > 0)]
     found = thresholds(part)
     seeds = int(part.loc[part["final_loss"].notna(), "seed"].nunique())
     share = share_interval(len(found), seeds) if seeds >= MIN_SEEDS else Interval()
     span = f"T1* in [{found['fails'].min():.0f}, {found['succeeds'].max():.0f}]"
     return Finding(
-        name, f"some T1 below which the budget does not help, in more than {MOST:.0%} of seeds",
+        "threshold in T1",
+        f"some T1 below which the budget does not help, in more than {MOST:.0%} of seeds",
         f"{len(found)} of {seeds} seeds {share.ends()}{f', {span}' if len(found) else ''}",
         share.above(MOST),
         f"{len(found)} of {seeds} seeds end above {SUCCESS:g} at the lower T1 and below it at the"
@@ -144,10 +136,9 @@ def threshold_finding(runs: pd.DataFrame) -> Finding:
 
 def exponent_finding(runs: pd.DataFrame) -> Finding:
     """Whether the threshold falls like the gate's step to the power -1/4."""
-    name = "threshold against the gate's step"
     exponent = gate_exponent(thresholds(runs)) if len(runs) else Interval()
     return Finding(
-        name, "T1* ~ eta_r^(-1/4)", f"exponent = {exponent}",
+        "threshold against the gate's step", "T1* ~ eta_r^(-1/4)", f"exponent = {exponent}",
         exponent.within(EXPONENT - HALF_DISTANCE, EXPONENT + HALF_DISTANCE),
         "exponent between the smallest and the largest step size of the gate; the interval is over"
         f" {runs['seed'].nunique()} seeds and holds the spacing of the T1 that were tried",

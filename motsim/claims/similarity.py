@@ -46,7 +46,7 @@ from motsim.results.tables import Tables
 from motsim.statistics.intervals import MIN_SEEDS, jackknife_interval, mean_interval
 from motsim.statistics.transitions import area, crossing, cubic_transition, race
 
-__all__ = ["CASES", "CLAIM", "WORDS", "crossing", "judge", "shares"]
+__all__ = ["CASES", "CLAIM", "crossing", "judge", "shares"]
 
 CLAIM = Claim(
     statement="Experts specialize while tasks are dissimilar; beyond a similarity they do not.",
@@ -59,15 +59,6 @@ CLAIM = Claim(
 #: Cases whose law of T(eps) is stated down to the smallest eps that is looked at.
 LAW_CASES = ("cubic-rate",)
 
-#: Case -> what it is about; in the order of looking them up.
-WORDS = {
-    "cubic-n*": "cubic experts' transition",
-    "linear-m*": "linear experts' transition",
-    "cubic-rate": "the law of cubic experts",
-    "cubic-tail": "its slow tail",
-    "linear-loss": "linear experts without stage II",
-    "linear-aligned": "linear experts after stage II",
-}
 #: Case -> (N, M).
 CASES = {
     "cubic-n3": (3, 12),

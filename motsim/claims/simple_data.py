@@ -31,7 +31,7 @@ from motsim.mixture.status import Status
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import MIN_SEEDS, mean_interval, share_interval
 
-__all__ = ["AMPLITUDES", "CLAIM", "WORDS", "floor", "judge", "labeled"]
+__all__ = ["AMPLITUDES", "CLAIM", "floor", "judge", "labeled"]
 
 CLAIM = Claim(
     statement="On simple data one expert suffices; on complex data experts divide the work.",
@@ -44,24 +44,13 @@ CLAIM = Claim(
     kind="existence",
 )
 
-#: Case -> what it is about; in the order of looking them up.
-WORDS = {
-    "one-suffices-weak": "one expert on weak distractors",
-    "one-suffices-strong": "one expert on strong distractors",
-    "divide-strong": "experts that divide strong distractors' classes",
-    "one-used-weak": "a mixture that uses one expert on weak distractors",
-    "floor-of-one": "the derived floor of one expert",
-}
-
 #: Range of the distractor's amplitude by strength; the sweep file has the same numbers.
 AMPLITUDES = {"weak": (0.1, 0.3), "medium": (0.3, 0.9), "strong": (1.0, 3.0)}
 ENOUGH = 0.05  # a tenth of the untrained loss 1/2
 FACTOR = 10.0
 CLOSE = 0.01  # relative distance to the floor; neighboring strengths differ by factors
 MOST = 0.5
-CASES = (
-    "one-suffices-weak", "one-suffices-strong", "divide-strong", "one-used-weak", "floor-of-one",
-)  # fmt: skip
+NEEDED = ["seed", "num_classes", "similarity", "final_loss", "used_experts", "dispatch_entropy"]
 
 
 def floor(strength: str) -> float:
@@ -78,45 +67,42 @@ def floor(strength: str) -> float:
 def labeled(tables: Tables) -> pd.DataFrame:
     """Finished runs with columns kind (one-frozen, one, mixture), strength and predicted floor."""
     runs = tables.runs if len(tables.main) else pd.DataFrame()
-    if not {"case", "final_loss", "used_experts"} <= set(runs.columns):
-        return pd.DataFrame()
+    if not {"case", *NEEDED} <= set(runs.columns):
+        return pd.DataFrame(columns=[*NEEDED, "kind", "strength", "floor"])
     good = runs[(runs["status"] != Status.DIVERGED) & np.isfinite(runs["final_loss"].astype(float))]
-    parts = good["case"].astype(str).str.rsplit("-", n=1, expand=True)
-    if good.empty:
-        return good
-    known = parts[1].isin(list(AMPLITUDES))
-    good, parts = good[known], parts[known]
-    return good.assign(kind=parts[0], strength=parts[1], floor=parts[1].map(floor))
+    parts = good["case"].astype(str).str.rsplit("-", n=1)
+    good = good.assign(kind=parts.str[0], strength=parts.str[-1])
+    good = good[good["strength"].isin(list(AMPLITUDES))]
+    return good.assign(floor=good["strength"].map(floor))
 
 
 def judge(tables: Tables) -> list[Finding]:
     """Judge the five parts of the claim."""
     runs = labeled(tables)
-    if runs.empty:
-        return [_few(case) for case in CASES]
     one, mixture = runs[runs["kind"] == "one"], runs[runs["kind"] == "mixture"]
+    parts = (
+        ("one-suffices-weak", _suffices, one[one["strength"] == "weak"]),
+        ("one-suffices-strong", _suffices, one[one["strength"] == "strong"]),
+        ("divide-strong", _divide, _pairs(mixture, one)),
+        ("one-used-weak", _one_used, mixture[mixture["strength"] == "weak"]),
+        ("floor-of-one", _floor, runs[runs["kind"] == "one-frozen"]),
+    )
+    few = "too few runs", f"fewer than {MIN_SEEDS} seeds of a setting finished"
     return [
-        _suffices("one-suffices-weak", one[one["strength"] == "weak"]),
-        _suffices("one-suffices-strong", one[one["strength"] == "strong"]),
-        _divide("divide-strong", mixture, one),
-        _one_used("one-used-weak", mixture[mixture["strength"] == "weak"]),
-        _floor("floor-of-one", runs[runs["kind"] == "one-frozen"]),
+        part(case, rows) if rows["seed"].nunique() >= MIN_SEEDS else undecided(case, "", *few)
+        for case, part, rows in parts
     ]
 
 
-def _few(case: str) -> Finding:
-    why = f"fewer than {MIN_SEEDS} seeds of a setting finished"
-    return undecided(case, "", "too few runs", why)
-
-
-def _seeds(rows: pd.DataFrame) -> int:
-    return int(rows["seed"].nunique()) if len(rows) else 0
+def _pairs(mixture: pd.DataFrame, one: pd.DataFrame) -> pd.DataFrame:
+    """Mixtures on strong distractors and orthogonal classes, with the loss of one expert beside."""
+    keys = ["strength", "num_classes", "similarity", "seed"]
+    pairs = mixture.merge(one[[*keys, "final_loss"]], on=keys, suffixes=("", "_one"))
+    return pairs[(pairs["strength"] == "strong") & (pairs["similarity"] == 0.0)]
 
 
 def _suffices(case: str, rows: pd.DataFrame) -> Finding:
     """Worst setting of each seed against a tenth of the untrained loss."""
-    if _seeds(rows) < MIN_SEEDS:
-        return _few(case)
     loss = mean_interval(rows.groupby("seed")["final_loss"].max())
     evidence = (
         f"trained through all stages, one expert ends at {loss.value:.3f} in its"
@@ -127,13 +113,8 @@ def _suffices(case: str, rows: pd.DataFrame) -> Finding:
     return Finding(case, predicted, measured, loss.at_most(ENOUGH), evidence, loss)
 
 
-def _divide(case: str, mixture: pd.DataFrame, one: pd.DataFrame) -> Finding:
+def _divide(case: str, pairs: pd.DataFrame) -> Finding:
     """Orthogonal classes: a mixture a factor ten better that uses at least N experts."""
-    keys = ["strength", "num_classes", "similarity", "seed"]
-    pairs = mixture.merge(one[[*keys, "final_loss"]], on=keys, suffixes=("", "_one"))
-    pairs = pairs[(pairs["strength"] == "strong") & (pairs["similarity"] == 0.0)]
-    if _seeds(pairs) < MIN_SEEDS:
-        return _few(case)
     better = pairs["final_loss"] * FACTOR <= pairs["final_loss_one"]
     divided = (pairs["used_experts"] >= pairs["num_classes"]) & (pairs["dispatch_entropy"] < 0.05)
     right = (better & divided).groupby(pairs["seed"]).all()
@@ -152,8 +133,6 @@ def _divide(case: str, mixture: pd.DataFrame, one: pd.DataFrame) -> Finding:
 
 def _one_used(case: str, rows: pd.DataFrame) -> Finding:
     """Judge whether a mixture on simple data uses a single expert."""
-    if _seeds(rows) < MIN_SEEDS:
-        return _few(case)
     per_class = (rows["used_experts"] / rows["num_classes"]).groupby(rows["seed"]).mean()
     used = mean_interval(rows.groupby("seed")["used_experts"].mean())
     measured = f"{used:.1f} experts used, {per_class.mean():.2f} a class"
@@ -166,8 +145,6 @@ def _one_used(case: str, rows: pd.DataFrame) -> Finding:
 
 def _floor(case: str, rows: pd.DataFrame) -> Finding:
     """Ratio of the final loss to the closed form, in the worst setting of each seed."""
-    if _seeds(rows) < MIN_SEEDS:
-        return _few(case)
     ratio = rows["final_loss"] / rows["floor"]
     worst = ratio.loc[(ratio - 1.0).abs().groupby(rows["seed"]).idxmax()]
     mean = mean_interval(worst)

@@ -27,12 +27,13 @@ import pandas as pd
 
 from motsim.claims import Claim, Finding
 from motsim.claims._undecided import undecided
+from motsim.claims._words import reasons
 from motsim.mixture.diagnostics import expert_classes
 from motsim.mixture.status import Status
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import MIN_SEEDS, share_interval
 
-__all__ = ["CLAIM", "WORDS", "alignment_matrix", "final_state", "judge"]
+__all__ = ["CLAIM", "alignment_matrix", "final_state", "judge"]
 
 CLAIM = Claim(
     statement="Each expert specializes in one class.",
@@ -45,37 +46,10 @@ CLAIM = Claim(
     kind="existence",
 )
 
-#: Case -> what it is about; in the order of looking them up.
-WORDS = {
-    "cubic": "cubic experts",
-    "linear-orthogonal": "linear experts from an orthogonal start",
-    "linear-generic": "linear experts from any start",
-    "linear-noise-overlap": "noise over the class signals",
-    "linear-noise-apart": "noise apart from the class signals",
-    "cubic-sample": "a random sample of 2,400",
-}
-
 ENTROPY_SHARE = 0.05  # of log N
 LOAD = 1e-3  # an expert with a smaller share of the population does not count as routed
 MOST = 0.5
-
-#: Case -> what happens and why.
-WHY = {
-    "cubic": "Cubic growth is winner takes all from any small start.",
-    "linear-orthogonal": "Odd experts keep the gate in the span of the class signals.",
-    "linear-generic": (
-        "Experts that see the class token break the mirror: the gate grows components along v_n"
-        " and divides (class, distractor) pairs among experts."
-    ),
-    "linear-noise-overlap": (
-        "Noise along the class signals breaks the mirror as a generic start does."
-    ),
-    "linear-noise-apart": "Noise off the class signals leaves the mirror intact.",
-    "cubic-sample": (
-        "Experts pick single classes, but a finite sample breaks the mirror and the gate routes"
-        " by chance correlations of the distractors' signs."
-    ),
-}
+WHY = reasons("specialization")
 
 
 def final_state(tables: Tables) -> pd.DataFrame:
@@ -83,14 +57,12 @@ def final_state(tables: Tables) -> pd.DataFrame:
 
     `share` is the part of the expert's samples that are of the class it gets most.
     """
-    columns = ["case", "seed", "expert", "load", "own", "share"]
-    aligned, routed = tables.others.get("specialization"), tables.others.get("routing")
-    if aligned is None or routed is None or aligned.empty or routed.empty:
-        return pd.DataFrame({name: [] for name in columns})
     index = ["case", "seed", "expert"]
+    aligned = tables.with_columns("specialization", *index, "step", "class", "alignment")
+    routed = tables.with_columns("routing", *index, "step", "class", "share")
     last = _last(aligned).pivot(index=index, columns="class", values="alignment")
-    if last.shape[1] < 2:  # no class to tell from another
-        return pd.DataFrame({name: [] for name in columns})
+    if last.shape[1] < 2 or routed.empty:  # no class to tell from another
+        return pd.DataFrame({name: [] for name in [*index, "load", "own", "share"]})
     shares = _last(routed).pivot(index=index, columns="class", values="share").loc[last.index]
     load = shares.sum(axis=1)
     found = pd.DataFrame({"load": load, "own": expert_classes(last.to_numpy())}, index=last.index)

@@ -23,14 +23,13 @@ import pandas as pd
 
 from motsim.claims import Claim, Finding, Interval
 from motsim.claims._outcomes import at_epsilon, outcomes, specialized
-from motsim.claims._steps import beside, step_ratio
+from motsim.claims._steps import step_ratio
 from motsim.claims._undecided import needs
-from motsim.claims.fair_baselines import ADVANTAGE
 from motsim.results.tables import Tables
 from motsim.statistics.confidence import resolve
 from motsim.statistics.intervals import exact_share_interval
 
-__all__ = ["CLAIM", "WORDS", "judge", "share_difference"]
+__all__ = ["CLAIM", "judge", "share_difference"]
 
 CLAIM = Claim(
     statement="Three-stage training is needed: fewer stages learn more slowly or not at all.",
@@ -39,14 +38,6 @@ CLAIM = Claim(
     prediction="T(eps) of fewer stages / T(eps) of three > 1.1, or fewer runs specialize",
     kind="lower",
 )
-
-#: Case -> what it is about; in the order of looking them up.
-WORDS = {
-    "*end_to_end share": "fewer runs that learn in one stage",
-    "*end_to_end at*": "slower learning in one stage",
-    "*two_stage share": "fewer runs that learn in two stages",
-    "*two_stage at*": "slower learning in two stages",
-}
 
 TARGETS = (1e-3, 1e-6)
 REFERENCE = "three_stage"
@@ -123,11 +114,9 @@ def staging_finding(
     found = step_ratio(rows, reference, target, NUM_CLASSES)
     runs = rows.drop_duplicates("run")
     loss = np.nan if runs.empty else runs["final_loss"].median()
-    return Finding(
-        f"{name} at {target:.0e}", f"ratio of steps > {ADVANTAGE}",
-        f"ratio = {found}; specialize {beside(found.baseline)} and {beside(found.reference)}",
-        found.interval.above(ADVANTAGE),
+    evidence = (
         f"{found.pairs} pairs of runs that both specialize, {found.late} and"
         f" {found.reference_late} stopped at the common budget before {target:.0e} (median final"
-        f" loss of all runs {loss:.0e})", found.interval,
-    )  # fmt: skip
+        f" loss of all runs {loss:.0e})"
+    )
+    return found.finding(f"{name} at {target:.0e}", "steps", "specialize", evidence)

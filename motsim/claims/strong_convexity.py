@@ -28,7 +28,7 @@ from motsim.claims import Claim, Finding, Verdict
 from motsim.results.tables import Tables
 from motsim.statistics.intervals import mean_interval
 
-__all__ = ["CASES", "CLAIM", "WORDS", "judge", "late_rows", "predicted"]
+__all__ = ["CASES", "CLAIM", "judge", "late_rows"]
 
 CLAIM = Claim(
     statement="After specialization each expert solves a strongly convex problem.",
@@ -38,22 +38,15 @@ CLAIM = Claim(
     kind="tight",
 )
 
-#: Case -> what it is about; in the order of looking them up.
-WORDS = {
-    "mot-linear*": "linear experts",
-    "mot-cubic, along v_n": "cubic experts along their own signal",
-    "mot-cubic, dominance": "cubic experts' gradient dominance",
-    "mot-cubic, smallest": "cubic experts in every direction",
-    "single-*": "the vanishing dominance of single transformers",
-}
 EXPONENT_TOLERANCE = 0.05  # of mu ~ eps^q; one transformer is expected near q = 0.5 to 1
 VALUE_TOLERANCE = 0.05  # relative
-SMALL_LOSS = {"mot": 1e-4, "single": 0.1}  # the claim is about the end of the run
+#: Model -> its last stage, and the loss below which it is at its end: the claim is about that.
+END = {"mot": ("converge", 1e-4), "single": ("joint", 0.1)}
 MIN_DECADES = 3.0
 NUM_CLASSES = 4
 GAMMA_SQUARE = 13.0 / 3.0  # E gamma^2 on [1, 3]
 
-#: Finding -> (case, column, predicted value or None).
+#: Finding -> (case, column, predicted value, None where only its trend is predicted).
 CASES: dict[str, tuple[str, str, float | None]] = {
     "mot-linear, smallest": ("mot-linear", "smallest", 1.0),
     "mot-linear, dominance": (
@@ -67,19 +60,10 @@ CASES: dict[str, tuple[str, str, float | None]] = {
 }  # fmt: skip
 
 
-def predicted(finding: str) -> float | None:
-    """Predicted value of a finding's curvature, None where only its trend is predicted."""
-    return CASES[finding][2]
-
-
 def late_rows(tables: Tables, case: str, column: str) -> pd.DataFrame:
     """Columns seed, loss and `column` (smallest over the classes) of the last stage's end."""
-    rows = tables.others.get("curvature", pd.DataFrame())
-    if rows.empty or "case" not in rows:
-        return pd.DataFrame({"seed": [], "loss": [], column: []})
-    stage, limit = ("converge", SMALL_LOSS["mot"])
-    if case.startswith("single"):
-        stage, limit = ("joint", SMALL_LOSS["single"])
+    rows = tables.with_columns("curvature", "case", "stage", "seed", "step", "loss", column)
+    stage, limit = END[case.split("-")[0]]
     rows = rows[(rows["case"] == case) & (rows["stage"] == stage) & (rows["loss"] < limit)]
     worst = rows.groupby(["seed", "step"]).agg({"loss": "first", column: "min"})
     return worst.reset_index()
@@ -129,9 +113,9 @@ def _finding(tables: Tables, name: str) -> Finding:
         text = f"{value:.3g} within 5 %, steady in eps"
         close = mu.within(value * (1 - VALUE_TOLERANCE), value * (1 + VALUE_TOLERANCE))
         verdict = close.both(q.within(-EXPONENT_TOLERANCE, EXPONENT_TOLERANCE))
-        why = f"the curvature neither vanishes nor drifts ({where})"
-        if verdict != Verdict.HOLDS:
-            why = f"the curvature is not the predicted constant ({where})"
+        steady = verdict == Verdict.HOLDS
+        what = "neither vanishes nor drifts" if steady else "is not the predicted constant"
+        why = f"the curvature {what} ({where})"
     if decades < MIN_DECADES:
         verdict = Verdict.INCONCLUSIVE
     return Finding(name, text, measured, verdict, why, decisive)

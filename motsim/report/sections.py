@@ -16,6 +16,7 @@ from motsim.claims._recorded import judged
 from motsim.claims._reproduced import told
 from motsim.claims._sentence import sentence
 from motsim.claims._stored import claim_of_tables
+from motsim.claims._words import words_of
 from motsim.plans.changes import Changes, sweep_words
 from motsim.plans.loading import load_sweep
 from motsim.plans.plan import SweepError
@@ -178,7 +179,7 @@ def _judged(section: Section, tables: Tables, judge: ClaimModule, folder: Path) 
     return replace(
         section,
         findings=findings,
-        outcome=sentence(findings, getattr(judge, "WORDS", None)),
+        outcome=sentence(findings, words_of(judge)),
         assumptions=assumptions(getattr(judge, "__doc__", "")),
         again=case_commands(
             name, str(meta.get("tier", "quick")), cases, (f.case for f in findings), source, meta

@@ -82,6 +82,13 @@ class Tables:
         """Columns that identify a run."""
         return list(self.meta["labels"])
 
+    def with_columns(self, table: str, *columns: str) -> pd.DataFrame:
+        """Another table; without a row where it is not there or lacks one of the `columns`."""
+        found = self.others.get(table)
+        if found is not None and set(columns) <= set(found):
+            return found
+        return pd.DataFrame({name: pd.Series(dtype=float) for name in columns})
+
     @property
     def call(self) -> str:
         """What makes them in a call of the sweep command: name, changes, tier."""

@@ -6,12 +6,30 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from motsim.claims.load_balancing import COURSES, courses, judge, opening, residual
+from motsim.claims.load_balancing import (
+    COURSES,
+    NUM_CLASSES,
+    NUM_EXPERTS,
+    courses,
+    judge,
+    residual,
+)
 from motsim.experiments.mixture.run import Settings, build_model, prepare, stages
 from motsim.mixture.evaluation import evaluate
 from motsim.mixture.training import train
 
 WEIGHT = 0.01
+
+
+def opening(weight: float, gate_value: float, gate_rate: float, rate: float) -> float:
+    """Quasi-static residual of a class while its gate opens towards one other expert.
+
+    Both drifts together, ``r = 2 K pi (1-pi)^2 / (9 eta_3 pi^(2/3) / N + 2 eta_r (1-pi)^2 / N)``
+    with ``K = eta_r c M / N^2``; `residual` once the gate is open and fast (eta_r >> eta_3).
+    """
+    n, pi = NUM_CLASSES, gate_value
+    drift = 2.0 * gate_rate * weight * NUM_EXPERTS / n**2 * pi * (1 - pi) ** 2
+    return drift / (9.0 * rate * pi ** (2 / 3) / n + 2.0 * gate_rate * (1 - pi) ** 2 / n)
 
 
 def verdicts(findings):

@@ -11,6 +11,7 @@ from motsim.claims import Finding, claim_module, claim_names
 from motsim.claims import _recorded as recorded
 from motsim.claims._assumptions import assumptions
 from motsim.claims._sentence import sentence
+from motsim.claims._words import words_of
 from motsim.figures.inline import inline_svg
 from motsim.report.page import render
 from motsim.report.sections import Picture, Section
@@ -217,7 +218,7 @@ def test_all_claims_print_on_fewer_than_thirty_pages(browser, tmp_path):
                 "",
                 module.CLAIM,
                 tuple(rows[name]),
-                sentence(rows[name], module.WORDS),
+                sentence(rows[name], words_of(module)),
                 assumptions(module.__doc__),
                 pictures=(Picture(name, svg, module.__doc__[:90]),),
             )
