@@ -126,7 +126,8 @@ def both(rows: pd.DataFrame, end: str) -> np.ndarray:
 
 def compared(rows: pd.DataFrame) -> Agreement:
     """Compare both quantities of each row with their closed forms."""
-    return agreement(*(both(rows, end) for end in ENDS), independent=len(rows))
+    values, errors, predicted, rival = (both(rows, end) for end in ENDS)
+    return agreement(values, errors, predicted, rival, independent=len(rows))
 
 
 def agreement(

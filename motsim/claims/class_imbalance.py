@@ -35,7 +35,7 @@ from motsim.claims._classes import (
     steps,
 )
 from motsim.claims._compared import ratio_finding
-from motsim.claims._counted import Count, least_trials, rejected, share_text, too_few
+from motsim.claims._counted import REFUTED, Count, least_trials, rejected, share_text, too_few
 from motsim.claims._outcomes import outcomes, specialized
 from motsim.claims._rates import curves, log_finding
 from motsim.claims._undecided import needs, undecided
@@ -107,7 +107,9 @@ def _choice(experts: pd.DataFrame) -> Finding:
 def _agreement(case: str, predicted: str, points: pd.DataFrame, listed: str) -> Finding:
     """Judge how many points the race misses; `holds` needs both of its rivals rejected."""
     wrong = {name: int(rejected(points, name).sum()) for name in ("race", "law", "equal")}
-    verdict = Verdict.of(holds=bool(wrong["law"] and wrong["equal"]), fails=wrong["race"] > 0)
+    agrees = not wrong["race"] and wrong["law"] and wrong["equal"]
+    refuted = rejected(points, "race", level=REFUTED).any()
+    verdict = Verdict.of(holds=bool(agrees), fails=bool(refuted))
     noun, law, equal = RIVALS[case]
     measured = f"{len(points) - wrong['race']} of {len(points)} {noun} agree"
     evidence = f"{listed}. {law} wrong at {wrong['law']}, {equal} at {wrong['equal']} {noun}"

@@ -39,7 +39,15 @@ import numpy as np
 import pandas as pd
 
 from motsim.claims import Claim, Finding, Interval, Verdict
-from motsim.claims._counted import counted, least_trials, limits, rejected, share_text, too_few
+from motsim.claims._counted import (
+    REFUTED,
+    counted,
+    least_trials,
+    limits,
+    rejected,
+    share_text,
+    too_few,
+)
 from motsim.claims._words import reasons
 from motsim.mixture.occupancy import coupon_collector, distinct_choices
 from motsim.mixture.status import Status
@@ -120,7 +128,8 @@ def tight(case: str, points: pd.DataFrame, formula: str) -> Finding:
     if few := too_few(case, predicted, least_trials(points)):
         return few
     wrong, other = rejected(points, formula), rejected(points, rival)
-    verdict = Verdict.of(holds=bool(other.any()), fails=bool(wrong.any()))
+    refuted = rejected(points, formula, level=REFUTED).any()
+    verdict = Verdict.of(holds=bool(other.any() and not wrong.any()), fails=bool(refuted))
     gap = points["share"] - points[formula]
     worst = int(gap.abs().to_numpy().argmax())
     row, most = points.iloc[worst], float(gap.iloc[worst])
@@ -143,7 +152,9 @@ def at_least(case: str, points: pd.DataFrame, good: pd.DataFrame, formula: str) 
     rows = good.merge(points[["num_classes", "num_experts", formula]])
     excess = mean_interval((rows["success"] - rows[formula]).groupby(rows["seed"]).mean())
     below = rejected(points, formula, "less")
-    verdict = Verdict.of(holds=excess.low > -MARGIN, fails=bool(below.any()) or excess.high < 0)
+    refuted = rejected(points, formula, "less", REFUTED).any()
+    none_below = excess.low > -MARGIN and not below.any()
+    verdict = Verdict.of(holds=none_below, fails=bool(refuted) or excess.high < 0)
     measured = f"excess {excess:+.3f}"
     evidence = (
         f"{int(below.sum())} of {len(points)} points lie below the {formula} formula; the mean"
