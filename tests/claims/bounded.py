@@ -35,7 +35,7 @@ HEADS = ("single-16-squared", "single-16-logistic", "single-4-squared")
 BOUNDED = {
     "attention-floor": Bound(seeds=4),
     "class-imbalance": Bound(("enough",), undecided=1),
-    "coverage": Bound(seeds=20, undecided=3),
+    "coverage": Bound(seeds=20, undecided=4),
     "finite-samples": Bound(seeds=16, undecided=1),
     "gradient-conflict": Bound(("single-16",), seeds=3, undecided=1),
     "load-balancing": Bound(("course-weak",), undecided=2),
