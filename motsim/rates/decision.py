@@ -16,7 +16,7 @@ from motsim.rates.dissent import own_laws
 from motsim.rates.gate import closed_gate
 from motsim.rates.judgement import ENDS, INVERSE_BAND, Judgement, judge, lower_quartile
 from motsim.rates.laws import check_law
-from motsim.rates.ranges import MAX_OTHERWISE, ends, fits, search, without_stops
+from motsim.rates.ranges import ends, few, fits, search, without_stops
 from motsim.rates.regimes import Regime, find_regimes
 from motsim.rates.sample import Sample, called, sample_of_hits, trusted_bounds
 from motsim.statistics.confidence import resolve
@@ -129,8 +129,9 @@ def decide(
     power), and no contradiction from the smaller half of eps alone. ``floor`` needs three
     quarters of the curves to have stopped. Where the whole range is no single law, the last of its
     regimes and the smaller half are judged alone, at a level divided by the ranges tried. More
-    than a tenth of the runs that decide otherwise alone make the answer inconclusive. The rules
-    are derived here, and checked on synthetic curves in ``tests/rates``.
+    than a tenth of the runs that decide otherwise alone make the answer inconclusive, unless they
+    are less than a third by the exact interval of their share. The rules are derived here, and
+    checked on synthetic curves in ``tests/rates``.
 
     Raises
     ------
@@ -202,7 +203,7 @@ def _decide(sample: Sample, level: float, num_bootstrap: int, seed: int) -> Rate
             ]
             named = ", ".join([called(odd[0]), *odd[1:5]]) + (" …" if len(odd) > 5 else "")
             count += f" ({named})"
-        if others > MAX_OTHERWISE * len(asked):
+        if not few(others, len(asked)):
             law, reason = "inconclusive", f"the runs disagree: {count}; {reason}"
         else:
             warnings.append(f"Some runs decide otherwise alone: {count}.")

@@ -151,3 +151,18 @@ def test_runs_that_stop_do_not_hide_an_end_at_a_finite_step(runs, stops):
     hits = 300.0 * size * (1.0 + x)
     hits[:stops, eps < 1e-3] = CENSORED
     assert decide(eps, hits, budget, watched=budget).law == "log"
+
+
+@pytest.mark.parametrize(
+    ("total", "stops", "law"),
+    [(60, 8, "log"), (60, 14, "inconclusive"), (20, 2, "log"), (20, 3, "inconclusive")],
+)
+def test_a_few_runs_that_stop_leave_the_law_to_the_others(total, stops, law):
+    """A tenth of few runs; of many, a share that is surely less than a third."""
+    epsilons = np.logspace(-1, -7, 25)
+    noise = np.random.default_rng(0).normal(0.0, 2.0, (total, 25))
+    hits = np.rint(100 - 50 * np.log10(epsilons) + np.sort(noise, axis=1)).astype(int)
+    hits[:stops, epsilons < 1e-5] = CENSORED
+    decision = decide(epsilons, hits, 5_000, watched=5_000)
+    assert decision.law == law
+    assert f"{stops} of {total}" in f"{decision.reason} {decision.warnings}"  # said in either case
