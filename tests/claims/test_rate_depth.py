@@ -10,9 +10,11 @@ from motsim.claims._spectrum import Spectrum, linearized, residual_jacobian
 from motsim.claims._staircase import Staircase, factor_apart
 from motsim.claims.rate_depth import (
     COMPARED,
+    DEEP,
     DERIVED,
     TOLERANCE,
     WRONG,
+    at_finite_epsilon,
     distances,
     exponent_constants,
     judge,
@@ -62,6 +64,18 @@ def test_the_constant_of_the_other_activation_is_refused(run_sweep):
         constants = exponent_constants(main[main["case"] == case])
         assert abs(np.median(constants) - DERIVED[case]) < TOLERANCE
         assert (np.abs(constants - DERIVED[other]) > TOLERANCE).mean() > 0.8
+
+
+def test_a_constant_is_larger_at_finite_epsilon():
+    """That of dm/dt = m^(4/3) eps with eps = log(1 + e^-m) / 4, by its integral."""
+    m = np.linspace(5.0, 40.0, 200_001)
+    steps = (m[1] - m[0]) * np.cumsum((1.0 + np.exp(m)) / m ** (4 / 3))
+    x = -np.log(np.log1p(np.exp(-m)) / 4.0)
+    used = (x > -np.log(DEEP)) & (x < -np.log(1e-15))
+    seen = -np.polyfit(np.log(x[used]), np.log(steps[used]) - x[used], 1)[0]
+    assert at_finite_epsilon(4 / 3, 1e-15) == pytest.approx(seen, rel=0.02)
+    assert abs(seen - 4 / 3) > 0.1  # control
+    assert at_finite_epsilon(0.0, 1e-15) == 0.0
 
 
 def test_constants_of_a_law_that_has_them(run_sweep):
