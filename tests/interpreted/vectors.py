@@ -58,7 +58,7 @@ def store_scalar(ptr, offset, value):
 def load(ptr, offset):
     if isinstance(ptr, tuple):
         return np.stack([load(one, offset) for one in ptr])
-    return ptr.numbers[ptr.span(offset, WIDTH)].copy()
+    return ptr.numbers[ptr.span(offset, WIDTH)].astype(float)
 
 
 def store(ptr, offset, value):

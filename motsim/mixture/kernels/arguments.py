@@ -84,6 +84,8 @@ class Rule(NamedTuple):
 class Buffers(NamedTuple):
     """The arrays that a step works in; `attention_probs` holds the frozen attention between steps.
 
+    float64, but where every expert has its own frozen attention a stage may keep it in float32.
+
     B and B / 8 are of one part, but in `attention_probs`. What sums over points is 0 between steps.
     """
 

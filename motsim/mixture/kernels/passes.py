@@ -256,3 +256,27 @@ def refresh_attention(parameters, batch, buffers):
                 buffer_ptrs.by_score,
                 attention_probs,
             )
+
+
+@cached
+def refresh_rounded(parameters, batch, buffers, kept):
+    """Fill `kept`, attention weights in single precision; `buffers` have those of one pair.
+
+    Each is computed in double precision and rounded once.
+    """
+    batch_ptrs, buffer_ptrs = batch_addresses(batch), buffer_addresses(buffers, True)
+    attention, size = pointer(parameters.attention), batch_ptrs.coordinates * batch_ptrs.coordinates
+    span, out = probs_span(batch_ptrs, buffer_ptrs.queries), pointer(kept)
+    for matrix in range(kept.shape[0]):
+        for pair in range(kept.shape[1]):
+            block_probs(
+                advance(attention, matrix * size),
+                batch_ptrs,
+                pair,
+                buffer_ptrs.moved,
+                buffer_ptrs.by_score,
+                buffer_ptrs.attention_probs,
+            )
+            for at in range(0, span, WIDTH):
+                store(out, at, load(buffer_ptrs.attention_probs, at))
+            out = advance(out, span)
