@@ -252,7 +252,8 @@ def stages(settings: Settings) -> list[Stage]:
             Stage("align", s.align_steps, FROZEN, align, gate, first),
             replace(
                 Stage("converge", total - s.specialize_steps - s.align_steps, late, FROZEN, gate),
-                routing=last, kept_attention=s.kept_attention if own else "double",
+                routing=last,
+                kept_attention=s.kept_attention if own else "double",
             ),
         ],
         "two_stage": [

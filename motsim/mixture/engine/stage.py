@@ -24,7 +24,8 @@ from motsim.mixture.schedule import FROZEN, Stage
 
 __all__ = ["Step", "in_memory", "keep_attention", "stage_rule"]
 
-Floats, Singles = NDArray[np.float64], NDArray[np.float32]
+Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
 # Under plain descent an expert whose routing probability is below this at every point moves by
 # less than rounding: its gradient is at most this times that of a routed expert.
 NEGLIGIBLE = 1e-40
