@@ -11,6 +11,8 @@ from numba.extending import intrinsic
 
 from motsim.vectors.lanes import WIDTH, broadcast, halves, inlined, lanes, picked, twins, vector
 
+LINE = 64  # bytes of a line of the cache
+
 
 @intrinsic
 def pointer(typing_context, array):
@@ -116,6 +118,29 @@ def store(typing_context, ptr, offset, value):
         return context.get_dummy_value()
 
     return types.void(ptr, types.intp, value), codegen
+
+
+@intrinsic
+def prefetch(typing_context, ptr, count):
+    """Ask for `count` float32 to come from memory into the second cache; nothing waits for them.
+
+    Of float64 nothing is asked: twice as many bytes come no faster for it (measured here).
+    """
+
+    def codegen(context, builder, signature, args):
+        if not _is_single(ptr):
+            return context.get_dummy_value()
+        byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+        ask = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        zero, step = (ir.Constant(args[1].type, n) for n in (0, LINE // 4))
+        to_read, second, data = (ir.Constant(number, n) for n in (0, 2, 1))
+        with cgutils.for_range_slice(builder, zero, args[1], step) as (offset, _):
+            address = builder.bitcast(builder.gep(args[0], [offset]), byte)
+            builder.call(ask, [address, to_read, second, data])
+        return context.get_dummy_value()
+
+    return types.void(ptr, types.intp), codegen
 
 
 @inlined

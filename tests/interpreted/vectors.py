@@ -70,6 +70,11 @@ def store(ptr, offset, value):
         store(one, offset, part)
 
 
+def prefetch(ptr, count):
+    if count > 0:
+        ptr.span(0, count)
+
+
 def broadcast(value):
     return np.full(WIDTH, value, dtype=float)
 
@@ -155,7 +160,9 @@ _replace(
 
 from motsim.vectors import addresses  # noqa: E402  (made of what was put in place above)
 
-_replace(addresses, pointer, advance, same_address, load_scalar, store_scalar, load, store)
+_replace(
+    addresses, pointer, advance, same_address, load_scalar, store_scalar, load, store, prefetch
+)
 
 from motsim.vectors import arithmetic, linking  # noqa: E402
 

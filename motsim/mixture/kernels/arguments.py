@@ -190,6 +190,8 @@ class Pair(NamedTuple):
 
     i_pair: int  # of the block among those that are no images
     attention_probs: Any
+    ahead: Any  # attention weights that are next
+    asks: int  # 1: these come from memory, and are asked for; 0: not
 
 
 class Neuron(NamedTuple):
@@ -207,6 +209,7 @@ class Group(NamedTuple):
     i_group: int
     experts: int
     sets: int  # attentions that are kept
+    asks: bool  # more of them than a cache holds
     at_a_time: int  # blocks that may wait
     begin: int  # first pair
     end: int  # pair after the last
