@@ -10,6 +10,7 @@ from motsim.vectors.addresses import (
     load_broadcast,
     load_scalar,
     pointer,
+    prefetch,
     store,
     store_scalar,
     two,
@@ -176,6 +177,20 @@ def test_numbers_in_single_precision_are_rounded_once_and_widened():
     np.testing.assert_array_equal(out, want.astype(float))
     np.testing.assert_array_equal(singles[3:11], want[:8])
     np.testing.assert_array_equal(singles[16:], want[8:])
+
+
+@numba.njit(error_model="numpy")
+def asked_for(values, count):
+    prefetch(pointer(values), count)
+    return load_scalar(pointer(values), 0)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_to_ask_for_numbers_changes_none(kind):
+    values = np.arange(1.0, 101.0).astype(kind)
+    for count in (0, 1, 16, 100):
+        assert asked_for(values, count) == 1.0
+    np.testing.assert_array_equal(values, np.arange(1.0, 101.0))
 
 
 @numba.njit(error_model="numpy")
