@@ -105,11 +105,15 @@ class Stage:
         A flow is what plain descent becomes as its step sizes go to 0 together.
     solver : Solver
         What follows a flow.
+    kept_attention : {"double", "single"}
+        Precision in which a frozen attention of each expert's own is kept between steps; what is
+        computed with it is double. Single halves what a step reads of it, and moves outputs by some
+        1e-7 of their terms (docs/reductions.md).
 
     Raises
     ------
     ValueError, TypeError
-        If `steps` is no count, or `dynamics` is unknown.
+        If `steps` is no count, or `dynamics` or `kept_attention` is unknown.
     """
 
     name: str
@@ -120,10 +124,12 @@ class Stage:
     routing: Routing = field(default_factory=Routing)
     dynamics: Literal["descent", "flow"] = "descent"
     solver: Solver = field(default_factory=Solver)
+    kept_attention: Literal["double", "single"] = "double"
 
     def __post_init__(self) -> None:
         check_integer(f"steps of stage {self.name!r}", self.steps, 0)
         check_choice("dynamics", self.dynamics, ("descent", "flow"))
+        check_choice("kept_attention", self.kept_attention, ("double", "single"))
 
 
 def check_dynamics(model: Model, stages: Sequence[Stage]) -> None:
@@ -152,6 +158,11 @@ def check_dynamics(model: Model, stages: Sequence[Stage]) -> None:
         if model.gated and model.top_k > 1:  # has no expected routing
             raise ValueError(
                 f"{front} needs top_k 1; got {model.top_k}: use 1, {other} with routing 'sampled'"
+            )
+        if stage.kept_attention != "double":  # its Jacobian is that of the exact attention
+            raise ValueError(
+                f"{front} needs kept_attention 'double'; got {stage.kept_attention!r}: use"
+                f" 'double', {other}"
             )
         if model.gated and stage.routing.mode != "expected":
             raise ValueError(

@@ -17,7 +17,15 @@ import numpy as np
 from machine import HAS_TORCH, NO_TORCH, say
 from part import Requirement, run
 from rate import fraction_of_dgemm
-from step import STAGES, baseline_seconds, libraries, motsim_seconds, step_seconds, typical
+from step import (
+    STAGES,
+    baseline_seconds,
+    in_single,
+    libraries,
+    motsim_seconds,
+    step_seconds,
+    typical,
+)
 
 from motsim.experiments.mixture.run import Settings, prepare
 from motsim.mixture.training import warm_up
@@ -27,6 +35,7 @@ QUICK = {"num_classes": 4, "num_experts": 8, "dim": 24, "num_tokens": 5, "noise_
 NEEDED = {"I": 4.0, "III": 4.0, "II": 10.0}
 NEEDED_FRACTION, ROUNDS = 0.5, 2
 OPPONENT, TOO_EASY = "JAX projected", "JAX straightforward"
+SINGLE = "motsim, kept in single"
 
 
 def stage_programs(settings, points, start, stage):
@@ -36,6 +45,9 @@ def stage_programs(settings, points, start, stage):
     others = (1, 4) if stage == "II" else (1, 41)
     own = lambda n: motsim_seconds(settings, points, start, stage, n)  # noqa: E731
     found = {"motsim": lambda: step_seconds(own, counts)}
+    if stage == "III":
+        single = lambda n: motsim_seconds(in_single(settings), points, start, stage, n)  # noqa: E731
+        found[SINGLE] = lambda: step_seconds(single, counts)
     for label, (library, options) in libraries().items():
         if label == TOO_EASY or (stage == "II" and label.startswith("JAX") and "cached" in label):
             continue  # in stage II nothing is frozen to be cached
@@ -87,6 +99,14 @@ def measure(quick):
             print(
                 f"  {stage:4}{label:26}{wall:10.1f} ({spent:8.1f})  {ratio[0]:6.1f} {ratio[1]:6.1f}"
             )
+            if label == SINGLE:
+                opponent = typical(np.array(seconds[OPPONENT])) / typical(each)
+                found.append(
+                    Requirement(
+                        f"larger, stage {stage}, kept in single: {OPPONENT}", NEEDED[stage],
+                        opponent[0], note=f"by processor time {opponent[1]:.1f}",
+                    )
+                )  # fmt: skip
             if label == OPPONENT:
                 found.append(
                     Requirement(

@@ -10,7 +10,7 @@ import numpy as np
 from machine import say
 from part import Requirement, run
 from scipy import stats
-from step import STAGES, motsim_seconds, step_counts, step_seconds, typical
+from step import STAGES, in_single, motsim_seconds, step_counts, step_seconds, typical
 
 from motsim.experiments.mixture.run import Settings, prepare
 from motsim.mixture.training import warm_up
@@ -28,6 +28,7 @@ AXES = {
 }  # fmt: skip
 NEEDED = {"M": 1.05, "B": 1.05}
 ROUNDS, TARGET_SECONDS = 3, 0.15
+SINGLE = "III, kept in single"
 
 
 def slope(sizes, seconds):
@@ -41,6 +42,13 @@ def slope(sizes, seconds):
     fit = stats.linregress(x[known], y[known])
     wide = stats.t.ppf(0.975, known.sum() - 2) * fit.stderr
     return fit.slope, fit.slope - wide, fit.slope + wide
+
+
+def seconds_of(settings, points, start, stage, steps):
+    """Seconds (wall, processor) of a run of one stage, or of the last with less kept."""
+    if stage == SINGLE:
+        settings, stage = in_single(settings), "III"
+    return motsim_seconds(settings, points, start, stage, steps)
 
 
 def measure(quick):
@@ -58,9 +66,9 @@ def measure(quick):
         )
         told = ", ".join(f"{k}={v}" for k, v in others.items())
         print(f"\n{axis} = {' '.join(map(str, sizes))} ({told}); wall ms a step")
-        for stage in STAGES:
+        for stage in (*STAGES, SINGLE):
             say(f"{axis}, stage {stage}")
-            runs = [lambda n, c=c, s=stage: motsim_seconds(*c, s, n) for c in cells]
+            runs = [lambda n, c=c, s=stage: seconds_of(*c, s, n) for c in cells]
             counts = [step_counts(r, 0.02 if quick else TARGET_SECONDS) for r in runs]
             rounds = 1 if quick else ROUNDS
             seconds = np.array(
@@ -73,7 +81,7 @@ def measure(quick):
             fits = [slope(sizes, seconds[:, :, k]) for k in (0, 1)]
             told = [f"{b:.2f} [{low:.2f}, {high:.2f}]" for b, low, high in fits]
             times = " ".join(f"{1e3 * t:.3g}" for t in wall)
-            print(f"  {stage:4}{times:60} exponent {told[0]}, by processor time {told[1]}")
+            print(f"  {stage:20}{times:60} exponent {told[0]}, by processor time {told[1]}")
             if axis in NEEDED:
                 found.append(
                     Requirement(

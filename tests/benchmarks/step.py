@@ -40,6 +40,11 @@ def motsim_seconds(settings, points, start, stage, steps):
     return timed(lambda: train(build_model(settings), points, [chosen], begin))[1]
 
 
+def in_single(settings):
+    """The same, with the attention that stage III keeps in single precision."""
+    return settings.model_copy(update={"kept_attention": "single"})
+
+
 def baseline_seconds(library, options, settings, points, start, stage, steps):
     """The same for a baseline, compilation excluded."""
     schedule = stages(settings)

@@ -67,6 +67,16 @@ PAIRS = {
     "snapshots without measures": (
         {"snapshots": (2,)}, {"snapshots": (3,)}, {"measures": ("conflict",)},
     ),
+    "kept attention that trains": (
+        {"preset": "cubic", "num_experts": 2, "schedule": "two_stage"},
+        {"preset": "cubic", "num_experts": 2, "schedule": "two_stage", "kept_attention": "single"},
+        {"schedule": "three_stage"},
+    ),
+    "one attention": (
+        {"preset": "cubic", "num_experts": 2, "model": "shared"},
+        {"preset": "cubic", "num_experts": 2, "model": "shared", "kept_attention": "single"},
+        {"model": "mot"},
+    ),
     "the rule's gate": (
         {"preset": "cubic", "num_experts": 2}, {"preset": "cubic", "num_experts": 2,
         "gate_rate": 0.625}, {"num_experts": 3},
@@ -119,6 +129,7 @@ def steps(most=9):
     "gate_rate": strategies.sampled_from([None, 0.0, 2.0]),
     "dynamics": strategies.sampled_from(["descent", "flow"]),
     "flow_rtol": strategies.sampled_from([1e-6, 1e-8]),
+    "kept_attention": strategies.sampled_from(["double", "single"]),
 }))  # fmt: skip
 def test_what_is_trained_on_what_and_how_stays(values):
     """Data, points, model and schedule are all that a run is made of."""

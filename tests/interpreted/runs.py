@@ -34,6 +34,7 @@ SMALL, GATE = Descent(0.02), Descent(0.5)
 NORMALIZED = Descent(0.02, "normalized_gd")
 ALL = Stage("all", 2, SMALL, Descent(0.1), GATE)
 EXPERTS = Stage("experts", 2, SMALL, FROZEN, GATE, Routing(scale=0.01))
+SINGLE = replace(EXPERTS, kept_attention="single")
 ALIGN = Stage("align", 2, FROZEN, SMALL, GATE)
 HALF = Stage("half", 2, FROZEN, FROZEN, GATE)
 PLAIN = Stage("plain", 2, SMALL, FROZEN, GATE)
@@ -163,6 +164,9 @@ RUNS = {
     "images, hard gate": lambda: training([ALL, ALIGN], experts=9, tokens=5, gate=1e3),
     "images, shared, hard gate": lambda: training([ALL], "shared", 9, tokens=5, gate=1e3),
     "images, sampled": lambda: training([Stage("s", 2, SMALL, SMALL, GATE, SAMPLED)], tokens=5),
+    "fused, single precision": lambda: training([ALL, SINGLE], experts=9),
+    "images, single precision": lambda: training([ALL, SINGLE], tokens=5),
+    "others, single precision, linear": lambda: training([ALL, SINGLE], "mot", 3, "linear", 4),
     "anew": lambda: anew([PLAIN, ALL]),
     "anew, other tokens": lambda: anew([PLAIN, ALL], tokens=4),
     "anew, reached": lambda: anew([PLAIN], target=10.0),

@@ -58,7 +58,7 @@ def store_scalar(ptr, offset, value):
 def load(ptr, offset):
     if isinstance(ptr, tuple):
         return np.stack([load(one, offset) for one in ptr])
-    return ptr.numbers[ptr.span(offset, WIDTH)].copy()
+    return ptr.numbers[ptr.span(offset, WIDTH)].astype(float)
 
 
 def store(ptr, offset, value):
@@ -68,6 +68,11 @@ def store(ptr, offset, value):
         return
     for one, part in zip(ptr, np.broadcast_to(value, (2, WIDTH)), strict=True):
         store(one, offset, part)
+
+
+def prefetch(ptr, count):
+    if count > 0:
+        ptr.span(0, count)
 
 
 def broadcast(value):
@@ -155,7 +160,9 @@ _replace(
 
 from motsim.vectors import addresses  # noqa: E402  (made of what was put in place above)
 
-_replace(addresses, pointer, advance, same_address, load_scalar, store_scalar, load, store)
+_replace(
+    addresses, pointer, advance, same_address, load_scalar, store_scalar, load, store, prefetch
+)
 
 from motsim.vectors import arithmetic, linking  # noqa: E402
 

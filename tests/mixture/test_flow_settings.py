@@ -29,6 +29,10 @@ REFUSED = {
         {"routing": "sampled"},
         CONVERGE + "routing 'expected'; got 'sampled': use 'expected', or dynamics 'descent'",
     ),
+    "attention in single precision": (
+        {"kept_attention": "single"},
+        CONVERGE + "kept_attention 'double'; got 'single': use 'double', or dynamics 'descent'",
+    ),
     "two experts at a time": (
         {"top_k": 2, "routing": "sampled"},
         CONVERGE + "top_k 1; got 2: use 1, or dynamics 'descent' with routing 'sampled'",
@@ -70,6 +74,7 @@ def test_a_refusal_names_the_rule_the_value_and_what_is_possible(name):
 #: What is refused and what its message offers instead, which must pass.
 OFFERED = {
     "sampled routing": {"routing": "expected"},
+    "attention in single precision": {"kept_attention": "double"},
     "two experts at a time": {"top_k": 1, "routing": "expected"},
     "normalized descent": {"converge_optimizer": "gd"},
     "nothing that trains": {"converge_rate": 0.1},

@@ -10,6 +10,7 @@ from motsim.vectors.addresses import (
     load_broadcast,
     load_scalar,
     pointer,
+    prefetch,
     store,
     store_scalar,
     two,
@@ -154,6 +155,42 @@ def test_addresses_count_in_numbers():
     want = np.concatenate([values[5:13], np.full(8, values[2]), np.full(8, values[4])])
     want[23] = 77.0
     np.testing.assert_array_equal(out, want)
+
+
+@numba.njit(error_model="numpy")
+def widened_and_rounded(values, singles, out):
+    store(pointer(singles), 3, load(pointer(values), 0))
+    store(two(pointer(singles), 8), 16, load(two(pointer(values), 8), 8))
+    store(pointer(out), 0, load(pointer(singles), 3))
+    store(two(pointer(out), 8), 8, load(two(pointer(singles), 8), 16))
+
+
+def test_numbers_in_single_precision_are_rounded_once_and_widened():
+    """Also what is too small or large, and at addresses that are multiples of 4 bytes alone."""
+    rng = np.random.default_rng(3)
+    values = rng.standard_normal(24) * 10.0 ** rng.integers(-40, 39, 24)
+    values[:6] = np.nan, np.inf, -0.0, 1e-46, 1e300, 1.0 + 2.0**-24
+    singles, out = np.zeros(32, dtype=np.float32), np.zeros(24)
+    widened_and_rounded(values, singles, out)
+    with np.errstate(over="ignore"):
+        want = values.astype(np.float32)
+    np.testing.assert_array_equal(out, want.astype(float))
+    np.testing.assert_array_equal(singles[3:11], want[:8])
+    np.testing.assert_array_equal(singles[16:], want[8:])
+
+
+@numba.njit(error_model="numpy")
+def asked_for(values, count):
+    prefetch(pointer(values), count)
+    return load_scalar(pointer(values), 0)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_to_ask_for_numbers_changes_none(kind):
+    values = np.arange(1.0, 101.0).astype(kind)
+    for count in (0, 1, 16, 100):
+        assert asked_for(values, count) == 1.0
+    np.testing.assert_array_equal(values, np.arange(1.0, 101.0))
 
 
 @numba.njit(error_model="numpy")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from motsim.experiments.mixture.settings import Settings
+from motsim.experiments.mixture.settings import Settings, build_model
 from motsim.mixture.presets import gate_rate_rule
 
 __all__ = ["effective"]
@@ -20,6 +20,7 @@ def effective(settings: Settings) -> Settings:
     num_nodes                                       no amplitude that varies
     flow_method, flow_rtol, flow_atol               descent
     snapshots                                       no measures
+    kept_attention                                  no stage III, or one attention at most
     total_steps, converge_steps                     in another way than `stages` adds them up
     align_steps (beside their sum)                  two stages
     specialize_steps, align_steps (as before),      one stage
@@ -30,6 +31,8 @@ def effective(settings: Settings) -> Settings:
     found = _noise(settings) | _solver(settings) | _schedule(settings)
     if not settings.measures:
         found |= _defaults("snapshots")
+    if settings.schedule != "three_stage" or build_model(settings).num_attentions < 2:
+        found |= _defaults("kept_attention")
     return settings.model_copy(update=found)
 
 

@@ -30,6 +30,7 @@ LATER = {
     "routing_sharing": "none", "sample_closed": "none", "class_exponent": 0.0, "label_flip": 0.0,
     "new_samples": 0, "momentum": 0.9, "class_correlation": 0.0, "rounds": 1,
     "curve_points": 200, "snapshots": (),
+    "kept_attention": "double",
 }  # fmt: skip
 
 
@@ -99,6 +100,9 @@ class Settings(KindSettings):
     flow_method: Literal["LSODA", "BDF", "Radau"] = "LSODA"
     flow_rtol: float = 1e-6
     flow_atol: float = 3e-14
+    kept_attention: Literal["double", "single"] = Field(
+        "double", description="precision in which stage III keeps it; docs/reductions.md"
+    )
     gate_rate: float | None = Field(None, description="None: the rule of motsim/mixture/presets.py")
     # routing
     routing: Literal["expected", "sampled"] = "expected"
@@ -195,6 +199,7 @@ class Settings(KindSettings):
             ("routing", self.routing, "expected"),
             ("dynamics", self.dynamics, "descent"),
             ("measures", self.measures, ()),
+            ("kept_attention", self.kept_attention, "double"),
         ):
             if value != needed:
                 raise ValueError(
@@ -240,11 +245,16 @@ def stages(settings: Settings) -> list[Stage]:
     if s.converge_optimizer in ("momentum", "adam"):
         joint = replace(late, rate=s.align_rate)
     total = s.total_steps or s.specialize_steps + s.align_steps + s.converge_steps
+    own = build_model(s).num_attentions > 1  # else all attentions are equal, and kept once
     schedules = {
         "three_stage": [
             Stage("specialize", s.specialize_steps, early, FROZEN, gate, first),
             Stage("align", s.align_steps, FROZEN, align, gate, first),
-            Stage("converge", total - s.specialize_steps - s.align_steps, late, FROZEN, gate, last),
+            replace(
+                Stage("converge", total - s.specialize_steps - s.align_steps, late, FROZEN, gate),
+                routing=last,
+                kept_attention=s.kept_attention if own else "double",
+            ),
         ],
         "two_stage": [
             Stage("specialize", s.specialize_steps, early, FROZEN, gate, first),

@@ -22,6 +22,7 @@ __all__ = [
 ]
 
 Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
 LINE = 64  # bytes
 #: One product of matrices for all experts is as fast as serving a quarter of them one by one.
 DENSE_ABOVE = 0.25
@@ -121,6 +122,11 @@ def aligned_zeros(shape: int | tuple[int, ...]) -> Floats:
     raw = np.zeros(size + LINE // 8)
     first = (-raw.ctypes.data % LINE) // 8
     return raw[first : first + size].reshape(shape)
+
+
+def aligned_singles(shape: tuple[int, ...]) -> Singles:
+    """Zeros of single precision, rows of eight, that start at a line of the cache."""
+    return aligned_zeros(math.prod(shape) // 2).view(np.float32).reshape(shape)
 
 
 def aligned(array: Floats) -> Floats:

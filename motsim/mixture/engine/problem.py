@@ -111,7 +111,7 @@ class Problem:
         """Return the step of a stage that begins where training is now."""
         batch, value, gradient = self.reduction.batch, self.value, self.gradient
         rule = stage_rule(self.model, self.reduction, self.loss, stage)
-        buffers = keep_attention(rule, value, batch, self.buffers)
+        buffers = keep_attention(rule, value, batch, self.buffers, stage.kept_attention)
         route = kernels.choose_route(value, batch, rule, buffers)
         rule = rule._replace(route=int(route))
         rule, parts, buffers = stage_parts(self.model, rule, batch, buffers, self.num_parts)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from motsim.mixture import kernels
 from motsim.mixture.engine.layout import (
     aligned,
+    aligned_singles,
     aligned_zeros,
     count_tokens,
     kernel_rule,
@@ -23,6 +25,7 @@ from motsim.mixture.schedule import FROZEN, Stage
 __all__ = ["Step", "in_memory", "keep_attention", "stage_rule"]
 
 Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
 # Under plain descent an expert whose routing probability is below this at every point moves by
 # less than rounding: its gradient is at most this times that of a routed expert.
 NEGLIGIBLE = 1e-40
@@ -115,23 +118,34 @@ def stage_rule(model: Model, reduction: Reduction, loss: Loss, stage: Stage) -> 
 
 
 def keep_attention(
-    rule: kernels.Rule, value: kernels.Parameters, batch: kernels.Batch, buffers: kernels.Buffers
+    rule: kernels.Rule,
+    value: kernels.Parameters,
+    batch: kernels.Batch,
+    buffers: kernels.Buffers,
+    precision: Literal["double", "single"] = "double",
 ) -> kernels.Buffers:
     """Buffers with what a stage needs of its attention: where it is frozen, computed here, once.
 
-    Equal attentions are kept once; for linear experts the sum over queries is all that is needed.
-    Points of three signal tokens need the moments of what they attend to.
+    Equal attentions are kept once, in double precision; for linear experts the sum over queries is
+    all that is needed. Points of three signal tokens need the moments of what they attend to.
     """
     if rule.trains_attention:
         return in_memory(batch, buffers)
+    alike = not rule.mixed or bool((value.attention == value.attention[0]).all())
+    single = precision == "single" and not alike
     if kernels.only_signals(batch):
-        return _keep_moments(rule, value, batch, buffers)
+        return _keep_moments(rule, value, batch, buffers, alike=alike, single=single)
     if not rule.mixed:
         return buffers
-    if (value.attention == value.attention[0]).all():
+    if alike:
         buffers = buffers._replace(attention_probs=buffers.attention_probs[:1])
     elif not rule.cubic:
-        return buffers._replace(attention_probs=_summed_attention(value, batch, buffers))
+        return buffers._replace(attention_probs=_summed_attention(value, batch, buffers, single))
+    elif single:
+        one_pair = buffers._replace(attention_probs=buffers.attention_probs[:1, :1])
+        kept = aligned_singles(buffers.attention_probs.shape)
+        kernels.refresh_rounded(value, batch, one_pair, kept)
+        return buffers._replace(attention_probs=kept)
     kernels.refresh_attention(value, batch, buffers)
     if not rule.cubic:
         buffers = buffers._replace(
@@ -141,14 +155,19 @@ def keep_attention(
 
 
 def _keep_moments(
-    rule: kernels.Rule, value: kernels.Parameters, batch: kernels.Batch, buffers: kernels.Buffers
+    rule: kernels.Rule,
+    value: kernels.Parameters,
+    batch: kernels.Batch,
+    buffers: kernels.Buffers,
+    *,
+    alike: bool,
+    single: bool,
 ) -> kernels.Buffers:
     """Buffers with the moments of a stage, unless they are too many."""
-    alike = (value.attention == value.attention[:1]).all()
     shape = (len(batch.axes), 1 if alike else len(value.attention), *buffers.moments.shape[2:])
-    if 8 * math.prod(shape) > MAX_KEPT:
+    if (4 if single else 8) * math.prod(shape) > MAX_KEPT:
         return buffers
-    buffers = buffers._replace(moments=aligned_zeros(shape))
+    buffers = buffers._replace(moments=(aligned_singles if single else aligned_zeros)(shape))
     kernels.refresh_moments(value, batch, rule, buffers.moments)
     return buffers
 
@@ -162,11 +181,15 @@ def in_memory(batch: kernels.Batch, buffers: kernels.Buffers) -> kernels.Buffers
 
 
 def _summed_attention(
-    value: kernels.Parameters, batch: kernels.Batch, buffers: kernels.Buffers
-) -> Floats:
+    value: kernels.Parameters, batch: kernels.Batch, buffers: kernels.Buffers, single: bool
+) -> Floats | Singles:
     """Attention weights summed over queries; those of one expert are computed at a time."""
     one, sums = buffers._replace(attention_probs=buffers.attention_probs[:1]), []
     for i in range(len(value.attention)):
         kernels.refresh_attention(value._replace(attention=value.attention[i : i + 1]), batch, one)
         sums.append(summed_over_queries(one.attention_probs, count_tokens(batch)))
+    if single:
+        kept = aligned_singles((len(sums), *sums[0].shape[1:]))
+        np.concatenate(sums, out=kept, casting="same_kind")
+        return kept
     return aligned(np.concatenate(sums))

@@ -26,7 +26,7 @@ with kernel_cache():
         take_steps,
     )
     from motsim.mixture.kernels.frozen import refresh_moments
-    from motsim.mixture.kernels.passes import refresh_attention
+    from motsim.mixture.kernels.passes import refresh_attention, refresh_rounded
     from motsim.mixture.kernels.routes import Route, choose_route
     from motsim.vectors.lanes import WIDTH
 
@@ -48,6 +48,7 @@ __all__ = [
     "passes_of",
     "refresh_attention",
     "refresh_moments",
+    "refresh_rounded",
     "take_steps",
     "take_steps_anew",
 ]

@@ -84,6 +84,8 @@ class Rule(NamedTuple):
 class Buffers(NamedTuple):
     """The arrays that a step works in; `attention_probs` holds the frozen attention between steps.
 
+    float64, but where every expert has its own frozen attention a stage may keep it in float32.
+
     B and B / 8 are of one part, but in `attention_probs`. What sums over points is 0 between steps.
     """
 
@@ -188,6 +190,8 @@ class Pair(NamedTuple):
 
     i_pair: int  # of the block among those that are no images
     attention_probs: Any
+    ahead: Any  # attention weights that are next
+    asks: int  # 1: these come from memory, and are asked for; 0: not
 
 
 class Neuron(NamedTuple):
@@ -205,6 +209,7 @@ class Group(NamedTuple):
     i_group: int
     experts: int
     sets: int  # attentions that are kept
+    asks: bool  # more of them than a cache holds
     at_a_time: int  # blocks that may wait
     begin: int  # first pair
     end: int  # pair after the last

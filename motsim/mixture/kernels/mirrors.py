@@ -15,7 +15,7 @@ Of weights summed over queries there are the first row and the last.
 """
 
 from motsim.mixture.kernels.experts import SECOND, THIRD
-from motsim.vectors.addresses import advance, load, load3, store, two
+from motsim.vectors.addresses import advance, load, load3, prefetch, store, two
 from motsim.vectors.arithmetic import exp_nonpositive, softmax_over_keys
 from motsim.vectors.lanes import WIDTH, broadcast, fma, inlined, select_greater, sum_fma
 
@@ -109,9 +109,15 @@ def add_row(row, tokens, u_ptr, apart, cubic, sums):
 
 
 @inlined
-def pair_outputs(batch_ptrs, attention_probs, queries, cubic, t_ptrs, mixed):
+def ask_ahead(pair, at, count):
+    """Ask for some of the weights that are next, if in single precision and not in the cache."""
+    prefetch(advance(pair.ahead, at), count * pair.asks)
+
+
+@inlined
+def pair_outputs(batch_ptrs, pair, queries, cubic, t_ptrs, mixed):
     """Sums over l of phi(u_l) of block and image, from t of the block; keeps u (2, Q, 8)."""
-    products, others = t_ptrs
+    (products, others), attention_probs = t_ptrs, pair.attention_probs
     length, zero = batch_ptrs.signals + batch_ptrs.others, broadcast(0.0)
     t = load3(products if batch_ptrs.signals > 0 else others)
     rest = others if batch_ptrs.signals > 0 else advance(others, 3 * WIDTH)
@@ -123,6 +129,7 @@ def pair_outputs(batch_ptrs, attention_probs, queries, cubic, t_ptrs, mixed):
     span, query = (length + EXTRA) * WIDTH, 1
     while query < queries:
         row, u_ptr = advance(attention_probs, query * span), advance(mixed, query * WIDTH)
+        ask_ahead(pair, (query // 2) * span, span)
         if query + 1 < queries:
             rows, u_ptrs = two(row, span), two(u_ptr, WIDTH)
             sums = add_row(rows, tokens, u_ptrs, apart, cubic, sums)
@@ -142,11 +149,12 @@ def transposed(column, slopes, rows, span):
 
 
 @inlined
-def unmix_pair(batch_ptrs, attention_probs, queries, mixed, by_product, others):
+def unmix_pair(batch_ptrs, pair, queries, mixed, by_product, others):
     """Gradient by t from the gradients by u (2, Q, 8) of both, which are overwritten."""
     # by t_1: sum_l p_l g_l - p'_l g'_l, g and g' the gradients by u of block and image;
     # by t_k: sum_l E_lk (g_l / n_l + g'_l / n'_l), for l = 1 P_1k g_1 + P'_1k g'_1
     length, image = batch_ptrs.signals + batch_ptrs.others, advance(mixed, queries * WIDTH)
+    attention_probs = pair.attention_probs
     last = probs_row(attention_probs, queries, length)
     first = load(attention_probs, 0) * load(mixed, 0) - load(last, 0) * load(image, 0)
     for query in range(1, queries):  # one slope for the keys that both share
@@ -163,6 +171,7 @@ def unmix_pair(batch_ptrs, attention_probs, queries, mixed, by_product, others):
     store(two(advance(head, WIDTH), WIDTH), 0, value)
     key = 3
     while key < length:
+        ask_ahead(pair, (rows // 2 + key // 2 - 1) * span, span)
         column, to = advance(attention_probs, key * WIDTH), advance(rest, (key - 3) * WIDTH)
         if key + 1 < length:
             value = transposed(two(column, WIDTH), mixed, rows, span)

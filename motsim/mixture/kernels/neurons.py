@@ -82,7 +82,7 @@ def forward(neuron, pair, batch_ptrs, rule, buffer_ptrs):
             g = g + plain_output(batch_ptrs.others, rule.cubic, sign, others)
     elif batch_ptrs.images > 1:
         f, g = pair_outputs(
-            batch_ptrs, pair.attention_probs, buffer_ptrs.queries, rule.cubic, (products, others),
+            batch_ptrs, pair, buffer_ptrs.queries, rule.cubic, (products, others),
             mixed,
         )  # fmt: skip
     else:
@@ -144,7 +144,7 @@ def backward(coefficients, neuron, pair, batch_ptrs, rule, buffer_ptrs):
                 by_score = advance(buffer_ptrs.by_score, image * length * length * WIDTH)
                 add_score_slopes(batch_ptrs, products, others, sign_of(image), slope, by_score)
         if rule.trains_ffn and batch_ptrs.images > 1:
-            unmix_pair(batch_ptrs, attention_probs, buffer_ptrs.queries, mixed, slopes, others)
+            unmix_pair(batch_ptrs, pair, buffer_ptrs.queries, mixed, slopes, others)
         elif rule.trains_ffn:
             unmix(batch_ptrs, attention_probs, buffer_ptrs.queries, mixed, slopes, others)
     elif rule.trains_ffn:

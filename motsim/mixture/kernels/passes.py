@@ -24,6 +24,9 @@ from motsim.mixture.kernels.tiles import add_moved, move_tokens, totals
 from motsim.vectors.addresses import advance, load, pointer, store
 from motsim.vectors.lanes import WIDTH, any_at_least, broadcast, cached, inlined, written_out
 
+#: Bytes that a shared cache holds at least: what is more comes from memory in each step.
+CACHE = 1 << 25
+
 
 class Rows(NamedTuple):
     """The neurons of one expert in its group."""
@@ -145,6 +148,11 @@ def pass_group(parameters, batch_ptrs, rule, buffer_ptrs, gradient, group):
         attention_probs = advance(
             buffer_ptrs.attention_probs, i_probs * probs_span(batch_ptrs, buffer_ptrs.queries)
         )
+        # The next ones in memory, asked for while these are at work: of the next pair or attention.
+        last = pair + 1 == end
+        pairs_on = buffer_ptrs.all_blocks // images + begin - pair if last else 1
+        ahead = advance(attention_probs, pairs_on * probs_span(batch_ptrs, buffer_ptrs.queries))
+        asks = np.int64(group.asks and not (last and matrix + 1 == group.sets))
         if trains and phase == BOTH:
             attention_probs = buffer_ptrs.attention_probs  # not needed again: always the same ones
         moved = advance(buffer_ptrs.moved, waiting * span)
@@ -158,7 +166,7 @@ def pass_group(parameters, batch_ptrs, rule, buffer_ptrs, gradient, group):
         if trains and both_ways:
             for at in range(0, images * square, WIDTH):
                 store(buffer_ptrs.by_score, at, broadcast(0.0))
-        at_work = Pair(pair, attention_probs)
+        at_work = Pair(pair, attention_probs, ahead, asks)
         for e in range(experts):
             output_at = ((first_expert + e) * blocks + pair * images) * WIDTH
             if all_passed_over(batch_ptrs, rule, buffer_ptrs, first_expert + e, np.int64(1), pair):
@@ -215,6 +223,7 @@ def pass_groups(parameters, batch, rule, buffers, gradient, mode):
         batch_ptrs.coordinates,
         batch_ptrs.blocks // batch_ptrs.images,
     )
+    asks = sets > 1 and not rule.trains_attention and buffers.attention_probs.nbytes > CACHE
     multiplies = others > 0 and at_once(rule, buffer_ptrs)
     trains = mode.phase != FORWARD and rule.trains_ffn
     at_a_time = buffers.other_products.shape[0] if multiplies else pairs
@@ -227,7 +236,7 @@ def pass_groups(parameters, batch, rule, buffers, gradient, mode):
                 t = advance(buffer_ptrs.other_products, i * neurons * others * WIDTH)
                 move_tokens(pointer(parameters.ffn), neurons, x, others, r, t)
         for i in range(groups):
-            group = Group(i, experts // groups, sets, may_wait, begin, end, mode.phase)
+            group = Group(i, experts // groups, sets, asks, may_wait, begin, end, mode.phase)
             pass_group(parameters, batch_ptrs, rule, buffer_ptrs, gradient, group)
         if multiplies and trains:
             count, t = end - begin, buffer_ptrs.other_products
@@ -256,3 +265,27 @@ def refresh_attention(parameters, batch, buffers):
                 buffer_ptrs.by_score,
                 attention_probs,
             )
+
+
+@cached
+def refresh_rounded(parameters, batch, buffers, kept):
+    """Fill `kept`, attention weights in single precision; `buffers` have those of one pair.
+
+    Each is computed in double precision and rounded once.
+    """
+    batch_ptrs, buffer_ptrs = batch_addresses(batch), buffer_addresses(buffers, True)
+    attention, size = pointer(parameters.attention), batch_ptrs.coordinates * batch_ptrs.coordinates
+    span, out = probs_span(batch_ptrs, buffer_ptrs.queries), pointer(kept)
+    for matrix in range(kept.shape[0]):
+        for pair in range(kept.shape[1]):
+            block_probs(
+                advance(attention, matrix * size),
+                batch_ptrs,
+                pair,
+                buffer_ptrs.moved,
+                buffer_ptrs.by_score,
+                buffer_ptrs.attention_probs,
+            )
+            for at in range(0, span, WIDTH):
+                store(out, at, load(buffer_ptrs.attention_probs, at))
+            out = advance(out, span)
