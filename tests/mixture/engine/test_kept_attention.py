@@ -8,8 +8,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from kernel_cases import IDS, SHAPES, Case
-from numpy_reference import attention_weights, loss_of, loss_slope, softmax
 
 from motsim.experiments.mixture.run import Settings, build_model, prepare, stages
 from motsim.mixture import kernels
@@ -21,6 +19,8 @@ from motsim.mixture.model import Model, initial_parameters
 from motsim.mixture.points import population
 from motsim.mixture.schedule import FROZEN, Descent, Stage
 from motsim.mixture.training import train
+from tests.mixture.kernel_cases import IDS, SHAPES, Case
+from tests.mixture.numpy_reference import attention_weights, loss_of, loss_slope, softmax
 
 UNIT = 2.0**-24  # largest relative error of rounding to single precision
 ROUNDING = 1e-12  # of all that is computed in double, relative to its terms
