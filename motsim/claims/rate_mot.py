@@ -108,11 +108,11 @@ def constant(rows: pd.DataFrame, curvature: float | None = None) -> tuple[np.nda
 
 
 def final_curvature(tables: Tables) -> float | None:
-    """Mean over runs and classes of the Hessian along v_n at the last look; None without table."""
+    """Median over runs and classes of the Hessian along v_n at the last look; None without table."""
     table = tables.with_columns("curvature", "case", "converge_rate", "seed", "step", "along")
     rows = table[table["case"] == "curvature"]
     last = rows[rows["step"] == rows.groupby(["converge_rate", "seed"])["step"].transform("max")]
-    return float(last["along"].mean()) if len(last) else None
+    return float(last["along"].median()) if len(last) else None
 
 
 def constant_finding(name: str, rows: pd.DataFrame, hessian: float | None) -> Finding:

@@ -136,6 +136,7 @@ SAME = [
     ("rates", "single-4-squared", "rate-single", "single-4-squared"),
     ("rates", "single-4-logistic", "rate-matrix", "single-logistic-gd"),
     ("rates", "single-16-squared", "rate-single", "single-16-squared"),
+    ("rates", "mot-logistic", "rate-mot", "logistic"),
     ("rate-mot", "logistic-normalized", "rate-matrix", "mot-logistic-ngd"),
 ]
 
