@@ -1,5 +1,6 @@
 """How often recorded verdicts came out on fresh seeds: the table, who writes it, who reads it."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -131,3 +132,55 @@ def test_explain_says_it(table, capsys):
     assert "reproduced: 19 of 20 came out (95.0 %)" in " ".join(capsys.readouterr().out.split())
     assert explain(["coverage"]) == 0
     assert "reproduced" not in capsys.readouterr().out  # control: nothing was measured
+
+
+# --- the package's own ----------------------------------------------------------------------------
+
+OWN = read(_reproduced.TABLE)
+PAGE = (ROOT / "docs" / "reproduction.md").read_text("utf-8")
+
+
+def test_every_row_is_of_a_recorded_verdict():
+    """A row whose verdict was changed has to be measured again, or to go."""
+    kept = {(row.claim, row.case, row.tier, row.verdict) for row in _recorded.rows()}
+    assert [row for row in OWN if (row.claim, row.case, row.tier, row.verdict) not in kept] == []
+    assert len({(row.claim, row.case, row.tier) for row in OWN}) == len(OWN) > 100
+    assert all(0 <= row.came_out <= row.came_out + row.opposite <= row.blocks for row in OWN)
+
+
+def rows_of_page(text):
+    """Claim -> first seed, came out, of how many, turned, undecided."""
+    found = re.findall(
+        r"^\| `([\w-]+)` \| (\d+) \| (\d+) of (\d+) \| (\d+) \| (\d+) \|$", text, re.M
+    )
+    return {claim: tuple(map(int, numbers)) for claim, *numbers in found}
+
+
+def sums(rows):
+    out, total = sum(row.came_out for row in rows), sum(row.blocks for row in rows)
+    turned = sum(row.opposite for row in rows)
+    return rows[0].first_seed, out, total, turned, total - out - turned
+
+
+def test_the_page_has_what_the_table_has():
+    claims = dict.fromkeys(row.claim for row in OWN)
+    assert rows_of_page(PAGE) == {c: sums([r for r in OWN if r.claim == c]) for c in claims}
+    assert f"{len(claims)} claims, {len(OWN)} verdicts: {told(OWN)}." in PAGE
+    assert rows_of_page("| `x` | 5000 | 19 of 20 | 1 | 0 |\n") == {"x": (5000, 19, 20, 1, 0)}
+    assert sums([ROW]) == (5000, 19, 20, 1, 0)  # control
+
+
+def test_the_page_names_every_verdict_that_comes_out_too_rarely():
+    listed = PAGE[PAGE.index("Less than 95 %") :].partition("\n\n")[0]
+    named = set(re.findall(r'"(.*?)" \((\d+)\)', listed))
+    assert named == {(row.case, str(row.came_out)) for row in OWN if not row.enough}
+    assert not ROW.enough or ROW.came_out >= 19  # 19 of 20 are enough, 18 are not
+    assert not replace(ROW, came_out=18).enough
+
+
+def test_the_first_page_says_how_many_came_out():
+    text = " ".join((ROOT / "README.md").read_text("utf-8").split())
+    claims = len({row.claim for row in OWN})
+    out, total = sum(row.came_out for row in OWN), sum(row.blocks for row in OWN)
+    assert f"{claims} claims on 20 blocks of them, {out:,} of {total:,} verdicts" in text
+    assert f"({100 * out / total:.1f} %)" in text
