@@ -108,7 +108,7 @@ def constant(rows: pd.DataFrame, curvature: float | None = None) -> tuple[np.nda
 
 
 def final_curvature(tables: Tables) -> float | None:
-    """Median over runs and classes of the Hessian along v_n at the last look; None without table."""
+    """Median over runs and classes of the last Hessian along v_n; None without table."""
     table = tables.with_columns("curvature", "case", "converge_rate", "seed", "step", "along")
     rows = table[table["case"] == "curvature"]
     last = rows[rows["step"] == rows.groupby(["converge_rate", "seed"])["step"].transform("max")]
