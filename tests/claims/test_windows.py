@@ -22,7 +22,7 @@ DEEPER = 100.0
 SEEDS = 2
 JUDGED = 3  # seeds; with fewer there is no law to speak of
 #: In the module of a claim that decides a law.
-STATES = "rate_finding|depth_finding|power_findings|case_decision|log_depth|decide"
+STATES = "rate_finding|log_finding|depth_finding|power_findings|case_decision|log_depth|decide"
 DECIDES = re.compile(rf"\b({STATES})\(")
 DECIDING = [n for n in claim_names() if DECIDES.search(inspect.getsource(claim_module(n)))]
 #: Claims that state laws of T(eps) to a window's end, and the cases that do; None: all.
