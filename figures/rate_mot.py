@@ -28,7 +28,7 @@ MARKERS = {"cubic": "o", "classes": "s", "linear": "D", "logistic": "^", "logist
 def draw(tables: Tables) -> dict[str, Figure]:
     """Return the figure."""
     figure, (left, right) = style.panels(2, height=3.0)
-    seeds = tables.main["seed"].nunique()
+    seeds = style.seeds(tables.main)
     main = tables.main[tables.main["case"].isin(list(LABELS))]
     groups = [g for _, g in main.groupby(["case", "num_classes", "converge_rate"], sort=False)]
     hitting(groups, left)

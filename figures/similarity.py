@@ -26,7 +26,7 @@ LOOK = {
 
 def draw(tables: Tables) -> dict[str, Figure]:
     """Return the transitions, and what similarity does to loss and rate."""
-    seeds = tables.main["seed"].nunique()
+    seeds = style.seeds(tables.main)
     figure, axes = style.panels(2, height=2.7)
     for case in ("cubic-n3", "cubic-n4", "cubic-n8"):
         _cubic(tables, case, axes[0])

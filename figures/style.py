@@ -7,6 +7,7 @@ from typing import Any
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -14,7 +15,17 @@ from matplotlib.figure import Figure
 from motsim.figures import venue
 from motsim.figures.dark import contrast
 
-__all__ = ["COLUMN", "PAGE", "PALETTE", "context", "ink", "label_stages", "legend", "panels"]
+__all__ = [
+    "COLUMN",
+    "PAGE",
+    "PALETTE",
+    "context",
+    "ink",
+    "label_stages",
+    "legend",
+    "panels",
+    "seeds",
+]
 
 COLUMN = 3.4  # inches, one column of a two-column page
 PAGE = 7.0
@@ -111,3 +122,10 @@ def label_stages(ax: Axes, stages: list[tuple[str, float, float]]) -> None:
             name, (x, 1.0), (shift, 1.5), xycoords=ax.get_xaxis_transform(),
             textcoords="offset points", ha=ha, va="bottom", fontsize=6.5, color=GRAY,
         )  # fmt: skip
+
+
+def seeds(rows: pd.DataFrame) -> str:
+    """Return the number of seeds of the cases: ``12``, or ``12 to 40`` where they have several."""
+    numbers = rows.groupby("case")["seed"].nunique()
+    low, high = int(numbers.min()), int(numbers.max())
+    return f"{low}" if low == high else f"{low} to {high}"
