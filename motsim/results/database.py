@@ -242,7 +242,8 @@ class Database:
         found: dict[str, str] = {}
         total = 0
         with self.transaction("DEFERRED"):
-            for key, status, details, checksum in self.each("SELECT * FROM runs"):
+            by_name = "SELECT key, status, details, checksum FROM runs"  # a name may be spoilt
+            for key, status, details, checksum in self.each(by_name):
                 if checksum != row_checksum(key, status, details):
                     raise self.damaged(f"run {key!r} is damaged (checksum)")
                 found[key] = sys.intern(status)

@@ -154,20 +154,33 @@ def check_things(connection: sqlite3.Connection, path: Path) -> None:
         If there is such a thing; it calls the database `path`.
     """
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_VALUE)
-    with contextlib.suppress(sqlite3.Error, UnicodeDecodeError):
+    text = connection.text_factory
+    connection.text_factory = lambda raw: raw.decode("latin-1")  # a wrong letter hides nothing
+    try:
         connection.execute("PRAGMA trusted_schema=OFF")
         if odd := _odd_thing(connection):
             raise StoreError(
                 f"{path}: holds {odd}, which no store of motsim has; use another --out folder"
             )
+    except (
+        sqlite3.Error,
+        UnicodeDecodeError,
+    ):  # the latter of a message, of a file that no one reads
+        pass
+    finally:
+        connection.text_factory = text
 
 
 def _odd_thing(connection: sqlite3.Connection) -> str:
-    things = "SELECT type, name, tbl_name, sql FROM sqlite_master"
-    for kind, name, table, text in connection.execute(things):
-        plain = kind == "table" and str(text).upper().startswith("CREATE TABLE")
-        if not plain and not (kind == "index" and text is None):
-            return f"a {kind} {name!r} of {table!r}"
+    # by its text, which is what SQLite runs: a bit of the type beside it does no harm
+    columns = ", ".join(f"CAST({name} AS TEXT)" for name in ("name", "tbl_name", "sql"))
+    things = f"SELECT {columns} FROM sqlite_master WHERE sql IS NOT NULL"
+    for name, table, text in connection.execute(things):
+        kind = text.upper().removeprefix("CREATE ")[:20].split()
+        if kind[:1] != ["TABLE"]:
+            told = {"VIRTUAL": "a virtual table", "INDEX": "an index", "UNIQUE": "an index"}
+            word = "".join(kind[:1])
+            return f"{told.get(word, f'a {word.lower()}')} {name!r} of {table!r}"
     for table in ("runs", "details", "claims", "ledger", "old_runs"):
         for _, column, _, _, default, _, hidden in connection.execute(
             f"PRAGMA table_xinfo({table})"

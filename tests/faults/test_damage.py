@@ -164,6 +164,31 @@ def test_f15_empty_file_is_not_a_new_store(stores, tmp_path):
     assert everything(copy) == ({}, {})
 
 
+@pytest.mark.parametrize("step", [29, pytest.param(1, marks=pytest.mark.slow)])
+def test_f16_any_bit_of_the_schema(stores, tmp_path, step, record):
+    """The first page says what the tables are: names, columns, and what computes in them."""
+    folders, truth = stores
+    content = (folders[0] / "results.db").read_bytes()
+    page = int.from_bytes(content[16:18], "big")
+    start = content[:page].index(b"CREATE TABLE") - 400  # header, list of cells; zeros between
+    bits = [bit for at in (*range(200), *range(start, page)) for bit in range(8 * at, 8 * at + 8)]
+    count = Counter(whole=0, refused=0, wrong=0)
+    for bit in bits[::step]:
+        copy = shutil.copytree(folders[0], tmp_path / f"bit{bit}")
+        spoilt = bytearray(content)
+        spoilt[bit // 8] ^= 1 << bit % 8
+        (copy / "results.db").write_bytes(spoilt)
+        count[outcome(copy, truth)] += 1
+        shutil.rmtree(copy)
+    assert count["wrong"] == 0, count
+    assert count["refused"] > len(bits) // step // 3
+    record(
+        "F16",
+        f"{len(bits[::step])} bits of the schema, one at a time: {count['refused']} refused,"
+        " 0 wrong",
+    )
+
+
 @pytest.mark.parametrize("times", [200, pytest.param(2000, marks=pytest.mark.slow)])
 def test_f16_one_bit_flipped(stores, tmp_path, times, record, capsys):
     count, saved = many(stores, tmp_path, flip, times, "F16", capsys, few=times // 50)

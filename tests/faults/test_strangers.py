@@ -67,6 +67,11 @@ THINGS = {
         f"CREATE VIEW runs AS {ENDLESS} SELECT 'k' || x AS key, 'done' AS status,"
         " 'd' AS details, 'c' AS checksum FROM n",
     ),
+    "a trigger beside letters that are none": executed(
+        "CREATE TRIGGER t AFTER INSERT ON runs BEGIN DELETE FROM details; END",
+        "PRAGMA writable_schema=ON",
+        "UPDATE sqlite_master SET sql = sql || CAST(x'2f2aff2a2f' AS TEXT) WHERE name = 'ledger'",
+    ),
     "a trigger": executed("CREATE TRIGGER t AFTER INSERT ON runs BEGIN DELETE FROM details; END"),
     "a computed column": executed(
         "ALTER TABLE claims ADD COLUMN more BLOB GENERATED ALWAYS AS (zeroblob(tries)) VIRTUAL"
