@@ -92,8 +92,9 @@ class Agreement:
         Largest |z| and mean z.
     square : Interval
         Mean z², which is 1 for a right formula.
-    rival, rival_square : float
-        Largest |z| and mean z² of the rival formula.
+    rival : float
+        How far the values lie from the rival formula on the way to this one, in standard errors:
+        the test that tells two given formulas apart most often (Neyman and Pearson).
     """
 
     verdict: Verdict
@@ -102,7 +103,6 @@ class Agreement:
     mean: float
     square: Interval
     rival: float
-    rival_square: float
 
     @property
     def measured(self) -> str:
@@ -113,6 +113,11 @@ class Agreement:
             f"{self.count} comparisons: largest |z| {self.worst:.2f}, mean z {self.mean:+.2f},"
             f" mean z² {self.square.value:.2f} {self.square.ends()}"
         )
+
+    def against(self, rival: str) -> str:
+        """Say whether the same values reject the rival formula."""
+        told = "reject" if self.rival > LIMIT else "do not reject"
+        return f"the same data {told} {rival} ({self.rival:.1f} standard errors away)"
 
     def finding(self, case: str, predicted: str, evidence: str) -> Finding:
         """Return the finding that rests on it."""
@@ -144,26 +149,26 @@ def agreement(
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         z = (values - predicted) / errors
-        near = (values - rival) / errors
+        apart = (predicted - rival) / errors
     kept = np.isfinite(z)
-    z, near = z[kept], near[kept]
+    z, apart = z[kept], apart[kept]
     count = len(z)
     if count < 2:
         nan = float("nan")
-        return Agreement(Verdict.INCONCLUSIVE, count, nan, nan, Interval(), nan, nan)
+        return Agreement(Verdict.INCONCLUSIVE, count, nan, nan, Interval(), nan)
     worst, mean, square = float(np.abs(z).max()), float(z.mean()), float((z**2).mean())
     n = count if independent is None else min(independent, count)
     spread = LIMIT * np.sqrt(2 / n)  # of mean z² for independent normal z
     # the largest |z|, mean z and mean z² in standard errors
     most = max(worst, abs(mean) * np.sqrt(n), abs(square - 1) * np.sqrt(n / 2))
-    told_apart = bool((np.abs(near) > LIMIT).any() or (near**2).mean() > 1 + spread)
-    verdict = Verdict.of(holds=told_apart and most <= LIMIT, fails=most > REFUTED)
+    length = float(np.linalg.norm(apart))
+    away = float((z + apart) @ apart) / length * np.sqrt(n / count) if length else 0.0
+    verdict = Verdict.of(holds=away > LIMIT and most <= LIMIT, fails=most > REFUTED)
     if count < 8:  # mean z² says nothing yet
         verdict = Verdict.INCONCLUSIVE
     return Agreement(
-        verdict, count, worst, mean, Interval(square, square - spread, square + spread),
-        float(np.abs(near).max()), float((near**2).mean()),
-    )  # fmt: skip
+        verdict, count, worst, mean, Interval(square, square - spread, square + spread), away
+    )
 
 
 def missing(

@@ -35,7 +35,15 @@ from motsim.claims._classes import (
     steps,
 )
 from motsim.claims._compared import ratio_finding
-from motsim.claims._counted import REFUTED, Count, least_trials, rejected, share_text, too_few
+from motsim.claims._counted import (
+    AGREES,
+    REFUTED,
+    Count,
+    least_trials,
+    rejected,
+    share_text,
+    too_few,
+)  # fmt: skip
 from motsim.claims._outcomes import outcomes, specialized
 from motsim.claims._rates import curves, log_finding
 from motsim.claims._undecided import needs, undecided
@@ -106,7 +114,8 @@ def _choice(experts: pd.DataFrame) -> Finding:
 
 def _agreement(case: str, predicted: str, points: pd.DataFrame, listed: str) -> Finding:
     """Judge how many points the race misses; `holds` needs both of its rivals rejected."""
-    wrong = {name: int(rejected(points, name).sum()) for name in ("race", "law", "equal")}
+    levels = {"race": AGREES, "law": 0.0, "equal": 0.0}
+    wrong = {by: int(rejected(points, by, level=level).sum()) for by, level in levels.items()}
     agrees = not wrong["race"] and wrong["law"] and wrong["equal"]
     refuted = rejected(points, "race", level=REFUTED).any()
     verdict = Verdict.of(holds=bool(agrees), fails=bool(refuted))

@@ -13,7 +13,8 @@ Source
     M = Omega(N log N): public reviews of arXiv:2510.27004 (reconstructed). Formulas: derived here.
 
 What was found. The coupon formula is exact when experts choose alone (slow gate, stopped after 200
-steps: longer, experts lose their class again), and at the preset's gate for N >= 4, M >= 2N.
+steps, at N = 8 after 600: later, experts lose their class again), and at the preset's gate for
+N >= 4, M >= 2N.
 With few experts the gate helps: once an expert takes a class, the gate keeps that class from the
 others, which are left with the uncovered ones (M = N = 2; with amplitudes in [1, 3] also M = N = 4:
 0.19 [0.14, 0.25] against 0.09 over 200 seeds, measured).
@@ -40,6 +41,7 @@ import pandas as pd
 
 from motsim.claims import Claim, Finding, Interval, Verdict
 from motsim.claims._counted import (
+    AGREES,
     REFUTED,
     counted,
     least_trials,
@@ -94,7 +96,7 @@ def shares(runs: pd.DataFrame) -> pd.DataFrame:
 
 def _joint_ends(points: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """Limits that hold for all points together, as the tests of `rejected` do (Bonferroni)."""
-    return limits(points, 1 - (1 - resolve(None)) / max(len(points), 1))
+    return limits(points, 1 - (1 - max(resolve(None), AGREES)) / max(len(points), 1))
 
 
 def _measured(runs: pd.DataFrame) -> pd.DataFrame:
@@ -127,7 +129,7 @@ def tight(case: str, points: pd.DataFrame, formula: str) -> Finding:
     predicted = f"{formula} formula at {len(points)} points"
     if few := too_few(case, predicted, least_trials(points)):
         return few
-    wrong, other = rejected(points, formula), rejected(points, rival)
+    wrong, other = rejected(points, formula, level=AGREES), rejected(points, rival)
     refuted = rejected(points, formula, level=REFUTED).any()
     verdict = Verdict.of(holds=bool(other.any() and not wrong.any()), fails=bool(refuted))
     gap = points["share"] - points[formula]
@@ -145,19 +147,22 @@ def tight(case: str, points: pd.DataFrame, formula: str) -> Finding:
 
 
 def at_least(case: str, points: pd.DataFrame, good: pd.DataFrame, formula: str) -> Finding:
-    """Judge P[covered] >= formula at every point, seeds as units."""
-    predicted = f"P[covered] >= {formula} formula"
+    """Judge P[covered] >= formula - MARGIN at every point, and on average with seeds as units."""
+    predicted = f"P[covered] >= {formula} formula - {MARGIN:g}"
     if few := too_few(case, predicted, least_trials(points)):
         return few
     rows = good.merge(points[["num_classes", "num_experts", formula]])
     excess = mean_interval((rows["success"] - rows[formula]).groupby(rows["seed"]).mean())
-    below = rejected(points, formula, "less")
-    refuted = rejected(points, formula, "less", REFUTED).any()
+    # one uncovered run of 60 is far below 1 - 1e-9, as the coupon formula has it at N = 2, M = 32
+    points = points.assign(least=(points[formula] - MARGIN).clip(lower=0.0))
+    below = rejected(points, "least", "less")
+    refuted = rejected(points, "least", "less", REFUTED).any()
     none_below = excess.low > -MARGIN and not below.any()
-    verdict = Verdict.of(holds=none_below, fails=bool(refuted) or excess.high < 0)
+    verdict = Verdict.of(holds=none_below, fails=bool(refuted) or excess.high < -MARGIN)
     measured = f"excess {excess:+.3f}"
     evidence = (
-        f"{int(below.sum())} of {len(points)} points lie below the {formula} formula; the mean"
+        f"{int(below.sum())} of {len(points)} points lie more than {MARGIN:g} below the {formula}"
+        f" formula; the mean"
         f" {measured}"
     )
     return Finding(case, predicted, measured, verdict, evidence, excess)

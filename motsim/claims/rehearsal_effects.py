@@ -89,8 +89,8 @@ def _curve(name: str, points: pd.DataFrame) -> Finding:
         return few
     found = compared(points)
     evidence = (
-        f"{len(points)} settings, both strategies, cosine 0 and 0.9; the same data reject the"
-        f" formula with p + 1 for p (mean z² {found.rival_square:.1f})."
+        f"{len(points)} settings, both strategies, cosine 0 and 0.9;"
+        f" {found.against('the formula with p + 1 for p')}."
     )
     return found.finding(name, predicted, evidence)
 

@@ -131,6 +131,6 @@ def _threshold(rows: pd.DataFrame) -> Finding:
     best = own.iloc[int(own["forgetting_predicted"].to_numpy().argmin())]
     evidence = (
         f"forgetting is least at threshold {best['threshold']:.2f} ({best['forgetting']:.3f}),"
-        f" between sequential and concurrent; with p + 1 for p mean z² is {found.rival_square:.1f}."
+        f" between sequential and concurrent; {found.against('the formula with p + 1 for p')}."
     )
     return found.finding("threshold", predicted, evidence)

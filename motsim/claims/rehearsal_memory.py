@@ -73,8 +73,8 @@ def _two_tasks(strategy: str, rows: pd.DataFrame) -> Finding:
         return few
     found = compared(points)
     evidence = (
-        f"{len(points)} settings over similarity, memory and noise; the same data reject the closed"
-        f" form of fresh memory (largest |z| {found.rival:.0f})."
+        f"{len(points)} settings over similarity, memory and noise;"
+        f" {found.against('the closed form of fresh memory')}."
     )
     return found.finding(name, predicted, evidence)
 

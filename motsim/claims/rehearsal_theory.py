@@ -63,8 +63,8 @@ def judge(tables: Tables) -> list[Finding]:
         found = compared(own)
         evidence = (
             f"{len(own)} drawn settings, T = {own['num_tasks'].min()} to {own['num_tasks'].max()},"
-            f" {own['repetitions'].min():,.0f} runs each; the same data reject the formula with"
-            f" p + 1 for p (largest |z| {found.rival:.1f}, mean z² {found.rival_square:.1f})."
+            f" {own['repetitions'].min():,.0f} runs each;"
+            f" {found.against('the formula with p + 1 for p')}."
         )
         findings.append(found.finding(case, predicted, evidence))
     return [*findings, _variances(rows[rows["case"] == "sequential"])]
@@ -83,7 +83,7 @@ def _variances(rows: pd.DataFrame) -> Finding:
     # near miss: the spread if F and G were squared distances along a single direction
     found = agreement(np.log(value), error / value, np.log(truth), np.log(2 * mean**2))
     evidence = (
-        f"{len(rows)} drawn settings of sequential rehearsal; 2 mean² for the variance, as of"
-        f" one squared normal, is rejected (largest |z| {found.rival:.0f})."
+        f"{len(rows)} drawn settings of sequential rehearsal;"
+        f" {found.against('2 mean² for the variance, as of one squared normal')}."
     )
     return found.finding(case, predicted, evidence)

@@ -63,7 +63,7 @@ BOUNDED = {
     "sampled-routing": Bound(seeds=8),
     "schedule": Bound(seeds=6),
     "similarity": Bound(("cubic-n8", "linear-m32"), seeds=8, undecided=3),
-    "strong-convexity": Bound(("single-16",), seeds=3, undecided=1),
+    "strong-convexity": Bound(("single-16",), seeds=8, undecided=1),
 }  # fmt: skip
 
 
