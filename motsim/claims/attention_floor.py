@@ -147,11 +147,12 @@ def _gain(tables: Tables, name: str, kind: str) -> Finding:
 
 def _no_noise(tables: Tables) -> Finding:
     """Negative side of the claim: without noise no model has a floor."""
-    logs = []
-    for rows in (floors(tables, case) for case in ("moe-linear", "mot-linear")):
-        quiet = rows[rows["noise_std"] == 0]
-        logs.append(np.log10(quiet.groupby("seed")["floor"].max().to_numpy(float)))
-    worst = np.maximum(*logs) if len(logs[0]) == len(logs[1]) else np.array([])
+    largest = {}
+    for case in ("moe-linear", "mot-linear"):
+        rows = floors(tables, case)
+        largest[case] = rows[rows["noise_std"] == 0].groupby("seed")["floor"].max().astype(float)
+    both = pd.DataFrame(largest).dropna()  # seeds that both models have
+    worst = np.log10(both.max(axis=1).to_numpy())
     found = mean_interval(worst)
     return Finding(
         "no-noise", f"sigma = 0: no floor, loss < {NO_FLOOR:g}",
