@@ -107,7 +107,9 @@ def _act(arguments: argparse.Namespace, progress: "Progress") -> int:
         print_claims(claims)
         return 0
     if arguments.blocks:
-        return _reproduce(names, arguments, progress)
+        if arguments.together:
+            raise SweepError("--together is for one table of verdicts; leave it out with --blocks")
+        return _reproduce(sweeps, arguments, progress)
     if arguments.save is not None:
         raise SweepError("--save writes what comes out on fresh blocks; add --blocks K")
     check_origins(sweeps, arguments.out)
@@ -187,7 +189,9 @@ def _warn_of_failures(judged: "dict[str, Judged]", start: int | None, progress: 
     return failed
 
 
-def _reproduce(names: list[str], arguments: argparse.Namespace, progress: "Progress") -> int:
+def _reproduce(
+    named: "Sequence[Sweep]", arguments: argparse.Namespace, progress: "Progress"
+) -> int:
     """Judge claims on fresh blocks of seeds, one after the other; count what came out.
 
     Their tables are made aside and not kept; those of a block come with motsim.sweep.
@@ -196,16 +200,28 @@ def _reproduce(names: list[str], arguments: argparse.Namespace, progress: "Progr
     from motsim.plans.loading import load_sweep
     from motsim.plans.plan import SweepError
     from motsim.running.backends import open_backend
-    from motsim.running.reproduction import FRESH, as_json, block_starts, count, save, saved
+    from motsim.running.reproduction import (
+        FRESH,
+        as_json,
+        block_starts,
+        check_names,
+        check_span,
+        count,
+        save,
+        saved,
+    )  # fmt: skip
     from motsim.running.session import Session
 
-    if arguments.save is not None:
-        try:  # before hours of work
-            saved(arguments.save)
-        except ValueError as error:
-            raise SweepError(f"--save: {error}") from None
     first = FRESH if arguments.seed_start is None else arguments.seed_start
-    starts = block_starts(arguments.blocks, first)
+    try:  # before hours of work
+        check_names(named)
+        if arguments.save is not None:
+            saved(arguments.save, [sweep.path for sweep in named if sweep.file.claim is not None])
+        starts = block_starts(arguments.blocks, first)
+        check_span(named, arguments.tier)
+    except ValueError as error:
+        raise SweepError(str(error)) from None
+    names = [str(sweep.path) if sweep.file.claim is not None else sweep.name for sweep in named]
     every = [[load_sweep(name, start) for name in names] for start in starts]
     blocks: list[dict[str, tuple[Finding, ...]]] = []
     failed = 0
@@ -221,7 +237,10 @@ def _reproduce(names: list[str], arguments: argparse.Namespace, progress: "Progr
             blocks.append({name: found.findings for name, found in judged.items()})
     counted = count(blocks)
     if arguments.save is not None:
-        save(arguments.save, counted, arguments.tier, starts)
+        try:
+            save(arguments.save, counted, arguments.tier, starts)
+        except ValueError as error:  # it became another file meanwhile
+            raise SweepError(f"not written: {error}; the runs are kept") from None
         progress.say(f"written: {arguments.save}")
     if arguments.json:
         print(json.dumps(as_json(counted, arguments.tier, starts), indent=1))

@@ -63,17 +63,19 @@ def read(path: Path) -> list[Reproduced]:
     """
     with path.open(newline="", encoding="utf-8") as file:
         lines = csv.reader(file)
-        if tuple(next(lines, ())) != COLUMNS:
-            raise ValueError(f"{path}: line 1 must be {','.join(COLUMNS)}")
-        rows = []
-        for line in lines:
-            try:
-                claim, case, tier, verdict, *numbers = line
+        rows, head = [], None
+        try:
+            head = tuple(next(lines, ()))
+            for claim, case, tier, verdict, *numbers in lines if head == COLUMNS else ():
                 first, blocks, out, opposite = map(int, numbers)
+                if min(first, out, opposite) < 0 or not out + opposite <= blocks > 0:
+                    raise ValueError(f"{out} and {opposite} of {blocks} blocks")
                 known = Verdict(verdict)
-            except ValueError as error:
-                raise ValueError(f"{path}: line {lines.line_num}: {error}") from None
-            rows.append(Reproduced(claim, case, tier, known, first, blocks, out, opposite))
+                rows.append(Reproduced(claim, case, tier, known, first, blocks, out, opposite))
+        except (ValueError, csv.Error) as error:  # of bytes that are no text, too
+            raise ValueError(f"{path}: line {max(lines.line_num, 1)}: {error}") from None
+        if head != COLUMNS:
+            raise ValueError(f"{path}: line 1 must be {','.join(COLUMNS)}")
         return rows
 
 

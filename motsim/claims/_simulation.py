@@ -116,6 +116,8 @@ class Agreement:
 
     def against(self, rival: str) -> str:
         """Say whether the same values reject the rival formula."""
+        if not np.isfinite(self.rival):
+            return f"nothing to tell it from {rival}"
         told = "reject" if self.rival > LIMIT else "do not reject"
         return f"the same data {told} {rival} ({self.rival:.1f} standard errors away)"
 
@@ -147,10 +149,13 @@ def agreement(
     `independent` of the values are independent, all if None: both errors of a run come from the
     same simulated tasks, and what chance does to their mean z and mean z² is that of fewer values.
     """
+    sure = (errors == 0) & np.isclose(values, predicted, rtol=1e-9, atol=1e-12)  # by construction
     with np.errstate(divide="ignore", invalid="ignore"):
-        z = (values - predicted) / errors
-        apart = (predicted - rival) / errors
-    kept = np.isfinite(z)
+        z = ((values - predicted) / errors)[~sure]
+        apart = ((predicted - rival) / errors)[~sure]
+    lost = bool(np.isnan(z).any())
+    kept = np.isfinite(z) & np.isfinite(apart)
+    beyond = bool(np.isinf(z).any())  # wrong, with nothing that varies
     z, apart = z[kept], apart[kept]
     count = len(z)
     if count < 2:
@@ -164,8 +169,10 @@ def agreement(
     length = float(np.linalg.norm(apart))
     away = float((z + apart) @ apart) / length * np.sqrt(n / count) if length else 0.0
     verdict = Verdict.of(holds=away > LIMIT and most <= LIMIT, fails=most > REFUTED)
-    if count < 8:  # mean z² says nothing yet
+    if count < 8 or lost:  # mean z² says nothing yet, or a value is missing
         verdict = Verdict.INCONCLUSIVE
+    if beyond:
+        verdict = Verdict.FAILS
     return Agreement(
         verdict, count, worst, mean, Interval(square, square - spread, square + spread), away
     )

@@ -218,6 +218,7 @@ def _plateau(rows: pd.DataFrame) -> Finding:
     """Which runs of `steep` stop above `DEEP`, named by what stage I left across v_n."""
     case = "steep-which"
     predicted = f"what stage I leaves across v_n names > {NAMED:.0%} of the runs above {DEEP:g}"
+    rows = rows[rows["measured"].notna()]
     stops, named = rows["measured"] > DEEP, rows["predicted"] > DEEP
     above = Count.of(stops)
     constant = max(above.good, above.total - above.good) / max(above.total, 1)  # the best answer
@@ -226,5 +227,5 @@ def _plateau(rows: pd.DataFrame) -> Finding:
         f"{above} runs stop above {DEEP:g}; their loss is {factor:.2f} times the derived"
         " one (median; large rests still shrink)"
     )
-    right = Count.of(stops == named)
+    right = Count.of((stops == named) & rows["predicted"].notna())
     return right.finding(case, predicted, max(NAMED, constant), evidence)

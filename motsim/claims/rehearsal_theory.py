@@ -81,7 +81,9 @@ def _variances(rows: pd.DataFrame) -> Finding:
     )
     mean = both(rows, "_predicted")
     # near miss: the spread if F and G were squared distances along a single direction
-    found = agreement(np.log(value), error / value, np.log(truth), np.log(2 * mean**2))
+    found = agreement(
+        np.log(value), error / value, np.log(truth), np.log(2 * mean**2), independent=len(rows)
+    )
     evidence = (
         f"{len(rows)} drawn settings of sequential rehearsal;"
         f" {found.against('2 mean² for the variance, as of one squared normal')}."

@@ -23,7 +23,9 @@ Statement, rate (derived). A cubic expert at w = v_n has u_m = <w, v_m> = rho le
 where its slope vanishes: ``u' ~ -u^5``, hence L ~ t^{-3/2}, T ~ eps^{-2/3}: no log law, for any
 rho != 0. A linear expert moves to the dual vector of v_n at a log rate.
 
-Kind: tight. Source: derived here.
+Kind: tight for cubic experts. Of linear ones only which race is nearer is judged: the race's own
+shares are refuted (M = 8, rho = -0.3: 0.93 of 280 runs specialize, the race says 0.72; measured).
+Source: derived here.
 
 Finding. Two transitions with two mechanisms, not one. For linear experts
 stage II leaves a floor at rho != 0 even without noise: attention moved by a large residual has
@@ -38,6 +40,7 @@ import numpy as np
 import pandas as pd
 
 from motsim.claims import Claim, Finding, Interval, Verdict
+from motsim.claims._counted import AGREES, rejected
 from motsim.claims._excess import last_stage_curve
 from motsim.claims._rates import case_decision, exponent_of, exponent_text
 from motsim.mixture.status import Status
@@ -54,9 +57,9 @@ __all__ = ["CASES", "CLAIM", "crossing", "judge", "shares"]
 
 CLAIM = Claim(
     statement="Experts specialize while tasks are dissimilar; beyond a similarity they do not.",
-    source="derived here, docs/theory.md section 5",
+    source="derived here, motsim/claims/similarity.py",
     origin="derived",
-    prediction="cubic: transition at 1/(1 + 2 sqrt(N-1)) for any M; linear: where classes collide",
+    prediction="cubic: transition at 1/(1 + 2 sqrt(N-1)) for any M; linear: it depends on M",
     kind="tight",
 )
 
@@ -128,22 +131,24 @@ def _linear_transition(tables: Tables, case: str) -> Finding:
     rho = wide.columns.to_numpy(float)
     other = CASES[next(c for c in LINEAR_CASES if c != case)][1]
     target = rival = float("nan")
-    found = gain = Interval()
+    found, gain, off = Interval(), Interval(), 0
     if len(rho) > 2:
         found = mean_interval(area(wide.to_numpy(float), rho))
         own, others = (np.array([race(r, n, size) for r in rho]) for size in (m, other))
         target, rival = float(area(own, rho)), float(area(others, rho))
         gain = mean_interval(_likelihood(wide, own) - _likelihood(wide, others))
+        counts = {"successes": (wide > 0.5).sum(), "trials": len(wide), "race": own}
+        off = int(rejected(pd.DataFrame(counts), "race", level=AGREES).sum())
     half = 0.5 * abs(rival - target)
     far = found.above(target + half) == Verdict.HOLDS or found.below(target - half) == Verdict.HOLDS
     verdict = Verdict.FAILS if far else gain.above(0.0)
     return Finding(
         case,
-        f"mean rho* = {target:.2f} by the race of classes, not {rival:.2f} as for M = {other}",
+        f"nearer to the race of {m} experts (rho* {target:.2f}) than of {other} ({rival:.2f})",
         f"{found}", verdict,
         f"similarity up to which each class finds its own expert, averaged over {len(wide)} seeds"
         f" (N = {n}, M = {m}); log-likelihood of the race of this M less that of the other"
-        f" {gain:+.1f} a seed", found,
+        f" {gain:+.1f} a seed. {off} of {len(rho)} shares are not the race's own (99 %)", found,
     )  # fmt: skip
 
 

@@ -10,14 +10,17 @@ repeats is not taken for chance: the check fails.
 """
 
 import hashlib
+import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from motsim.claims import Finding, Verdict
+from motsim.claims import Finding, Verdict, claim_names
 from motsim.claims._reproduced import COLUMNS, Reproduced, read, text_rows
+from motsim.plans.file import LAST_START, Tier
+from motsim.plans.plan import Sweep
 from motsim.results.files import TableFile, replace_all
 
 __all__ = [
@@ -26,6 +29,8 @@ __all__ = [
     "Recorded",
     "as_json",
     "block_starts",
+    "check_names",
+    "check_span",
     "chosen_start",
     "count",
     "save",
@@ -102,8 +107,50 @@ def block_starts(blocks: int, start: int = FRESH) -> list[int]:
 
     >>> block_starts(3)
     [100000, 101000, 102000]
+
+    Raises
+    ------
+    ValueError
+        If the first block is that of the recorded verdicts, or the last begins at no seed.
     """
+    if start < STRIDE:
+        raise ValueError(
+            f"fresh blocks start at seed {STRIDE} or later, as recorded verdicts come from the"
+            f" seeds below; got --seed-start {start}"
+        )
+    most = (LAST_START - start) // STRIDE + 1
+    if blocks > most:
+        raise ValueError(f"--blocks from seed {start}: at most {most:,}; got {blocks:,}")
     return [start + i * STRIDE for i in range(blocks)]
+
+
+def check_names(sweeps: Sequence[Sweep]) -> None:
+    """Refuse two sweeps of one name, whose counts would be one.
+
+    Raises
+    ------
+    ValueError
+        Naming both files.
+    """
+    seen: dict[str, Path] = {}
+    for sweep in sweeps:
+        before = seen.setdefault(sweep.name, sweep.path)
+        if before != sweep.path:
+            raise ValueError(f"{before} and {sweep.path} have one name; give one of them another")
+
+
+def check_span(sweeps: Iterable[Sweep], tier: Tier) -> None:
+    """Refuse a sweep whose blocks would share runs.
+
+    Raises
+    ------
+    ValueError
+        If it has `STRIDE` seeds of a setting or more.
+    """
+    for sweep in sweeps:
+        seeds = [cell.labels["seed"] for cell in sweep.cells(tier)]
+        if seeds and (many := max(seeds) - min(seeds) + 1) > STRIDE:
+            raise ValueError(f"{sweep.name}: {many:,} seeds; a block has at most {STRIDE:,}")
 
 
 def chosen_start(text: str) -> int:
@@ -170,19 +217,32 @@ def as_json(
     }
 
 
-def saved(path: Path) -> list[Reproduced]:
+def saved(path: Path, own: Sequence[Path] = ()) -> list[Reproduced]:
     """Rows that a table of what came out has so far; none if it is not there.
+
+    `own` are sweep files that are not motsim's, whose rows the table is to have.
 
     Raises
     ------
     ValueError
-        If it is another kind of file, or no such file can be made there.
+        If it is another kind of file, no such file can be made there, or rows of motsim's own
+        claims would be replaced by those of another file.
     """
+    for file in own:
+        if file.stem in claim_names():
+            raise ValueError(f"--save: {file} has the name of a claim of motsim; give it another")
     if not path.parent.is_dir():
-        raise ValueError(f"there is no folder {path.parent}")
-    if path.exists() and not path.is_file():
-        raise ValueError(f"{path} is no regular file")
-    return read(path) if path.exists() else []
+        raise ValueError(f"--save: there is no folder {path.parent}")
+    try:
+        if path.exists() and not path.is_file():
+            raise ValueError(f"--save: {path} is no regular file")
+        if path.suffix != ".csv":
+            raise ValueError(f"--save writes a CSV table; got {path}: name it {path.stem}.csv")
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}."):
+            pass  # the folder can be written, and the name is not too long
+        return read(path) if path.exists() else []
+    except OSError as error:
+        raise ValueError(f"--save: {path}: {error.strerror}") from None
 
 
 def save(
@@ -206,6 +266,7 @@ def save(
         for rows in counted.values()
         for row in rows
     ]  # fmt: skip
+    path = path.resolve()  # a link stays one
     rows = sorted([*kept, *new], key=lambda row: (row.claim, row.tier))  # cases as they were found
     file = TableFile(path, COLUMNS)
     with replace_all([file], nullcontext):

@@ -69,22 +69,66 @@ def test_what_is_saved_is_read_back_and_other_claims_stay(tmp_path):
         (f"{','.join(COLUMNS)}\nrates,x,quick,holds,5000,20,many,0\n", "line 2"),
         (f"{','.join(COLUMNS)}\nrates,x,quick,perhaps,5000,20,20,0\n", "line 2"),
         (f"{','.join(COLUMNS)}\nrates,x\n", "line 2"),
+        (f"{','.join(COLUMNS)}\nrates,x,quick,holds,5000,20,19,2\n", "line 2: 19 and 2 of 20"),
+        (f"{','.join(COLUMNS)}\nrates,x,quick,holds,5000,-20,-9,-20\n", "line 2"),
+        (f"{','.join(COLUMNS)}\n{'x' * 200_000},x\n", "mine.csv: line "),
+        ("claim,\udcff\n", "mine.csv: line 1: 'utf-8' codec"),
     ],
 )
 def test_another_kind_of_table_is_refused_before_any_run_and_stays(text, said, tmp_path, capsys):
     path = tmp_path / "mine.csv"
-    path.write_text(text)
+    path.write_text(text, errors="surrogateescape")
     words = ["coverage", "--blocks", "1", "--save", str(path), "--out", str(tmp_path / "out")]
     assert said in refusal(main, words, capsys)
-    assert path.read_text() == text
+    assert path.read_text(errors="surrogateescape") == text
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("name", ["nowhere/x.csv", "."])
+@pytest.mark.parametrize("name", ["nowhere/x.csv", ".", "results.db", "x" * 244 + ".csv"])
 def test_where_no_table_can_be_is_said_before_any_run(name, tmp_path, capsys):
     words = ["coverage", "--blocks", "1", "--save", str(tmp_path / name)]
-    assert "--save: " in refusal(main, [*words, "--out", str(tmp_path / "out")], capsys)
+    assert "--save" in refusal(main, [*words, "--out", str(tmp_path / "out")], capsys)
     assert [*tmp_path.iterdir()] == []
+
+
+OWN_SWEEP = """
+title = "Mine"
+kind = "rehearsal"
+seeds = {}
+[fixed]
+repetitions = 20
+[claim]
+law = "log"
+"""
+
+
+def test_a_sweep_of_ones_own_replaces_no_rows_of_motsims_claims(tmp_path, capsys):
+    """Nor do two sweeps of one name, nor blocks that would share seeds."""
+    for name, seeds in (("coverage", 2), ("mine", 2), ("mine2", 1001)):
+        (tmp_path / f"{name}.toml").write_text(OWN_SWEEP.format(seeds))
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "mine.toml").write_text(OWN_SWEEP.format(2))
+    save, out = ["--save", str(tmp_path / "t.csv")], ["--out", str(tmp_path / "out")]
+    for names, said in (
+        (["coverage.toml"], "has the name of a claim of motsim"),
+        (["mine.toml", "other/mine.toml"], "have one name"),
+        (["mine2.toml"], "1,001 seeds; a block has at most 1,000"),
+    ):
+        words = [*(str(tmp_path / name) for name in names), "--blocks", "1", *save, *out]
+        assert said in refusal(main, words, capsys)
+    words = [str(tmp_path / "coverage.toml"), "coverage", "--blocks", "1", *out]
+    assert "have one name" in refusal(main, words, capsys)
+    assert not (tmp_path / "out").exists()
+    assert not (tmp_path / "t.csv").exists()
+
+
+def test_a_link_stays_a_link(tmp_path):
+    (tmp_path / "there").mkdir()
+    link = tmp_path / "link.csv"
+    link.symlink_to(tmp_path / "there" / "t.csv")
+    save(link, counted("rates", "x"), "quick", STARTS)
+    assert link.is_symlink()
+    assert len(read(tmp_path / "there" / "t.csv")) == 1
 
 
 def test_saving_without_blocks_is_refused(tmp_path, capsys):

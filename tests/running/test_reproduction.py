@@ -136,9 +136,9 @@ def test_only_an_opposite_verdict_in_two_blocks_is_an_error(
 
 def test_failed_runs_are_an_error(judged, tmp_path, capsys):
     judged(coverage=["holds"], failed=2)
-    words = ["coverage", "--blocks", "1", "--seed-start", "7", "--out", str(tmp_path)]
+    words = ["coverage", "--blocks", "1", "--seed-start", "7000", "--out", str(tmp_path)]
     assert main(words) == 1
-    assert "motsim.sweep NAME --seed-start 7 --retry-failed" in capsys.readouterr().err
+    assert "motsim.sweep NAME --seed-start 7000 --retry-failed" in capsys.readouterr().err
 
 
 def test_json_names_the_blocks(judged, tmp_path, capsys):
@@ -175,7 +175,10 @@ def test_long_names_of_cases_fit(judged, tmp_path, capsys, monkeypatch):
         (["--blocks", "3", "--seed-start", "-1"], "whole number from 0 to 1000000000; got '-1'"),
         (["--seed-start", "1.5"], "whole number from 0 to 1000000000; got '1.5'"),
         (["--seed-start", "1" + "0" * 5000], "whole number from 0 to"),
-        (["--blocks", "3", "--seed-start", "1000000000"], "seeds start at 0 to 1,000,000,000"),
+        (["--blocks", "3", "--seed-start", "1000000000"], "at most 1; got 3"),
+        (["--blocks", "9" * 20], "at most 999,901; got 99,999,999,999,999,999,999"),
+        (["--blocks", "1", "--seed-start", "0"], "fresh blocks start at seed 1000 or later"),
+        (["--blocks", "1", "--together"], "leave it out with --blocks"),
         (["--block", "3"], "did you mean --blocks?"),
     ],
 )
