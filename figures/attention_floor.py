@@ -20,7 +20,8 @@ LOOK = {4: (9, "^"), 5: (4, "v"), 6: (0, "s"), 8: (3, "o"), 12: (7, "D")}
 
 def draw(tables: Tables) -> dict[str, Figure]:
     """Return both figures: the floors, and the alignment of attention."""
-    seeds = tables.main["seed"].nunique()
+    linear = tables.main[tables.main["case"].isin(["moe-linear", "mot-linear"])]
+    seeds = style.seeds(linear)
     floor_figure, axes = style.panels(2, height=2.5)
     top = 0.0
     for ax, case, title in zip(
@@ -46,7 +47,7 @@ def draw(tables: Tables) -> dict[str, Figure]:
     )
     return {
         "attention-floor": floor_figure,
-        "attention-floor-alignment": _alignment(tables, seeds),
+        "attention-floor-alignment": _alignment(tables),
     }
 
 
@@ -72,7 +73,7 @@ def _closed_form(tables: Tables, rows: pd.DataFrame, ax: Axes) -> None:
         ax.plot(sigma, line, color=style.PALETTE[LOOK[int(length)][0]], lw=0.9, ls="--")
 
 
-def _alignment(tables: Tables, seeds: int) -> Figure:
+def _alignment(tables: Tables) -> Figure:
     """Attention on noise tokens and the loss, over the steps of stage II."""
     figure, axes = style.panels(2, height=2.3)
     shares = noise_weight(tables, "mot-linear")
@@ -81,6 +82,7 @@ def _alignment(tables: Tables, seeds: int) -> Figure:
     curve = tables.others["curve"]
     curve = curve[(curve["case"] == "mot-linear") & (curve["num_tokens"] == length)]
     curve = _stage_two(curve)
+    seeds = curve["seed"].nunique()
     levels = [s for s in sorted(shares["noise_std"].unique()) if s > 0]
     paints = dict(zip(levels, sns.color_palette("viridis", len(levels)), strict=True))
     for ax, frame, column in ((axes[0], shares, "share"), (axes[1], curve, "loss")):

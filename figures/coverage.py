@@ -40,7 +40,7 @@ def draw(tables: Tables) -> dict[str, Figure]:
         handles, labels, loc="outside upper center", ncols=len(labels), handlelength=1.6,
         columnspacing=1.4,
     )  # fmt: skip
-    seeds = int(points["trials"].min()) if len(points) else 0
+    seeds = style.seeds(tables.main)
     figure.supxlabel(
         f"number of experts M  (marker: share of {seeds} seeds, bar: 95% binomial interval)",
         fontsize=8,

@@ -60,7 +60,7 @@ def draw(tables: Tables) -> dict[str, Figure]:
         ax.set_xscale("log")
         percent_axis(ax)
         ax.xaxis.set_major_formatter("{x:g}")
-    seeds = rows["seed"].nunique()
+    seeds = style.seeds(rows)
     ends(curves, axes[1])
     figure.supxlabel(f"mean of {seeds} seeds, 95 % interval", fontsize=8)
     return {"realdata": figure}

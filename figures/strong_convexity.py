@@ -42,7 +42,7 @@ def draw(tables: Tables) -> dict[str, Figure]:
         ax.set_yscale("log")
         ax.invert_xaxis()
         style.legend(ax, loc="upper right", ncols=2, columnspacing=1.0)
-    seeds = tables.main["seed"].nunique()
+    seeds = style.seeds(tables.main)
     figure.supxlabel(
         f"expected loss ε, falling to the right  (markers: snapshots of {seeds} seeds; dashed:"
         " derived constant)",
