@@ -12,7 +12,7 @@ classes and four heads it is reached at about 1e-6 (measured here): with one amp
 distractor at once, with a spread one after T has grown like eps^-0.7 over five decades. On four
 classes that of four heads goes on as far as was looked, to 2e-16 (seeds 510000 and 510001; to
 1e-12 in each of the recorded seeds); that of 16 heads, 0.69 over five decades, becomes a logarithm
-of some 1e7 steps a decade at 4e-8 (measured here).
+of some 1e7 steps a decade at 2e-8 (measured here).
 
 Kind: lower (p > 0).
 
