@@ -24,9 +24,9 @@ Source
     turned two verdicts, both against the mixture.
 
 What was found. (c) holds on eight tasks: there specialization pays, at equal work; (b) too, by 1.1
-(cubic experts) and 2.3 points (linear). (a) fails everywhere. It is not the work alone: (e) closes a part of the gap only. Every head of the single
-transformer learns from every sample; an expert learns from those that are routed to it, an eighth
-(an explanation; only (e) tests it, and in part).
+(cubic experts) and 2.3 points (linear). (a) fails everywhere. It is not the work alone: (e) closes
+a part of the gap only. Every head of the single transformer learns from every sample; an expert
+learns from those that are routed to it, an eighth (an explanation; only (e) tests it, and in part).
 """
 
 import numpy as np
