@@ -23,7 +23,7 @@ def start(*words):
 @pytest.mark.parametrize(
     ("end", "code", "more"),
     [
-        (signal.SIGINT, 130, ["--seed-start", "5", "--blocks", "2"]),
+        (signal.SIGINT, 130, ["--seed-start", "5000", "--blocks", "2"]),
         (signal.SIGTERM, 143, []),
     ],
 )
