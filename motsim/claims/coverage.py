@@ -76,6 +76,7 @@ REGIMES = {
 }  # fmt: skip
 WHY = reasons("coverage")
 DELTA = 0.1  # tolerated probability of an uncovered class
+AGREEABLE = 60  # trials a point: fewer agree with formulas that are 0.3 off
 MARGIN = 0.05  # of "never below": well under the distance between the two formulas
 
 
@@ -131,7 +132,8 @@ def tight(case: str, points: pd.DataFrame, formula: str) -> Finding:
         return few
     wrong, other = rejected(points, formula, level=AGREES), rejected(points, rival)
     refuted = rejected(points, formula, level=REFUTED).any()
-    verdict = Verdict.of(holds=bool(other.any() and not wrong.any()), fails=bool(refuted))
+    told = bool(other.any()) and least_trials(points) >= AGREEABLE
+    verdict = Verdict.of(holds=told and not wrong.any(), fails=bool(refuted))
     gap = points["share"] - points[formula]
     worst = int(gap.abs().to_numpy().argmax())
     row, most = points.iloc[worst], float(gap.iloc[worst])

@@ -35,7 +35,7 @@ HEADS = ("single-16-squared", "single-16-logistic", "single-4-squared")
 BOUNDED = {
     "attention-floor": Bound(seeds=4),
     "class-imbalance": Bound(("enough",), undecided=1),
-    "coverage": Bound(seeds=20, undecided=4),
+    "coverage": Bound(seeds=60),
     "finite-samples": Bound(seeds=16, undecided=1),
     "gradient-conflict": Bound(("single-16",), seeds=3, undecided=1),
     "load-balancing": Bound(("course-weak",), undecided=2),
@@ -62,7 +62,7 @@ BOUNDED = {
     "rehearsal-theory": Bound(seeds=3),
     "sampled-routing": Bound(seeds=8),
     "schedule": Bound(seeds=6),
-    "similarity": Bound(("cubic-n8", "linear-m32"), seeds=8, undecided=3),
+    "similarity": Bound(("cubic-n8", "linear-m32"), seeds=8, undecided=2),
     "strong-convexity": Bound(("single-16",), seeds=8, undecided=1),
 }  # fmt: skip
 
