@@ -106,13 +106,13 @@ def _act(arguments: argparse.Namespace, progress: "Progress") -> int:
     if arguments.list:
         print_claims(claims)
         return 0
+    check_origins(sweeps, arguments.out)
     if arguments.blocks:
         if arguments.together:
             raise SweepError("--together is for one table of verdicts; leave it out with --blocks")
         return _reproduce(sweeps, arguments, progress)
     if arguments.save is not None:
         raise SweepError("--save writes what comes out on fresh blocks; add --blocks K")
-    check_origins(sweeps, arguments.out)
     with open_backend(arguments.backend, arguments.jobs, arguments.scheduler) as backend:
         session = Session(arguments.out, backend, progress)
         judged = _judged(sweeps, arguments, session, arguments.out)
@@ -204,17 +204,15 @@ def _reproduce(
         FRESH,
         as_json,
         block_starts,
-        check_names,
         check_span,
         count,
         save,
         saved,
-    )  # fmt: skip
+    )
     from motsim.running.session import Session
 
     first = FRESH if arguments.seed_start is None else arguments.seed_start
     try:  # before hours of work
-        check_names(named)
         if arguments.save is not None:
             saved(arguments.save, [sweep.path for sweep in named if sweep.file.claim is not None])
         starts = block_starts(arguments.blocks, first)

@@ -63,10 +63,11 @@ def read(path: Path) -> list[Reproduced]:
     """
     with path.open(newline="", encoding="utf-8") as file:
         lines = csv.reader(file)
-        rows, head = [], None
+        rows = []
         try:
-            head = tuple(next(lines, ()))
-            for claim, case, tier, verdict, *numbers in lines if head == COLUMNS else ():
+            if tuple(next(lines, ())) != COLUMNS:
+                raise ValueError(f"the columns must be {','.join(COLUMNS)}")
+            for claim, case, tier, verdict, *numbers in lines:
                 first, blocks, out, opposite = map(int, numbers)
                 if min(first, out, opposite) < 0 or not out + opposite <= blocks > 0:
                     raise ValueError(f"{out} and {opposite} of {blocks} blocks")
@@ -74,8 +75,6 @@ def read(path: Path) -> list[Reproduced]:
                 rows.append(Reproduced(claim, case, tier, known, first, blocks, out, opposite))
         except (ValueError, csv.Error) as error:  # of bytes that are no text, too
             raise ValueError(f"{path}: line {max(lines.line_num, 1)}: {error}") from None
-        if head != COLUMNS:
-            raise ValueError(f"{path}: line 1 must be {','.join(COLUMNS)}")
         return rows
 
 

@@ -43,7 +43,7 @@ from motsim.claims._counted import (
     rejected,
     share_text,
     too_few,
-)  # fmt: skip
+)
 from motsim.claims._outcomes import outcomes, specialized
 from motsim.claims._rates import curves, log_finding
 from motsim.claims._undecided import needs, undecided

@@ -29,7 +29,6 @@ __all__ = [
     "Recorded",
     "as_json",
     "block_starts",
-    "check_names",
     "check_span",
     "chosen_start",
     "count",
@@ -122,21 +121,6 @@ def block_starts(blocks: int, start: int = FRESH) -> list[int]:
     if blocks > most:
         raise ValueError(f"--blocks from seed {start}: at most {most:,}; got {blocks:,}")
     return [start + i * STRIDE for i in range(blocks)]
-
-
-def check_names(sweeps: Sequence[Sweep]) -> None:
-    """Refuse two sweeps of one name, whose counts would be one.
-
-    Raises
-    ------
-    ValueError
-        Naming both files.
-    """
-    seen: dict[str, Path] = {}
-    for sweep in sweeps:
-        before = seen.setdefault(sweep.name, sweep.path)
-        if before != sweep.path:
-            raise ValueError(f"{before} and {sweep.path} have one name; give one of them another")
 
 
 def check_span(sweeps: Iterable[Sweep], tier: Tier) -> None:

@@ -64,8 +64,8 @@ def test_what_is_saved_is_read_back_and_other_claims_stay(tmp_path):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("a,b\n1,2\n", "line 1 must be claim,case,tier,verdict"),
-        ("", "line 1 must be"),
+        ("a,b\n1,2\n", "line 1: the columns must be claim,case,tier,verdict"),
+        ("", "line 1: the columns must be"),
         (f"{','.join(COLUMNS)}\nrates,x,quick,holds,5000,20,many,0\n", "line 2"),
         (f"{','.join(COLUMNS)}\nrates,x,quick,perhaps,5000,20,20,0\n", "line 2"),
         (f"{','.join(COLUMNS)}\nrates,x\n", "line 2"),
@@ -111,13 +111,13 @@ def test_a_sweep_of_ones_own_replaces_no_rows_of_motsims_claims(tmp_path, capsys
     save, out = ["--save", str(tmp_path / "t.csv")], ["--out", str(tmp_path / "out")]
     for names, said in (
         (["coverage.toml"], "has the name of a claim of motsim"),
-        (["mine.toml", "other/mine.toml"], "have one name"),
+        (["mine.toml", "other/mine.toml"], "rename one of the files"),
         (["mine2.toml"], "1,001 seeds; a block has at most 1,000"),
     ):
         words = [*(str(tmp_path / name) for name in names), "--blocks", "1", *save, *out]
         assert said in refusal(main, words, capsys)
     words = [str(tmp_path / "coverage.toml"), "coverage", "--blocks", "1", *out]
-    assert "have one name" in refusal(main, words, capsys)
+    assert "rename one of the files" in refusal(main, words, capsys)
     assert not (tmp_path / "out").exists()
     assert not (tmp_path / "t.csv").exists()
 
