@@ -5,6 +5,7 @@ from dataclasses import replace
 import pandas as pd
 
 from motsim.claims.attention_floor import floors, judge, predicted_floor
+from motsim.figures.attention_floor import draw as figures
 
 LINEAR = ["moe-linear", "mot-linear"]
 
@@ -92,3 +93,22 @@ def _with_axis(tables, axis, value):
     others = {name: frame.assign(**{axis: value}) for name, frame in tables.others.items()}
     assert isinstance(tables.main, pd.DataFrame)
     return replace(tables, main=tables.main.assign(**{axis: value}), others=others)
+
+
+def test_models_of_which_one_has_more_seeds_are_compared_on_those_of_both(run_sweep):
+    """Without noise nothing was judged then, and the alignment was drawn empty."""
+    tables = run_sweep("attention-floor")
+    main, curve = tables.main, tables.others["curve"]
+    moe = main[main["case"] == "moe-linear"]
+    more = moe[moe["seed"] == 0].assign(seed=99, run="more")
+    drawn = curve[(curve["case"] == "moe-linear") & (curve["seed"] == 0)].assign(seed=99)
+    uneven = replace(
+        tables,
+        main=pd.concat([main, more]),
+        others=tables.others | {"curve": pd.concat([curve, drawn])},
+    )
+    assert verdicts(judge(uneven))["no-noise"] == verdicts(judge(tables))["no-noise"] == "holds"
+    figure = figures(uneven)["attention-floor-alignment"]
+    assert all(len(line.get_xdata()) > 10 for line in figure.axes[1].get_lines())
+    none = replace(uneven, main=uneven.main[uneven.main["case"] != "mot-linear"])
+    assert verdicts(judge(none))["no-noise"] == "inconclusive"  # control

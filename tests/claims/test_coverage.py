@@ -3,7 +3,8 @@
 import pandas as pd
 import pytest
 
-from motsim.claims.coverage import judge
+from motsim.claims._counted import limits
+from motsim.claims.coverage import at_least, judge, tight
 from motsim.mixture.occupancy import coupon_collector, distinct_choices
 from motsim.results.tables import Tables
 
@@ -64,3 +65,39 @@ def test_formulas_by_hand():
     assert coupon_collector(4, 3) == pytest.approx(0.0, abs=1e-12)
     assert distinct_choices(2, 2) == pytest.approx(0.5)
     assert distinct_choices(4, 3) == 0.0
+
+
+def points(*rows):
+    """N, M, covered, of how many; with both formulas."""
+    frame = pd.DataFrame(rows, columns=["num_classes", "num_experts", "successes", "trials"])
+    sizes = [(int(n), int(m)) for n, m in frame[["num_classes", "num_experts"]].to_numpy()]
+    low, high = limits(frame)
+    return frame.assign(
+        share=frame["successes"] / frame["trials"],
+        low=low,
+        high=high,
+        coupon=[coupon_collector(*size) for size in sizes],
+        collision=[distinct_choices(*size) for size in sizes],
+    )
+
+
+def test_few_trials_do_not_agree_with_a_formula():
+    """15 of 20 do not reject 0.62, and 0.41 they do: that is not much for a formula."""
+    few = points((4, 8, 15, 20))
+    assert tight("x", few, "coupon").verdict == "inconclusive"
+    assert tight("x", points((4, 8, 62, 100)), "coupon").verdict == "holds"
+    assert tight("x", points((4, 8, 35, 100)), "coupon").verdict == "fails"  # control
+
+
+def test_one_uncovered_run_is_not_below_a_formula_that_is_nearly_one():
+    """1 - 5e-10 at N = 2, M = 32; a margin of 0.05 below is asked, of each point."""
+    for covered, verdict in ((159, "holds"), (157, "holds"), (135, "fails")):
+        table = points((2, 32, covered, 160), (4, 32, 160, 160))
+        rows = [
+            {"num_classes": n, "num_experts": m, "seed": seed, "success": int(seed < k)}
+            for n, m, k, total in table[
+                ["num_classes", "num_experts", "successes", "trials"]
+            ].to_numpy(int)
+            for seed in range(total)
+        ]
+        assert at_least("x", table, pd.DataFrame(rows), "coupon").verdict == verdict

@@ -98,3 +98,31 @@ def test_what_chance_may_do_once_in_a_while_refutes_nothing(z, verdict):
     values[0] = z
     found = agreement(values, np.ones(112), np.zeros(112), np.full(112, 30.0), 56)
     assert found.verdict == verdict
+
+
+def test_a_rival_is_told_apart_along_the_way_to_it():
+    """Two formulas 0.9 standard errors apart at each of 56 values: 6.7 standard errors in all."""
+    z = np.random.default_rng(2).standard_normal((500, 56))
+    zero, one, rival = np.zeros(56), np.ones(56), np.tile([0.9, -0.9], 28)
+    right = [agreement(row, one, zero, rival) for row in z]
+    assert np.mean([found.verdict == "holds" for found in right]) > 0.97
+    old = [((row - rival) ** 2).mean() > 1 + 4 * np.sqrt(2 / 56) for row in z]
+    assert np.mean(old) < 0.9  # what the mean of squares told
+    wrong = [agreement(row + rival, one, zero, rival).verdict for row in z]  # control
+    assert "holds" not in wrong
+    near = [agreement(row, one, zero, rival / 4) for row in z]  # control: 2 standard errors
+    assert np.mean([found.verdict == "holds" for found in near]) < 0.1
+    assert "do not reject the rival" in near[0].against("the rival")
+    assert "same data reject the rival" in right[0].against("the rival")
+
+
+def test_a_value_that_is_missing_or_cannot_be_is_not_left_out():
+    values = np.random.default_rng(3).standard_normal(48)
+    zero, one, far = np.zeros(48), np.ones(48), np.full(48, 30.0)
+    assert agreement(values, one, zero, far).verdict == "holds"
+    sure = np.where(np.arange(48) < 4, 0.0, values)  # known by construction, and so predicted
+    assert agreement(sure, np.where(np.arange(48) < 4, 0.0, 1.0), zero, far).verdict == "holds"
+    lost = np.where(np.arange(48) < 4, np.nan, values)
+    assert agreement(lost, one, zero, far).verdict == "inconclusive"
+    off = np.where(np.arange(48) < 4, 100.0, values)  # with nothing that varies
+    assert agreement(off, np.where(np.arange(48) < 4, 0.0, 1.0), zero, far).verdict == "fails"

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pandas as pd
 
 from motsim.claims.strong_convexity import judge
+from motsim.results.tables import Tables
 
 
 def verdicts(findings):
@@ -39,6 +40,47 @@ def test_a_constant_curvature_turns_the_verdict_on_one_transformer(run_sweep):
     cases = set(rows["case"][rows["case"].str.startswith("single")])
     assert "single-4" in cases
     assert {found[f"{case}, dominance"] for case in cases} == {"fails"}
+
+
+def made(good, drifting, absent):
+    """Tables of linear runs that keep 1, fall as eps^0.5, or never come to their end."""
+    rows = [
+        {"case": "mot-linear", "stage": "converge", "seed": seed, "step": step,
+         "loss": 10.0 ** -(5 + step), "smallest": 1.0 if seed < good else 10.0 ** (-step / 2)}
+        for seed in range(good + drifting)
+        for step in range(6)
+    ]  # fmt: skip
+    runs = {"case": "mot-linear", "seed": range(good + drifting + absent), "run": "x"}
+    others = {"curvature": pd.DataFrame(rows)}
+    return Tables(
+        "strong-convexity", {"labels": ["case", "seed"], "joined": []}, pd.DataFrame(runs), others
+    )
+
+
+def test_more_than_half_of_all_runs_must_keep_their_curvature():
+    """A median alone is that of the runs which come to an end, and of their larger half."""
+    for counts, verdict in (
+        ((24, 0, 0), "holds"),
+        ((22, 1, 1), "holds"),
+        ((14, 10, 0), "inconclusive"),
+        ((8, 0, 16), "inconclusive"),
+        ((6, 0, 54), "fails"),
+        ((5, 19, 0), "fails"),
+    ):
+        assert verdicts(judge(made(*counts)))["mot-linear, smallest"] == verdict, counts
+
+
+def test_a_loss_of_zero_or_a_curvature_that_is_none_is_no_end():
+    tables = made(24, 0, 0)
+    rows = tables.others["curvature"]
+    for column, value in (("loss", 0.0), ("smallest", float("nan"))):
+        spoilt = rows.assign(**{column: rows[column].where(rows["seed"] >= 18, value)})
+        (found,) = (
+            f for f in judge(replace(tables, others={"curvature": spoilt}))
+            if f.case == "mot-linear, smallest"
+        )  # fmt: skip
+        assert "6 of 24 runs" in found.evidence
+        assert found.verdict != "holds"
 
 
 def test_without_runs_or_with_one_seed_nothing_is_concluded(run_sweep):
